@@ -1,0 +1,2 @@
+//! Plugin API of Detent.
+pub mod abi;
