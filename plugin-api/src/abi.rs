@@ -6,7 +6,7 @@
 //!
 //! # Rules
 //! - A struct that is passed by pointer begins with its `size` in bytes as its author compiled it.
-//!   It grows only at the tail; a field is read only where `size` covers it ([`covers`]).
+//!   It grows only at the tail; a field is read only where `size` covers it ([`covers!`](crate::covers)).
 //! - A released struct, function or value never changes its meaning.
 //! - A pointer is borrowed until the call returns; who keeps the bytes copies them. Output of
 //!   unknown length goes through a [`Sink`]. Nothing is freed across the line.
@@ -72,11 +72,17 @@ pub struct Bytes {
 
 impl Bytes {
     /// No bytes, and no place where they would be: "not given".
-    pub const NONE: Bytes = Bytes { data: std::ptr::null(), len: 0 };
+    pub const NONE: Bytes = Bytes {
+        data: std::ptr::null(),
+        len: 0,
+    };
 
     /// Borrows `bytes`; the caller keeps them alive until the call returns.
     pub const fn new(bytes: &[u8]) -> Bytes {
-        Bytes { data: bytes.as_ptr(), len: bytes.len() }
+        Bytes {
+            data: bytes.as_ptr(),
+            len: bytes.len(),
+        }
     }
 
     /// The bytes behind it; empty for a null pointer.
@@ -441,11 +447,8 @@ pub struct Host {
     /// The route's table as JSON text, as of now. `[any]`
     pub config: unsafe extern "C" fn(host: *const Host, out: *const Sink) -> Status,
     /// A `FIELD_` of a request; [`ABSENT`] where it has none. Valid until the callback returns. `[the thread of the callback]`
-    pub request_field: unsafe extern "C" fn(
-        request: *const Request,
-        field: u32,
-        value: *mut Bytes,
-    ) -> Status,
+    pub request_field:
+        unsafe extern "C" fn(request: *const Request, field: u32, value: *mut Bytes) -> Status,
     /// Value of the `index`-th header called `name` (any case); [`ABSENT`] past the last. `[the thread of the callback]`
     pub request_header: unsafe extern "C" fn(
         request: *const Request,
@@ -468,11 +471,8 @@ pub struct Host {
     pub response_status: unsafe extern "C" fn(response: *mut Response, status: u32) -> Status,
     /// Adds a header; [`INVALID`] for a name or value that HTTP does not allow, and for those that
     /// the host writes (`Connection`, `Upgrade`, `Content-Length`, `Transfer-Encoding`, `Sec-WebSocket-*`). `[the thread of the callback]`
-    pub response_header: unsafe extern "C" fn(
-        response: *mut Response,
-        name: Bytes,
-        value: Bytes,
-    ) -> Status,
+    pub response_header:
+        unsafe extern "C" fn(response: *mut Response, name: Bytes, value: Bytes) -> Status,
     /// Appends to the body. `[the thread of the callback]`
     pub response_body: unsafe extern "C" fn(response: *mut Response, body: Bytes) -> Status,
     /// Chooses the subprotocol in `on_upgrade`; [`INVALID`] where the client did not offer it. `[the thread of the callback]`
@@ -489,8 +489,7 @@ macro_rules! covers {
         fn field_size<T, F>(_: impl Fn(&T) -> &F) -> usize {
             ::std::mem::size_of::<F>()
         }
-        let end = ::std::mem::offset_of!($type, $field)
-            + field_size(|value: &$type| &value.$field);
+        let end = ::std::mem::offset_of!($type, $field) + field_size(|value: &$type| &value.$field);
         $size as usize >= end
     }};
 }

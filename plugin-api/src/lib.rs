@@ -1,2 +1,172 @@
-//! Plugin API of Detent.
+//! Write a plugin for Detent, a WebSocket server whose routes are plugins.
+//!
+//! A plugin is a dynamic library. Mounted on a path it is a route: one value of your type, with its
+//! own configuration, for as long as the server runs. This one sends every message back:
+//!
+//! ```
+//! #![forbid(unsafe_code)]
+//! use plugin_api::{Client, Config, Host, Message, Plugin, Result};
+//!
+//! struct Echo;
+//!
+//! impl Plugin for Echo {
+//!     type Session = ();
+//!
+//!     fn create(_host: Host, _config: Config) -> Result<Self> {
+//!         Ok(Echo)
+//!     }
+//!
+//!     fn on_message(&self, client: &Client, _session: &mut (), message: Message) -> Result {
+//!         client.send(message)?;
+//!         Ok(())
+//!     }
+//! }
+//!
+//! plugin_api::export!(Echo, path = "/echo");
+//! # fn main() {}
+//! ```
+//!
+//! In its `Cargo.toml` stands `crate-type = ["cdylib"]` under `[lib]`, and this crate under
+//! `[dependencies]`. `cargo build --release` makes `libecho.so`; the server finds it in its plugins
+//! folder.
+//!
+//! # Limitations
+//!
+//! - A plugin is trusted code in the server's process. A panic costs one call; what is worse ends
+//!   the server, see [faults](#faults).
+//! - A library stays loaded until the server ends, and so do its statics.
+//! - The server runs on Linux.
+//!
+//! # Threads
+//!
+//! Every client has a thread of its own in the server, and its callbacks run there.
+//!
+//! - Callbacks of **one** client never overlap. What belongs to it lives in its
+//!   [`Session`](Plugin::Session), which comes as `&mut` and needs no lock.
+//! - Callbacks of **different** clients do overlap. So a plugin takes `&self` and is `Send + Sync`:
+//!   what clients share goes behind a `Mutex`, into an atomic or a channel.
+//! - Callbacks **may block**: on a database, a pin, a sleep. That holds up this one client and nobody
+//!   else. Do not hold a lock meanwhile that other clients' callbacks want.
+//! - [`on_timer`](Plugin::on_timer) runs on a thread for the timers of this plugin, `create` and
+//!   the end of the value on the server's main thread. Do not keep that one waiting.
+//! - Threads of your own are welcome. Give them a [`Host`] or a [`Client`]: both are small values that
+//!   may be copied, kept and used anywhere. End and join such threads in the `Drop` of your plugin.
+//!
+//! # Clients
+//!
+//! ```text
+//! on_upgrade -> 101 -> on_open -> on_message ... -> on_close
+//! ```
+//!
+//! [`on_upgrade`](Plugin::on_upgrade) admits or refuses before the handshake is answered;
+//! [`on_open`](Plugin::on_open) makes the session; [`on_close`](Plugin::on_close) ends it and comes
+//! exactly once for each `on_open` that succeeded, whoever closed, with the [`Cause`]. Plain HTTP on the
+//! path of the route goes to [`on_request`](Plugin::on_request), so a route can have a page.
+//!
+//! # Sending
+//!
+//! [`Client::send`] to one, [`Host::broadcast`] to all of the route, [`Host::publish`] to the members of
+//! a topic. Strings go as text, bytes as binary, [`json`] makes text of anything that serde knows.
+//!
+//! No call waits for a client: the message is queued and leaves when the callback returns (or with
+//! [`Client::flush`]). A client that has gone is no error but [`Delivery::Gone`]. One that is too slow is
+//! closed by the server when its backlog is full; the others do not notice.
+//!
+//! # Topics
+//!
+//! A topic is a name, and all who joined it: [`Client::join`], [`Client::leave`], [`Host::publish`]. The
+//! server keeps the members, and forgets a client that goes. All members get the messages of a topic in
+//! the same order. Each route has its own topics.
+//!
+//! # Timers
+//!
+//! [`Host::set_timer`] calls [`Plugin::on_timer`] once, [`Host::set_interval`] again and again; both give
+//! out a [`Timer`] to tell them apart. They end with the route.
+//!
+//! # Configuration
+//!
+//! [`Config::parse`] reads what was set for the route into your own struct:
+//!
+//! ```
+//! # use plugin_api::{Config, Host, Plugin, Result};
+//! #[derive(serde::Deserialize)]
+//! #[serde(default, deny_unknown_fields)]
+//! struct Options {
+//!     greeting: String,
+//! }
+//!
+//! impl Default for Options {
+//!     fn default() -> Options {
+//!         Options { greeting: "hello".to_owned() }
+//!     }
+//! }
+//! # struct Greeter { options: Options }
+//! # impl Plugin for Greeter {
+//! #     type Session = ();
+//!
+//! fn create(_host: Host, config: Config) -> Result<Self> {
+//!     Ok(Greeter { options: config.parse()? })
+//! }
+//! # }
+//! ```
+//!
+//! What `create` returns as an error is shown to whoever starts the server, and the route is not served.
+//!
+//! # Log
+//!
+//! `log::info!` and its like write to the server's log under `plugin::NAME`, at the server's level. Take
+//! `log` from here (`use plugin_api::log;`) or from crates.io, in version 0.4. What is printed to
+//! stdout or stderr is not in the log.
+//!
+//! # Faults
+//!
+//! `?` works in every callback. An error or a panic in a callback of a client goes to
+//! [`on_error`](Plugin::on_error), which closes the client with 1011 unless you say otherwise. The others
+//! go on. A plugin that panics again and again is taken out of service.
+//!
+//! After a panic your value and the session are as the callback left them, maybe half changed; a
+//! `Mutex` that was held is poisoned.
+//!
+//! Not every end can be caught. These end the whole server: a stack overflow, `abort` and
+//! `process::exit`, a segmentation fault, a panic while another one unwinds (in a `Drop`), a panic in the
+//! destructor of a thread-local. And `panic = "abort"` would make every panic one of them, so
+//! [`export!`] does not compile with it.
+//!
+//! # Under the hood
+//!
+//! [`abi`] is what really crosses between server and plugin: C structs and functions, the same as in
+//! `include/detent.h`. Nothing of it shows in a plugin that is written in Rust.
+
 pub mod abi;
+mod calls;
+mod cause;
+mod client;
+mod config;
+#[doc(hidden)]
+pub mod export;
+mod fault;
+mod glue;
+mod host;
+mod logging;
+mod message;
+mod panics;
+mod plugin;
+mod request;
+mod response;
+
+pub use cause::{Cause, Initiator};
+pub use client::{Client, ClientId, CloseError, TopicError};
+pub use config::{Config, ConfigError};
+pub use fault::{Fault, FaultKind};
+pub use host::{Host, Timer, TimerError};
+pub use log;
+pub use message::{Delivery, Message, SendError, ToMessage, json};
+pub use plugin::Plugin;
+pub use request::Request;
+pub use response::{Response, Upgrade};
+
+/// Any error; `?` turns every error type into it, and `"text".into()` makes one.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+
+/// What callbacks return. `Result` alone stands for "done, or an error".
+pub type Result<T = (), E = Error> = std::result::Result<T, E>;

@@ -1,0 +1,152 @@
+//! One client of a route: a number and the way to it.
+
+use std::fmt;
+
+use crate::Host;
+use crate::abi::{self, Status};
+use crate::message::{Delivery, SendError, ToMessage, delivery};
+
+/// Number of a client, from 1, never used twice in one run of the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientId(pub(crate) abi::ClientId);
+
+impl ClientId {
+    /// The bare number.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl From<u64> for ClientId {
+    fn from(number: u64) -> ClientId {
+        ClientId(number)
+    }
+}
+
+impl fmt::Display for ClientId {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// One client. A small value: copy it, keep it, hand it to another thread.
+///
+/// It does not keep the client alive. A call about a client that has gone does nothing and is no error.
+/// No call waits for the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Client {
+    host: Host,
+    id: ClientId,
+}
+
+impl Client {
+    pub(crate) fn new(host: Host, id: ClientId) -> Client {
+        Client { host, id }
+    }
+
+    /// The client's number.
+    pub fn id(&self) -> ClientId {
+        self.id
+    }
+
+    /// The route's way to the server, for what concerns more than this client.
+    pub fn host(&self) -> Host {
+        self.host
+    }
+
+    /// Sends one message, after all that this thread sent to the client before.
+    ///
+    /// It leaves when the callback returns, together with what else is queued then; see
+    /// [`flush`](Client::flush).
+    ///
+    /// # Errors
+    /// The server did not take it. A client that has gone is no error: [`Delivery::Gone`].
+    pub fn send(&self, message: impl ToMessage) -> Result<Delivery, SendError> {
+        let message = message.to_message();
+        delivery(
+            self.host
+                .calls()
+                .send(self.id.0, message.kind(), message.as_bytes()),
+        )
+    }
+
+    /// Sends what is queued now instead of when the callback returns: for a callback that goes on
+    /// working after it answered.
+    pub fn flush(&self) {
+        self.host.calls().flush(self.id.0);
+    }
+
+    /// Closes the connection after what is queued; `on_close` follows.
+    ///
+    /// # Errors
+    /// The code is none of 1000 to 1003, 1007 to 1014, 3000 to 4999 (RFC 6455 section 7.4), or the
+    /// reason is over 123 bytes. The connection stays.
+    pub fn close(&self, code: u16, reason: &str) -> Result<(), CloseError> {
+        match self.host.calls().close(self.id.0, code, reason) {
+            abi::INVALID => Err(CloseError::Invalid {
+                code,
+                reason_bytes: reason.len(),
+            }),
+            status if status < abi::OK => Err(CloseError::Refused(status)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes the client a member of `topic`, from 1 to 255 bytes. Each route has its own topics; one
+    /// begins with its first member. Membership ends with [`leave`](Client::leave) or the connection.
+    ///
+    /// # Errors
+    /// See [`TopicError`].
+    pub fn join(&self, topic: &str) -> Result<(), TopicError> {
+        TopicError::check(self.host.calls().join(self.id.0, topic))
+    }
+
+    /// Ends a membership; nothing happens where there was none.
+    ///
+    /// # Errors
+    /// See [`TopicError`].
+    pub fn leave(&self, topic: &str) -> Result<(), TopicError> {
+        TopicError::check(self.host.calls().leave(self.id.0, topic))
+    }
+}
+
+/// Why a connection was not closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CloseError {
+    /// Not a code that may be sent, or a reason that is too long.
+    #[error("close code {code} may not be sent, or its reason of {reason_bytes} bytes is over 123")]
+    Invalid {
+        /// The code that was asked for.
+        code: u16,
+        /// Length of the reason.
+        reason_bytes: usize,
+    },
+    /// The server refused for another reason: a status of the plugin ABI.
+    #[error("the server did not close the connection (status {0})")]
+    Refused(Status),
+}
+
+/// Why a call about a topic did nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TopicError {
+    /// The name is empty or over 255 bytes.
+    #[error("a topic has 1 to 255 bytes")]
+    Name,
+    /// The server's limit of topics is reached.
+    #[error("too many topics")]
+    TooMany,
+    /// The server refused for another reason: a status of the plugin ABI.
+    #[error("the server refused the topic (status {0})")]
+    Refused(Status),
+}
+
+impl TopicError {
+    pub(crate) fn check(status: Status) -> Result<(), TopicError> {
+        match status {
+            abi::INVALID => Err(TopicError::Name),
+            abi::EXHAUSTED => Err(TopicError::TooMany),
+            status if status < abi::OK => Err(TopicError::Refused(status)),
+            _ => Ok(()),
+        }
+    }
+}

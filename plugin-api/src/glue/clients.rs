@@ -1,0 +1,160 @@
+//! The entry points that are about one client, and the ownership of its session.
+//!
+//! `on_open` boxes the session and gives the pointer away; `on_close` or `drop_session` takes it back.
+//! In between it is borrowed by one callback at a time, since those of one client never overlap.
+
+#![allow(unsafe_code)]
+
+use std::ffi::c_void;
+
+use super::{answer, route_of};
+use crate::abi::{self, Bytes, Status};
+use crate::calls::{ErrorSink, RequestCalls};
+use crate::cause::Initiator;
+use crate::fault::FaultKind;
+use crate::{Cause, Client, ClientId, Error, Fault, Message, Plugin, Request, Result, panics};
+
+pub(super) unsafe extern "C" fn on_open<P: Plugin>(
+    route: *mut c_void,
+    client: abi::ClientId,
+    request: *const abi::Request,
+    _resumed: *const abi::Resumed,
+    session: *mut *mut c_void,
+    error: *const abi::Sink,
+) -> Status {
+    // SAFETY: the sink is the one of this call.
+    let error = unsafe { ErrorSink::new(error) };
+    // SAFETY: the host passes what `create` gave out.
+    let route = unsafe { route_of::<P>(route) };
+    let client = Client::new(route.host, ClientId(client));
+    answer(&error, || {
+        // SAFETY: the request is this call's and gone at the end of this closure.
+        let request = Request::new(unsafe { RequestCalls::new(route.host.calls(), request) });
+        let opened = Box::new(route.plugin.on_open(&client, &request)?);
+        // SAFETY: the host passes a place to write to.
+        unsafe { *session = Box::into_raw(opened).cast() };
+        Ok(())
+    })
+}
+
+pub(super) unsafe extern "C" fn on_message<P: Plugin>(
+    route: *mut c_void,
+    session: *mut c_void,
+    client: abi::ClientId,
+    kind: u32,
+    payload: Bytes,
+    error: *const abi::Sink,
+) -> Status {
+    // SAFETY: the sink is the one of this call.
+    let error = unsafe { ErrorSink::new(error) };
+    // SAFETY: the host passes what `create` gave out.
+    let route = unsafe { route_of::<P>(route) };
+    let client = Client::new(route.host, ClientId(client));
+    // SAFETY: the bytes are valid until this returns, and `Message` keeps them no longer.
+    let payload = unsafe { payload.as_slice() };
+    answer(&error, || {
+        // SAFETY: `on_open` made it for this client, whose callbacks never overlap.
+        let session = unsafe { session_of::<P>(session) }?;
+        let message = Message::from_abi(kind, payload)
+            .ok_or("a message that is neither binary nor UTF-8 text")?;
+        route.plugin.on_message(&client, session, message)
+    })
+}
+
+pub(super) unsafe extern "C" fn on_close<P: Plugin>(
+    route: *mut c_void,
+    session: *mut c_void,
+    client: abi::ClientId,
+    cause: *const abi::Cause,
+    error: *const abi::Sink,
+) -> Status {
+    // SAFETY: the sink is the one of this call.
+    let error = unsafe { ErrorSink::new(error) };
+    // SAFETY: the host passes what `create` gave out.
+    let route = unsafe { route_of::<P>(route) };
+    let client = Client::new(route.host, ClientId(client));
+    answer(&error, || {
+        // SAFETY: `on_open` made it for this client; this is the last callback that gets it.
+        let session = unsafe { take_session::<P>(session) }?;
+        // SAFETY: the cause is valid until this returns, and is copied.
+        let cause = unsafe { cause_of(cause) };
+        route.plugin.on_close(&client, *session, &cause)
+    })
+}
+
+pub(super) unsafe extern "C" fn on_error<P: Plugin>(
+    route: *mut c_void,
+    session: *mut c_void,
+    client: abi::ClientId,
+    what: *const abi::Fault,
+    error: *const abi::Sink,
+) -> Status {
+    // SAFETY: the sink is the one of this call.
+    let error = unsafe { ErrorSink::new(error) };
+    // SAFETY: the host passes what `create` gave out.
+    let route = unsafe { route_of::<P>(route) };
+    let client = Client::new(route.host, ClientId(client));
+    answer(&error, || {
+        // SAFETY: the fault is valid until this returns, and is copied.
+        let fault = unsafe { fault_of(what) };
+        if session.is_null() {
+            return Err(fault.into());
+        }
+        // SAFETY: `on_open` made it for this client, whose callbacks never overlap.
+        let session = unsafe { session_of::<P>(session) }?;
+        route.plugin.on_error(&client, session, &fault)
+    })
+}
+
+pub(super) unsafe extern "C" fn drop_session<P: Plugin>(_route: *mut c_void, session: *mut c_void) {
+    // The hook has logged a panic; there is nobody left to tell it to.
+    let _ = panics::catch(|| {
+        // SAFETY: `on_open` made it, and the host passes it for the last time.
+        drop(unsafe { take_session::<P>(session) });
+    });
+}
+
+/// # Safety
+/// `session` is null or came from `on_open::<P>`, is not freed, and nothing else holds it.
+unsafe fn session_of<'a, P: Plugin>(session: *mut c_void) -> Result<&'a mut P::Session> {
+    // SAFETY: as the caller says.
+    unsafe { session.cast::<P::Session>().as_mut() }.ok_or_else(no_session)
+}
+
+/// # Safety
+/// As [`session_of`], and the pointer is never used again.
+unsafe fn take_session<P: Plugin>(session: *mut c_void) -> Result<Box<P::Session>> {
+    if session.is_null() {
+        return Err(no_session());
+    }
+    // SAFETY: as the caller says, and `on_open` made it with `Box::into_raw`.
+    Ok(unsafe { Box::from_raw(session.cast()) })
+}
+
+fn no_session() -> Error {
+    "the server passed no session".into()
+}
+
+/// # Safety
+/// `cause` points to a cause that is valid during the call.
+unsafe fn cause_of(cause: *const abi::Cause) -> Cause {
+    // SAFETY: as the caller says.
+    let (cause, reason) = unsafe { (&*cause, (*cause).reason.as_slice()) };
+    Cause {
+        // A code has 16 bits (RFC 6455 section 5.5.1).
+        code: cause.code as u16,
+        reason: String::from_utf8_lossy(reason).into_owned(),
+        initiator: Initiator::from_abi(cause.initiator),
+    }
+}
+
+/// # Safety
+/// `fault` points to a fault that is valid during the call.
+unsafe fn fault_of(fault: *const abi::Fault) -> Fault {
+    // SAFETY: as the caller says.
+    let (fault, what) = unsafe { (&*fault, (*fault).what.as_slice()) };
+    Fault {
+        kind: FaultKind::from_abi(fault.kind),
+        what: String::from_utf8_lossy(what).into_owned(),
+    }
+}

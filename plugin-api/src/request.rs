@@ -1,0 +1,99 @@
+//! A handshake or plain HTTP request, as a callback sees it.
+
+use std::fmt;
+
+use crate::abi;
+use crate::calls::RequestCalls;
+
+/// A handshake or plain HTTP request; there until the callback returns, for the callback's thread.
+pub struct Request {
+    calls: RequestCalls,
+}
+
+impl Request {
+    pub(crate) fn new(calls: RequestCalls) -> Request {
+        Request { calls }
+    }
+
+    /// The method, such as `GET`.
+    pub fn method(&self) -> &str {
+        self.text(abi::FIELD_METHOD).unwrap_or_default()
+    }
+
+    /// The path without the query, percent-encoded as it came.
+    pub fn path(&self) -> &str {
+        self.text(abi::FIELD_PATH).unwrap_or_default()
+    }
+
+    /// What stands behind `?`, percent-encoded as it came. None where there is no `?`.
+    pub fn query(&self) -> Option<&str> {
+        self.text(abi::FIELD_QUERY)
+    }
+
+    /// Value of the first header of that name (in any case) that is UTF-8.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.header_values(name)
+            .find_map(|value| std::str::from_utf8(value).ok())
+    }
+
+    /// Values of all headers of that name (in any case), in the order they came.
+    pub fn header_values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        (0..).map_while(move |index| self.calls.header(name, index))
+    }
+
+    /// All headers, in the order they came.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        (0..)
+            .map_while(|index| self.calls.header_at(index))
+            .filter_map(|(name, value)| {
+                // A header's name is a token (RFC 9110 section 5.1), so nothing is ever left out here.
+                Some((std::str::from_utf8(name).ok()?, value))
+            })
+    }
+
+    /// Subprotocols that the client offers (RFC 6455 section 1.9), the one it likes best first.
+    pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
+        self.header_values("Sec-WebSocket-Protocol")
+            .filter_map(|value| std::str::from_utf8(value).ok())
+            .flat_map(|value| value.split(','))
+            .map(str::trim)
+            .filter(|name| !name.is_empty())
+    }
+
+    /// The body; empty for a handshake.
+    pub fn body(&self) -> &[u8] {
+        self.calls.field(abi::FIELD_BODY).unwrap_or_default()
+    }
+
+    /// `address:port` of the other end of the socket; behind a proxy that is the proxy.
+    pub fn peer(&self) -> &str {
+        self.text(abi::FIELD_PEER).unwrap_or_default()
+    }
+
+    /// IP address of the client; behind a trusted proxy the one that the proxy tells.
+    pub fn client_address(&self) -> &str {
+        self.text(abi::FIELD_CLIENT_ADDRESS).unwrap_or_default()
+    }
+
+    /// Whether it comes from this very machine and through no proxy: the peer is a loopback address,
+    /// there is no `X-Real-IP`, `X-Forwarded-For`, `Forwarded` or `Via`, and no `Origin` that is not
+    /// allowed.
+    pub fn is_inside(&self) -> bool {
+        self.calls.is_inside()
+    }
+
+    fn text(&self, field: u32) -> Option<&str> {
+        std::str::from_utf8(self.calls.field(field)?).ok()
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Request")
+            .field("method", &self.method())
+            .field("path", &self.path())
+            .field("peer", &self.peer())
+            .finish_non_exhaustive()
+    }
+}

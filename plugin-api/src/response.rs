@@ -1,0 +1,215 @@
+//! Answers of `on_request` and `on_upgrade`.
+//!
+//! They are plain values until the callback has returned; then they are written through the host.
+
+use serde::Serialize;
+
+use crate::Request;
+use crate::abi::{self, Status};
+use crate::calls::ResponseCalls;
+
+/// What [`Response::page`] lets a browser do with the page: run what stands in it and connect.
+///
+/// `ws:` and `wss:` stand there because Safari before version 16 does not take a WebSocket for `'self'`.
+const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; \
+    style-src 'unsafe-inline'; img-src 'self' data:; connect-src 'self' ws: wss:; base-uri 'none'; \
+    form-action 'self'; frame-ancestors 'self'";
+
+/// A plain HTTP response.
+///
+/// `Content-Length` and `Connection` are the server's business, and so is leaving out the body where
+/// the method was `HEAD`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+impl Response {
+    /// A response without headers or body; `status` is from 200 to 599.
+    pub fn new(status: u16) -> Response {
+        Response {
+            status,
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    }
+
+    /// 200 with plain text.
+    pub fn text(text: impl Into<String>) -> Response {
+        Response::of_type("text/plain; charset=utf-8", text.into())
+    }
+
+    /// 200 with HTML.
+    pub fn html(html: impl Into<String>) -> Response {
+        Response::of_type("text/html; charset=utf-8", html.into())
+    }
+
+    /// A page that carries its own style and script: 200 for `GET` and `HEAD`, 405 for other methods.
+    ///
+    /// It has the headers that hold a browser to that: nothing is loaded from elsewhere, no other site
+    /// frames it, and it is asked for anew each time. For a page that needs more there is
+    /// [`html`](Response::html).
+    pub fn page(request: &Request, html: impl Into<String>) -> Response {
+        if !matches!(request.method(), "GET" | "HEAD") {
+            return Response::method_not_allowed("GET, HEAD");
+        }
+        Response::html(html)
+            .header("Cache-Control", "no-cache")
+            .header("Content-Security-Policy", PAGE_POLICY)
+            .header("X-Content-Type-Options", "nosniff")
+    }
+
+    /// 200 with `value` as JSON.
+    ///
+    /// # Errors
+    /// `value` has no form in JSON, such as a map whose keys are no strings.
+    pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<Response, serde_json::Error> {
+        Ok(Response::of_type("application/json", crate::json(value)?))
+    }
+
+    /// 405 with the methods that are allowed, such as `GET, HEAD`.
+    pub fn method_not_allowed(allowed: &str) -> Response {
+        Response::text(format!("this path takes {allowed}\n"))
+            .status(405)
+            .header("Allow", allowed)
+    }
+
+    /// 426: this path speaks WebSocket only.
+    pub fn upgrade_required() -> Response {
+        Response::text("this path speaks WebSocket only\n").status(426)
+    }
+
+    fn of_type(content_type: &str, body: String) -> Response {
+        Response::new(200)
+            .header("Content-Type", content_type)
+            .body(body)
+    }
+
+    /// Changes the status; from 200 to 599.
+    #[must_use]
+    pub fn status(mut self, status: u16) -> Response {
+        self.status = status;
+        self
+    }
+
+    /// Adds a header. One that HTTP does not allow, or that the server writes itself (`Connection`,
+    /// `Upgrade`, `Content-Length`, `Transfer-Encoding`, `Sec-WebSocket-*`), makes the callback fail.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Response {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// Sets the body.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Response {
+        self.body = body.into();
+        self
+    }
+
+    pub(crate) fn write(&self, response: &ResponseCalls) -> Result<(), ResponseError> {
+        check(response.status(self.status), || {
+            ResponseError::Status(self.status)
+        })?;
+        write_headers(&self.headers, response)?;
+        check(response.body(&self.body), || ResponseError::Body)
+    }
+}
+
+/// Answer to a handshake: take the client, or refuse it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upgrade(Decision);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Decision {
+    Accept {
+        subprotocol: Option<String>,
+        headers: Vec<(String, String)>,
+    },
+    Refuse(Response),
+}
+
+impl Upgrade {
+    /// Takes the client; `on_open` follows.
+    pub fn accept() -> Upgrade {
+        Upgrade(Decision::Accept {
+            subprotocol: None,
+            headers: Vec::new(),
+        })
+    }
+
+    /// Refuses the client; `response` has a status from 400 to 599. Nothing follows.
+    pub fn refuse(response: Response) -> Upgrade {
+        Upgrade(Decision::Refuse(response))
+    }
+
+    /// Chooses a subprotocol. The client must have offered it, or the callback fails.
+    #[must_use]
+    pub fn subprotocol(mut self, name: impl Into<String>) -> Upgrade {
+        if let Decision::Accept { subprotocol, .. } = &mut self.0 {
+            *subprotocol = Some(name.into());
+        }
+        self
+    }
+
+    /// Adds a header to the 101 or to the refusal, as [`Response::header`] does.
+    #[must_use]
+    pub fn header(mut self, name: impl Into<String>, value: impl Into<String>) -> Upgrade {
+        match &mut self.0 {
+            Decision::Accept { headers, .. } => headers,
+            Decision::Refuse(response) => &mut response.headers,
+        }
+        .push((name.into(), value.into()));
+        self
+    }
+
+    pub(crate) fn write(&self, response: &ResponseCalls) -> Result<(), ResponseError> {
+        match &self.0 {
+            Decision::Refuse(refusal) => refusal.write(response),
+            Decision::Accept {
+                subprotocol,
+                headers,
+            } => {
+                if let Some(name) = subprotocol {
+                    let not_offered = || ResponseError::Subprotocol(name.clone());
+                    check(response.subprotocol(name), not_offered)?;
+                }
+                write_headers(headers, response)
+            }
+        }
+    }
+}
+
+/// What the server did not take of an answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ResponseError {
+    #[error("status {0} may not be answered here")]
+    Status(u16),
+    #[error("header {0:?} may not be set, or its value may not stand in a header")]
+    Header(String),
+    #[error("the server did not take the body")]
+    Body,
+    #[error("the client did not offer the subprotocol {0:?}")]
+    Subprotocol(String),
+}
+
+fn write_headers(
+    headers: &[(String, String)],
+    response: &ResponseCalls,
+) -> Result<(), ResponseError> {
+    headers.iter().try_for_each(|(name, value)| {
+        check(response.header(name, value), || {
+            ResponseError::Header(name.clone())
+        })
+    })
+}
+
+fn check(status: Status, error: impl FnOnce() -> ResponseError) -> Result<(), ResponseError> {
+    if status < abi::OK {
+        Err(error())
+    } else {
+        Ok(())
+    }
+}

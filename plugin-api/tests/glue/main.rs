@@ -1,0 +1,14 @@
+//! What the export macro makes, called through the C function table as the server calls it.
+//!
+//! The host is a fake one, since this crate must not know the server; the same behaviour against the
+//! real one is tested end to end.
+
+#![allow(unsafe_code)]
+
+mod answers;
+mod calls;
+mod config;
+mod fake_host;
+mod instance;
+mod panics;
+mod sessions;

@@ -1,0 +1,340 @@
+//! Holds `src/abi.rs` and `include/detent.h` together: sizes, offsets and values, each of them.
+//!
+//! The header is compiled by the system's C compiler, as an author would; a small program prints
+//! what C sees, and that is compared with what Rust sees.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::mem::{offset_of, size_of};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use plugin_api::abi;
+
+const ABI: &str = include_str!("../src/abi.rs");
+const HEADER: &str = include_str!("../include/detent.h");
+
+/// One number that both sides must agree on: how it is called, how C writes it, what Rust says.
+struct Fact {
+    name: String,
+    c_expression: String,
+    rust_value: i128,
+}
+
+/// All that is known of one struct.
+struct Layout {
+    rust_name: &'static str,
+    fields: usize,
+    facts: Vec<Fact>,
+}
+
+/// Lists all fields of a struct. A field that is left out does not compile: the pattern has no `..`.
+macro_rules! layout {
+    ($rust:ident = $c:literal { $($field:ident),+ $(,)? }) => {{
+        fn size_of_behind<T, F>(_: impl Fn(&T) -> &F) -> usize {
+            size_of::<F>()
+        }
+        fn _exhaustive(value: &abi::$rust) {
+            let abi::$rust { $($field: _),+ } = value;
+        }
+        let c = $c;
+        let mut facts = vec![Fact::new(format!("sizeof({c})"), size_of::<abi::$rust>() as i128)];
+        $(
+            let field = stringify!($field);
+            let offset = offset_of!(abi::$rust, $field);
+            facts.push(Fact::new(format!("offsetof({c}, {field})"), offset as i128));
+            let size = size_of_behind(|value: &abi::$rust| &value.$field);
+            facts.push(Fact::new(format!("sizeof((({c} *)0)->{field})"), size as i128));
+        )+
+        let fields = [$(stringify!($field)),+].len();
+        Layout { rust_name: stringify!($rust), fields, facts }
+    }};
+}
+
+fn layouts() -> Vec<Layout> {
+    vec![
+        layout!(Bytes = "detent_bytes" { data, len }),
+        layout!(Sink = "detent_sink" { size, reserved, context, write }),
+        layout!(Entry = "detent_entry" {
+            magic, size, abi_major, abi_minor, minor_required, built_with, init, set_log_level,
+            descriptor,
+        }),
+        layout!(Descriptor = "detent_descriptor" {
+            size, state_format, name, version, default_path, subprotocols, subprotocol_count,
+            functions, get_extension,
+        }),
+        layout!(Functions = "detent_functions" {
+            size, reserved, create, destroy, on_upgrade, on_open, on_message, on_close, on_error,
+            on_request, on_timer, reconfigure, save_state, save_session, drop_session,
+        }),
+        layout!(Resumed = "detent_resumed" { size, reserved, session }),
+        layout!(Cause = "detent_cause" { size, initiator, code, reserved, reason }),
+        layout!(Fault = "detent_fault" { size, kind, what }),
+        layout!(Log = "detent_log" { size, reserved, context, write }),
+        layout!(Host = "detent_host" {
+            size, abi_minor, send, flush, close, join, leave, publish, broadcast, client_count,
+            member_count, set_timer, cancel_timer, route_path, config, request_field,
+            request_header, request_header_at, request_is_inside, response_status,
+            response_header, response_body, response_subprotocol, get_extension,
+        }),
+    ]
+}
+
+/// Structs without a layout: only pointers to them cross.
+const OPAQUE: [&str; 2] = ["Request", "Response"];
+
+macro_rules! constants {
+    ($($name:ident),+ $(,)?) => {
+        vec![$((stringify!($name), abi::$name as i128)),+]
+    };
+}
+
+fn constants() -> Vec<(&'static str, i128)> {
+    constants![
+        MAGIC,
+        ABI_MAJOR,
+        ABI_MINOR,
+        OK,
+        GONE,
+        ABSENT,
+        INVALID,
+        FAILED,
+        PANICKED,
+        UNSUPPORTED,
+        EXHAUSTED,
+        TEXT,
+        BINARY,
+        NO_CLIENT,
+        BY_PEER,
+        BY_PLUGIN,
+        BY_SERVER,
+        FAULT_FAILED,
+        FAULT_PANICKED,
+        FAULT_TRANSPORT,
+        LOG_LEVEL_MAX,
+        FIELD_METHOD,
+        FIELD_PATH,
+        FIELD_QUERY,
+        FIELD_BODY,
+        FIELD_PEER,
+        FIELD_CLIENT_ADDRESS,
+    ]
+}
+
+fn type_sizes() -> Vec<Fact> {
+    vec![
+        Fact::new(
+            "sizeof(detent_status)".to_owned(),
+            size_of::<abi::Status>() as i128,
+        ),
+        Fact::new(
+            "sizeof(detent_client_id)".to_owned(),
+            size_of::<abi::ClientId>() as i128,
+        ),
+        Fact::new(
+            "sizeof(detent_timer_id)".to_owned(),
+            size_of::<abi::TimerId>() as i128,
+        ),
+    ]
+}
+
+impl Fact {
+    fn new(c_expression: String, rust_value: i128) -> Fact {
+        Fact {
+            name: c_expression.clone(),
+            c_expression,
+            rust_value,
+        }
+    }
+
+    fn constant(name: &str, rust_value: i128) -> Fact {
+        let name = format!("DETENT_{name}");
+        Fact {
+            c_expression: name.clone(),
+            name,
+            rust_value,
+        }
+    }
+}
+
+#[test]
+fn rust_and_c_agree_on_every_size_offset_and_value() {
+    let mut facts: Vec<Fact> = layouts()
+        .into_iter()
+        .flat_map(|layout| layout.facts)
+        .collect();
+    facts.extend(type_sizes());
+    facts.extend(
+        constants()
+            .iter()
+            .map(|(name, value)| Fact::constant(name, *value)),
+    );
+    let answers = ask_c(&facts);
+    assert_eq!(answers.len(), facts.len());
+    for (fact, (name, c_value)) in facts.iter().zip(&answers) {
+        assert_eq!(&fact.name, name);
+        assert_eq!(fact.rust_value, *c_value, "{name}: Rust and C differ");
+    }
+}
+
+#[test]
+fn the_lists_of_this_test_are_complete() {
+    let layouts = layouts();
+    let structs = names_after(ABI, "pub struct ");
+    let listed = layouts.iter().map(|layout| layout.rust_name).chain(OPAQUE);
+    assert_eq!(structs, listed.map(str::to_owned).collect());
+
+    let mut in_abi = names_after(ABI, "pub const ");
+    assert!(
+        in_abi.remove("ENTRY_SYMBOL"),
+        "the name of the symbol is compared by itself"
+    );
+    let listed = constants()
+        .into_iter()
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    assert_eq!(in_abi, listed);
+
+    let no_number = [
+        "H",
+        "ENTRY_SYMBOL",
+        "LITERAL",
+        "ENTRY_HEAD",
+        "COVERS",
+        "EXPORT",
+    ]
+    .map(str::to_owned);
+    let in_header = &names_after(HEADER, "#define DETENT_") - &BTreeSet::from(no_number);
+    assert_eq!(in_header, listed);
+}
+
+#[test]
+fn the_header_has_as_many_fields_as_the_structs() {
+    for layout in layouts() {
+        let c_name = format!("detent_{}", layout.rust_name.to_lowercase());
+        let body = HEADER
+            .split_once(&format!("struct {c_name} {{"))
+            .and_then(|(_, rest)| rest.split_once("\n}"))
+            .map(|(body, _)| without_comments(body))
+            .unwrap_or_else(|| panic!("{c_name} is not in the header"));
+        assert_eq!(
+            body.matches(';').count(),
+            layout.fields,
+            "fields of {c_name}"
+        );
+    }
+}
+
+#[test]
+fn the_entry_symbol_has_one_name() {
+    assert!(HEADER.contains(&format!(
+        "#define DETENT_ENTRY_SYMBOL \"{}\"",
+        abi::ENTRY_SYMBOL
+    )));
+    assert!(HEADER.contains(&format!("const detent_entry {};", abi::ENTRY_SYMBOL)));
+}
+
+#[test]
+fn the_example_in_the_header_compiles() {
+    let start = HEADER.find("#include \"detent.h\"").unwrap();
+    let end = HEADER.find(" *     cc -std=c99").unwrap();
+    let example: String = HEADER[start..end]
+        .lines()
+        .map(|line| {
+            line.strip_prefix(" *")
+                .unwrap_or(line)
+                .trim_start()
+                .to_owned()
+                + "\n"
+        })
+        .collect();
+    let library = scratch("parrot.so");
+    compile(
+        "parrot.c",
+        &example,
+        &library,
+        &["-shared", "-fPIC", "-fvisibility=hidden"],
+    );
+    std::fs::remove_file(library).unwrap();
+}
+
+/// Identifiers that follow `prefix` at the beginning of a line.
+fn names_after(source: &str, prefix: &str) -> BTreeSet<String> {
+    source
+        .lines()
+        .filter_map(|line| line.strip_prefix(prefix))
+        .map(|rest| {
+            rest.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+                .next()
+                .unwrap()
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
+fn without_comments(source: &str) -> String {
+    let mut parts = source.split("/*");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts
+        .filter_map(|part| part.split_once("*/"))
+        .fold(first, |text, (_, code)| text + code)
+}
+
+/// Has C evaluate each expression; gives names and values in the same order.
+fn ask_c(facts: &[Fact]) -> Vec<(String, i128)> {
+    let mut source = String::from("#include \"detent.h\"\n#include <stdio.h>\n");
+    source.push_str("static void fact(const char *name, int negative, unsigned long long value)\n");
+    source.push_str("{ printf(\"%s=%s%llu\\n\", name, negative ? \"-\" : \"\", value); }\n");
+    source.push_str("int main(void)\n{\n");
+    for Fact {
+        name,
+        c_expression,
+        rust_value,
+    } in facts
+    {
+        let (sign, negative) = if *rust_value < 0 { ("-", 1) } else { ("", 0) };
+        writeln!(
+            source,
+            "    fact(\"{name}\", {negative}, (unsigned long long)({sign}({c_expression})));"
+        )
+        .unwrap();
+    }
+    source.push_str("    return 0;\n}\n");
+
+    let program = scratch("layout");
+    compile("layout.c", &source, &program, &[]);
+    let output = Command::new(&program).output().expect("run the C program");
+    std::fs::remove_file(program).unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines()
+        .map(|line| line.split_once('=').unwrap())
+        .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
+        .collect()
+}
+
+/// A file of this test run alone.
+fn scratch(name: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    folder.join(format!("{}-{name}", std::process::id()))
+}
+
+fn compile(name: &str, source: &str, output: &Path, options: &[&str]) {
+    let source_file = scratch(name);
+    std::fs::write(&source_file, source).unwrap();
+    let compiler = std::env::var_os("CC").unwrap_or_else(|| OsString::from("cc"));
+    let result = Command::new(compiler)
+        .args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-I"])
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("include"))
+        .args(options)
+        .arg("-o")
+        .args([output, &source_file])
+        .output()
+        .expect("a C compiler is installed as `cc` (or named by CC)");
+    std::fs::remove_file(source_file).unwrap();
+    let errors = String::from_utf8_lossy(&result.stderr);
+    assert!(
+        result.status.success(),
+        "{name} does not compile:\n{errors}"
+    );
+}

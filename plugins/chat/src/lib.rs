@@ -1,0 +1,47 @@
+//! The message board: what one client says, all read. A browser that opens the path gets the page.
+#![forbid(unsafe_code)]
+use plugin_api::{Cause, Client, Config, Host, Message, Plugin, Request, Response, Result, log};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// The board and its option, `exclude_sender`: who speaks does not hear it.
+#[derive(Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Chat {
+    exclude_sender: bool,
+    #[serde(skip)]
+    last_id: AtomicU64,
+}
+
+impl Plugin for Chat {
+    type Session = u64; // The client's number on the board, from 1.
+
+    fn create(_host: Host, config: Config) -> Result<Self> {
+        Ok(config.parse()?)
+    }
+
+    fn on_open(&self, _client: &Client, request: &Request) -> Result<u64> {
+        let id = self.last_id.fetch_add(1, Relaxed) + 1;
+        let address = request.client_address();
+        log::info!("Client {id} has connected from {address}");
+        Ok(id)
+    }
+
+    fn on_message(&self, client: &Client, id: &mut u64, message: Message) -> Result {
+        log::info!("Client {id} says: {message}");
+        let line = format!("Client {id}: {message}");
+        let left_out = self.exclude_sender.then_some(client.id());
+        client.host().broadcast_except(line, left_out)?;
+        Ok(())
+    }
+
+    fn on_close(&self, _client: &Client, id: u64, cause: &Cause) -> Result {
+        log::info!("Client {id} has left ({cause})");
+        Ok(())
+    }
+
+    fn on_request(&self, request: &Request) -> Result<Response> {
+        Ok(Response::page(request, include_str!("board.html")))
+    }
+}
+
+plugin_api::export!(Chat, path = "/chat");

@@ -1,0 +1,221 @@
+//! The threads `accept`, one a listener: permits, sockets, connection threads.
+//!
+//! Each blocks in `accept` and is woken at the stop by a shutdown of its listening socket. It never
+//! ends for an error: where the machine has no more of something, it waits a little and goes on.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use http::StatusCode;
+use log::{error, warn};
+use parking_lot::{Condvar, Mutex};
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::connection::{self, Context};
+use crate::http::response::Response;
+use crate::limits::{
+    ACCEPT_BACK_OFF, CONNECTION_STACK_BYTES, LISTEN_BACKLOG, REFUSAL_LOG_INTERVAL, REFUSALS_MAX,
+};
+use crate::outbox::drain::DrainHandle;
+use crate::outbox::{Ending, Outbox};
+use crate::roster::Roster;
+
+/// Binds a listening socket; connections wait in it until the acceptor starts.
+///
+/// # Errors
+/// The address is in use, not of this machine, or not ours to take.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
+    // A restarted server must not wait for the old one's closed connections.
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        // So that [::] and 0.0.0.0 can be given side by side, and each means what it says.
+        socket.set_only_v6(true)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(LISTEN_BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// What all acceptors share.
+pub struct Service {
+    /// Permits.
+    pub roster: Arc<Roster>,
+    /// For outboxes.
+    pub drain: DrainHandle,
+    /// For connection threads.
+    pub context: Arc<Context>,
+}
+
+/// A running acceptor.
+pub struct Acceptor {
+    listener: TcpListener,
+    stop: Arc<Stop>,
+    thread: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Stop {
+    is_stopping: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Acceptor {
+    /// Starts accepting from `listener`.
+    ///
+    /// # Errors
+    /// No thread or no file descriptor is to be had.
+    pub fn start(listener: TcpListener, service: Arc<Service>) -> io::Result<Acceptor> {
+        let stop = Arc::new(Stop::default());
+        let accepting = Accepting {
+            listener: listener.try_clone()?,
+            stop: stop.clone(),
+            service,
+            refusals: Arc::new(()),
+            log: RefusalLog::default(),
+        };
+        let thread = thread::Builder::new()
+            .name("accept".to_owned())
+            .spawn(move || accepting.run())?;
+        Ok(Acceptor {
+            listener,
+            stop,
+            thread,
+        })
+    }
+
+    /// Stops accepting and waits for the thread; what still waits in the listening socket is reset.
+    pub fn end(self) {
+        *self.stop.is_stopping.lock() = true;
+        self.stop.changed.notify_all();
+        // On Linux this wakes a thread in `accept` with an error; it has nothing else to fail on.
+        rustix::net::shutdown(&self.listener, rustix::net::Shutdown::Both).ok();
+        // A panic of the thread has been reported by the panic hook.
+        self.thread.join().ok();
+    }
+}
+
+struct Accepting {
+    listener: TcpListener,
+    stop: Arc<Stop>,
+    service: Arc<Service>,
+    /// Each refused connection that still lingers holds one count.
+    refusals: Arc<()>,
+    log: RefusalLog,
+}
+
+/// Logs refusals at most once a second, with their number, so that a storm of them cannot fill the
+/// log.
+#[derive(Default)]
+struct RefusalLog {
+    last: Option<Instant>,
+    unlogged: u64,
+}
+
+impl RefusalLog {
+    fn note(&mut self, line: &str) {
+        let now = Instant::now();
+        self.unlogged += 1;
+        if self
+            .last
+            .is_none_or(|last| now.duration_since(last) >= REFUSAL_LOG_INTERVAL)
+        {
+            warn!(
+                "{line} ({} refused since the last such line)",
+                self.unlogged
+            );
+            self.unlogged = 0;
+            self.last = Some(now);
+        }
+    }
+}
+
+impl Accepting {
+    fn run(mut self) {
+        let mut has_failed = false;
+        while !*self.stop.is_stopping.lock() {
+            match self.listener.accept() {
+                Ok((socket, peer)) => {
+                    has_failed = false;
+                    self.take(socket, peer);
+                }
+                Err(error) if is_of_the_peer(&error) => {}
+                Err(error) => {
+                    if !*self.stop.is_stopping.lock() && !has_failed {
+                        error!("cannot accept connections: {error}; trying again until it works");
+                    }
+                    has_failed = true;
+                    self.back_off();
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, socket: TcpStream, peer: SocketAddr) {
+        // Answers are small and wait for nobody; it fails only for a socket that is dead already.
+        socket.set_nodelay(true).ok();
+        let Some(client) = self.service.roster.claim() else {
+            let limit = self.service.roster.capacity();
+            return self.refuse(socket, peer, &format!("all {limit} connections are taken"));
+        };
+        let backlog = self.service.context.settings.backlog_bytes_max;
+        let outbox = Outbox::new(socket, client, backlog, self.service.drain.clone());
+        let (context, thread_outbox) = (self.service.context.clone(), outbox.clone());
+        let started = self.service.roster.hold(client, outbox.clone(), || {
+            thread::Builder::new()
+                .name(format!("client-{client}"))
+                .stack_size(CONNECTION_STACK_BYTES)
+                .spawn(move || connection::run(&context, client, thread_outbox, peer))
+        });
+        if let Err(error) = started {
+            self.log
+                .note(&format!("no thread for a connection: {error}"));
+            outbox.queue_http(&unavailable(
+                "the machine has no thread left for a connection",
+            ));
+            outbox.finish(Ending::LastWord);
+            self.back_off();
+        }
+    }
+
+    /// Answers 503 without a thread; past a number that still linger, closes without an answer.
+    fn refuse(&mut self, socket: TcpStream, peer: SocketAddr, why: &str) {
+        self.log.note(&format!("{peer} - -: 503 {why}"));
+        if Arc::strong_count(&self.refusals) > REFUSALS_MAX {
+            return;
+        }
+        let outbox = Outbox::for_refusal(socket, self.refusals.clone(), self.service.drain.clone());
+        outbox.queue_http(&unavailable(why));
+        outbox.finish(Ending::LastWord);
+    }
+
+    /// Waits a little, or until the stop.
+    fn back_off(&self) {
+        let mut is_stopping = self.stop.is_stopping.lock();
+        if !*is_stopping {
+            self.stop
+                .changed
+                .wait_for(&mut is_stopping, ACCEPT_BACK_OFF);
+        }
+    }
+}
+
+fn unavailable(why: &str) -> Vec<u8> {
+    Response::text(StatusCode::SERVICE_UNAVAILABLE, why).encode(false)
+}
+
+/// Errors of one connection that `accept` reports; the next may be fine (see accept(2)).
+fn is_of_the_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset, Interrupted};
+    matches!(
+        error.kind(),
+        ConnectionAborted | ConnectionReset | Interrupted
+    )
+}

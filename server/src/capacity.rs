@@ -1,0 +1,180 @@
+//! How many connections this machine allows, and which of its limits says so.
+//!
+//! Read once at start by the main thread. One connection takes one open file, one thread, and the
+//! memory mappings of that thread.
+
+use std::fmt;
+use std::fs;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use crate::limits::{CONNECTIONS_MAX, FILES_RESERVED, MAPPINGS_PER_THREAD, THREADS_RESERVED};
+
+/// The number of connections and what sets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// Connections at once.
+    pub connections: u64,
+    limit: &'static str,
+    value: u64,
+}
+
+impl fmt::Display for Capacity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Capacity {
+            connections,
+            limit,
+            value,
+        } = self;
+        write!(f, "{connections} connections, limited by {limit} ({value})")
+    }
+}
+
+/// Raises the soft limit of open files to the hard one. Where that is refused, the soft one holds.
+pub fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    )
+    .ok();
+}
+
+/// What a limit counts.
+#[derive(Clone, Copy)]
+enum Unit {
+    Connections,
+    Files,
+    Mappings,
+    Threads,
+}
+
+impl Unit {
+    /// Connections that `value` of this unit is enough for.
+    fn connections(self, value: u64) -> u64 {
+        match self {
+            Unit::Connections => value,
+            Unit::Files => value.saturating_sub(FILES_RESERVED),
+            Unit::Threads => value.saturating_sub(THREADS_RESERVED),
+            Unit::Mappings => {
+                let others = own_mappings() + THREADS_RESERVED * MAPPINGS_PER_THREAD;
+                value.saturating_sub(others) / MAPPINGS_PER_THREAD
+            }
+        }
+    }
+}
+
+/// The lowest of this machine's limits and of `requested`, the user's own.
+pub fn measure(requested: Option<u32>) -> Capacity {
+    let is_root = rustix::process::getuid().is_root();
+    let limits = [
+        (
+            "--max-connections",
+            requested.map(u64::from),
+            Unit::Connections,
+        ),
+        (
+            "the size of the client table",
+            Some(CONNECTIONS_MAX),
+            Unit::Connections,
+        ),
+        (
+            "open files, ulimit -n",
+            getrlimit(Resource::Nofile).current,
+            Unit::Files,
+        ),
+        (
+            "vm.max_map_count",
+            number("/proc/sys/vm/max_map_count"),
+            Unit::Mappings,
+        ),
+        (
+            "kernel.pid_max",
+            number("/proc/sys/kernel/pid_max"),
+            Unit::Threads,
+        ),
+        (
+            "kernel.threads-max",
+            number("/proc/sys/kernel/threads-max"),
+            Unit::Threads,
+        ),
+        (
+            "pids.max of the control group",
+            cgroup_pids_max(),
+            Unit::Threads,
+        ),
+        // The limit of processes does not hold for root.
+        (
+            "processes of the user, ulimit -u",
+            getrlimit(Resource::Nproc).current.filter(|_| !is_root),
+            Unit::Threads,
+        ),
+    ];
+    limits
+        .into_iter()
+        .filter_map(|(limit, value, unit)| {
+            let value = value?;
+            Some(Capacity {
+                connections: unit.connections(value),
+                limit,
+                value,
+            })
+        })
+        .min_by_key(|capacity| capacity.connections)
+        .unwrap_or(Capacity {
+            connections: 0,
+            limit: "nothing that is known",
+            value: 0,
+        })
+}
+
+fn own_mappings() -> u64 {
+    fs::read("/proc/self/maps").map_or(0, |maps| {
+        maps.iter().filter(|&&byte| byte == b'\n').count() as u64
+    })
+}
+
+/// A file of the kernel with one number; none where it is missing or says `max`.
+fn number(path: &str) -> Option<u64> {
+    fs::read_to_string(path).ok()?.trim().parse().ok()
+}
+
+/// The lowest `pids.max` on the way from this process's control group (version 2) to the root.
+fn cgroup_pids_max() -> Option<u64> {
+    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
+    let mut group = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
+    let mut lowest: Option<u64> = None;
+    loop {
+        let limit = number(&format!(
+            "/sys/fs/cgroup{}/pids.max",
+            group.trim_end_matches('/')
+        ));
+        lowest = match (lowest, limit) {
+            (Some(lowest), Some(limit)) => Some(lowest.min(limit)),
+            (lowest, limit) => lowest.or(limit),
+        };
+        match group.rsplit_once('/') {
+            Some((parent, last)) if !last.is_empty() => group = parent,
+            _ => return lowest,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::measure;
+
+    #[test]
+    fn the_lowest_limit_is_named() {
+        let capacity = measure(Some(7));
+        assert_eq!(
+            capacity.to_string(),
+            "7 connections, limited by --max-connections (7)"
+        );
+        assert!(measure(None).connections < u64::from(u32::MAX));
+        assert!(measure(Some(u32::MAX)).connections < u64::from(u32::MAX));
+    }
+}

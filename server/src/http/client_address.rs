@@ -1,0 +1,77 @@
+//! Whose request it is when a proxy stands before the server.
+//!
+//! A proxy on this machine is believed; anyone else could write the headers as they like.
+
+use std::net::IpAddr;
+
+use super::request::Request;
+
+/// The client's address: `peer`, or where `peer` is a proxy that we trust, the last address in
+/// `X-Forwarded-For` that is not such a proxy, or else `X-Real-IP`.
+pub fn of(request: &Request, peer: IpAddr) -> IpAddr {
+    let peer = peer.to_canonical();
+    if !is_trusted(peer) {
+        return peer;
+    }
+    let forwarded: Vec<_> = request.list("x-forwarded-for").collect();
+    for text in forwarded.iter().rev() {
+        // What stands before something that is no address was not written by a proxy of ours.
+        let Some(address) = parse(text) else {
+            return peer;
+        };
+        if !is_trusted(address) {
+            return address;
+        }
+    }
+    let real = request
+        .header("x-real-ip")
+        .and_then(|value| std::str::from_utf8(value).ok());
+    real.and_then(parse).unwrap_or(peer)
+}
+
+fn is_trusted(address: IpAddr) -> bool {
+    address.is_loopback()
+}
+
+fn parse(text: &str) -> Option<IpAddr> {
+    text.trim()
+        .parse()
+        .ok()
+        .map(|address: IpAddr| address.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::http::origin::AllowedOrigins;
+    use crate::http::request::Request;
+
+    fn address(peer: &str, headers: &str) -> String {
+        let head = format!("GET / HTTP/1.1\r\nHost: h\r\n{headers}\r\n");
+        let peer = peer.parse().expect("an address");
+        let request = Request::parse(head.as_bytes(), peer, &AllowedOrigins::default());
+        request.expect("well-formed").client_address
+    }
+
+    #[test]
+    fn only_a_proxy_on_this_machine_is_believed() {
+        let headers = "X-Forwarded-For: 198.51.100.7\r\nX-Real-IP: 198.51.100.7\r\n";
+        assert_eq!(address("127.0.0.1:1", headers), "198.51.100.7");
+        assert_eq!(address("192.0.2.1:1", headers), "192.0.2.1");
+    }
+
+    #[test]
+    fn the_address_that_our_proxy_saw_counts_not_what_the_client_wrote() {
+        let headers = "X-Forwarded-For: 203.0.113.66, 198.51.100.7, 127.0.0.1\r\n";
+        assert_eq!(address("127.0.0.1:1", headers), "198.51.100.7");
+    }
+
+    #[test]
+    fn real_ip_stands_in_and_nonsense_does_not() {
+        assert_eq!(
+            address("[::1]:1", "X-Real-IP: 2001:db8::1\r\n"),
+            "2001:db8::1"
+        );
+        assert_eq!(address("127.0.0.1:1", "X-Real-IP: nobody\r\n"), "127.0.0.1");
+        assert_eq!(address("127.0.0.1:1", ""), "127.0.0.1");
+    }
+}

@@ -1,0 +1,157 @@
+//! Every limit of the server that is not an argument, in one place: unit, value and reason.
+//!
+//! Constants only; knows nothing of the rest. What an argument sets has its default here too.
+
+use std::time::Duration;
+
+/// Bytes of one message where `--max-message` says nothing: what Centrifugo takes, four times what
+/// a chat needs.
+pub const MESSAGE_BYTES_DEFAULT: u64 = 64 * 1024;
+
+/// Bytes that wait for one client where `--max-backlog` says nothing.
+pub const BACKLOG_BYTES_DEFAULT: u64 = 1024 * 1024;
+
+/// Time for a whole request head and its body.
+pub const HANDSHAKE_DEFAULT: Duration = Duration::from_secs(10);
+
+/// Silence of a client after which it is sent a ping: below the 30 and 60 seconds after which
+/// routers and proxies forget a connection.
+pub const PING_INTERVAL_DEFAULT: Duration = Duration::from_secs(25);
+
+/// Time for the answer to a ping.
+pub const PONG_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
+
+/// Time from the first signal to the end of the process.
+pub const STOP_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
+
+/// Share of the stop deadline that is kept to abort what did not close by itself, as a divisor.
+pub const STOP_ABORT_DIVISOR: u32 = 10;
+
+/// Bytes of a request head; a browser with many cookies sends about 8 KiB.
+pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+
+/// Headers of one request.
+pub const HEADERS_MAX: usize = 100;
+
+/// Bytes of a plain HTTP request's body.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of the response body that a plugin may give; larger files belong to the proxy.
+pub const RESPONSE_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// First size of the buffer for a request head: most heads fit.
+pub const HEAD_BYTES_FIRST: usize = 1024;
+
+/// Bytes of tungstenite's read buffer for each client; the default of 128 KiB would be most of the
+/// memory of an idle client.
+pub const READ_BUFFER_BYTES: usize = 4 * 1024;
+
+/// Frames of one's own that are queued past this are sent before the next read: bounds what a
+/// client that pipelines can make us hold.
+pub const FLUSH_BYTES: usize = 64 * 1024;
+
+/// Bytes of buffer that an outbox keeps when it is empty.
+pub const OUTBOX_KEPT_BYTES: usize = 1024;
+
+/// A client's own backlog above its limit divided by this stops our reading from it.
+pub const PAUSE_DIVISOR: usize = 2;
+
+/// Events that wait for the hub; full holds up who speaks.
+pub const HUB_QUEUE_EVENTS: usize = 1024;
+
+/// Events of one round of the hub, so that what is touched is flushed soon.
+pub const ROUND_EVENTS_MAX: usize = 1024;
+
+/// Bytes of one run of broadcasts; past it the run is sent and another begins.
+pub const RUN_BYTES_MAX: usize = 64 * 1024;
+
+/// Topics of one client; a join past it is ignored with a log line.
+pub const TOPICS_PER_CLIENT_MAX: usize = 1024;
+
+/// Bytes of a topic's name.
+pub const TOPIC_BYTES_MAX: usize = 255;
+
+/// Timers of one route.
+pub const TIMERS_MAX: usize = 1024;
+
+/// Longest delay and period of a timer: ten years.
+pub const TIMER_MS_MAX: u64 = 10 * 366 * 24 * 60 * 60 * 1000;
+
+/// Bytes of the reason in a Close frame (RFC 6455 section 5.5: 125 less the code).
+pub const CLOSE_REASON_BYTES_MAX: usize = 123;
+
+/// Time for the peer to answer a Close frame, the backlog before it included.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Time in which we read and drop what a peer still sends after our last byte, so that it gets
+/// that byte and not a reset.
+pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A socket that takes no byte for this long is dropped.
+pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Reserved, not committed, stack of a connection thread: room for what plugins use (SQLite,
+/// regular expressions); only touched pages cost memory.
+#[cfg(target_pointer_width = "64")]
+pub const CONNECTION_STACK_BYTES: usize = 1024 * 1024;
+/// Reserved stack of a connection thread where address space is scarce.
+#[cfg(not(target_pointer_width = "64"))]
+pub const CONNECTION_STACK_BYTES: usize = 256 * 1024;
+
+/// Memory mappings that one thread takes (stack, guard, signal stack, its guard).
+pub const MAPPINGS_PER_THREAD: u64 = 4;
+
+/// Open files kept for what is no client: listeners, libraries, log, and plugins' own.
+pub const FILES_RESERVED: u64 = 100;
+
+/// Threads kept for what is no client.
+pub const THREADS_RESERVED: u64 = 100;
+
+/// Connections above this are not offered even where the machine would: the table of clients is
+/// allocated at start.
+pub const CONNECTIONS_MAX: u64 = 1 << 20;
+
+/// Queue of connections that the kernel holds while the acceptor is busy.
+pub const LISTEN_BACKLOG: i32 = 4096;
+
+/// Connection threads that wait to be joined; a full queue holds up threads that end anyway.
+pub const DEPARTED_QUEUE: usize = 1024;
+
+/// Refused connections that are still being told so; each takes one of the reserved files.
+pub const REFUSALS_MAX: usize = 32;
+
+/// Time between two log lines about refused connections.
+pub const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Wait of the acceptor after an error such as too many open files.
+pub const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
+
+/// Seconds that a callback may run before it is reported.
+pub const CALLBACK_SECONDS_MAX: u64 = 5;
+
+/// Panics of one route within [`PANIC_WINDOW`] that take it out of service.
+pub const PANICS_MAX: usize = 10;
+
+/// See [`PANICS_MAX`].
+pub const PANIC_WINDOW: Duration = Duration::from_secs(60);
+
+/// Bytes of an error text that is taken from a plugin.
+pub const ERROR_TEXT_BYTES_MAX: usize = 4 * 1024;
+
+/// Bytes of one log line's message; the rest is cut.
+pub const LOG_LINE_BYTES_MAX: usize = 8 * 1024;
+
+/// Lines that wait for the log writer; past it lines are dropped and counted.
+pub const LOG_QUEUE_LINES: usize = 4096;
+
+/// Libraries that one process may load: each may cost a pthread key, and about 1,000 of them end it.
+pub const LIBRARY_LOADS_MAX: usize = 500;
+
+/// Bytes of one plugin library; it is read into memory once.
+pub const LIBRARY_BYTES_MAX: u64 = 512 * 1024 * 1024;
+
+const _: () = assert!((REFUSALS_MAX as u64) < FILES_RESERVED);
+const _: () = assert!(OUTBOX_KEPT_BYTES <= FLUSH_BYTES);
+const _: () = assert!(HEAD_BYTES_FIRST <= HEAD_BYTES_MAX);
+const _: () = assert!(READ_BUFFER_BYTES <= HEAD_BYTES_MAX);
+const _: () = assert!(ROUND_EVENTS_MAX <= HUB_QUEUE_EVENTS);

@@ -1,0 +1,125 @@
+//! Frames as a server sends them (RFC 6455 section 5.2): whole, unmasked, no extension bits.
+//!
+//! Pure functions on bytes. The frames of a client are tungstenite's business; this is the other
+//! direction, which is written once and sent to many.
+
+/// What a frame carries; the values are those of RFC 6455 section 11.8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Opcode {
+    /// A text message.
+    Text = 1,
+    /// A binary message.
+    Binary = 2,
+    /// The start or the answer of the closing handshake.
+    Close = 8,
+    /// Asks for a pong.
+    Ping = 9,
+}
+
+/// Bytes of the longest header that a server sends: two, and a length of eight.
+pub const HEADER_BYTES_MAX: usize = 10;
+
+const FINAL: u8 = 0x80;
+const LENGTH_16: u8 = 126;
+const LENGTH_64: u8 = 127;
+
+/// Appends one frame with the whole of `payload` to `out`.
+pub fn append(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
+    let length = payload.len();
+    out.reserve(length + HEADER_BYTES_MAX);
+    out.push(FINAL | opcode as u8);
+    if let Ok(length) = u8::try_from(length)
+        && length < LENGTH_16
+    {
+        out.push(length);
+    } else if let Ok(length) = u16::try_from(length) {
+        out.push(LENGTH_16);
+        out.extend_from_slice(&length.to_be_bytes());
+    } else {
+        out.push(LENGTH_64);
+        out.extend_from_slice(&(length as u64).to_be_bytes());
+    }
+    out.extend_from_slice(payload);
+}
+
+/// One frame with the whole of `payload`.
+pub fn encode(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    append(&mut out, opcode, payload);
+    out
+}
+
+/// A Close frame with `code` and as much of `reason` as fits (RFC 6455 section 5.5.1).
+pub fn close(code: u16, reason: &str) -> Vec<u8> {
+    let reason = &reason[..reason.floor_char_boundary(crate::limits::CLOSE_REASON_BYTES_MAX)];
+    let mut payload = code.to_be_bytes().to_vec();
+    payload.extend_from_slice(reason.as_bytes());
+    encode(Opcode::Close, &payload)
+}
+
+/// Whether the frame that begins `bytes` is a Close frame.
+pub fn is_close(bytes: &[u8]) -> bool {
+    bytes
+        .first()
+        .is_some_and(|first| first & 0x0f == Opcode::Close as u8)
+}
+
+/// Bytes of the frame that begins `bytes`, header included. `bytes` holds its header.
+fn length(bytes: &[u8]) -> usize {
+    match bytes[1] & 0x7f {
+        LENGTH_16 => 4 + usize::from(u16::from_be_bytes([bytes[2], bytes[3]])),
+        LENGTH_64 => {
+            let mut length = [0; 8];
+            length.copy_from_slice(&bytes[2..10]);
+            10 + u64::from_be_bytes(length) as usize
+        }
+        short => 2 + usize::from(short),
+    }
+}
+
+/// How many bytes of the frame that `sent` cuts are still to be sent, in a run of whole frames.
+/// Zero where `sent` falls between two frames.
+pub fn remainder(run: &[u8], sent: usize) -> usize {
+    let mut end = 0;
+    while end < sent {
+        end += length(&run[end..]);
+    }
+    end - sent
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Opcode, append, close, encode, remainder};
+
+    #[test]
+    fn lengths_take_the_shortest_form() {
+        for (length, header) in [(0, 2), (125, 2), (126, 4), (65_535, 4), (65_536, 10)] {
+            assert_eq!(
+                encode(Opcode::Binary, &vec![7; length]).len(),
+                length + header
+            );
+        }
+    }
+
+    #[test]
+    fn remainder_finds_the_cut_frame() {
+        let mut run = Vec::new();
+        let mut ends = vec![0];
+        for length in [0, 3, 125, 126, 300, 65_536, 1] {
+            append(&mut run, Opcode::Text, &vec![b'x'; length]);
+            ends.push(run.len());
+        }
+        for sent in 0..=run.len() {
+            let end = ends.iter().find(|&&end| end >= sent).expect("the run ends");
+            assert_eq!(remainder(&run, sent), end - sent);
+        }
+    }
+
+    #[test]
+    fn a_long_reason_is_cut_between_characters() {
+        let frame = close(1000, &"ü".repeat(100));
+        assert_eq!(frame.len(), 2 + 2 + 122);
+        assert!(std::str::from_utf8(&frame[4..]).is_ok());
+    }
+}

@@ -1,0 +1,498 @@
+//! The write path of one client: every byte to its socket passes its outbox, whole frames only.
+//!
+//! Used by the client's connection thread (its own answers, flushed before it blocks in a read),
+//! by the hub (broadcasts) and by the drain thread (what a full socket did not take). No call but
+//! [`Outbox::wait_for_room`] waits: sends are non-blocking, and the lock is held for a copy and one
+//! send at most. Knows its socket and the drain thread; knows neither hub, routes nor plugins.
+
+pub mod cause;
+pub mod drain;
+pub mod frame;
+mod own;
+mod queue;
+
+use std::io::{self, IoSlice};
+use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use log::warn;
+use parking_lot::{Condvar, Mutex};
+use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
+
+use crate::ids::ClientId;
+use crate::limits::{
+    CLOSE_TIMEOUT, FLUSH_BYTES, LINGER_TIMEOUT, PAUSE_DIVISOR, WRITE_STALL_TIMEOUT,
+};
+use cause::{Cause, POLICY};
+use drain::DrainHandle;
+use frame::{HEADER_BYTES_MAX, Opcode};
+use queue::Queue;
+
+pub use own::{own_outbox, set_own_outbox};
+
+/// What became of bytes that were offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// They leave, or wait in the backlog, in the order they came.
+    Queued,
+    /// The connection is closing or closed; nothing was done.
+    Gone,
+}
+
+/// How a connection thread leaves its socket behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Both sides said that they are done.
+    Complete,
+    /// The last word is ours; the peer may still be sending, and a plain close would reset the
+    /// connection before it has read that word.
+    LastWord,
+    /// The connection is dead; what is queued cannot arrive.
+    Broken,
+}
+
+/// The outbox of one client; shared by its thread, the hub, the drain thread and the roster.
+pub struct Outbox {
+    socket: TcpStream,
+    client: Option<ClientId>,
+    _refusal: Option<Arc<()>>,
+    route: OnceLock<Arc<str>>,
+    backlog_bytes_max: usize,
+    drain: DrainHandle,
+    state: Mutex<State>,
+    /// Signalled when the backlog falls, for the one thread that waits for it.
+    room: Condvar,
+    /// The phase is past [`Phase::Open`]; read without the lock for each message.
+    closing: AtomicBool,
+}
+
+struct State {
+    queue: Queue,
+    phase: Phase,
+    /// The socket was full: only the drain thread sends until the queue is empty.
+    is_waiting: bool,
+    /// The drain thread has been told and has not looked yet.
+    is_noticed: bool,
+    /// The drain thread holds on to this outbox.
+    is_kept: bool,
+    /// When a full socket has to have taken something.
+    stall_deadline: Option<Instant>,
+    /// When the connection is cut off whatever is left to send or to hear.
+    close_deadline: Option<Instant>,
+    cause: Option<Cause>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Frames are taken.
+    Open,
+    /// A Close frame is queued or sent: nothing follows it. The connection thread reads on.
+    Closing,
+    /// The connection thread is done with the socket; the drain thread sends the rest, then reads
+    /// and drops until the peer closes too.
+    Lingering,
+    /// Nothing is sent any more.
+    Closed,
+}
+
+/// What the drain thread is to do about an outbox next.
+pub(crate) enum Service {
+    /// Nothing to wait for any more.
+    Done,
+    /// Wait for the socket, until the deadline.
+    Wait {
+        /// The socket is full.
+        for_write: bool,
+        /// The peer may still send what is to be dropped.
+        for_read: bool,
+        /// When to look again.
+        deadline: Option<Instant>,
+    },
+}
+
+impl Outbox {
+    /// An outbox for the connection of `client`, which was just accepted.
+    pub fn new(
+        socket: TcpStream,
+        client: ClientId,
+        backlog_bytes_max: usize,
+        drain: DrainHandle,
+    ) -> Arc<Outbox> {
+        Outbox::make(socket, Some(client), None, backlog_bytes_max, drain)
+    }
+
+    /// An outbox for a connection that is only told that there is no room. It holds `refusal` as
+    /// long as it lives, so that refusals can be counted.
+    pub fn for_refusal(socket: TcpStream, refusal: Arc<()>, drain: DrainHandle) -> Arc<Outbox> {
+        Outbox::make(socket, None, Some(refusal), FLUSH_BYTES, drain)
+    }
+
+    fn make(
+        socket: TcpStream,
+        client: Option<ClientId>,
+        refusal: Option<Arc<()>>,
+        backlog_bytes_max: usize,
+        drain: DrainHandle,
+    ) -> Arc<Outbox> {
+        Arc::new(Outbox {
+            socket,
+            client,
+            _refusal: refusal,
+            route: OnceLock::new(),
+            backlog_bytes_max,
+            drain,
+            state: Mutex::new(State {
+                queue: Queue::default(),
+                phase: Phase::Open,
+                is_waiting: false,
+                is_noticed: false,
+                is_kept: false,
+                stall_deadline: None,
+                close_deadline: None,
+                cause: None,
+            }),
+            room: Condvar::new(),
+            closing: AtomicBool::new(false),
+        })
+    }
+
+    /// The socket, for reading and its options; writing to it would break the one write path.
+    pub fn socket(&self) -> &TcpStream {
+        &self.socket
+    }
+
+    /// Names the route in what is logged about this client.
+    pub fn set_route(&self, path: Arc<str>) {
+        self.route.get_or_init(|| path);
+    }
+
+    /// Whether a Close frame is queued or sent, or the connection is dead.
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    /// Whether the socket is full and bytes wait for it.
+    pub fn is_waiting(&self) -> bool {
+        self.state.lock().is_waiting
+    }
+
+    /// Why the connection ends, where our side was the first to say so.
+    pub fn cause(&self) -> Option<Cause> {
+        self.state.lock().cause.clone()
+    }
+
+    /// Queues bytes of the HTTP phase: they are sent whole or not at all, like one frame.
+    pub fn queue_http(&self, bytes: &[u8]) {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Open {
+            state.queue.append_whole(bytes);
+        }
+    }
+
+    /// Queues whole frames; they leave with the next flush, in this order. A backlog over its limit
+    /// closes the client (1008).
+    pub fn queue(self: &Arc<Self>, frames: &[u8]) -> Delivery {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Open {
+            return Delivery::Gone;
+        }
+        if state.is_waiting {
+            return self.append_to_backlog(&mut state, frames);
+        }
+        if state.queue.len() + frames.len() > FLUSH_BYTES {
+            self.send(&mut state, frames);
+        } else {
+            state.queue.append(frames);
+        }
+        Delivery::Queued
+    }
+
+    /// Queues one message, as [`Outbox::queue`] does, without another copy of it.
+    pub fn queue_message(self: &Arc<Self>, opcode: Opcode, payload: &[u8]) -> Delivery {
+        let mut state = self.state.lock();
+        let has_room = state.queue.len() + payload.len() + HEADER_BYTES_MAX <= FLUSH_BYTES;
+        if state.phase == Phase::Open && !state.is_waiting && has_room {
+            state.queue.append_frame(opcode, payload);
+            return Delivery::Queued;
+        }
+        drop(state);
+        self.queue(&frame::encode(opcode, payload))
+    }
+
+    /// Sends what is queued and then `run`, a run of whole frames, with one non-blocking send;
+    /// only what the socket does not take is copied.
+    pub fn deliver(self: &Arc<Self>, run: &[u8]) -> Delivery {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Open {
+            return Delivery::Gone;
+        }
+        if state.is_waiting {
+            return self.append_to_backlog(&mut state, run);
+        }
+        self.send(&mut state, run);
+        Delivery::Queued
+    }
+
+    /// Sends what is queued as far as the socket takes it; the drain thread sees to the rest.
+    pub fn flush(self: &Arc<Self>) {
+        let mut state = self.state.lock();
+        if !state.is_waiting && !state.queue.is_empty() {
+            self.send(&mut state, &[]);
+        }
+    }
+
+    /// Begins the closing handshake: a Close frame behind what is queued, flushed, and nothing
+    /// after it. The peer has [`CLOSE_TIMEOUT`] to answer. Does nothing where it has begun before.
+    pub fn close(self: &Arc<Self>, cause: Cause) -> Delivery {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Open {
+            return Delivery::Gone;
+        }
+        self.begin_closing(&mut state, cause);
+        Delivery::Queued
+    }
+
+    /// Queues a Close frame that answers the peer's: the cause is the peer's and already known.
+    pub fn answer_close(self: &Arc<Self>, frame: &[u8]) {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Open {
+            state.queue.append(frame);
+            self.set_phase(&mut state, Phase::Closing);
+        }
+    }
+
+    /// Blocks while the socket is full and the backlog is above half its limit; woken by the drain
+    /// thread when the backlog falls or the connection ends. Only for the client's own thread.
+    pub fn wait_for_room(&self) {
+        let mut state = self.state.lock();
+        while state.is_waiting
+            && state.phase == Phase::Open
+            && state.queue.len() > self.backlog_bytes_max / PAUSE_DIVISOR
+        {
+            self.room.wait(&mut state);
+        }
+    }
+
+    /// The connection thread is done with the socket: sends what is left and closes it as `ending`
+    /// asks. Does not wait; the drain thread does.
+    pub fn finish(self: &Arc<Self>, ending: Ending) {
+        let mut state = self.state.lock();
+        if ending == Ending::Broken || state.phase == Phase::Closed {
+            self.abort_locked(&mut state);
+        } else {
+            if !state.is_waiting && !state.queue.is_empty() {
+                self.send(&mut state, &[]);
+            }
+            if ending == Ending::Complete && state.queue.is_empty() {
+                self.abort_locked(&mut state);
+            } else if state.phase != Phase::Closed {
+                let time = if state.queue.is_empty() {
+                    LINGER_TIMEOUT
+                } else {
+                    CLOSE_TIMEOUT
+                };
+                state.close_deadline = Some(Instant::now() + time);
+                self.set_phase(&mut state, Phase::Lingering);
+            }
+        }
+        if state.phase == Phase::Lingering || state.is_kept {
+            self.notice(&mut state);
+        }
+    }
+
+    /// Cuts the connection off at once; wakes its thread from any read or wait.
+    pub fn abort(self: &Arc<Self>) {
+        let mut state = self.state.lock();
+        self.abort_locked(&mut state);
+        if state.is_kept {
+            self.notice(&mut state);
+        }
+    }
+
+    /// One step of the drain thread: sends, reads and drops, or gives up, as the time demands.
+    pub(crate) fn service(&self, now: Instant) -> Service {
+        let mut state = self.state.lock();
+        let service = self.serve_locked(&mut state, now);
+        state.is_noticed = false;
+        state.is_kept = !matches!(service, Service::Done);
+        service
+    }
+
+    fn serve_locked(&self, state: &mut State, now: Instant) -> Service {
+        if state.is_waiting {
+            self.send_backlog(state, now);
+        }
+        let deadline = match (state.stall_deadline, state.close_deadline) {
+            (Some(stall), Some(close)) => Some(stall.min(close)),
+            (stall, close) => stall.or(close),
+        };
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            self.give_up(state);
+        }
+        if state.phase == Phase::Closed {
+            return Service::Done;
+        }
+        let lingers = state.phase == Phase::Lingering && !state.is_waiting;
+        if lingers && self.linger() {
+            self.abort_locked(state);
+            return Service::Done;
+        }
+        if !state.is_waiting && state.phase == Phase::Open {
+            return Service::Done;
+        }
+        Service::Wait {
+            for_write: state.is_waiting,
+            for_read: lingers,
+            deadline,
+        }
+    }
+
+    fn append_to_backlog(self: &Arc<Self>, state: &mut State, frames: &[u8]) -> Delivery {
+        let backlog = state.queue.len();
+        if backlog + frames.len() <= self.backlog_bytes_max {
+            state.queue.append(frames);
+            return Delivery::Queued;
+        }
+        let limit = self.backlog_bytes_max;
+        warn!(
+            "{} is too slow: a backlog of {backlog} bytes and {} more are over the limit of {limit}; closed with {POLICY}",
+            self.name(),
+            frames.len(),
+        );
+        // What it has not begun to receive is given up, so that the Close frame has a chance.
+        state.queue.keep_cut_frame();
+        let cause = Cause::server(POLICY, format!("too slow: backlog over {limit} bytes"));
+        self.begin_closing(state, cause);
+        Delivery::Gone
+    }
+
+    fn begin_closing(self: &Arc<Self>, state: &mut State, cause: Cause) {
+        state.queue.append(&frame::close(cause.code, &cause.reason));
+        state.cause = Some(cause);
+        state.close_deadline = Some(Instant::now() + CLOSE_TIMEOUT);
+        self.set_phase(state, Phase::Closing);
+        if !state.is_waiting {
+            self.send(state, &[]);
+        }
+        self.notice(state);
+    }
+
+    fn set_phase(&self, state: &mut State, phase: Phase) {
+        state.phase = phase;
+        self.closing.store(true, Ordering::Release);
+        self.room.notify_all();
+    }
+
+    /// Sends the queue and `run`; what is not taken waits for the drain thread.
+    fn send(self: &Arc<Self>, state: &mut State, run: &[u8]) {
+        match self.try_send(state.queue.bytes(), run) {
+            Ok(sent) => {
+                if !state.queue.take(sent, run) {
+                    state.is_waiting = true;
+                    state.stall_deadline = Some(Instant::now() + WRITE_STALL_TIMEOUT);
+                    self.notice(state);
+                }
+            }
+            Err(_) => self.abort_locked(state),
+        }
+    }
+
+    fn send_backlog(&self, state: &mut State, now: Instant) {
+        while !state.queue.is_empty() {
+            match self.try_send(state.queue.bytes(), &[]) {
+                Ok(0) => return,
+                Ok(sent) => {
+                    state.queue.take(sent, &[]);
+                    state.stall_deadline = Some(now + WRITE_STALL_TIMEOUT);
+                    self.room.notify_all();
+                }
+                Err(_) => return self.abort_locked(state),
+            }
+        }
+        state.is_waiting = false;
+        state.stall_deadline = None;
+        self.room.notify_all();
+    }
+
+    /// One non-blocking send; zero where the socket is full.
+    fn try_send(&self, queued: &[u8], run: &[u8]) -> io::Result<usize> {
+        let flags = SendFlags::DONTWAIT | SendFlags::NOSIGNAL;
+        loop {
+            let sent = if queued.is_empty() {
+                rustix::net::send(&self.socket, run, flags)
+            } else if run.is_empty() {
+                rustix::net::send(&self.socket, queued, flags)
+            } else {
+                let parts = [IoSlice::new(queued), IoSlice::new(run)];
+                let mut control = SendAncillaryBuffer::default();
+                rustix::net::sendmsg(&self.socket, &parts, &mut control, flags)
+            };
+            match sent {
+                Ok(sent) => return Ok(sent),
+                Err(rustix::io::Errno::AGAIN) => return Ok(0),
+                Err(rustix::io::Errno::INTR) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Ends our side and drops what the peer still sends. True when nothing more can come.
+    fn linger(&self) -> bool {
+        if self.socket.shutdown(Shutdown::Write).is_err() {
+            return true;
+        }
+        let mut dropped = [0; 4096];
+        // Bounded, so that one peer that floods does not keep the drain thread from the others.
+        for _ in 0..16 {
+            match rustix::net::recv(&self.socket, &mut dropped[..], RecvFlags::DONTWAIT) {
+                Ok((_, 0)) => return true,
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => return false,
+                Err(_) => return true,
+            }
+        }
+        false
+    }
+
+    fn give_up(&self, state: &mut State) {
+        if state.is_waiting {
+            let seconds = WRITE_STALL_TIMEOUT.as_secs();
+            if state.cause.is_none() && state.phase == Phase::Open {
+                warn!("{} has taken no byte for {seconds} s; dropped", self.name());
+                let reason = format!("took no byte for {seconds} s");
+                state.cause = Some(Cause::server(cause::ABNORMAL, reason));
+            }
+        }
+        self.abort_locked(state);
+    }
+
+    fn abort_locked(&self, state: &mut State) {
+        state.queue.clear();
+        state.is_waiting = false;
+        state.stall_deadline = None;
+        state.close_deadline = None;
+        self.set_phase(state, Phase::Closed);
+        // An error means that the peer was faster; there is nothing left to shut down.
+        self.socket.shutdown(Shutdown::Both).ok();
+    }
+
+    fn notice(self: &Arc<Self>, state: &mut State) {
+        if !state.is_noticed {
+            state.is_noticed = true;
+            self.drain.notice(self.clone());
+        }
+    }
+
+    fn name(&self) -> String {
+        let route = self.route.get().map_or("a handshake", |path| path);
+        match self.client {
+            Some(client) => format!("client {client} on {route}"),
+            None => "a refused connection".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! The bytes that wait in an outbox: whole frames behind at most one frame that is partly sent.
+//!
+//! Plain memory without lock or socket; the outbox's mutex guards it.
+
+use super::frame::{self, Opcode};
+use crate::limits::OUTBOX_KEPT_BYTES;
+
+/// Queued bytes, in the order they leave.
+#[derive(Default)]
+pub(super) struct Queue {
+    buffer: Vec<u8>,
+    /// Bytes at the front of `buffer` that are sent.
+    sent: usize,
+    /// Bytes behind `sent` that belong to a frame whose beginning is sent, or that are HTTP: they
+    /// have to follow whatever happens.
+    cut: usize,
+}
+
+impl Queue {
+    pub(super) fn len(&self) -> usize {
+        self.buffer.len() - self.sent
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.buffer[self.sent..]
+    }
+
+    /// Appends whole frames.
+    pub(super) fn append(&mut self, frames: &[u8]) {
+        self.compact();
+        self.buffer.extend_from_slice(frames);
+    }
+
+    /// Appends one frame with the whole of `payload`.
+    pub(super) fn append_frame(&mut self, opcode: Opcode, payload: &[u8]) {
+        self.compact();
+        frame::append(&mut self.buffer, opcode, payload);
+    }
+
+    /// Moving at most as much as was sent since the last time keeps appending linear.
+    fn compact(&mut self) {
+        if self.sent > self.len() {
+            self.buffer.drain(..self.sent);
+            self.sent = 0;
+        }
+    }
+
+    /// Appends bytes that are not frames, before any frame.
+    pub(super) fn append_whole(&mut self, bytes: &[u8]) {
+        debug_assert_eq!(self.cut, self.len(), "HTTP comes before frames");
+        self.append(bytes);
+        self.cut = self.len();
+    }
+
+    /// Takes note that `count` bytes of the queue and of `run` behind it were sent, and keeps the
+    /// rest of both. True where nothing is left.
+    pub(super) fn take(&mut self, count: usize, run: &[u8]) -> bool {
+        let queued = self.len();
+        if count == queued + run.len() {
+            self.clear();
+            return true;
+        }
+        if count < queued {
+            self.cut = match self.cut.checked_sub(count) {
+                Some(cut) => cut,
+                None => frame::remainder(&self.bytes()[self.cut..], count - self.cut),
+            };
+            self.sent += count;
+            self.append(run);
+        } else {
+            let sent_of_run = count - queued;
+            self.buffer.clear();
+            self.sent = 0;
+            self.cut = frame::remainder(run, sent_of_run);
+            self.buffer.extend_from_slice(&run[sent_of_run..]);
+        }
+        false
+    }
+
+    /// Gives up every frame of which nothing is sent yet.
+    pub(super) fn keep_cut_frame(&mut self) {
+        self.buffer.truncate(self.sent + self.cut);
+    }
+
+    /// Empties the queue and gives its memory back, but for a little.
+    pub(super) fn clear(&mut self) {
+        self.buffer.clear();
+        self.buffer.shrink_to(OUTBOX_KEPT_BYTES);
+        self.sent = 0;
+        self.cut = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Queue;
+    use crate::outbox::frame::{Opcode, encode};
+
+    fn frames(lengths: &[usize]) -> Vec<u8> {
+        lengths
+            .iter()
+            .flat_map(|&length| encode(Opcode::Text, &vec![b'x'; length]))
+            .collect()
+    }
+
+    #[test]
+    fn every_cut_of_queue_and_run_keeps_every_byte() {
+        let queued = frames(&[3, 130, 0]);
+        let run = frames(&[7, 200]);
+        let whole = [queued.clone(), run.clone()].concat();
+        for count in 0..whole.len() {
+            let mut queue = Queue::default();
+            queue.append(&queued);
+            assert!(!queue.take(count, &run));
+            assert_eq!(queue.bytes(), &whole[count..]);
+            for more in 0..queue.len() {
+                let mut queue = Queue::default();
+                queue.append(&queued);
+                queue.take(count, &run);
+                queue.take(more, &[]);
+                assert_eq!(queue.bytes(), &whole[count + more..]);
+            }
+        }
+    }
+
+    #[test]
+    fn giving_up_keeps_only_the_frame_that_is_cut() {
+        let run = frames(&[10, 20, 30]);
+        for (sent, kept) in [
+            (0, 0),
+            (1, 11),
+            (12, 0),
+            (13, 21),
+            (33, 1),
+            (34, 0),
+            (40, 26),
+        ] {
+            let mut queue = Queue::default();
+            queue.take(sent, &run);
+            queue.keep_cut_frame();
+            assert_eq!(queue.len(), kept, "after {sent} bytes");
+        }
+    }
+
+    #[test]
+    fn http_is_never_given_up() {
+        let mut queue = Queue::default();
+        queue.append_whole(b"HTTP/1.1 101 Switching Protocols\r\n\r\n");
+        queue.append(&frames(&[5]));
+        queue.take(4, &[]);
+        queue.keep_cut_frame();
+        assert_eq!(queue.bytes(), b"/1.1 101 Switching Protocols\r\n\r\n");
+    }
+}

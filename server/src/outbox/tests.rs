@@ -1,0 +1,160 @@
+//! Outboxes on real sockets, with a real drain thread.
+
+use std::io::Read;
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::cause::{Cause, POLICY};
+use super::drain::Drain;
+use super::frame::{self, Opcode};
+use super::{Delivery, Ending, Outbox};
+use crate::ids::ClientId;
+
+const LIMIT: usize = 256 * 1024;
+
+/// An outbox and the other end of its socket.
+fn pair(drain: &Drain) -> (Arc<Outbox>, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let peer = TcpStream::connect(address).expect("it listens");
+    peer.set_read_timeout(Some(Duration::from_secs(20)))
+        .expect("a valid timeout");
+    let (socket, _) = listener.accept().expect("one connects");
+    (
+        Outbox::new(socket, ClientId(1), LIMIT, drain.handle()),
+        peer,
+    )
+}
+
+/// Text frames that count up.
+fn numbered(from: usize, count: usize, bytes: usize) -> Vec<Vec<u8>> {
+    let text = |number: usize| format!("{number:0bytes$}");
+    (from..from + count)
+        .map(|number| frame::encode(Opcode::Text, text(number).as_bytes()))
+        .collect()
+}
+
+fn read_all(mut peer: TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    peer.read_to_end(&mut bytes)
+        .expect("the other side ends in good order");
+    bytes
+}
+
+#[test]
+fn what_a_full_socket_does_not_take_follows_in_order() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, mut peer) = pair(&drain);
+    let mut expected = Vec::new();
+    let mut next = 0;
+    // Nobody reads: the socket fills up, then half of the backlog.
+    while !outbox.is_waiting() {
+        for frame in numbered(next, 50, 1000) {
+            assert_eq!(outbox.deliver(&frame), Delivery::Queued);
+            expected.extend(frame);
+        }
+        next += 50;
+    }
+    for frame in numbered(next, 60, 1000) {
+        assert_eq!(outbox.queue(&frame), Delivery::Queued);
+        expected.extend(frame);
+    }
+    let mut received = vec![0; expected.len()];
+    peer.read_exact(&mut received)
+        .expect("the drain thread sends the rest");
+    assert!(
+        received == expected,
+        "bytes are lost, doubled or out of order"
+    );
+    drain.end();
+}
+
+#[test]
+fn a_backlog_over_its_limit_ends_with_a_whole_close_frame() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, peer) = pair(&drain);
+    let frame = frame::encode(Opcode::Binary, &[7; 60_000]);
+    while outbox.deliver(&frame) == Delivery::Queued {}
+    assert!(outbox.is_closing());
+    assert_eq!(outbox.cause().expect("it was closed").code, POLICY);
+    assert_eq!(outbox.deliver(&frame), Delivery::Gone);
+    outbox.finish(Ending::LastWord);
+    let received = read_all(peer);
+    let whole = received
+        .chunks_exact(frame.len())
+        .take_while(|chunk| *chunk == frame)
+        .count();
+    let rest = &received[whole * frame.len()..];
+    assert!(
+        frame::is_close(rest),
+        "only whole frames, then a Close frame"
+    );
+    assert_eq!(rest[2..4], POLICY.to_be_bytes());
+    assert_eq!(rest.len(), 2 + usize::from(rest[1]));
+    drain.end();
+}
+
+#[test]
+fn nothing_follows_a_close_frame() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, peer) = pair(&drain);
+    outbox.queue_message(Opcode::Text, b"first");
+    assert_eq!(outbox.close(Cause::server(1001, "bye")), Delivery::Queued);
+    assert_eq!(outbox.queue_message(Opcode::Text, b"late"), Delivery::Gone);
+    assert_eq!(outbox.close(Cause::server(1011, "later")), Delivery::Gone);
+    outbox.answer_close(&frame::close(1000, ""));
+    outbox.finish(Ending::Complete);
+    let expected = [
+        frame::encode(Opcode::Text, b"first"),
+        frame::close(1001, "bye"),
+    ]
+    .concat();
+    assert_eq!(read_all(peer), expected);
+    drain.end();
+}
+
+#[test]
+fn the_last_word_arrives_although_the_peer_goes_on_sending() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, peer) = pair(&drain);
+    let mut sender = peer.try_clone().expect("a second handle");
+    let sending = std::thread::spawn(move || {
+        // It ends when the other side has closed, with an error.
+        while std::io::Write::write_all(&mut sender, &[0; 1000]).is_ok() {}
+    });
+    outbox.close(Cause::server(1002, "no"));
+    outbox.finish(Ending::LastWord);
+    drop(outbox);
+    let mut received = vec![0; frame::close(1002, "no").len()];
+    let mut peer = peer;
+    peer.read_exact(&mut received)
+        .expect("no reset before the last word");
+    assert_eq!(received, frame::close(1002, "no"));
+    drain.end();
+    sending.join().expect("the sender ends");
+}
+
+#[test]
+fn room_wakes_the_thread_that_waits_for_it() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, mut peer) = pair(&drain);
+    let frame = frame::encode(Opcode::Binary, &[7; 10_000]);
+    while !outbox.is_waiting() {
+        outbox.deliver(&frame);
+    }
+    for _ in 0..15 {
+        outbox.queue(&frame);
+    }
+    let waiter = std::thread::spawn({
+        let outbox = outbox.clone();
+        move || outbox.wait_for_room()
+    });
+    let mut buffer = vec![0; 100_000];
+    while !waiter.is_finished() {
+        assert_ne!(peer.read(&mut buffer).expect("the backlog arrives"), 0);
+    }
+    waiter.join().expect("it waited without panic");
+    outbox.abort();
+    drain.end();
+}

@@ -1,0 +1,159 @@
+//! Host calls about a request and its response: made by the thread whose callback got them.
+#![allow(unsafe_code)]
+
+use http::StatusCode;
+use plugin_api::abi::{
+    self, ABSENT, Bytes, FIELD_BODY, FIELD_CLIENT_ADDRESS, FIELD_METHOD, FIELD_PATH, FIELD_PEER,
+    FIELD_QUERY, INVALID, OK, Status,
+};
+
+use crate::http::request::Request;
+use crate::http::response::{Response, ResponseError};
+
+/// What a plugin's `Response` pointer stands for.
+pub(super) struct Draft<'a> {
+    pub(super) request: &'a Request,
+    pub(super) response: Response,
+    /// Chosen in `on_upgrade`.
+    pub(super) subprotocol: Option<String>,
+}
+
+impl<'a> Draft<'a> {
+    pub(super) fn new(request: &'a Request, status: StatusCode) -> Draft<'a> {
+        Draft {
+            request,
+            response: Response::new(status),
+            subprotocol: None,
+        }
+    }
+
+    /// As the plugin sees it.
+    pub(super) fn as_abi(&mut self) -> *mut abi::Response {
+        (&raw mut *self).cast()
+    }
+}
+
+/// As the plugin sees it.
+pub(super) fn request_as_abi(request: &Request) -> *const abi::Request {
+    (&raw const *request).cast()
+}
+
+pub(super) unsafe extern "C" fn request_field(
+    request: *const abi::Request,
+    field: u32,
+    value: *mut Bytes,
+) -> Status {
+    // SAFETY: the plugin hands back what its callback got, and a place for the answer.
+    let (request, value) = unsafe { (&*request.cast::<Request>(), value.as_mut()) };
+    let text = match field {
+        FIELD_METHOD => Some(request.method.as_bytes()),
+        FIELD_PATH => Some(request.path.as_bytes()),
+        FIELD_QUERY => request.query.as_deref().map(str::as_bytes),
+        FIELD_BODY => Some(request.body.as_slice()),
+        FIELD_PEER => Some(request.peer.as_bytes()),
+        FIELD_CLIENT_ADDRESS => Some(request.client_address.as_bytes()),
+        _ => return INVALID,
+    };
+    answer(text, value)
+}
+
+pub(super) unsafe extern "C" fn request_header(
+    request: *const abi::Request,
+    name: Bytes,
+    index: usize,
+    value: *mut Bytes,
+) -> Status {
+    // SAFETY: as in `request_field`; the name is borrowed for the call.
+    let (request, name, value) =
+        unsafe { (&*request.cast::<Request>(), name.as_slice(), value.as_mut()) };
+    let Ok(name) = std::str::from_utf8(name) else {
+        return INVALID;
+    };
+    answer(request.header_values(name).nth(index), value)
+}
+
+pub(super) unsafe extern "C" fn request_header_at(
+    request: *const abi::Request,
+    index: usize,
+    name: *mut Bytes,
+    value: *mut Bytes,
+) -> Status {
+    // SAFETY: as in `request_field`.
+    let (request, name, value) =
+        unsafe { (&*request.cast::<Request>(), name.as_mut(), value.as_mut()) };
+    let header = request.headers.get(index);
+    answer(header.map(|(name, _)| name.as_bytes()), name)
+        .min(answer(header.map(|(_, value)| value.as_slice()), value))
+}
+
+pub(super) unsafe extern "C" fn request_is_inside(request: *const abi::Request) -> u32 {
+    // SAFETY: as in `request_field`.
+    let request = unsafe { &*request.cast::<Request>() };
+    u32::from(request.is_inside)
+}
+
+pub(super) unsafe extern "C" fn response_status(
+    response: *mut abi::Response,
+    status: u32,
+) -> Status {
+    // SAFETY: the plugin hands back what its callback got.
+    let draft = unsafe { &mut *response.cast::<Draft<'_>>() };
+    status_of(draft.response.set_status(status))
+}
+
+pub(super) unsafe extern "C" fn response_header(
+    response: *mut abi::Response,
+    name: Bytes,
+    value: Bytes,
+) -> Status {
+    // SAFETY: as in `response_status`; name and value are borrowed for the call.
+    let (draft, name, value) = unsafe {
+        (
+            &mut *response.cast::<Draft<'_>>(),
+            name.as_slice(),
+            value.as_slice(),
+        )
+    };
+    status_of(draft.response.add_header(name, value))
+}
+
+pub(super) unsafe extern "C" fn response_body(response: *mut abi::Response, body: Bytes) -> Status {
+    // SAFETY: as in `response_status`; the body is borrowed for the call.
+    let (draft, body) = unsafe { (&mut *response.cast::<Draft<'_>>(), body.as_slice()) };
+    status_of(draft.response.add_body(body))
+}
+
+pub(super) unsafe extern "C" fn response_subprotocol(
+    response: *mut abi::Response,
+    subprotocol: Bytes,
+) -> Status {
+    // SAFETY: as in `response_status`; the name is borrowed for the call.
+    let (draft, name) = unsafe { (&mut *response.cast::<Draft<'_>>(), subprotocol.as_slice()) };
+    let offered = draft.request.list("sec-websocket-protocol");
+    draft.subprotocol = offered
+        .map(str::to_owned)
+        .find(|offer| offer.as_bytes() == name);
+    if draft.subprotocol.is_some() {
+        OK
+    } else {
+        INVALID
+    }
+}
+
+fn status_of(result: Result<(), ResponseError>) -> Status {
+    result.map_or(INVALID, |()| OK)
+}
+
+fn answer(found: Option<&[u8]>, value: Option<&mut Bytes>) -> Status {
+    match (found, value) {
+        (_, None) => INVALID,
+        (None, Some(value)) => {
+            *value = Bytes::NONE;
+            ABSENT
+        }
+        (Some(found), Some(value)) => {
+            *value = Bytes::new(found);
+            OK
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! From a file in the plugins folder to a library that is open for the rest of the run.
+//!
+//! Main thread only. A library is opened from a sealed copy in memory, so that nothing that
+//! happens to the file can reach the code that runs, and it is never unloaded, since code of
+//! its own (thread-locals, threads) may still run.
+#![allow(unsafe_code)]
+
+use std::ffi::{c_int, c_void};
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use libloading::os::unix as dl;
+use log::{Level, LevelFilter, Record};
+use plugin_api::abi::{
+    ABI_MAJOR, Bytes, Descriptor, ENTRY_SYMBOL, Entry, Functions, LOG_LEVEL_MAX, Log, MAGIC, OK,
+};
+use plugin_api::covers;
+use rustix::fs::{MemfdFlags, SealFlags};
+
+use super::library_file::{self, FileError};
+use crate::limits::{LIBRARY_BYTES_MAX, LIBRARY_LOADS_MAX};
+
+/// Why a file is not used as a plugin. Each reads on after the file's name.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("cannot be read: {0}")]
+    Read(#[from] io::Error),
+    /// Not a regular file.
+    #[error("is no regular file: only libraries belong in the plugins folder")]
+    NotAFile,
+    /// Larger than [`LIBRARY_BYTES_MAX`].
+    #[error("is larger than {LIBRARY_BYTES_MAX} bytes")]
+    TooLarge,
+    /// Its bytes are not those of a plugin for this server.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The system's loader refuses it, for instance for an undefined symbol.
+    #[error("cannot be opened: {0}")]
+    Open(String),
+    /// The entry does not keep the ABI.
+    #[error("breaks the plugin ABI: {0}")]
+    Entry(String),
+    /// Too many libraries in one run.
+    #[error(
+        "not loaded: this process has loaded {LIBRARY_LOADS_MAX} libraries, which is its limit; restart it"
+    )]
+    TooMany,
+}
+
+/// An open library and what it says of itself.
+pub struct Library {
+    /// Where it was read from.
+    pub file: PathBuf,
+    /// The plugin's name.
+    pub name: String,
+    /// The plugin's version, for people.
+    pub version: String,
+    /// The path that it serves by default.
+    pub default_path: String,
+    /// Subprotocols that it speaks, best first.
+    pub subprotocols: Vec<String>,
+    pub(super) functions: Functions,
+    set_log_level: Option<unsafe extern "C" fn(u32)>,
+}
+
+impl Library {
+    /// The file's name without its folder.
+    pub fn file_name(&self) -> String {
+        file_name(&self.file)
+    }
+
+    /// Tells the library's own copy of the log which level holds.
+    pub fn set_log_level(&self, level: LevelFilter) {
+        if let Some(set_log_level) = self.set_log_level {
+            // SAFETY: the function belongs to a library that stays open; it takes any level.
+            unsafe { set_log_level(level as u32) };
+        }
+    }
+}
+
+/// The name that lines about a file begin with.
+fn file_name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// Opens libraries and counts them.
+#[derive(Default)]
+pub struct Loader {
+    loads: usize,
+}
+
+impl Loader {
+    /// The files in `folder` that are to be plugins, by name: `*.so`, no dot-files.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn find(folder: &Path) -> io::Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            let is_hidden = file_name(&path).starts_with('.');
+            if !is_hidden && path.extension().is_some_and(|extension| extension == "so") {
+                files.push(path);
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    /// Reads, checks and opens one library, for ever.
+    ///
+    /// # Errors
+    /// Any of [`LoadError`]; no code of the plugin has run unless it is [`LoadError::Open`] or
+    /// [`LoadError::Entry`].
+    pub fn load(&mut self, path: &Path) -> Result<Arc<Library>, LoadError> {
+        let bytes = read(path)?;
+        library_file::check(&bytes)?;
+        if self.loads == LIBRARY_LOADS_MAX {
+            return Err(LoadError::TooMany);
+        }
+        self.loads += 1;
+        let copy = sealed_copy(&file_name(path), &bytes)?;
+        let entry = open(&copy, path)?;
+        // The number of a closed descriptor would be given out again and its path taken for this
+        // library, so the descriptor stays open as long as the library: for ever.
+        std::mem::forget(copy);
+        describe(entry, path).map(Arc::new)
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+    // A fifo of that name would block the open for ever.
+    if !path.metadata()?.is_file() {
+        return Err(LoadError::NotAFile);
+    }
+    let mut bytes = Vec::new();
+    File::open(path)?
+        .take(LIBRARY_BYTES_MAX + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LIBRARY_BYTES_MAX {
+        return Err(LoadError::TooLarge);
+    }
+    Ok(bytes)
+}
+
+/// A file in memory that nobody can change any more, ourselves included.
+fn sealed_copy(name: &str, bytes: &[u8]) -> io::Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    // Kernels before 6.3 do not know the flag, later ones may ask for it.
+    let copy = rustix::fs::memfd_create(name, flags | MemfdFlags::EXEC)
+        .or_else(|_| rustix::fs::memfd_create(name, flags))?;
+    let mut file = File::from(copy);
+    file.write_all(bytes)?;
+    let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL;
+    rustix::fs::fcntl_add_seals(&file, seals)?;
+    Ok(file.into())
+}
+
+/// `RTLD_NODELETE`, the same on all Linux targets; libloading does not name it.
+const NO_DELETE: c_int = 0x1000;
+
+fn open(copy: &OwnedFd, path: &Path) -> Result<&'static Entry, LoadError> {
+    let copy_path = format!("/proc/self/fd/{}", copy.as_raw_fd());
+    // The system's message names our copy; people know the file.
+    let named = |error: libloading::Error| {
+        let mut text = error.to_string();
+        let mut source = std::error::Error::source(&error);
+        while let Some(error) = source {
+            text = error.to_string();
+            source = error.source();
+        }
+        LoadError::Open(text.replace(&copy_path, &file_name(path)))
+    };
+    let flags = dl::RTLD_NOW | dl::RTLD_LOCAL | NO_DELETE;
+    // SAFETY: opening runs the library's initialisers; plugins are trusted code, and that it is a
+    // whole library of this ABI has been checked.
+    let library = unsafe { dl::Library::open(Some(&copy_path), flags) }.map_err(named)?;
+    let library = ManuallyDrop::new(library);
+    // SAFETY: the magic number in the file says that the symbol is an entry.
+    let symbol = unsafe { library.get::<*const Entry>(ENTRY_SYMBOL.as_bytes()) }.map_err(named)?;
+    // SAFETY: a data symbol's address is that of the entry, which lives as long as the library.
+    Ok(unsafe { &*symbol.into_raw().cast::<Entry>() })
+}
+
+fn describe(entry: &'static Entry, path: &Path) -> Result<Library, LoadError> {
+    let broken = |what: &str| LoadError::Entry(what.to_owned());
+    if entry.magic != MAGIC || entry.abi_major != ABI_MAJOR {
+        return Err(broken(
+            "the entry in memory differs from the one in the file",
+        ));
+    }
+    if !covers!(entry.size, Entry, descriptor) {
+        return Err(broken("the entry is too short"));
+    }
+    // SAFETY: the ABI says that it points to a constant descriptor or is null.
+    let descriptor = unsafe { entry.descriptor.as_ref() }.ok_or(broken("no descriptor"))?;
+    if !covers!(descriptor.size, Descriptor, functions) {
+        return Err(broken("the descriptor is too short"));
+    }
+    let name = text(descriptor.name).filter(|name| is_name(name));
+    let name = name.ok_or(broken("the name is not 1 to 64 of a-z, 0-9, - and _"))?;
+    let default_path = text(descriptor.default_path).filter(|path| is_path(path));
+    let default_path = default_path.ok_or(broken(
+        "the default path does not begin with / or has a ? or #",
+    ))?;
+    if let Some(init) = entry.init {
+        // SAFETY: a function of the ABI; the log is a static.
+        if unsafe { init(&raw const LOG.0, log::max_level() as u32) } != OK {
+            return Err(broken("init failed"));
+        }
+    }
+    Ok(Library {
+        file: path.to_owned(),
+        version: text(descriptor.version).unwrap_or_default(),
+        subprotocols: subprotocols(descriptor).ok_or(broken("a subprotocol is no token"))?,
+        functions: functions(descriptor).ok_or(broken("no functions, or no create"))?,
+        set_log_level: entry.set_log_level,
+        name,
+        default_path,
+    })
+}
+
+fn text(bytes: Bytes) -> Option<String> {
+    // SAFETY: constant data of a library that stays open.
+    let bytes = unsafe { bytes.as_slice() };
+    std::str::from_utf8(bytes).ok().map(str::to_owned)
+}
+
+fn is_name(name: &str) -> bool {
+    let allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    (1..=64).contains(&name.len()) && name.bytes().all(allowed)
+}
+
+fn is_path(path: &str) -> bool {
+    path.starts_with('/')
+        && path
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'))
+}
+
+fn subprotocols(descriptor: &Descriptor) -> Option<Vec<String>> {
+    if descriptor.subprotocols.is_null() {
+        return Some(Vec::new());
+    }
+    // SAFETY: the ABI says that as many follow, constant.
+    let names = unsafe {
+        std::slice::from_raw_parts(descriptor.subprotocols, descriptor.subprotocol_count)
+    };
+    let is_token = |name: &String| {
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && byte != b',')
+    };
+    names
+        .iter()
+        .map(|name| text(*name).filter(is_token))
+        .collect()
+}
+
+/// A copy of the table as this server knows it; what an older plugin's table lacks is null.
+fn functions(descriptor: &Descriptor) -> Option<Functions> {
+    if descriptor.functions.is_null() {
+        return None;
+    }
+    // SAFETY: zero bytes are a table of null functions.
+    let mut functions: Functions = unsafe { std::mem::zeroed() };
+    // SAFETY: the table begins with its size; both are plain data, copied as far as both go.
+    unsafe {
+        let size = descriptor.functions.cast::<u32>().read() as usize;
+        let known = size.min(size_of::<Functions>());
+        let target: *mut Functions = &mut functions;
+        target
+            .cast::<u8>()
+            .copy_from(descriptor.functions.cast(), known);
+    }
+    functions.create.is_some().then_some(functions)
+}
+
+static LOG: LogTable = LogTable(Log {
+    size: size_of::<Log>() as u32,
+    reserved: 0,
+    context: std::ptr::null_mut(),
+    write: write_log,
+});
+
+#[repr(transparent)]
+struct LogTable(Log);
+
+// SAFETY: constant; the context is null.
+unsafe impl Sync for LogTable {}
+
+unsafe extern "C" fn write_log(_: *mut c_void, level: u32, target: Bytes, message: Bytes) {
+    let level = match level {
+        1 => Level::Error,
+        2 => Level::Warn,
+        3 => Level::Info,
+        4 => Level::Debug,
+        LOG_LEVEL_MAX => Level::Trace,
+        _ => return,
+    };
+    if level > log::max_level() {
+        return;
+    }
+    // SAFETY: borrowed for the time of this call.
+    let (target, message) = unsafe { (target.as_slice(), message.as_slice()) };
+    let (target, message) = (
+        String::from_utf8_lossy(target),
+        String::from_utf8_lossy(message),
+    );
+    let name = target.strip_prefix("plugin::").unwrap_or(&target);
+    let record = |arguments: std::fmt::Arguments<'_>| {
+        log::logger().log(
+            &Record::builder()
+                .level(level)
+                .target(&format!("plugin::{name}"))
+                .args(arguments)
+                .build(),
+        );
+    };
+    record(format_args!("{message}"));
+}

@@ -1,0 +1,19 @@
+//! The plugin host: opens libraries, makes instances of them, calls them, and is called by them.
+//!
+//! The only room with `unsafe`, and the only one that names libloading or sees the C layout of
+//! `plugin_api::abi`; what it gives out are plain Rust types. Callbacks run on the thread that
+//! calls them (see [`Instance`]); host calls arrive on any thread.
+
+mod faults;
+mod host;
+mod host_http;
+mod instance;
+mod library_file;
+mod loader;
+mod sink;
+mod timers;
+
+pub use host::Services;
+pub use instance::{CallbackError, Instance, Session, Upgrade};
+pub use library_file::FileError;
+pub use loader::{Library, LoadError, Loader};

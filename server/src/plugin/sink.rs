@@ -1,0 +1,41 @@
+//! A sink that collects what a plugin writes into it, up to a bound.
+#![allow(unsafe_code)]
+
+use std::ffi::c_void;
+
+use plugin_api::abi::{Bytes, Sink};
+
+use crate::limits::ERROR_TEXT_BYTES_MAX;
+
+/// Runs `call` with a sink and gives back what was written, as text.
+pub(super) fn collect<T>(call: impl FnOnce(*const Sink) -> T) -> (T, String) {
+    let mut bytes: Vec<u8> = Vec::new();
+    let sink = Sink {
+        size: size_of::<Sink>() as u32,
+        reserved: 0,
+        context: (&raw mut bytes).cast(),
+        write: append,
+    };
+    let result = call(&raw const sink);
+    (result, String::from_utf8_lossy(&bytes).into_owned())
+}
+
+unsafe extern "C" fn append(context: *mut c_void, bytes: Bytes) {
+    // SAFETY: `context` is the vector of `collect`, which the plugin uses only during the call and
+    // from one thread, as the ABI asks; the bytes are the plugin's for the time of this call.
+    let (text, bytes) = unsafe { (&mut *context.cast::<Vec<u8>>(), bytes.as_slice()) };
+    let room = ERROR_TEXT_BYTES_MAX.saturating_sub(text.len());
+    text.extend_from_slice(&bytes[..bytes.len().min(room)]);
+}
+
+/// Writes `bytes` into a sink of the plugin.
+///
+/// # Safety
+/// `sink` is null or a valid sink for the time of the call.
+pub(super) unsafe fn write(sink: *const Sink, bytes: &[u8]) {
+    // SAFETY: the caller vouches for it.
+    if let Some(sink) = unsafe { sink.as_ref() } {
+        // SAFETY: the function and its context come from the same sink.
+        unsafe { (sink.write)(sink.context, Bytes::new(bytes)) };
+    }
+}

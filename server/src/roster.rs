@@ -1,0 +1,340 @@
+//! Who may be connected, and who is: permits, client numbers, and what each connection thread does.
+//!
+//! A table of slots, one for each connection that the limit allows. A slot is the permit; its
+//! number and the number of times it was used make the client's id, so that an id is found without
+//! a map and never comes twice. The hub owns membership; the roster only answers "is that client
+//! still here", which every thread may ask at any time.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::ids::{ClientId, RouteId};
+use crate::outbox::Outbox;
+
+/// A callback of a plugin, as the watchdog and the log name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum Callback {
+    Upgrade = 1,
+    Open = 2,
+    Message = 3,
+    Close = 4,
+    Error = 5,
+    Request = 6,
+    Timer = 7,
+}
+
+impl Callback {
+    /// Its name in the ABI.
+    pub fn name(self) -> &'static str {
+        match self {
+            Callback::Upgrade => "on_upgrade",
+            Callback::Open => "on_open",
+            Callback::Message => "on_message",
+            Callback::Close => "on_close",
+            Callback::Error => "on_error",
+            Callback::Request => "on_request",
+            Callback::Timer => "on_timer",
+        }
+    }
+
+    fn from_byte(byte: u8) -> Option<Callback> {
+        use Callback::{Close, Error, Message, Open, Request, Timer, Upgrade};
+        [Upgrade, Open, Message, Close, Error, Request, Timer]
+            .into_iter()
+            .find(|callback| *callback as u8 == byte)
+    }
+}
+
+/// What a thread runs of a plugin: the second in which it began, the route, and the callback. One
+/// word, so that noting it costs one store.
+#[derive(Default)]
+pub struct Activity(AtomicU64);
+
+/// A callback that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// Which.
+    pub callback: Callback,
+    /// Of which route.
+    pub route: RouteId,
+    /// The tick of the [`Clock`] in which it began.
+    pub since: u64,
+}
+
+impl Activity {
+    /// Notes that `callback` begins now.
+    pub fn begin(&self, route: RouteId, callback: Callback, clock: &Clock) {
+        let what = u64::from(route.0) << 8 | callback as u64;
+        self.0.store(clock.tick() << 32 | what, Ordering::Relaxed);
+    }
+
+    /// Notes that it has returned.
+    pub fn end(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    /// What runs.
+    pub fn running(&self) -> Option<Running> {
+        let word = self.0.load(Ordering::Relaxed);
+        let callback = Callback::from_byte(word as u8)?;
+        Some(Running {
+            callback,
+            route: RouteId(word as u32 >> 8),
+            since: word >> 32,
+        })
+    }
+}
+
+/// Counts seconds coarsely: the main thread moves it on, everyone reads it for nothing.
+#[derive(Default)]
+pub struct Clock(AtomicU64);
+
+impl Clock {
+    /// Seconds since the start, about.
+    pub fn tick(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// One second has passed. Only the main thread calls it.
+    pub fn advance(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+const NO_ROUTE: u32 = u32::MAX;
+
+struct Slot {
+    /// The client that has this slot now or had it last.
+    id: AtomicU64,
+    /// Its route while it is open for calls from plugins, else [`NO_ROUTE`].
+    route: AtomicU32,
+    activity: Activity,
+    held: Mutex<Held>,
+}
+
+/// What the end of a connection needs; set by the acceptor, taken by the reaper.
+#[derive(Default)]
+struct Held {
+    thread: Option<JoinHandle<()>>,
+    outbox: Option<Arc<Outbox>>,
+}
+
+/// All slots.
+pub struct Roster {
+    slots: Box<[Slot]>,
+    /// First in, first out, so that ids count up and a slot rests as long as possible.
+    free: Mutex<VecDeque<u32>>,
+    released: Condvar,
+    /// Moves on by seconds.
+    pub clock: Clock,
+}
+
+impl Roster {
+    /// A table for at most `connections_max` connections at once.
+    pub fn new(connections_max: usize) -> Roster {
+        let count = connections_max as u64;
+        let slot = |index: u64| Slot {
+            // The slot before its first client, so that the first is number `index`, or for slot 0,
+            // since no client is number 0, `count`.
+            id: AtomicU64::new(if index == 0 {
+                0
+            } else {
+                index.wrapping_sub(count)
+            }),
+            route: AtomicU32::new(NO_ROUTE),
+            activity: Activity::default(),
+            held: Mutex::default(),
+        };
+        Roster {
+            slots: (0..count).map(slot).collect(),
+            // Slot 0 comes last, so that the first client is number 1.
+            free: Mutex::new((1..connections_max as u32).chain([0]).collect()),
+            released: Condvar::new(),
+            clock: Clock::default(),
+        }
+    }
+
+    /// Connections that may be there at once.
+    pub fn capacity(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Connections that are there now, those in their handshake included.
+    pub fn connected(&self) -> usize {
+        self.slots.len() - self.free.lock().len()
+    }
+
+    /// A permit for one more connection and the number of its client; none where all are taken.
+    pub fn claim(&self) -> Option<ClientId> {
+        let index = self.free.lock().pop_front()?;
+        // The slot is ours alone between claim and release.
+        let id = &self.slots[index as usize].id;
+        let next = id
+            .load(Ordering::Relaxed)
+            .wrapping_add(self.slots.len() as u64);
+        id.store(next, Ordering::Relaxed);
+        Some(ClientId(next))
+    }
+
+    /// Runs `spawn` and keeps the thread that it starts, and `outbox`, until the release.
+    ///
+    /// # Errors
+    /// What `spawn` answers; the permit is then free again.
+    pub fn hold<E>(
+        &self,
+        client: ClientId,
+        outbox: Arc<Outbox>,
+        spawn: impl FnOnce() -> Result<JoinHandle<()>, E>,
+    ) -> Result<(), E> {
+        let mut held = self.slot(client).held.lock();
+        match spawn() {
+            Ok(thread) => {
+                *held = Held {
+                    thread: Some(thread),
+                    outbox: Some(outbox),
+                };
+                Ok(())
+            }
+            Err(error) => {
+                drop(held);
+                self.free(client);
+                Err(error)
+            }
+        }
+    }
+
+    /// Joins the thread of `client`, which is about to end, and frees its permit. Blocks until the
+    /// thread has ended. Only the reaper calls it.
+    pub fn release(&self, client: ClientId) {
+        // The lock waits for a spawn that has not stored its handle yet.
+        let held = std::mem::take(&mut *self.slot(client).held.lock());
+        if let Some(thread) = held.thread {
+            // A panic of the thread has been reported by the panic hook.
+            thread.join().ok();
+        }
+        drop(held.outbox);
+        self.free(client);
+    }
+
+    fn free(&self, client: ClientId) {
+        self.slot(client).route.store(NO_ROUTE, Ordering::Release);
+        self.slot(client).activity.end();
+        self.free.lock().push_back(self.slot_of(client) as u32);
+        self.released.notify_all();
+    }
+
+    /// Blocks until no connection is left or `deadline`; woken by each release. True when none is left.
+    pub fn wait_until_empty(&self, deadline: Instant) -> bool {
+        let mut free = self.free.lock();
+        while free.len() < self.slots.len() {
+            if self.released.wait_until(&mut free, deadline).timed_out() {
+                return free.len() == self.slots.len();
+            }
+        }
+        true
+    }
+
+    /// From here on `client` can be named by plugins of `route`.
+    pub fn open(&self, client: ClientId, route: RouteId) {
+        self.slot(client).route.store(route.0, Ordering::Release);
+    }
+
+    /// From here on every call about `client` answers that it is gone.
+    pub fn close(&self, client: ClientId) {
+        self.slot(client).route.store(NO_ROUTE, Ordering::Release);
+    }
+
+    /// Whether `client` is on `route` and can be named.
+    pub fn is_open(&self, client: ClientId, route: RouteId) -> bool {
+        let slot = self.slot(client);
+        slot.route.load(Ordering::Acquire) == route.0 && slot.id.load(Ordering::Relaxed) == client.0
+    }
+
+    /// Where the connection thread of `client` notes its callbacks.
+    pub fn activity(&self, client: ClientId) -> &Activity {
+        &self.slot(client).activity
+    }
+
+    /// The slot of `client`: an index below [`Roster::capacity`].
+    pub fn slot_of(&self, client: ClientId) -> usize {
+        (client.0 % self.slots.len() as u64) as usize
+    }
+
+    /// Cuts off every connection for which `is_meant` says so of its route (none: in its handshake).
+    pub fn abort_where(&self, is_meant: impl Fn(Option<RouteId>) -> bool) {
+        for slot in &self.slots {
+            let route = match slot.route.load(Ordering::Acquire) {
+                NO_ROUTE => None,
+                route => Some(RouteId(route)),
+            };
+            if is_meant(route)
+                && let Some(outbox) = slot.held.lock().outbox.clone()
+            {
+                outbox.abort();
+            }
+        }
+    }
+
+    /// Connections that are in a callback.
+    pub fn busy(&self) -> impl Iterator<Item = (ClientId, Running)> {
+        self.slots.iter().filter_map(|slot| {
+            let running = slot.activity.running()?;
+            Some((ClientId(slot.id.load(Ordering::Relaxed)), running))
+        })
+    }
+
+    fn slot(&self, client: ClientId) -> &Slot {
+        &self.slots[self.slot_of(client)]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Roster;
+    use crate::ids::{ClientId, RouteId};
+
+    #[test]
+    fn ids_count_up_from_one_and_never_come_again() {
+        let roster = Roster::new(3);
+        let mut seen = Vec::new();
+        for _ in 0..7 {
+            let client = roster.claim().expect("a slot is free");
+            seen.push(client.0);
+            roster.free(client);
+        }
+        assert_eq!(seen, [1, 2, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn no_more_permits_than_slots() {
+        let roster = Roster::new(2);
+        let first = roster.claim().expect("a slot is free");
+        assert!(roster.claim().is_some());
+        assert!(roster.claim().is_none());
+        roster.free(first);
+        assert_eq!(roster.claim(), Some(ClientId(3)));
+    }
+
+    #[test]
+    fn a_client_is_known_on_its_route_only_while_it_is_open() {
+        let roster = Roster::new(2);
+        let client = roster.claim().expect("a slot is free");
+        assert!(!roster.is_open(client, RouteId(0)));
+        roster.open(client, RouteId(0));
+        assert!(roster.is_open(client, RouteId(0)));
+        assert!(!roster.is_open(client, RouteId(1)));
+        assert!(
+            !roster.is_open(ClientId(client.0 + 2), RouteId(0)),
+            "the slot's next client"
+        );
+        roster.close(client);
+        assert!(!roster.is_open(client, RouteId(0)));
+    }
+}

@@ -1,0 +1,296 @@
+//! Starts the threads from the inside out, runs the main thread's loop, and stops them in reverse.
+
+use std::fs;
+use std::io::{self, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::RecvTimeoutError;
+use log::{error, info, warn};
+
+use crate::acceptor::{self, Acceptor, Service};
+use crate::capacity::{self, Capacity};
+use crate::config::Settings;
+use crate::connection::Context;
+use crate::hub::Hub;
+use crate::logging::Logging;
+use crate::outbox::drain::Drain;
+use crate::plugin::Services;
+use crate::roster::Roster;
+use crate::routes::{self, RouteTable};
+use crate::signals::{Signal, SignalThread};
+use crate::{reaper, stop, watchdog};
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The log cannot be written.
+    #[error("--log-file {}: {error}", path.display())]
+    Log {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The plugins folder cannot be read.
+    #[error("--plugins {}: {error}", path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {error}; is another server running there?")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
+    /// `--strict`, and something about the plugins is wrong.
+    #[error(
+        "--strict: not started, since {0} of the plugins or their options cannot be used (see the lines above)"
+    )]
+    Strict(usize),
+    /// The machine's limits leave no room for a single connection.
+    #[error("no room for connections: {0}")]
+    NoRoom(Capacity),
+    /// A thread or descriptor that the server cannot do without.
+    #[error("cannot start: {0}")]
+    Machine(#[from] io::Error),
+}
+
+impl StartError {
+    /// 2 where the arguments or the plugins are wrong, 1 where the machine is.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            StartError::Folder { .. } | StartError::Strict(_) => ExitCode::from(2),
+            _ => ExitCode::from(1),
+        }
+    }
+}
+
+/// Everything that runs; its fields are what the stop takes apart.
+pub struct Server {
+    pub(crate) acceptors: Vec<Acceptor>,
+    pub(crate) context: Arc<Context>,
+    pub(crate) roster: Arc<Roster>,
+    pub(crate) routes: Arc<RouteTable>,
+    pub(crate) reaper: JoinHandle<()>,
+    pub(crate) hub: Hub,
+    pub(crate) drain: Drain,
+    pub(crate) signals: SignalThread,
+    pub(crate) stop_timeout: Duration,
+}
+
+/// Runs the server until a signal stops it. Blocks the main thread.
+///
+/// # Errors
+/// It could not start; nothing is left running.
+pub fn run(settings: &Settings) -> Result<ExitCode, StartError> {
+    let path = settings.log_file.clone();
+    let logging =
+        Logging::start(path.as_deref(), settings.log_level).map_err(|error| StartError::Log {
+            path: path.unwrap_or_default(),
+            error,
+        })?;
+    log_panics();
+    match start(settings) {
+        Ok(mut server) => {
+            server.serve(&logging);
+            Ok(stop::stop(server, logging))
+        }
+        Err(error) => {
+            if logging.path().is_some() {
+                error!("{error}");
+            }
+            logging.end();
+            Err(error)
+        }
+    }
+}
+
+/// A panic of a thread of ours is a bug; it costs that thread's client and is told in the log.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = std::thread::current();
+        error!(
+            "thread {}: {panic}: this is a bug in the server",
+            thread.name().unwrap_or("?")
+        );
+    }));
+}
+
+fn start(settings: &Settings) -> Result<Server, StartError> {
+    capacity::raise_open_files();
+    let capacity = capacity::measure(settings.connections_max);
+    if capacity.connections == 0 {
+        return Err(StartError::NoRoom(capacity));
+    }
+    check_folder(&settings.plugins)?;
+    let listeners = bind(&settings.listen)?;
+    // From here on the default action of a signal, to end the process, is replaced.
+    let signals = SignalThread::start()?;
+    let slots = usize::try_from(capacity.connections).unwrap_or(usize::MAX);
+    let roster = Arc::new(Roster::new(slots));
+    let drain = Drain::start()?;
+    let hub = Hub::start(slots)?;
+    let (departed, reaper) = reaper::start(roster.clone())?;
+
+    let services = Services {
+        roster: roster.clone(),
+        hub: hub.handle(),
+    };
+    let routes = load_routes(settings, &services)?;
+    let context = Arc::new(Context {
+        settings: settings.connection.clone(),
+        routes: routes.clone(),
+        departed,
+    });
+    let service = Arc::new(Service {
+        roster: roster.clone(),
+        drain: drain.handle(),
+        context: context.clone(),
+    });
+    let addresses = listeners
+        .iter()
+        .map(TcpListener::local_addr)
+        .collect::<io::Result<Vec<_>>>()?;
+    let acceptors = listeners
+        .into_iter()
+        .map(|listener| Acceptor::start(listener, service.clone()))
+        .collect::<io::Result<_>>()?;
+    announce(&routes, &capacity, &addresses);
+    let stop_timeout = settings.stop_timeout;
+    Ok(Server {
+        acceptors,
+        context,
+        roster,
+        routes,
+        reaper,
+        hub,
+        drain,
+        signals,
+        stop_timeout,
+    })
+}
+
+fn check_folder(path: &std::path::Path) -> Result<(), StartError> {
+    let folder = |error| StartError::Folder {
+        path: path.to_owned(),
+        error,
+    };
+    fs::read_dir(path).map_err(folder).map(drop)
+}
+
+fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
+    let bind =
+        |&address| acceptor::bind(address).map_err(|error| StartError::Listen { address, error });
+    addresses.iter().map(bind).collect()
+}
+
+fn load_routes(settings: &Settings, services: &Services) -> Result<Arc<RouteTable>, StartError> {
+    let (routes, problems) =
+        routes::load(&settings.plugins, &settings.options, services).map_err(|error| {
+            StartError::Folder {
+                path: settings.plugins.clone(),
+                error,
+            }
+        })?;
+    for problem in &problems {
+        error!("{problem}");
+    }
+    if settings.is_strict && !problems.is_empty() {
+        return Err(StartError::Strict(problems.len()));
+    }
+    if routes.iter().next().is_none() {
+        warn!(
+            "no plugin in {} can be used: every path answers 404",
+            settings.plugins.display()
+        );
+    }
+    Ok(Arc::new(routes))
+}
+
+/// Tells on stdout and in the log what is there; the listeners last, since who reads along may
+/// connect from then on.
+fn announce(routes: &RouteTable, capacity: &Capacity, addresses: &[SocketAddr]) {
+    let mut lines = vec![format!("detent {}", env!("CARGO_PKG_VERSION"))];
+    for route in routes.iter() {
+        let library = route.library();
+        let (path, name, version) = (route.path(), &library.name, &library.version);
+        lines.push(format!(
+            "route {path}: {name} {version} ({})",
+            library.file.display()
+        ));
+    }
+    lines.push(format!("capacity: {capacity}"));
+    lines.extend(
+        addresses
+            .iter()
+            .map(|address| format!("listening on {address}")),
+    );
+    for line in &lines {
+        info!("{line}");
+    }
+    let text = lines.join("\n") + "\n";
+    let mut stdout = io::stdout().lock();
+    // Nobody may be there to read it, and the log has it too.
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .ok();
+}
+
+impl Server {
+    /// The main thread's loop: signals as they come, and once a second a look at what runs.
+    fn serve(&mut self, logging: &Logging) {
+        let second = Duration::from_secs(1);
+        let mut next_tick = Instant::now() + second;
+        loop {
+            match self.signals.inbox.recv_deadline(next_tick) {
+                Ok(Signal::Reload) => self.reload(logging),
+                Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {
+                    next_tick += second;
+                    self.roster.clock.advance();
+                    watchdog::look(&self.roster, &self.routes);
+                }
+            }
+        }
+    }
+
+    /// SIGHUP: what can be read anew without a configuration file.
+    fn reload(&self, logging: &Logging) {
+        let returned: Vec<_> = self
+            .routes
+            .iter()
+            .filter(|route| route.return_to_service())
+            .map(|route| format!("route {} is in service again", route.path()))
+            .collect();
+        let mut done = returned.join(", ");
+        if let Some(path) = logging.path() {
+            match logging.reopen() {
+                Ok(()) if done.is_empty() => done = format!("log file {}", path.display()),
+                Ok(()) => done += &format!(", log file {}", path.display()),
+                Err(error) => {
+                    error!(
+                        "reload: log file {}: {error}; the old one stays",
+                        path.display()
+                    );
+                }
+            }
+        }
+        let done = if done.is_empty() {
+            "nothing to do".to_owned()
+        } else {
+            done
+        };
+        info!("reloaded: {done}");
+    }
+}

@@ -1,0 +1,111 @@
+//! The stop: in reverse of the start, under one deadline that nothing can hold up.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::Instant;
+
+use crossbeam_channel::{Sender, bounded};
+use log::{error, info, warn};
+
+use crate::hub::Event;
+use crate::limits::STOP_ABORT_DIVISOR;
+use crate::logging::Logging;
+use crate::outbox::cause::{Cause, GOING_AWAY};
+use crate::plugin::Instance;
+use crate::server::Server;
+use crate::signals::exit_now;
+use crate::watchdog;
+
+/// Closes every client with 1001, lets backlogs drain until the deadline, ends every thread.
+/// Blocks the main thread; a thread that still sits in a plugin's code then is named and left.
+pub fn stop(server: Server, logging: Logging) -> ExitCode {
+    let deadline = Instant::now() + server.stop_timeout;
+    info!("stopping: {} connections", server.roster.connected());
+    let finished = guard(deadline);
+    for acceptor in server.acceptors {
+        acceptor.end();
+    }
+    let cause = Cause::server(GOING_AWAY, "server is stopping");
+    server
+        .hub
+        .handle()
+        .tell(Event::CloseAll { route: None, cause });
+    server.roster.abort_where(|route| route.is_none());
+
+    let abort_time = server.stop_timeout / STOP_ABORT_DIVISOR;
+    let mut is_empty = server.roster.wait_until_empty(deadline - 2 * abort_time);
+    if !is_empty {
+        let left = server.roster.connected();
+        warn!("{left} connections did not end in time and are cut off");
+        server.roster.abort_where(|_| true);
+        is_empty = server.roster.wait_until_empty(deadline - abort_time);
+    }
+    let timers: Vec<_> = server
+        .routes
+        .iter()
+        .filter_map(|route| Some((route.clone(), route.end_timers()?)))
+        .collect();
+    let timers_ended = timers
+        .into_iter()
+        .all(|(_, thread)| join_until(thread, deadline - abort_time / 2));
+    for (who, running) in watchdog::running(&server.roster, &server.routes) {
+        warn!(
+            "not waited for: {} ({who})",
+            watchdog::describe(&server.routes, &running)
+        );
+    }
+    if !(is_empty && timers_ended) {
+        // Instances, hub and drain may still be used by what was left behind.
+        info!("stopped");
+        logging.end();
+        exit_now(0);
+    }
+    server
+        .routes
+        .iter()
+        .map(Arc::as_ref)
+        .for_each(Instance::destroy);
+    server.hub.end();
+    server.drain.end();
+    drop(server.context);
+    // A panic of the thread has been reported by the panic hook.
+    server.reaper.join().ok();
+    server.signals.end();
+    info!("stopped");
+    drop(finished);
+    logging.end();
+    ExitCode::SUCCESS
+}
+
+/// Ends the process at `deadline` where the main thread has not: a plugin's `destroy` that does not
+/// return must not keep a service manager waiting.
+fn guard(deadline: Instant) -> Option<Sender<()>> {
+    let (finished, watched) = bounded::<()>(0);
+    let spawned = thread::Builder::new().name("deadline".to_owned()).spawn(move || {
+        let has_finished = watched.recv_deadline(deadline) != Err(crossbeam_channel::RecvTimeoutError::Timeout);
+        if !has_finished {
+            error!("not waited for: the main thread, which is in a plugin's destroy or waits for a thread of the server");
+            log::logger().flush();
+            exit_now(0);
+        }
+    });
+    match spawned {
+        Ok(_) => Some(finished),
+        Err(error) => {
+            warn!("no thread to watch the stop: {error}");
+            None
+        }
+    }
+}
+
+/// Joins a thread if it ends before `deadline`.
+fn join_until(thread: JoinHandle<()>, deadline: Instant) -> bool {
+    while !thread.is_finished() {
+        if Instant::now() >= deadline {
+            return false;
+        }
+        thread::park_timeout(std::time::Duration::from_millis(5));
+    }
+    thread.join().is_ok()
+}

@@ -1,0 +1,125 @@
+//! A plugin that fails in each of its callbacks in the way that it is told: `panic`, `fail`,
+//! `block MILLISECONDS`, or `bomb`, a panic whose payload panics again when it is dropped.
+#![forbid(unsafe_code)]
+
+use std::time::Duration;
+
+use plugin_api::{
+    Cause, Client, Config, Fault, Host, Message, Plugin, Request, Response, Result, Timer, Upgrade,
+    log,
+};
+
+struct Faulty {
+    host: Host,
+    options: Options,
+}
+
+/// How `create` and `on_timer` fail, which hear from no client.
+#[derive(Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Options {
+    create: String,
+    timer: String,
+    destroy: String,
+}
+
+/// What `on_close` and `on_error` are to do.
+#[derive(Default)]
+struct Session {
+    close: String,
+    error: String,
+}
+
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("the payload was dropped");
+    }
+}
+
+fn obey(order: &str) -> Result {
+    match order.split_once(' ').unwrap_or((order, "")) {
+        ("panic", _) => panic!("told to panic"),
+        ("bomb", _) => std::panic::panic_any(Bomb),
+        ("fail", _) => Err("told to fail".into()),
+        ("block", milliseconds) => {
+            std::thread::sleep(Duration::from_millis(milliseconds.parse()?));
+            Ok(())
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Plugin for Faulty {
+    type Session = Session;
+
+    fn create(host: Host, config: Config) -> Result<Self> {
+        let options: Options = config.parse()?;
+        obey(&options.create)?;
+        Ok(Faulty { host, options })
+    }
+
+    /// `?upgrade=ORDER`, with `+` for a space.
+    fn on_upgrade(&self, request: &Request) -> Result<Upgrade> {
+        obey(&order(request, "upgrade="))?;
+        Ok(Upgrade::accept())
+    }
+
+    /// `?open=ORDER`.
+    fn on_open(&self, _client: &Client, request: &Request) -> Result<Session> {
+        obey(&order(request, "open="))?;
+        Ok(Session::default())
+    }
+
+    /// An order, or `CALLBACK: ORDER` for a callback that comes later. The answer is `done`.
+    fn on_message(&self, client: &Client, session: &mut Session, message: Message) -> Result {
+        let text = message.to_string();
+        match text.split_once(": ") {
+            Some(("close", order)) => order.clone_into(&mut session.close),
+            Some(("error", order)) => order.clone_into(&mut session.error),
+            Some(("timer", _)) => drop(self.host.set_timer(Duration::from_millis(1))?),
+            _ => obey(&text)?,
+        }
+        client.send("done")?;
+        Ok(())
+    }
+
+    fn on_close(&self, client: &Client, session: Session, cause: &Cause) -> Result {
+        log::info!("closed {}: {cause}", client.id());
+        obey(&session.close)
+    }
+
+    /// `error: forgive` lets the client stay.
+    fn on_error(&self, client: &Client, session: &mut Session, fault: &Fault) -> Result {
+        log::info!("error of {}: {fault}", client.id());
+        if session.error == "forgive" {
+            return Ok(());
+        }
+        obey(&session.error)?;
+        Err(fault.clone().into())
+    }
+
+    /// `?request=ORDER`.
+    fn on_request(&self, request: &Request) -> Result<Response> {
+        obey(&order(request, "request="))?;
+        Ok(Response::text("served"))
+    }
+
+    fn on_timer(&self, _timer: Timer) -> Result {
+        obey(&self.options.timer)
+    }
+}
+
+impl Drop for Faulty {
+    fn drop(&mut self) {
+        obey(&self.options.destroy).ok();
+    }
+}
+
+fn order(request: &Request, name: &str) -> String {
+    let order = request.query().and_then(|query| query.strip_prefix(name));
+    order.unwrap_or_default().replace('+', " ")
+}
+
+plugin_api::export!(Faulty, path = "/faulty");

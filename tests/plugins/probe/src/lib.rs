@@ -1,0 +1,222 @@
+//! A plugin that does what the test tells it: each text message is one command, and what came of it
+//! goes back. Between them the commands make every call that the host offers.
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use plugin_api::{
+    Cause, Client, ClientId, Config, Host, Message, Plugin, Request, Response, Result, Timer,
+    Upgrade, log,
+};
+
+struct Probe {
+    host: Host,
+    config: Option<String>,
+    stop: Arc<AtomicBool>,
+    speaker: Mutex<Option<JoinHandle<()>>>,
+}
+
+#[derive(Default)]
+struct Session {
+    messages: u64,
+    request: String,
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Options {
+    text: Option<String>,
+}
+
+impl Plugin for Probe {
+    type Session = Session;
+
+    fn create(host: Host, config: Config) -> Result<Self> {
+        let options: Options = config.parse()?;
+        let (stop, speaker) = (Arc::default(), Mutex::default());
+        Ok(Probe {
+            host,
+            config: options.text,
+            stop,
+            speaker,
+        })
+    }
+
+    /// `?refuse` refuses; `?subprotocol=NAME` chooses one; every answer has a header of its own.
+    fn on_upgrade(&self, request: &Request) -> Result<Upgrade> {
+        match request.query() {
+            Some("refuse") => {
+                let response = Response::new(401).header("WWW-Authenticate", "Probe");
+                Ok(Upgrade::refuse(response.body("not you")))
+            }
+            Some(query) if query.starts_with("subprotocol=") => {
+                Ok(Upgrade::accept().subprotocol(&query["subprotocol=".len()..]))
+            }
+            _ => Ok(Upgrade::accept().header("X-Probe", "admitted")),
+        }
+    }
+
+    /// `?hello` greets before the first message.
+    fn on_open(&self, client: &Client, request: &Request) -> Result<Session> {
+        if request.query() == Some("hello") {
+            client.send("hello")?;
+        }
+        let headers: Vec<String> = request
+            .headers()
+            .map(|(name, value)| format!("{name}={}", String::from_utf8_lossy(value)))
+            .collect();
+        let request = format!(
+            "method={} path={} query={:?} peer={} address={} inside={} {}",
+            request.method(),
+            request.path(),
+            request.query(),
+            request.peer(),
+            request.client_address(),
+            request.is_inside(),
+            headers.join(" "),
+        );
+        Ok(Session {
+            messages: 0,
+            request,
+        })
+    }
+
+    fn on_message(&self, client: &Client, session: &mut Session, message: Message) -> Result {
+        session.messages += 1;
+        let text = message.to_string();
+        let (command, argument) = text.split_once(' ').unwrap_or((&text, ""));
+        let answer = self.obey(client, session, command, argument)?;
+        if !answer.is_empty() {
+            client.send(answer)?;
+        }
+        Ok(())
+    }
+
+    fn on_close(&self, client: &Client, session: Session, cause: &Cause) -> Result {
+        let (id, code, reason) = (client.id(), cause.code(), cause.reason());
+        let (by, messages) = (cause.initiator(), session.messages);
+        log::info!("closed {id}: {code} by {by:?} after {messages} messages: {reason}");
+        let delivery = client.send("too late")?;
+        log::info!("send after the close of {id}: {delivery:?}");
+        self.host.broadcast(format!("client {id} has left"))?;
+        Ok(())
+    }
+
+    fn on_request(&self, request: &Request) -> Result<Response> {
+        let body = String::from_utf8_lossy(request.body());
+        let text = format!("{} {} {body}", request.method(), request.path());
+        Ok(Response::text(text)
+            .status(201)
+            .header("X-Probe", "answered"))
+    }
+
+    fn on_timer(&self, timer: Timer) -> Result {
+        self.host.publish("timers", format!("timer {timer:?}"))?;
+        Ok(())
+    }
+}
+
+impl Probe {
+    fn obey(
+        &self,
+        client: &Client,
+        session: &Session,
+        command: &str,
+        argument: &str,
+    ) -> Result<String> {
+        let (first, rest) = argument.split_once(' ').unwrap_or((argument, ""));
+        match command {
+            "id" => return Ok(client.id().to_string()),
+            "messages" => return Ok(session.messages.to_string()),
+            "request" => return Ok(session.request.clone()),
+            "option" => return Ok(format!("{:?}", self.config)),
+            "path" => return Ok(self.host.path()),
+            "clients" => return Ok(self.host.client_count().to_string()),
+            "members" => return Ok(self.host.member_count(argument)?.to_string()),
+            "join" => client.join(argument)?,
+            "leave" => client.leave(argument)?,
+            "publish" => self.host.publish(first, rest)?,
+            "publish-except-me" => self.host.publish_except(first, rest, client.id())?,
+            "broadcast" => self.host.broadcast(argument)?,
+            "broadcast-except" => {
+                self.host
+                    .broadcast_except(rest, ClientId::from(first.parse::<u64>()?))?;
+            }
+            "broadcast-binary" => self.host.broadcast(argument.as_bytes())?,
+            "close" => client.close(first.parse()?, rest)?,
+            "send-to" => {
+                let other = self.host.client(ClientId::from(first.parse::<u64>()?));
+                return Ok(format!("{:?}", other.send(rest)?));
+            }
+            "close-other" => self
+                .host
+                .client(ClientId::from(first.parse::<u64>()?))
+                .close(4000, rest)?,
+            "timer" => drop(
+                self.host
+                    .set_timer(Duration::from_millis(argument.parse()?))?,
+            ),
+            "interval" => drop(
+                self.host
+                    .set_interval(Duration::from_millis(argument.parse()?))?,
+            ),
+            "cancelled-timer" => {
+                let timer = self
+                    .host
+                    .set_timer(Duration::from_millis(argument.parse()?))?;
+                self.host.cancel_timer(timer);
+            }
+            "flush-then-sleep" => {
+                client.send("before")?;
+                client.flush();
+                thread::sleep(Duration::from_millis(argument.parse()?));
+                return Ok("after".to_owned());
+            }
+            "burst" => {
+                for number in 0..argument.parse::<u32>()? {
+                    client.send(number.to_string())?;
+                }
+            }
+            "thread" => self.start_speaker(argument.parse()?),
+            "log" => log::warn!("{argument}"),
+            "thread-id" => return Ok(thread::current().name().unwrap_or("unnamed").to_owned()),
+            _ => return Err(format!("unknown command {command}").into()),
+        }
+        Ok(String::new())
+    }
+
+    /// A thread of the plugin's own, which keeps the host and speaks every so many milliseconds.
+    fn start_speaker(&self, period_ms: u64) {
+        let (host, stop) = (self.host, self.stop.clone());
+        let speaker = thread::spawn(move || {
+            let mut number = 0_u64;
+            while !stop.load(Ordering::Relaxed) {
+                number += 1;
+                // A route that is gone is no error.
+                host.broadcast(format!("spoken {number}")).ok();
+                thread::park_timeout(Duration::from_millis(period_ms));
+            }
+        });
+        *self.speaker.lock().expect("nobody panics with it") = Some(speaker);
+    }
+}
+
+impl Drop for Probe {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(speaker) = self.speaker.lock().expect("nobody panics with it").take() {
+            speaker.thread().unpark();
+            speaker.join().expect("the speaker does not panic");
+        }
+        log::info!("the probe has gone");
+    }
+}
+
+plugin_api::export!(
+    Probe,
+    path = "/probe",
+    subprotocols = ["probe.v2", "probe.v1"]
+);

@@ -1,0 +1,85 @@
+//! The server's binary and the plugin libraries, built once for each run of the tests.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The folder with what cargo built, after it has built everything in the profile and the target
+/// folder of the tests themselves.
+fn folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let test = std::env::current_exe().expect("the test knows its own path");
+        let folder = test
+            .ancestors()
+            .nth(2)
+            .expect("tests lie in TARGET/PROFILE/deps");
+        build(folder);
+        folder.to_owned()
+    })
+}
+
+fn build(folder: &Path) {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .current_dir(root())
+        .args(["build", "--workspace", "--quiet"]);
+    command
+        .arg("--target-dir")
+        .arg(folder.parent().expect("a profile lies in a target folder"));
+    if folder.ends_with("release") {
+        command.arg("--release");
+    }
+    // The same features as the tests themselves, or cargo would build everything again.
+    if cfg!(feature = "browser") {
+        command.args(["--features", "tests/browser"]);
+    }
+    let status = command.status().expect("cargo can be run");
+    assert!(status.success(), "the workspace does not build");
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("the tests lie in the workspace")
+}
+
+/// The server's binary.
+pub(crate) fn server() -> PathBuf {
+    folder().join("server")
+}
+
+/// The library of a plugin in the workspace.
+pub fn library(name: &str) -> PathBuf {
+    folder().join(format!("lib{}.so", name.replace('-', "_")))
+}
+
+/// Compiles `tests/c/NAME.c` with the system's compiler into a library in `folder`.
+pub fn compile_c(name: &str, folder: &Path) -> PathBuf {
+    let library = folder.join(format!("lib{name}.so"));
+    let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
+    let output = Command::new(compiler)
+        .args([
+            "-std=c99",
+            "-Wall",
+            "-Wextra",
+            "-Werror",
+            "-pedantic",
+            "-shared",
+            "-fPIC",
+        ])
+        .arg("-I")
+        .arg(root().join("plugin-api/include"))
+        .arg("-o")
+        .arg(&library)
+        .arg(root().join("tests/c").join(format!("{name}.c")))
+        .output()
+        .expect("a C compiler can be run");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    library
+}

@@ -1,0 +1,169 @@
+//! Bytes as no well-behaved client would send them.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+use crate::{DEADLINE, Server};
+
+/// Opcodes of RFC 6455 section 11.8.
+pub const CONTINUATION: u8 = 0;
+/// See [`CONTINUATION`].
+pub const TEXT: u8 = 1;
+/// See [`CONTINUATION`].
+pub const BINARY: u8 = 2;
+/// See [`CONTINUATION`].
+pub const CLOSE: u8 = 8;
+/// See [`CONTINUATION`].
+pub const PING: u8 = 9;
+/// See [`CONTINUATION`].
+pub const PONG: u8 = 10;
+
+/// A request head that opens a WebSocket on `path`, with further header lines.
+pub fn handshake(path: &str, lines: &[&str]) -> String {
+    let lines: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: example.org\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{lines}\r\n"
+    )
+}
+
+/// A whole masked frame.
+pub fn frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = header(0x80 | opcode, 0x80, payload.len());
+    let mask = [0x12, 0x34, 0x56, 0x78];
+    frame.extend(mask);
+    frame.extend(
+        payload
+            .iter()
+            .zip(mask.iter().cycle())
+            .map(|(byte, mask)| byte ^ mask),
+    );
+    frame
+}
+
+/// A whole frame without a mask, which a client must not send.
+pub fn unmasked_frame(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let mut frame = header(0x80 | opcode, 0, payload.len());
+    frame.extend(payload);
+    frame
+}
+
+fn header(first: u8, mask_bit: u8, length: usize) -> Vec<u8> {
+    let mut header = vec![first];
+    if length < 126 {
+        header.push(mask_bit | length as u8);
+    } else if let Ok(length) = u16::try_from(length) {
+        header.push(mask_bit | 126);
+        header.extend(length.to_be_bytes());
+    } else {
+        header.push(mask_bit | 127);
+        header.extend((length as u64).to_be_bytes());
+    }
+    header
+}
+
+/// A plain TCP connection to the server; every read fails the test after [`DEADLINE`].
+pub struct Raw(pub TcpStream);
+
+impl Raw {
+    /// Connects.
+    #[track_caller]
+    pub fn connect(server: &Server) -> Raw {
+        let stream = TcpStream::connect(server.address()).expect("the server listens");
+        stream.set_nodelay(true).expect("a live socket");
+        stream
+            .set_read_timeout(Some(DEADLINE))
+            .expect("a valid timeout");
+        stream
+            .set_write_timeout(Some(DEADLINE))
+            .expect("a valid timeout");
+        Raw(stream)
+    }
+
+    /// Connects and opens a WebSocket on `path`.
+    #[track_caller]
+    pub fn upgrade(server: &Server, path: &str) -> Raw {
+        let mut raw = Raw::connect(server);
+        raw.write(handshake(path, &[]));
+        let head = raw.head();
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        raw
+    }
+
+    /// Sends bytes.
+    #[track_caller]
+    pub fn write(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0
+            .write_all(bytes.as_ref())
+            .expect("the connection stands");
+    }
+
+    /// Reads up to and with the empty line.
+    #[track_caller]
+    pub fn head(&mut self) -> String {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.extend(self.bytes(1));
+        }
+        String::from_utf8(head).expect("a head is ASCII")
+    }
+
+    /// Reads exactly so many bytes.
+    #[track_caller]
+    pub fn bytes(&mut self, count: usize) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        self.0.read_exact(&mut bytes).expect("the server sends");
+        bytes
+    }
+
+    /// Reads one whole frame: its opcode and payload.
+    #[track_caller]
+    pub fn frame(&mut self) -> (u8, Vec<u8>) {
+        let header = self.bytes(2);
+        assert_eq!(header[0] & 0xf0, 0x80, "final, without extension bits");
+        let length = match header[1] {
+            126 => u16::from_be_bytes(self.bytes(2).try_into().expect("two")).into(),
+            127 => u64::from_be_bytes(self.bytes(8).try_into().expect("eight")) as usize,
+            short => usize::from(short),
+        };
+        (header[0] & 0x0f, self.bytes(length))
+    }
+
+    /// Reads a frame that has to be a Close frame: its code and reason.
+    #[track_caller]
+    pub fn close_frame(&mut self) -> (u16, String) {
+        let (opcode, payload) = self.frame();
+        assert_eq!(opcode, CLOSE, "{payload:?}");
+        let reason = String::from_utf8(payload[2..].to_vec()).expect("a reason is UTF-8");
+        (u16::from_be_bytes([payload[0], payload[1]]), reason)
+    }
+
+    /// Reads until the server closes in good order.
+    #[track_caller]
+    pub fn rest(&mut self) -> Vec<u8> {
+        let mut rest = Vec::new();
+        self.0
+            .read_to_end(&mut rest)
+            .expect("the server closes without a reset");
+        rest
+    }
+
+    /// Sends a request and reads the whole answer: status, head, body.
+    #[track_caller]
+    pub fn answer(server: &Server, request: impl AsRef<[u8]>) -> (u16, String, String) {
+        let mut raw = Raw::connect(server);
+        raw.write(request);
+        let head = raw.head();
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
+        let body = String::from_utf8(raw.rest()).expect("a text body");
+        (status.expect("a status"), head, body)
+    }
+
+    /// Says that nothing more will be sent.
+    pub fn end_writing(&self) {
+        self.0.shutdown(Shutdown::Write).expect("a live socket");
+    }
+}

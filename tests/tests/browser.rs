@@ -1,0 +1,137 @@
+//! The message board's page in a real browser: what a person who opens it sees, types and gets.
+
+use tests::Server;
+use tests::webdriver::{Browser, ENTER, Window};
+
+const CONNECTED: &str = "document.getElementById('status').textContent === 'Connected'";
+const LAST_ENTRY: &str = "document.querySelector('#timeline > :last-child')?.textContent";
+
+#[test]
+fn what_one_types_the_other_reads() {
+    let server = Server::start();
+    let browser = Browser::start();
+    let (first, second) = (open(&browser, &server), open(&browser, &server));
+
+    first.press("#message", &format!("sent by Enter{ENTER}"));
+    assert_reads(&[&first, &second], "Client 1: sent by Enter");
+
+    second.press("#message", "sent by the button");
+    second.click("#send");
+    assert_reads(&[&first, &second], "Client 2: sent by the button");
+    assert_eq!(second.eval("document.getElementById('message').value"), "");
+}
+
+#[test]
+fn markup_stays_text() {
+    let server = Server::start();
+    let browser = Browser::start();
+    let (first, second) = (open(&browser, &server), open(&browser, &server));
+
+    for markup in [
+        "<b>x</b>",
+        "<img src=x onerror=\"document.title='broken'\">",
+        "<script>document.title='broken'</script>",
+        "&lt;i&gt;",
+    ] {
+        first.press("#message", &format!("{markup}{ENTER}"));
+        assert_reads(&[&first, &second], &format!("Client 1: {markup}"));
+    }
+    assert_eq!(
+        second.eval("document.querySelectorAll('#timeline :is(img, i, script)').length"),
+        0
+    );
+    // The page itself sets the name of who speaks in bold, and nothing else.
+    assert_eq!(
+        second.eval("[...document.querySelectorAll('#timeline b')].map((b) => b.textContent)"),
+        serde_json::json!(["Client 1: ", "Client 1: ", "Client 1: ", "Client 1: "]),
+    );
+    assert_eq!(second.eval("document.title"), "Message board");
+}
+
+#[test]
+fn comes_back_after_a_restart_with_what_was_typed() {
+    let mut server = Server::start();
+    let browser = Browser::start();
+    let (first, second) = (open(&browser, &server), open(&browser, &server));
+
+    server.stop();
+    for window in [&first, &second] {
+        window.wait_until("document.getElementById('status').dataset.state === 'away'");
+    }
+    // The close code and reason are the server's, for people to read.
+    let status = first.eval("document.getElementById('status').textContent");
+    assert_eq!(status, "Away: server is stopping (1001). Coming back…");
+    first.press("#message", &format!("typed while away{ENTER}"));
+    assert_eq!(
+        first.eval("document.getElementById('message').value"),
+        "typed while away"
+    );
+    assert_eq!(first.eval("document.getElementById('send').disabled"), true);
+
+    server.start_again();
+    first.wait_until(CONNECTED);
+    second.wait_until(CONNECTED);
+    first.press("#message", ENTER);
+    // Who came back first is Client 1 of the new server.
+    second.wait_until(&format!(
+        "/^Client [12]: typed while away$/.test({LAST_ENTRY})"
+    ));
+}
+
+#[test]
+fn says_why_a_message_was_too_long_and_gives_it_back() {
+    let server = Server::start();
+    let browser = Browser::start();
+    let window = open(&browser, &server);
+
+    // Keys of 70,000 letters would take minutes.
+    window.eval("void (document.getElementById('message').value = 'x'.repeat(70_000))");
+    window.click("#send");
+    window.wait_until("/65536 \\(1009\\)/.test(document.getElementById('status').textContent)");
+    assert_eq!(
+        window.eval("document.getElementById('message').value.length"),
+        70_000
+    );
+    window.wait_until(CONNECTED);
+}
+
+#[test]
+fn fits_the_width_of_a_phone() {
+    let server = Server::start();
+    let browser = Browser::start();
+    let window = open(&browser, &server);
+    window.resize(320, 568);
+
+    // One word without a place to break.
+    let word = "wide".repeat(100);
+    window.press("#message", &format!("{word}{ENTER}"));
+    assert_reads(&[&window], &format!("Client 1: {word}"));
+
+    assert_eq!(window.eval("innerWidth"), 320);
+    for part in ["document.documentElement", "document.getElementById('log')"] {
+        let overflow = format!("{part}.scrollWidth - {part}.clientWidth");
+        assert_eq!(window.eval(&overflow), 0, "{part} scrolls sideways");
+    }
+    let bottom = "document.getElementById('send').getBoundingClientRect().bottom <= innerHeight";
+    assert_eq!(
+        window.eval(bottom),
+        true,
+        "the send button is on the screen"
+    );
+}
+
+/// Opens the board and waits until it is connected, so that windows are numbered as they open.
+#[track_caller]
+fn open<'a>(browser: &'a Browser, server: &Server) -> Window<'a> {
+    let window = browser.open(&format!("http://{}/chat", server.address()));
+    window.wait_until(CONNECTED);
+    window
+}
+
+#[track_caller]
+fn assert_reads(windows: &[&Window], entry: &str) {
+    let entry = serde_json::json!(entry);
+    for window in windows {
+        window.wait_until(&format!("{LAST_ENTRY} === {entry}"));
+    }
+}

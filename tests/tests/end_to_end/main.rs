@@ -1,0 +1,3 @@
+//! End-to-end tests: the real server, real plugin libraries, real sockets. One module a behaviour.
+
+mod echo;
