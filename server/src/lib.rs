@@ -62,6 +62,7 @@ pub mod http;
 pub mod hub;
 pub mod roster;
 pub mod outbox;
+pub mod activity;
 pub mod capacity;
 pub mod logging;
 pub mod limits;

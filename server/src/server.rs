@@ -22,8 +22,11 @@ use crate::outbox::drain::Drain;
 use crate::plugin::Services;
 use crate::roster::Roster;
 use crate::routes::{self, RouteTable};
-use crate::signals::{Signal, SignalThread};
+use crate::signals::{Signal, SignalThread, exit_now};
 use crate::{reaper, stop, watchdog};
+
+/// Exit code after a panic of a thread that the server cannot do without (`EX_SOFTWARE`).
+const EXIT_BUG: u8 = 70;
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -115,14 +118,17 @@ pub fn run(settings: &Settings) -> Result<ExitCode, StartError> {
     }
 }
 
-/// A panic of a thread of ours is a bug; it costs that thread's client and is told in the log.
+/// A panic of a thread of ours is a bug and is told in the log. A connection's costs that client;
+/// without any of the others the server only seems to run, so that it ends, to be started again.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let thread = std::thread::current();
-        error!(
-            "thread {}: {panic}: this is a bug in the server",
-            thread.name().unwrap_or("?")
-        );
+        let name = thread.name().unwrap_or("?");
+        error!("thread {name}: {panic}: this is a bug in the server");
+        if !name.starts_with("client-") {
+            log::logger().flush();
+            exit_now(EXIT_BUG);
+        }
     }));
 }
 

@@ -11,6 +11,7 @@ use log::{error, info, warn};
 use crate::hub::Event;
 use crate::limits::STOP_ABORT_DIVISOR;
 use crate::logging::Logging;
+use crate::outbox::Outbox;
 use crate::outbox::cause::{Cause, GOING_AWAY};
 use crate::plugin::Instance;
 use crate::server::Server;
@@ -31,14 +32,14 @@ pub fn stop(server: Server, logging: Logging) -> ExitCode {
         .hub
         .handle()
         .tell(Event::CloseAll { route: None, cause });
-    server.roster.abort_where(|route| route.is_none());
+    server.roster.for_each_outbox(Outbox::abort_handshake);
 
     let abort_time = server.stop_timeout / STOP_ABORT_DIVISOR;
     let mut is_empty = server.roster.wait_until_empty(deadline - 2 * abort_time);
     if !is_empty {
         let left = server.roster.connected();
         warn!("{left} connections did not end in time and are cut off");
-        server.roster.abort_where(|_| true);
+        server.roster.for_each_outbox(Outbox::abort);
         is_empty = server.roster.wait_until_empty(deadline - abort_time);
     }
     let timers: Vec<_> = server

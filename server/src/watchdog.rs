@@ -3,9 +3,10 @@
 
 use log::warn;
 
+use crate::activity::Running;
 use crate::ids::ClientId;
 use crate::limits::CALLBACK_SECONDS_MAX;
-use crate::roster::{Roster, Running};
+use crate::roster::Roster;
 use crate::routes::RouteTable;
 
 /// Logs each callback that has run for the bound, twice the bound, four times, and so on.

@@ -18,7 +18,39 @@ pub use raw::{
 };
 pub use server::{Finished, Server, Setup};
 
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// How long anything may take before a test fails: long, since the machine may be busy.
 pub const DEADLINE: Duration = Duration::from_secs(30);
+
+/// Waits until `is_true`, looking again and again: for what nobody tells, such as the number of a
+/// process's threads.
+#[track_caller]
+pub fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !is_true() {
+        assert!(Instant::now() < deadline, "not within {DEADLINE:?}: {what}");
+        thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// Lets this process open as many files as the machine allows, and asserts that these are enough.
+#[track_caller]
+pub fn need_open_files(count: u64) {
+    let hard = getrlimit(Resource::Nofile).maximum;
+    assert!(
+        hard.is_none_or(|hard| hard >= count),
+        "this test needs {count} open files, the hard limit is {hard:?}: raise it (ulimit -H -n)"
+    );
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: hard,
+            maximum: hard,
+        },
+    )
+    .expect("up to the hard limit");
+}

@@ -115,8 +115,6 @@ fn open(
         route.path(),
         request.client_address
     );
-    // A callback may take its time; the client need not wait for its 101.
-    outbox.flush();
     let session = route.on_open(client, &request)?;
     let settings = &context.settings;
     let config = WebSocketConfig::default()

@@ -18,7 +18,8 @@ use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 
-use super::{Outbox, Service};
+use super::Outbox;
+use super::ending::Service;
 
 /// Events that one wait returns at most; more come with the next.
 const EVENTS_PER_WAIT: usize = 256;

@@ -7,29 +7,29 @@
 
 pub mod cause;
 pub mod drain;
+mod ending;
 pub mod frame;
 mod own;
 mod queue;
 
 use std::io::{self, IoSlice};
-use std::net::{Shutdown, TcpStream};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use log::warn;
 use parking_lot::{Condvar, Mutex};
-use rustix::net::{RecvFlags, SendAncillaryBuffer, SendFlags};
+use rustix::net::{SendAncillaryBuffer, SendFlags};
 
 use crate::ids::ClientId;
-use crate::limits::{
-    CLOSE_TIMEOUT, FLUSH_BYTES, LINGER_TIMEOUT, PAUSE_DIVISOR, WRITE_STALL_TIMEOUT,
-};
+use crate::limits::{FLUSH_BYTES, PAUSE_DIVISOR, WRITE_STALL_TIMEOUT};
 use cause::{Cause, POLICY};
 use drain::DrainHandle;
 use frame::{HEADER_BYTES_MAX, Opcode};
 use queue::Queue;
 
+pub use ending::Ending;
 pub use own::{own_outbox, set_own_outbox};
 
 /// What became of bytes that were offered.
@@ -39,18 +39,6 @@ pub enum Delivery {
     Queued,
     /// The connection is closing or closed; nothing was done.
     Gone,
-}
-
-/// How a connection thread leaves its socket behind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// Both sides said that they are done.
-    Complete,
-    /// The last word is ours; the peer may still be sending, and a plain close would reset the
-    /// connection before it has read that word.
-    LastWord,
-    /// The connection is dead; what is queued cannot arrive.
-    Broken,
 }
 
 /// The outbox of one client; shared by its thread, the hub, the drain thread and the roster.
@@ -95,21 +83,6 @@ enum Phase {
     Lingering,
     /// Nothing is sent any more.
     Closed,
-}
-
-/// What the drain thread is to do about an outbox next.
-pub(crate) enum Service {
-    /// Nothing to wait for any more.
-    Done,
-    /// Wait for the socket, until the deadline.
-    Wait {
-        /// The socket is full.
-        for_write: bool,
-        /// The peer may still send what is to be dropped.
-        for_read: bool,
-        /// When to look again.
-        deadline: Option<Instant>,
-    },
 }
 
 impl Outbox {
@@ -243,26 +216,6 @@ impl Outbox {
         }
     }
 
-    /// Begins the closing handshake: a Close frame behind what is queued, flushed, and nothing
-    /// after it. The peer has [`CLOSE_TIMEOUT`] to answer. Does nothing where it has begun before.
-    pub fn close(self: &Arc<Self>, cause: Cause) -> Delivery {
-        let mut state = self.state.lock();
-        if state.phase != Phase::Open {
-            return Delivery::Gone;
-        }
-        self.begin_closing(&mut state, cause);
-        Delivery::Queued
-    }
-
-    /// Queues a Close frame that answers the peer's: the cause is the peer's and already known.
-    pub fn answer_close(self: &Arc<Self>, frame: &[u8]) {
-        let mut state = self.state.lock();
-        if state.phase == Phase::Open {
-            state.queue.append(frame);
-            self.set_phase(&mut state, Phase::Closing);
-        }
-    }
-
     /// Blocks while the socket is full and the backlog is above half its limit; woken by the drain
     /// thread when the backlog falls or the connection ends. Only for the client's own thread.
     pub fn wait_for_room(&self) {
@@ -272,80 +225,6 @@ impl Outbox {
             && state.queue.len() > self.backlog_bytes_max / PAUSE_DIVISOR
         {
             self.room.wait(&mut state);
-        }
-    }
-
-    /// The connection thread is done with the socket: sends what is left and closes it as `ending`
-    /// asks. Does not wait; the drain thread does.
-    pub fn finish(self: &Arc<Self>, ending: Ending) {
-        let mut state = self.state.lock();
-        if ending == Ending::Broken || state.phase == Phase::Closed {
-            self.abort_locked(&mut state);
-        } else {
-            if !state.is_waiting && !state.queue.is_empty() {
-                self.send(&mut state, &[]);
-            }
-            if ending == Ending::Complete && state.queue.is_empty() {
-                self.abort_locked(&mut state);
-            } else if state.phase != Phase::Closed {
-                let time = if state.queue.is_empty() {
-                    LINGER_TIMEOUT
-                } else {
-                    CLOSE_TIMEOUT
-                };
-                state.close_deadline = Some(Instant::now() + time);
-                self.set_phase(&mut state, Phase::Lingering);
-            }
-        }
-        if state.phase == Phase::Lingering || state.is_kept {
-            self.notice(&mut state);
-        }
-    }
-
-    /// Cuts the connection off at once; wakes its thread from any read or wait.
-    pub fn abort(self: &Arc<Self>) {
-        let mut state = self.state.lock();
-        self.abort_locked(&mut state);
-        if state.is_kept {
-            self.notice(&mut state);
-        }
-    }
-
-    /// One step of the drain thread: sends, reads and drops, or gives up, as the time demands.
-    pub(crate) fn service(&self, now: Instant) -> Service {
-        let mut state = self.state.lock();
-        let service = self.serve_locked(&mut state, now);
-        state.is_noticed = false;
-        state.is_kept = !matches!(service, Service::Done);
-        service
-    }
-
-    fn serve_locked(&self, state: &mut State, now: Instant) -> Service {
-        if state.is_waiting {
-            self.send_backlog(state, now);
-        }
-        let deadline = match (state.stall_deadline, state.close_deadline) {
-            (Some(stall), Some(close)) => Some(stall.min(close)),
-            (stall, close) => stall.or(close),
-        };
-        if deadline.is_some_and(|deadline| deadline <= now) {
-            self.give_up(state);
-        }
-        if state.phase == Phase::Closed {
-            return Service::Done;
-        }
-        let lingers = state.phase == Phase::Lingering && !state.is_waiting;
-        if lingers && self.linger() {
-            self.abort_locked(state);
-            return Service::Done;
-        }
-        if !state.is_waiting && state.phase == Phase::Open {
-            return Service::Done;
-        }
-        Service::Wait {
-            for_write: state.is_waiting,
-            for_read: lingers,
-            deadline,
         }
     }
 
@@ -366,17 +245,6 @@ impl Outbox {
         let cause = Cause::server(POLICY, format!("too slow: backlog over {limit} bytes"));
         self.begin_closing(state, cause);
         Delivery::Gone
-    }
-
-    fn begin_closing(self: &Arc<Self>, state: &mut State, cause: Cause) {
-        state.queue.append(&frame::close(cause.code, &cause.reason));
-        state.cause = Some(cause);
-        state.close_deadline = Some(Instant::now() + CLOSE_TIMEOUT);
-        self.set_phase(state, Phase::Closing);
-        if !state.is_waiting {
-            self.send(state, &[]);
-        }
-        self.notice(state);
     }
 
     fn set_phase(&self, state: &mut State, phase: Phase) {
@@ -436,46 +304,6 @@ impl Outbox {
                 Err(error) => return Err(error.into()),
             }
         }
-    }
-
-    /// Ends our side and drops what the peer still sends. True when nothing more can come.
-    fn linger(&self) -> bool {
-        if self.socket.shutdown(Shutdown::Write).is_err() {
-            return true;
-        }
-        let mut dropped = [0; 4096];
-        // Bounded, so that one peer that floods does not keep the drain thread from the others.
-        for _ in 0..16 {
-            match rustix::net::recv(&self.socket, &mut dropped[..], RecvFlags::DONTWAIT) {
-                Ok((_, 0)) => return true,
-                Ok(_) | Err(rustix::io::Errno::INTR) => {}
-                Err(rustix::io::Errno::AGAIN) => return false,
-                Err(_) => return true,
-            }
-        }
-        false
-    }
-
-    fn give_up(&self, state: &mut State) {
-        if state.is_waiting {
-            let seconds = WRITE_STALL_TIMEOUT.as_secs();
-            if state.cause.is_none() && state.phase == Phase::Open {
-                warn!("{} has taken no byte for {seconds} s; dropped", self.name());
-                let reason = format!("took no byte for {seconds} s");
-                state.cause = Some(Cause::server(cause::ABNORMAL, reason));
-            }
-        }
-        self.abort_locked(state);
-    }
-
-    fn abort_locked(&self, state: &mut State) {
-        state.queue.clear();
-        state.is_waiting = false;
-        state.stall_deadline = None;
-        state.close_deadline = None;
-        self.set_phase(state, Phase::Closed);
-        // An error means that the peer was faster; there is nothing left to shut down.
-        self.socket.shutdown(Shutdown::Both).ok();
     }
 
     fn notice(self: &Arc<Self>, state: &mut State) {

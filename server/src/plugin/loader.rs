@@ -5,7 +5,7 @@
 //! its own (thread-locals, threads) may still run.
 #![allow(unsafe_code)]
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_int;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::mem::ManuallyDrop;
@@ -14,13 +14,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use libloading::os::unix as dl;
-use log::{Level, LevelFilter, Record};
-use plugin_api::abi::{
-    ABI_MAJOR, Bytes, Descriptor, ENTRY_SYMBOL, Entry, Functions, LOG_LEVEL_MAX, Log, MAGIC, OK,
-};
-use plugin_api::covers;
+use log::LevelFilter;
+use plugin_api::abi::{ENTRY_SYMBOL, Entry, Functions};
 use rustix::fs::{MemfdFlags, SealFlags};
 
+use super::entry::describe;
 use super::library_file::{self, FileError};
 use crate::limits::{LIBRARY_BYTES_MAX, LIBRARY_LOADS_MAX};
 
@@ -65,7 +63,7 @@ pub struct Library {
     /// Subprotocols that it speaks, best first.
     pub subprotocols: Vec<String>,
     pub(super) functions: Functions,
-    set_log_level: Option<unsafe extern "C" fn(u32)>,
+    pub(super) set_log_level: Option<unsafe extern "C" fn(u32)>,
 }
 
 impl Library {
@@ -188,143 +186,4 @@ fn open(copy: &OwnedFd, path: &Path) -> Result<&'static Entry, LoadError> {
     let symbol = unsafe { library.get::<*const Entry>(ENTRY_SYMBOL.as_bytes()) }.map_err(named)?;
     // SAFETY: a data symbol's address is that of the entry, which lives as long as the library.
     Ok(unsafe { &*symbol.into_raw().cast::<Entry>() })
-}
-
-fn describe(entry: &'static Entry, path: &Path) -> Result<Library, LoadError> {
-    let broken = |what: &str| LoadError::Entry(what.to_owned());
-    if entry.magic != MAGIC || entry.abi_major != ABI_MAJOR {
-        return Err(broken(
-            "the entry in memory differs from the one in the file",
-        ));
-    }
-    if !covers!(entry.size, Entry, descriptor) {
-        return Err(broken("the entry is too short"));
-    }
-    // SAFETY: the ABI says that it points to a constant descriptor or is null.
-    let descriptor = unsafe { entry.descriptor.as_ref() }.ok_or(broken("no descriptor"))?;
-    if !covers!(descriptor.size, Descriptor, functions) {
-        return Err(broken("the descriptor is too short"));
-    }
-    let name = text(descriptor.name).filter(|name| is_name(name));
-    let name = name.ok_or(broken("the name is not 1 to 64 of a-z, 0-9, - and _"))?;
-    let default_path = text(descriptor.default_path).filter(|path| is_path(path));
-    let default_path = default_path.ok_or(broken(
-        "the default path does not begin with / or has a ? or #",
-    ))?;
-    if let Some(init) = entry.init {
-        // SAFETY: a function of the ABI; the log is a static.
-        if unsafe { init(&raw const LOG.0, log::max_level() as u32) } != OK {
-            return Err(broken("init failed"));
-        }
-    }
-    Ok(Library {
-        file: path.to_owned(),
-        version: text(descriptor.version).unwrap_or_default(),
-        subprotocols: subprotocols(descriptor).ok_or(broken("a subprotocol is no token"))?,
-        functions: functions(descriptor).ok_or(broken("no functions, or no create"))?,
-        set_log_level: entry.set_log_level,
-        name,
-        default_path,
-    })
-}
-
-fn text(bytes: Bytes) -> Option<String> {
-    // SAFETY: constant data of a library that stays open.
-    let bytes = unsafe { bytes.as_slice() };
-    std::str::from_utf8(bytes).ok().map(str::to_owned)
-}
-
-fn is_name(name: &str) -> bool {
-    let allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
-    (1..=64).contains(&name.len()) && name.bytes().all(allowed)
-}
-
-fn is_path(path: &str) -> bool {
-    path.starts_with('/')
-        && path
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'))
-}
-
-fn subprotocols(descriptor: &Descriptor) -> Option<Vec<String>> {
-    if descriptor.subprotocols.is_null() {
-        return Some(Vec::new());
-    }
-    // SAFETY: the ABI says that as many follow, constant.
-    let names = unsafe {
-        std::slice::from_raw_parts(descriptor.subprotocols, descriptor.subprotocol_count)
-    };
-    let is_token = |name: &String| {
-        !name.is_empty()
-            && name
-                .bytes()
-                .all(|byte| byte.is_ascii_graphic() && byte != b',')
-    };
-    names
-        .iter()
-        .map(|name| text(*name).filter(is_token))
-        .collect()
-}
-
-/// A copy of the table as this server knows it; what an older plugin's table lacks is null.
-fn functions(descriptor: &Descriptor) -> Option<Functions> {
-    if descriptor.functions.is_null() {
-        return None;
-    }
-    // SAFETY: zero bytes are a table of null functions.
-    let mut functions: Functions = unsafe { std::mem::zeroed() };
-    // SAFETY: the table begins with its size; both are plain data, copied as far as both go.
-    unsafe {
-        let size = descriptor.functions.cast::<u32>().read() as usize;
-        let known = size.min(size_of::<Functions>());
-        let target: *mut Functions = &mut functions;
-        target
-            .cast::<u8>()
-            .copy_from(descriptor.functions.cast(), known);
-    }
-    functions.create.is_some().then_some(functions)
-}
-
-static LOG: LogTable = LogTable(Log {
-    size: size_of::<Log>() as u32,
-    reserved: 0,
-    context: std::ptr::null_mut(),
-    write: write_log,
-});
-
-#[repr(transparent)]
-struct LogTable(Log);
-
-// SAFETY: constant; the context is null.
-unsafe impl Sync for LogTable {}
-
-unsafe extern "C" fn write_log(_: *mut c_void, level: u32, target: Bytes, message: Bytes) {
-    let level = match level {
-        1 => Level::Error,
-        2 => Level::Warn,
-        3 => Level::Info,
-        4 => Level::Debug,
-        LOG_LEVEL_MAX => Level::Trace,
-        _ => return,
-    };
-    if level > log::max_level() {
-        return;
-    }
-    // SAFETY: borrowed for the time of this call.
-    let (target, message) = unsafe { (target.as_slice(), message.as_slice()) };
-    let (target, message) = (
-        String::from_utf8_lossy(target),
-        String::from_utf8_lossy(message),
-    );
-    let name = target.strip_prefix("plugin::").unwrap_or(&target);
-    let record = |arguments: std::fmt::Arguments<'_>| {
-        log::logger().log(
-            &Record::builder()
-                .level(level)
-                .target(&format!("plugin::{name}"))
-                .args(arguments)
-                .build(),
-        );
-    };
-    record(format_args!("{message}"));
 }

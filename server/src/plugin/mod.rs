@@ -4,16 +4,21 @@
 //! `plugin_api::abi`; what it gives out are plain Rust types. Callbacks run on the thread that
 //! calls them (see [`Instance`]); host calls arrive on any thread.
 
+mod callbacks;
+mod entry;
 mod faults;
 mod host;
 mod host_http;
+mod host_table;
 mod instance;
 mod library_file;
 mod loader;
+mod log_table;
 mod sink;
 mod timers;
 
+pub use callbacks::{CallbackError, Upgrade};
 pub use host::Services;
-pub use instance::{CallbackError, Instance, Session, Upgrade};
+pub use instance::{Instance, Session};
 pub use library_file::FileError;
 pub use loader::{Library, LoadError, Loader};

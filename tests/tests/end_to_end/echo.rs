@@ -14,7 +14,13 @@ fn with_both(test: fn(&Server)) {
 fn text_and_binary_come_back_unchanged() {
     with_both(|server| {
         let mut client = Client::connect(server, "/echo");
-        for text in ["hello", "", "Grüße 🙂", &"x".repeat(126), &"y".repeat(65_536)] {
+        for text in [
+            "hello",
+            "",
+            "Grüße 🙂",
+            &"x".repeat(126),
+            &"y".repeat(65_536),
+        ] {
             client.send(text);
             assert_eq!(client.text(), text);
         }
@@ -48,7 +54,15 @@ fn fragments_are_one_message_with_a_ping_between_them() {
         first[0] &= 0x7f;
         let mut second = frame(CONTINUATION, b"two ");
         second[0] &= 0x7f;
-        raw.write([first, frame(PING, b"p"), second, frame(CONTINUATION, b"three")].concat());
+        raw.write(
+            [
+                first,
+                frame(PING, b"p"),
+                second,
+                frame(CONTINUATION, b"three"),
+            ]
+            .concat(),
+        );
         assert_eq!(raw.frame(), (PONG, b"p".to_vec()));
         assert_eq!(raw.frame(), (BINARY, b"one two three".to_vec()));
     });

@@ -1,0 +1,99 @@
+//! What a thread runs of a plugin, noted so cheaply that it is noted for every callback.
+//!
+//! The thread itself writes it, the main thread reads it: the watchdog, and the stop.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::ids::RouteId;
+
+/// A callback of a plugin, as the watchdog and the log name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum Callback {
+    Upgrade = 1,
+    Open = 2,
+    Message = 3,
+    Close = 4,
+    Error = 5,
+    Request = 6,
+    Timer = 7,
+}
+
+impl Callback {
+    /// Its name in the ABI.
+    pub fn name(self) -> &'static str {
+        match self {
+            Callback::Upgrade => "on_upgrade",
+            Callback::Open => "on_open",
+            Callback::Message => "on_message",
+            Callback::Close => "on_close",
+            Callback::Error => "on_error",
+            Callback::Request => "on_request",
+            Callback::Timer => "on_timer",
+        }
+    }
+
+    fn from_byte(byte: u8) -> Option<Callback> {
+        use Callback::{Close, Error, Message, Open, Request, Timer, Upgrade};
+        [Upgrade, Open, Message, Close, Error, Request, Timer]
+            .into_iter()
+            .find(|callback| *callback as u8 == byte)
+    }
+}
+
+/// What a thread runs of a plugin: the second in which it began, the route, and the callback. One
+/// word, so that noting it costs one store.
+#[derive(Default)]
+pub struct Activity(AtomicU64);
+
+/// A callback that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Running {
+    /// Which.
+    pub callback: Callback,
+    /// Of which route.
+    pub route: RouteId,
+    /// The tick of the [`Clock`] in which it began.
+    pub since: u64,
+}
+
+impl Activity {
+    /// Notes that `callback` begins now.
+    pub fn begin(&self, route: RouteId, callback: Callback, clock: &Clock) {
+        let what = u64::from(route.0) << 8 | callback as u64;
+        self.0.store(clock.tick() << 32 | what, Ordering::Relaxed);
+    }
+
+    /// Notes that it has returned.
+    pub fn end(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    /// What runs.
+    pub fn running(&self) -> Option<Running> {
+        let word = self.0.load(Ordering::Relaxed);
+        let callback = Callback::from_byte(word as u8)?;
+        Some(Running {
+            callback,
+            route: RouteId(word as u32 >> 8),
+            since: word >> 32,
+        })
+    }
+}
+
+/// Counts seconds coarsely: the main thread moves it on, everyone reads it for nothing.
+#[derive(Default)]
+pub struct Clock(AtomicU64);
+
+impl Clock {
+    /// Seconds since the start, about.
+    pub fn tick(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// One second has passed. Only the main thread calls it.
+    pub fn advance(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,196 @@
+//! How an outbox ends: the closing handshake, the last word, the cut.
+//!
+//! The other half of [`Outbox`]; the same threads and rules hold.
+
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::time::Instant;
+
+use log::warn;
+use rustix::net::RecvFlags;
+
+use super::cause::{self, Cause};
+use super::{Delivery, Outbox, Phase, State, frame};
+use crate::limits::{CLOSE_TIMEOUT, LINGER_TIMEOUT, WRITE_STALL_TIMEOUT};
+
+/// How a connection thread leaves its socket behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Both sides said that they are done.
+    Complete,
+    /// The last word is ours; the peer may still be sending, and a plain close would reset the
+    /// connection before it has read that word.
+    LastWord,
+    /// The connection is dead; what is queued cannot arrive.
+    Broken,
+}
+
+/// What the drain thread is to do about an outbox next.
+pub(super) enum Service {
+    /// Nothing to wait for any more.
+    Done,
+    /// Wait for the socket, until the deadline.
+    Wait {
+        /// The socket is full.
+        for_write: bool,
+        /// The peer may still send what is to be dropped.
+        for_read: bool,
+        /// When to look again.
+        deadline: Option<Instant>,
+    },
+}
+
+impl Outbox {
+    /// Begins the closing handshake: a Close frame behind what is queued, flushed, and nothing
+    /// after it. The peer has [`CLOSE_TIMEOUT`] to answer. Does nothing where it has begun before.
+    pub fn close(self: &Arc<Self>, cause: Cause) -> Delivery {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Open {
+            return Delivery::Gone;
+        }
+        self.begin_closing(&mut state, cause);
+        Delivery::Queued
+    }
+
+    /// Queues a Close frame that answers the peer's: the cause is the peer's and already known.
+    pub fn answer_close(self: &Arc<Self>, frame: &[u8]) {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Open {
+            state.queue.append(frame);
+            self.set_phase(&mut state, Phase::Closing);
+        }
+    }
+
+    /// The connection thread is done with the socket: sends what is left and closes it as `ending`
+    /// asks. Does not wait; the drain thread does.
+    pub fn finish(self: &Arc<Self>, ending: Ending) {
+        let mut state = self.state.lock();
+        if ending == Ending::Broken || state.phase == Phase::Closed {
+            self.abort_locked(&mut state);
+        } else {
+            if !state.is_waiting && !state.queue.is_empty() {
+                self.send(&mut state, &[]);
+            }
+            if ending == Ending::Complete && state.queue.is_empty() {
+                self.abort_locked(&mut state);
+            } else if state.phase != Phase::Closed {
+                let time = if state.queue.is_empty() {
+                    LINGER_TIMEOUT
+                } else {
+                    CLOSE_TIMEOUT
+                };
+                state.close_deadline = Some(Instant::now() + time);
+                self.set_phase(&mut state, Phase::Lingering);
+            }
+        }
+        if state.phase == Phase::Lingering || state.is_kept {
+            self.notice(&mut state);
+        }
+    }
+
+    /// Cuts the connection off where its handshake is still under way.
+    pub fn abort_handshake(self: &Arc<Self>) {
+        let is_under_way = self.route.get().is_none() && !self.is_closing();
+        if is_under_way {
+            self.abort();
+        }
+    }
+
+    /// Cuts the connection off at once; wakes its thread from any read or wait.
+    pub fn abort(self: &Arc<Self>) {
+        let mut state = self.state.lock();
+        self.abort_locked(&mut state);
+        if state.is_kept {
+            self.notice(&mut state);
+        }
+    }
+
+    /// One step of the drain thread: sends, reads and drops, or gives up, as the time demands.
+    pub(super) fn service(&self, now: Instant) -> Service {
+        let mut state = self.state.lock();
+        let service = self.serve_locked(&mut state, now);
+        state.is_noticed = false;
+        state.is_kept = !matches!(service, Service::Done);
+        service
+    }
+
+    fn serve_locked(&self, state: &mut State, now: Instant) -> Service {
+        if state.is_waiting {
+            self.send_backlog(state, now);
+        }
+        let deadline = match (state.stall_deadline, state.close_deadline) {
+            (Some(stall), Some(close)) => Some(stall.min(close)),
+            (stall, close) => stall.or(close),
+        };
+        if deadline.is_some_and(|deadline| deadline <= now) {
+            self.give_up(state);
+        }
+        if state.phase == Phase::Closed {
+            return Service::Done;
+        }
+        let lingers = state.phase == Phase::Lingering && !state.is_waiting;
+        if lingers && self.linger() {
+            self.abort_locked(state);
+            return Service::Done;
+        }
+        if !state.is_waiting && state.phase == Phase::Open {
+            return Service::Done;
+        }
+        Service::Wait {
+            for_write: state.is_waiting,
+            for_read: lingers,
+            deadline,
+        }
+    }
+
+    pub(super) fn begin_closing(self: &Arc<Self>, state: &mut State, cause: Cause) {
+        state.queue.append(&frame::close(cause.code, &cause.reason));
+        state.cause = Some(cause);
+        state.close_deadline = Some(Instant::now() + CLOSE_TIMEOUT);
+        self.set_phase(state, Phase::Closing);
+        if !state.is_waiting {
+            self.send(state, &[]);
+        }
+        self.notice(state);
+    }
+
+    /// Ends our side and drops what the peer still sends. True when nothing more can come.
+    fn linger(&self) -> bool {
+        if self.socket.shutdown(Shutdown::Write).is_err() {
+            return true;
+        }
+        let mut dropped = [0; 4096];
+        // Bounded, so that one peer that floods does not keep the drain thread from the others.
+        for _ in 0..16 {
+            match rustix::net::recv(&self.socket, &mut dropped[..], RecvFlags::DONTWAIT) {
+                Ok((_, 0)) => return true,
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(rustix::io::Errno::AGAIN) => return false,
+                Err(_) => return true,
+            }
+        }
+        false
+    }
+
+    fn give_up(&self, state: &mut State) {
+        if state.is_waiting {
+            let seconds = WRITE_STALL_TIMEOUT.as_secs();
+            if state.cause.is_none() && state.phase == Phase::Open {
+                warn!("{} has taken no byte for {seconds} s; dropped", self.name());
+                let reason = format!("took no byte for {seconds} s");
+                state.cause = Some(Cause::server(cause::ABNORMAL, reason));
+            }
+        }
+        self.abort_locked(state);
+    }
+
+    pub(super) fn abort_locked(&self, state: &mut State) {
+        state.queue.clear();
+        state.is_waiting = false;
+        state.stall_deadline = None;
+        state.close_deadline = None;
+        self.set_phase(state, Phase::Closed);
+        // An error means that the peer was faster; there is nothing left to shut down.
+        self.socket.shutdown(Shutdown::Both).ok();
+    }
+}

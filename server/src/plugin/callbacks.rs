@@ -1,0 +1,312 @@
+//! The callbacks of an instance: Rust types in, the plugin's functions, Rust types out.
+//!
+//! The other half of [`Instance`]; each method says which thread calls it. Callbacks may take as
+//! long as they like: nothing is locked around them.
+#![allow(unsafe_code)]
+
+use std::time::Instant;
+
+use http::StatusCode;
+use log::{error, warn};
+use plugin_api::abi::{
+    self, BINARY, BY_PEER, BY_PLUGIN, BY_SERVER, Bytes, FAULT_FAILED, FAULT_PANICKED,
+    FAULT_TRANSPORT, OK, PANICKED, Sink, Status, TEXT, TimerId, UNSUPPORTED,
+};
+
+use super::host_http::{Draft, request_as_abi};
+use super::instance::{Instance, Session};
+use super::sink;
+use crate::activity::{Activity, Callback};
+use crate::http::request::Request;
+use crate::http::response::Response;
+use crate::hub::Event;
+use crate::ids::ClientId;
+use crate::limits::{PANIC_WINDOW, PANICS_MAX};
+use crate::outbox::cause::{Cause, INTERNAL, Initiator};
+
+/// A callback, or a connection, did not do what it should.
+#[derive(Debug, thiserror::Error)]
+pub enum CallbackError {
+    /// The callback answered with an error.
+    #[error("{} failed: {text}", callback.name())]
+    Failed {
+        /// Which.
+        callback: Callback,
+        /// Its words.
+        text: String,
+    },
+    /// The callback panicked.
+    #[error("{} panicked: {text}", callback.name())]
+    Panicked {
+        /// Which.
+        callback: Callback,
+        /// The panic's message and place.
+        text: String,
+    },
+    /// The connection failed, not the plugin.
+    #[error("{text}")]
+    Transport {
+        /// What happened.
+        text: String,
+    },
+}
+
+/// What a plugin says to a handshake.
+pub enum Upgrade {
+    /// Let it in, with these headers, and this subprotocol if it chose one itself.
+    Admit {
+        /// Headers for the 101 answer.
+        response: Response,
+        /// Out of those that the client offered.
+        subprotocol: Option<String>,
+    },
+    /// Answer this instead.
+    Refuse(Response),
+}
+
+impl Instance {
+    /// Connection thread, before 101.
+    ///
+    /// # Errors
+    /// The callback failed or panicked.
+    pub fn on_upgrade(
+        &self,
+        client: ClientId,
+        request: &Request,
+    ) -> Result<Upgrade, CallbackError> {
+        let mut draft = Draft::new(request, StatusCode::SWITCHING_PROTOCOLS);
+        if let Some(on_upgrade) = self.library.functions.on_upgrade {
+            let (request, response) = (request_as_abi(request), draft.as_abi());
+            self.call(self.activity(client), Callback::Upgrade, |error| {
+                // SAFETY: as the ABI names them, valid until the call returns.
+                unsafe { on_upgrade(self.data, request, response, error) }
+            })?;
+        }
+        let Draft {
+            response,
+            subprotocol,
+            ..
+        } = draft;
+        match response.status {
+            StatusCode::SWITCHING_PROTOCOLS => Ok(Upgrade::Admit {
+                response,
+                subprotocol,
+            }),
+            status if status.as_u16() >= 400 => Ok(Upgrade::Refuse(response)),
+            status => Err(CallbackError::Failed {
+                callback: Callback::Upgrade,
+                text: format!("it answered with status {status}, which neither admits nor refuses"),
+            }),
+        }
+    }
+
+    /// Connection thread, after 101.
+    ///
+    /// # Errors
+    /// The callback failed or panicked: there is no session, and no `on_close` follows.
+    pub fn on_open(&self, client: ClientId, request: &Request) -> Result<Session, CallbackError> {
+        let mut session = std::ptr::null_mut();
+        if let Some(on_open) = self.library.functions.on_open {
+            let (request, resumed) = (request_as_abi(request), std::ptr::null());
+            self.call(self.activity(client), Callback::Open, |error| {
+                // SAFETY: as the ABI names them, valid until the call returns.
+                unsafe {
+                    on_open(
+                        self.data,
+                        client.0,
+                        request,
+                        resumed,
+                        &raw mut session,
+                        error,
+                    )
+                }
+            })?;
+        }
+        Ok(Session(session))
+    }
+
+    /// Connection thread: one text message.
+    ///
+    /// # Errors
+    /// The callback failed or panicked.
+    pub fn on_text(
+        &self,
+        client: ClientId,
+        session: &mut Session,
+        text: &str,
+    ) -> Result<(), CallbackError> {
+        self.on_message(client, session, TEXT, text.as_bytes())
+    }
+
+    /// Connection thread: one binary message.
+    ///
+    /// # Errors
+    /// The callback failed or panicked.
+    pub fn on_binary(
+        &self,
+        client: ClientId,
+        session: &mut Session,
+        payload: &[u8],
+    ) -> Result<(), CallbackError> {
+        self.on_message(client, session, BINARY, payload)
+    }
+
+    fn on_message(
+        &self,
+        client: ClientId,
+        session: &mut Session,
+        kind: u32,
+        payload: &[u8],
+    ) -> Result<(), CallbackError> {
+        let Some(on_message) = self.library.functions.on_message else {
+            return Ok(());
+        };
+        self.call(self.activity(client), Callback::Message, |error| {
+            // SAFETY: as the ABI names them, valid until the call returns; the session is this
+            // client's and no other callback of it runs.
+            unsafe {
+                on_message(
+                    self.data,
+                    session.0,
+                    client.0,
+                    kind,
+                    Bytes::new(payload),
+                    error,
+                )
+            }
+        })
+    }
+
+    /// Connection thread, exactly once for each session; takes it with it.
+    pub fn on_close(&self, client: ClientId, session: Session, cause: &Cause) {
+        let Some(on_close) = self.library.functions.on_close else {
+            return;
+        };
+        let session = session.into_raw();
+        let told = abi::Cause {
+            size: size_of::<abi::Cause>() as u32,
+            initiator: match cause.initiator {
+                Initiator::Peer => BY_PEER,
+                Initiator::Plugin => BY_PLUGIN,
+                Initiator::Server => BY_SERVER,
+            },
+            code: cause.code.into(),
+            reserved: 0,
+            reason: Bytes::new(cause.reason.as_bytes()),
+        };
+        let result = self.call(self.activity(client), Callback::Close, |error| {
+            // SAFETY: as the ABI names them; the session is not used again.
+            unsafe { on_close(self.data, session, client.0, &raw const told, error) }
+        });
+        if let Err(error) = result {
+            warn!("client {client} on {}: {error}", self.host.path);
+        }
+    }
+
+    /// Connection thread: tells the plugin what went wrong for one client. True where the plugin
+    /// has dealt with it and the client may stay.
+    pub fn on_error(&self, client: ClientId, session: &mut Session, what: &CallbackError) -> bool {
+        let Some(on_error) = self.library.functions.on_error else {
+            return false;
+        };
+        let (kind, text) = match what {
+            CallbackError::Failed { text, .. } => (FAULT_FAILED, text),
+            CallbackError::Panicked { text, .. } => (FAULT_PANICKED, text),
+            CallbackError::Transport { text } => (FAULT_TRANSPORT, text),
+        };
+        let size = size_of::<abi::Fault>() as u32;
+        let fault = abi::Fault {
+            size,
+            kind,
+            what: Bytes::new(text.as_bytes()),
+        };
+        let result = self.call(self.activity(client), Callback::Error, |error| {
+            // SAFETY: as in `on_message`.
+            unsafe { on_error(self.data, session.0, client.0, &raw const fault, error) }
+        });
+        if let Err(error @ CallbackError::Panicked { .. }) = &result {
+            warn!("client {client} on {}: {error}", self.host.path);
+        }
+        result.is_ok()
+    }
+
+    /// Connection thread: plain HTTP. None where the plugin serves none.
+    ///
+    /// # Errors
+    /// The callback failed or panicked.
+    pub fn on_request(
+        &self,
+        client: ClientId,
+        request: &Request,
+    ) -> Result<Option<Response>, CallbackError> {
+        let Some(on_request) = self.library.functions.on_request else {
+            return Ok(None);
+        };
+        let mut draft = Draft::new(request, StatusCode::OK);
+        let (request, response) = (request_as_abi(request), draft.as_abi());
+        self.call(self.activity(client), Callback::Request, |error| {
+            // SAFETY: as the ABI names them, valid until the call returns.
+            unsafe { on_request(self.data, request, response, error) }
+        })?;
+        Ok(Some(draft.response))
+    }
+
+    /// Timers thread.
+    pub(super) fn on_timer(&self, timer: TimerId) {
+        let Some(on_timer) = self.library.functions.on_timer else {
+            return;
+        };
+        if self.is_out_of_service() {
+            return;
+        }
+        let result = self.call(&self.timer_activity, Callback::Timer, |error| {
+            // SAFETY: as the ABI names them.
+            unsafe { on_timer(self.data, timer, error) }
+        });
+        if let Err(error) = result {
+            warn!("route {}: {error}", self.host.path);
+        }
+    }
+
+    fn activity(&self, client: ClientId) -> &Activity {
+        self.host.services.roster.activity(client)
+    }
+
+    /// Runs one callback under the watchdog's eye and counts its panics.
+    fn call(
+        &self,
+        activity: &Activity,
+        callback: Callback,
+        function: impl FnOnce(*const Sink) -> Status,
+    ) -> Result<(), CallbackError> {
+        activity.begin(self.id(), callback, &self.host.services.roster.clock);
+        let (status, text) = sink::collect(function);
+        activity.end();
+        match status {
+            // A plugin that does not implement what its table names has nothing to say.
+            OK | UNSUPPORTED => Ok(()),
+            PANICKED => {
+                self.count_panic();
+                Err(CallbackError::Panicked { callback, text })
+            }
+            status if status > 0 => Ok(()),
+            _ => Err(CallbackError::Failed { callback, text }),
+        }
+    }
+
+    fn count_panic(&self) {
+        if self.faults.count_panic(Instant::now()) {
+            error!(
+                "route {} is out of service: plugin {} panicked {PANICS_MAX} times within {} s; its clients are closed and it answers 503 until the next SIGHUP",
+                self.host.path,
+                self.library.name,
+                PANIC_WINDOW.as_secs(),
+            );
+            let cause = Cause::server(INTERNAL, "the plugin is out of service");
+            self.host.services.hub.tell(Event::CloseAll {
+                route: Some(self.id()),
+                cause,
+            });
+        }
+    }
+}

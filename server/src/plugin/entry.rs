@@ -1,0 +1,106 @@
+//! Reads what an open library says of itself: name, version, path, functions.
+#![allow(unsafe_code)]
+
+use std::path::Path;
+
+use plugin_api::abi::{ABI_MAJOR, Bytes, Descriptor, Entry, Functions, MAGIC, OK};
+use plugin_api::covers;
+
+use super::loader::{Library, LoadError};
+use super::log_table::LOG;
+
+/// Checks the entry of the library that was read from `path`, gives it the log, and describes it.
+pub(super) fn describe(entry: &'static Entry, path: &Path) -> Result<Library, LoadError> {
+    let broken = |what: &str| LoadError::Entry(what.to_owned());
+    if entry.magic != MAGIC || entry.abi_major != ABI_MAJOR {
+        return Err(broken(
+            "the entry in memory differs from the one in the file",
+        ));
+    }
+    if !covers!(entry.size, Entry, descriptor) {
+        return Err(broken("the entry is too short"));
+    }
+    // SAFETY: the ABI says that it points to a constant descriptor or is null.
+    let descriptor = unsafe { entry.descriptor.as_ref() }.ok_or(broken("no descriptor"))?;
+    if !covers!(descriptor.size, Descriptor, functions) {
+        return Err(broken("the descriptor is too short"));
+    }
+    let name = text(descriptor.name).filter(|name| is_name(name));
+    let name = name.ok_or(broken("the name is not 1 to 64 of a-z, 0-9, - and _"))?;
+    let default_path = text(descriptor.default_path).filter(|path| is_path(path));
+    let default_path = default_path.ok_or(broken(
+        "the default path does not begin with / or has a ? or #",
+    ))?;
+    if let Some(init) = entry.init {
+        // SAFETY: a function of the ABI; the log is a static.
+        if unsafe { init(&raw const LOG.0, log::max_level() as u32) } != OK {
+            return Err(broken("init failed"));
+        }
+    }
+    Ok(Library {
+        file: path.to_owned(),
+        version: text(descriptor.version).unwrap_or_default(),
+        subprotocols: subprotocols(descriptor).ok_or(broken("a subprotocol is no token"))?,
+        functions: functions(descriptor).ok_or(broken("no functions, or no create"))?,
+        set_log_level: entry.set_log_level,
+        name,
+        default_path,
+    })
+}
+
+fn text(bytes: Bytes) -> Option<String> {
+    // SAFETY: constant data of a library that stays open.
+    let bytes = unsafe { bytes.as_slice() };
+    std::str::from_utf8(bytes).ok().map(str::to_owned)
+}
+
+fn is_name(name: &str) -> bool {
+    let allowed = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    (1..=64).contains(&name.len()) && name.bytes().all(allowed)
+}
+
+fn is_path(path: &str) -> bool {
+    path.starts_with('/')
+        && path
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'))
+}
+
+fn subprotocols(descriptor: &Descriptor) -> Option<Vec<String>> {
+    if descriptor.subprotocols.is_null() {
+        return Some(Vec::new());
+    }
+    // SAFETY: the ABI says that as many follow, constant.
+    let names = unsafe {
+        std::slice::from_raw_parts(descriptor.subprotocols, descriptor.subprotocol_count)
+    };
+    let is_token = |name: &String| {
+        !name.is_empty()
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_graphic() && byte != b',')
+    };
+    names
+        .iter()
+        .map(|name| text(*name).filter(is_token))
+        .collect()
+}
+
+/// A copy of the table as this server knows it; what an older plugin's table lacks is null.
+fn functions(descriptor: &Descriptor) -> Option<Functions> {
+    if descriptor.functions.is_null() {
+        return None;
+    }
+    // SAFETY: zero bytes are a table of null functions.
+    let mut functions: Functions = unsafe { std::mem::zeroed() };
+    // SAFETY: the table begins with its size; both are plain data, copied as far as both go.
+    unsafe {
+        let size = descriptor.functions.cast::<u32>().read() as usize;
+        let known = size.min(size_of::<Functions>());
+        let target: *mut Functions = &mut functions;
+        target
+            .cast::<u8>()
+            .copy_from(descriptor.functions.cast(), known);
+    }
+    functions.create.is_some().then_some(functions)
+}

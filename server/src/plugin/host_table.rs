@@ -1,0 +1,171 @@
+//! The host's functions in C layout: each turns C's types into Rust's and calls [`RouteHost`].
+//!
+//! Any thread may be inside any of them at any time. The plugin vouches, by the ABI, for `host`
+//! being what `create` got, and for bytes and places being valid for the time of the call.
+#![allow(unsafe_code)]
+
+use std::ffi::c_void;
+
+use plugin_api::abi::{self, ABI_MINOR, Bytes, INVALID, OK, Sink, Status, TimerId};
+
+use super::host::RouteHost;
+use super::{host_http, sink};
+
+/// The table that stands in front of every [`RouteHost`].
+pub(super) fn table() -> abi::Host {
+    abi::Host {
+        size: size_of::<abi::Host>() as u32,
+        abi_minor: ABI_MINOR,
+        send,
+        flush,
+        close,
+        join,
+        leave,
+        publish,
+        broadcast,
+        client_count,
+        member_count,
+        set_timer,
+        cancel_timer,
+        route_path,
+        config,
+        request_field: host_http::request_field,
+        request_header: host_http::request_header,
+        request_header_at: host_http::request_header_at,
+        request_is_inside: host_http::request_is_inside,
+        response_status: host_http::response_status,
+        response_header: host_http::response_header,
+        response_body: host_http::response_body,
+        response_subprotocol: host_http::response_subprotocol,
+        get_extension,
+    }
+}
+
+fn status(result: Result<(), Status>) -> Status {
+    result.err().unwrap_or(OK)
+}
+
+/// Puts an answer where the plugin wants it.
+fn answer<T>(result: Result<T, Status>, place: Option<&mut T>) -> Status {
+    let Some(place) = place else { return INVALID };
+    status(result.map(|value| *place = value))
+}
+
+// What `SAFETY: see above` points to: the plugin vouches, by the ABI, for `host` being what
+// `create` got and for bytes and places being valid for the time of the call.
+
+unsafe extern "C" fn send(
+    host: *const abi::Host,
+    client: u64,
+    kind: u32,
+    payload: Bytes,
+) -> Status {
+    // SAFETY: see above.
+    let (host, payload) = unsafe { (RouteHost::from_abi(host), payload.as_slice()) };
+    status(host.send(client, kind, payload))
+}
+
+unsafe extern "C" fn flush(host: *const abi::Host, client: u64) -> Status {
+    // SAFETY: see above.
+    let host = unsafe { RouteHost::from_abi(host) };
+    status(host.flush(client))
+}
+
+unsafe extern "C" fn close(
+    host: *const abi::Host,
+    client: u64,
+    code: u32,
+    reason: Bytes,
+) -> Status {
+    // SAFETY: see above.
+    let (host, reason) = unsafe { (RouteHost::from_abi(host), reason.as_slice()) };
+    status(host.close(client, code, reason))
+}
+
+unsafe extern "C" fn join(host: *const abi::Host, client: u64, topic: Bytes) -> Status {
+    // SAFETY: see above.
+    let (host, topic) = unsafe { (RouteHost::from_abi(host), topic.as_slice()) };
+    status(host.join(client, topic))
+}
+
+unsafe extern "C" fn leave(host: *const abi::Host, client: u64, topic: Bytes) -> Status {
+    // SAFETY: see above.
+    let (host, topic) = unsafe { (RouteHost::from_abi(host), topic.as_slice()) };
+    status(host.leave(client, topic))
+}
+
+unsafe extern "C" fn publish(
+    host: *const abi::Host,
+    topic: Bytes,
+    kind: u32,
+    payload: Bytes,
+    except: u64,
+) -> Status {
+    // SAFETY: see above.
+    let (host, topic, payload) = unsafe {
+        (
+            RouteHost::from_abi(host),
+            topic.as_slice(),
+            payload.as_slice(),
+        )
+    };
+    status(host.publish(topic, kind, payload, except))
+}
+
+unsafe extern "C" fn broadcast(
+    host: *const abi::Host,
+    kind: u32,
+    payload: Bytes,
+    except: u64,
+) -> Status {
+    // SAFETY: see above.
+    let (host, payload) = unsafe { (RouteHost::from_abi(host), payload.as_slice()) };
+    status(host.broadcast(kind, payload, except))
+}
+
+unsafe extern "C" fn client_count(host: *const abi::Host, count: *mut u64) -> Status {
+    // SAFETY: see above.
+    let (host, count) = unsafe { (RouteHost::from_abi(host), count.as_mut()) };
+    answer(host.client_count(), count)
+}
+
+unsafe extern "C" fn member_count(host: *const abi::Host, topic: Bytes, count: *mut u64) -> Status {
+    // SAFETY: see above.
+    let (host, topic, count) =
+        unsafe { (RouteHost::from_abi(host), topic.as_slice(), count.as_mut()) };
+    answer(host.member_count(topic), count)
+}
+
+unsafe extern "C" fn set_timer(
+    host: *const abi::Host,
+    delay_ms: u64,
+    period_ms: u64,
+    timer: *mut TimerId,
+) -> Status {
+    // SAFETY: see above.
+    let (host, timer) = unsafe { (RouteHost::from_abi(host), timer.as_mut()) };
+    answer(host.set_timer(delay_ms, period_ms), timer)
+}
+
+unsafe extern "C" fn cancel_timer(host: *const abi::Host, timer: TimerId) -> Status {
+    // SAFETY: see above.
+    let host = unsafe { RouteHost::from_abi(host) };
+    host.timers.cancel(timer)
+}
+
+unsafe extern "C" fn route_path(host: *const abi::Host, out: *const Sink) -> Status {
+    // SAFETY: see above.
+    unsafe { sink::write(out, RouteHost::from_abi(host).path.as_bytes()) };
+    OK
+}
+
+unsafe extern "C" fn config(host: *const abi::Host, out: *const Sink) -> Status {
+    // SAFETY: see above.
+    unsafe { sink::write(out, RouteHost::from_abi(host).config.as_bytes()) };
+    OK
+}
+
+/// ABI 1.0 has no extensions yet.
+unsafe extern "C" fn get_extension(_: *const abi::Host, _: Bytes) -> *const c_void {
+    std::ptr::null()
+}

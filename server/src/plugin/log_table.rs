@@ -1,0 +1,52 @@
+//! The server's log as plugins write to it: any thread, never waits.
+#![allow(unsafe_code)]
+
+use std::ffi::c_void;
+
+use log::{Level, Record};
+use plugin_api::abi::{Bytes, LOG_LEVEL_MAX, Log};
+
+/// Given to each library once.
+pub(super) static LOG: LogTable = LogTable(Log {
+    size: size_of::<Log>() as u32,
+    reserved: 0,
+    context: std::ptr::null_mut(),
+    write: write_log,
+});
+
+#[repr(transparent)]
+pub(super) struct LogTable(pub(super) Log);
+
+// SAFETY: constant; the context is null.
+unsafe impl Sync for LogTable {}
+
+unsafe extern "C" fn write_log(_: *mut c_void, level: u32, target: Bytes, message: Bytes) {
+    let level = match level {
+        1 => Level::Error,
+        2 => Level::Warn,
+        3 => Level::Info,
+        4 => Level::Debug,
+        LOG_LEVEL_MAX => Level::Trace,
+        _ => return,
+    };
+    if level > log::max_level() {
+        return;
+    }
+    // SAFETY: borrowed for the time of this call.
+    let (target, message) = unsafe { (target.as_slice(), message.as_slice()) };
+    let (target, message) = (
+        String::from_utf8_lossy(target),
+        String::from_utf8_lossy(message),
+    );
+    let name = target.strip_prefix("plugin::").unwrap_or(&target);
+    let record = |arguments: std::fmt::Arguments<'_>| {
+        log::logger().log(
+            &Record::builder()
+                .level(level)
+                .target(&format!("plugin::{name}"))
+                .args(arguments)
+                .build(),
+        );
+    };
+    record(format_args!("{message}"));
+}
