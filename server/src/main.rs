@@ -11,7 +11,7 @@ fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(error) => return fail(&error, ExitCode::from(2)),
     };
-    server::server::run(&settings).unwrap_or_else(|error| fail(&error, error.exit_code()))
+    server::run::run(&settings).unwrap_or_else(|error| fail(&error, error.exit_code()))
 }
 
 #[allow(clippy::print_stderr)] // there may be no log to tell it

@@ -1,4 +1,4 @@
-//! Starts the threads from the inside out, runs the main thread's loop, and stops them in reverse.
+//! Starts the threads from the inside out, and runs the main thread's loop.
 
 use std::fs;
 use std::io::{self, Write};
@@ -22,11 +22,8 @@ use crate::outbox::drain::Drain;
 use crate::plugin::Services;
 use crate::roster::Roster;
 use crate::routes::{self, RouteTable};
-use crate::signals::{Signal, SignalThread, exit_now};
-use crate::{reaper, stop, watchdog};
-
-/// Exit code after a panic of a thread that the server cannot do without (`EX_SOFTWARE`).
-const EXIT_BUG: u8 = 70;
+use crate::signals::{Signal, SignalThread};
+use crate::{reaper, watchdog};
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -91,48 +88,11 @@ pub struct Server {
     pub(crate) stop_timeout: Duration,
 }
 
-/// Runs the server until a signal stops it. Blocks the main thread.
+/// Starts everything; from here on signals are messages.
 ///
 /// # Errors
-/// It could not start; nothing is left running.
-pub fn run(settings: &Settings) -> Result<ExitCode, StartError> {
-    let path = settings.log_file.clone();
-    let logging =
-        Logging::start(path.as_deref(), settings.log_level).map_err(|error| StartError::Log {
-            path: path.unwrap_or_default(),
-            error,
-        })?;
-    log_panics();
-    match start(settings) {
-        Ok(mut server) => {
-            server.serve(&logging);
-            Ok(stop::stop(server, logging))
-        }
-        Err(error) => {
-            if logging.path().is_some() {
-                error!("{error}");
-            }
-            logging.end();
-            Err(error)
-        }
-    }
-}
-
-/// A panic of a thread of ours is a bug and is told in the log. A connection's costs that client;
-/// without any of the others the server only seems to run, so that it ends, to be started again.
-fn log_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        let thread = std::thread::current();
-        let name = thread.name().unwrap_or("?");
-        error!("thread {name}: {panic}: this is a bug in the server");
-        if !name.starts_with("client-") {
-            log::logger().flush();
-            exit_now(EXIT_BUG);
-        }
-    }));
-}
-
-fn start(settings: &Settings) -> Result<Server, StartError> {
+/// See [`StartError`]; the process is to end.
+pub fn start(settings: &Settings) -> Result<Server, StartError> {
     capacity::raise_open_files();
     let capacity = capacity::measure(settings.connections_max);
     if capacity.connections == 0 {
@@ -255,7 +215,7 @@ fn announce(routes: &RouteTable, capacity: &Capacity, addresses: &[SocketAddr]) 
 
 impl Server {
     /// The main thread's loop: signals as they come, and once a second a look at what runs.
-    fn serve(&mut self, logging: &Logging) {
+    pub fn serve(&mut self, logging: &Logging) {
         let second = Duration::from_secs(1);
         let mut next_tick = Instant::now() + second;
         loop {

@@ -10,7 +10,7 @@ use super::Context;
 use crate::http::reader::{ReadError, Reader};
 use crate::http::request::{Refusal, Request};
 use crate::http::response::Response;
-use crate::http::{origin, upgrade};
+use crate::http::{origin, provenance, upgrade};
 use crate::ids::ClientId;
 use crate::outbox::{Ending, Outbox};
 use crate::plugin::{CallbackError, Instance, Upgrade};
@@ -105,7 +105,9 @@ fn read_request(
     context: &Context,
 ) -> Result<Request, ReadError> {
     let head = reader.read_head()?;
-    Ok(Request::parse(&head, peer, &context.settings.origins)?)
+    let mut request = Request::parse(&head, peer)?;
+    request.provenance = provenance::of(&request, peer, &context.settings.origins);
+    Ok(request)
 }
 
 fn read_body(reader: &mut Reader<'_>, request: &Request) -> Result<Vec<u8>, Unserved> {

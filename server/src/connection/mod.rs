@@ -113,7 +113,7 @@ fn open(
     debug!(
         "client {client} on {} from {}",
         route.path(),
-        request.client_address
+        request.provenance.client_address
     );
     let session = route.on_open(client, &request)?;
     let settings = &context.settings;

@@ -3,8 +3,8 @@
 //! Runs on connection threads. Knows sockets only through a reader that honours the deadline;
 //! knows neither routes nor plugins.
 
-pub mod client_address;
 pub mod origin;
+pub mod provenance;
 pub mod reader;
 pub mod request;
 pub mod response;

@@ -4,8 +4,6 @@ use std::net::SocketAddr;
 
 use http::StatusCode;
 
-use super::origin::AllowedOrigins;
-use super::{client_address, origin};
 use crate::limits::HEADERS_MAX;
 
 /// Why a request is not served: the status, and a sentence for the body and the log.
@@ -49,25 +47,25 @@ pub struct Request {
     pub is_http_1_1: bool,
     /// `address:port` of the socket's other end.
     pub peer: String,
-    /// IP address of the client, see [`client_address`].
+    /// Where it comes from.
+    pub provenance: Provenance,
+}
+
+/// Where a request comes from, as far as its peer and its headers tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Provenance {
+    /// IP address of the client, behind a proxy that we trust too.
     pub client_address: String,
     /// From this machine, past no proxy, and no foreign browser page.
     pub is_inside: bool,
 }
-
-/// Headers that a proxy leaves behind.
-const PROXY_HEADERS: [&str; 4] = ["x-real-ip", "x-forwarded-for", "forwarded", "via"];
 
 impl Request {
     /// Parses a complete head: everything up to and with the empty line.
     ///
     /// # Errors
     /// 400 where it is malformed, 431 for more than [`HEADERS_MAX`] headers.
-    pub fn parse(
-        head: &[u8],
-        peer: SocketAddr,
-        origins: &AllowedOrigins,
-    ) -> Result<Request, Refusal> {
+    pub fn parse(head: &[u8], peer: SocketAddr) -> Result<Request, Refusal> {
         if has_bare_line_feed(head) {
             return Err(Refusal::malformed("a line does not end with CR LF"));
         }
@@ -92,7 +90,7 @@ impl Request {
             .map(|header| (header.name.to_owned(), header.value.to_vec()))
             .collect();
         let (path, query) = split_target(parsed.path.unwrap_or_default())?;
-        let mut request = Request {
+        let request = Request {
             method: parsed.method.unwrap_or_default().to_owned(),
             path,
             query,
@@ -100,12 +98,9 @@ impl Request {
             body: Vec::new(),
             is_http_1_1: parsed.version == Some(1),
             peer: peer.to_string(),
-            client_address: String::new(),
-            is_inside: false,
+            provenance: Provenance::default(),
         };
         request.check_host()?;
-        request.client_address = client_address::of(&request, peer.ip()).to_string();
-        request.is_inside = request.is_from_inside(peer, origins);
         Ok(request)
     }
 
@@ -150,12 +145,6 @@ impl Request {
             _ => Err(Refusal::malformed("more than one Host header")),
         }
     }
-
-    fn is_from_inside(&self, peer: SocketAddr, origins: &AllowedOrigins) -> bool {
-        peer.ip().to_canonical().is_loopback()
-            && !PROXY_HEADERS.iter().any(|name| self.header(name).is_some())
-            && origin::check(self, origins).is_ok()
-    }
 }
 
 /// Every line ends with CR LF: a bare LF is read differently by different programs on the way.
@@ -193,15 +182,9 @@ fn split_target(target: &str) -> Result<(String, Option<String>), Refusal> {
 #[cfg(test)]
 mod tests {
     use super::{Refusal, Request};
-    use crate::http::origin::AllowedOrigins;
-
-    fn parse_from(peer: &str, head: &str) -> Result<Request, Refusal> {
-        let peer = peer.parse().expect("an address");
-        Request::parse(head.as_bytes(), peer, &AllowedOrigins::default())
-    }
 
     fn parse(head: &str) -> Result<Request, Refusal> {
-        parse_from("127.0.0.1:1", head)
+        Request::parse(head.as_bytes(), "127.0.0.1:1".parse().expect("an address"))
     }
 
     #[test]
@@ -245,28 +228,5 @@ mod tests {
                 .expect("it is well-formed")
                 .has_token("Connection", "upgrade")
         );
-    }
-
-    #[test]
-    fn inside_is_loopback_without_traces_of_a_proxy() {
-        let with = |line: &str| format!("GET / HTTP/1.1\r\nHost: h\r\n{line}\r\n");
-        let inside = |peer: &str, line: &str| {
-            parse_from(peer, &with(line))
-                .expect("well-formed")
-                .is_inside
-        };
-        assert!(inside("127.0.0.1:1", ""));
-        assert!(inside("[::1]:1", ""));
-        assert!(inside("[::ffff:127.0.0.1]:1", "Origin: http://h\r\n"));
-        assert!(!inside("192.0.2.1:1", ""));
-        for header in [
-            "X-Real-IP: ::1",
-            "X-Forwarded-For: 127.0.0.1",
-            "Forwarded: for=h",
-            "Via: 1.1 p",
-        ] {
-            assert!(!inside("127.0.0.1:1", &format!("{header}\r\n")), "{header}");
-        }
-        assert!(!inside("127.0.0.1:1", "Origin: http://elsewhere\r\n"));
     }
 }

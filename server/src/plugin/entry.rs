@@ -6,7 +6,7 @@ use std::path::Path;
 use plugin_api::abi::{ABI_MAJOR, Bytes, Descriptor, Entry, Functions, MAGIC, OK};
 use plugin_api::covers;
 
-use super::loader::{Library, LoadError};
+use super::library::{Library, LoadError};
 use super::log_table::LOG;
 
 /// Checks the entry of the library that was read from `path`, gives it the log, and describes it.

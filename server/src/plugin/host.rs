@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use plugin_api::abi::{self, BINARY, GONE, INVALID, NO_CLIENT, Status, TEXT, TimerId};
 
-use super::host_table;
 use super::timers::Timers;
 use crate::hub::{Audience, Event, HubHandle};
 use crate::ids::{ClientId, RouteId};
@@ -49,13 +48,14 @@ pub(super) struct RouteHost {
 impl RouteHost {
     /// Made once for each instance and never freed: its threads may keep it for ever.
     pub(super) fn leak(
+        table: abi::Host,
         route: RouteId,
         path: Arc<str>,
         config: String,
         services: Services,
     ) -> &'static RouteHost {
         Box::leak(Box::new(RouteHost {
-            table: host_table::table(),
+            table,
             route,
             path,
             services,

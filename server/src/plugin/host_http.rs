@@ -51,7 +51,7 @@ pub(super) unsafe extern "C" fn request_field(
         FIELD_QUERY => request.query.as_deref().map(str::as_bytes),
         FIELD_BODY => Some(request.body.as_slice()),
         FIELD_PEER => Some(request.peer.as_bytes()),
-        FIELD_CLIENT_ADDRESS => Some(request.client_address.as_bytes()),
+        FIELD_CLIENT_ADDRESS => Some(request.provenance.client_address.as_bytes()),
         _ => return INVALID,
     };
     answer(text, value)
@@ -89,7 +89,7 @@ pub(super) unsafe extern "C" fn request_header_at(
 pub(super) unsafe extern "C" fn request_is_inside(request: *const abi::Request) -> u32 {
     // SAFETY: as in `request_field`.
     let request = unsafe { &*request.cast::<Request>() };
-    u32::from(request.is_inside)
+    u32::from(request.provenance.is_inside)
 }
 
 pub(super) unsafe extern "C" fn response_status(

@@ -13,7 +13,8 @@ use plugin_api::abi::{Bytes, OK, PANICKED};
 
 use super::faults::Faults;
 use super::host::{RouteHost, Services};
-use super::loader::Library;
+use super::host_table;
+use super::library::Library;
 use super::sink;
 use crate::activity::{Activity, Running};
 use crate::hub::Event;
@@ -58,7 +59,7 @@ impl Instance {
         config: String,
         services: Services,
     ) -> Result<Arc<Instance>, String> {
-        let host = RouteHost::leak(route, path.into(), config, services);
+        let host = RouteHost::leak(host_table::table(), route, path.into(), config, services);
         let Some(create) = library.functions.create else {
             return Err("create is not implemented".to_owned());
         };
@@ -95,7 +96,12 @@ impl Instance {
             faults,
             timer_activity,
         });
-        host.timers.start(&instance);
+        let timed = Arc::downgrade(&instance);
+        host.timers.start(Arc::new(move |timer| {
+            if let Some(instance) = timed.upgrade() {
+                instance.on_timer(timer);
+            }
+        }));
         Ok(instance)
     }
 

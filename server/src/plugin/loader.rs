@@ -14,80 +14,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use libloading::os::unix as dl;
-use log::LevelFilter;
-use plugin_api::abi::{ENTRY_SYMBOL, Entry, Functions};
+use plugin_api::abi::{ENTRY_SYMBOL, Entry};
 use rustix::fs::{MemfdFlags, SealFlags};
 
 use super::entry::describe;
-use super::library_file::{self, FileError};
+use super::library::{Library, LoadError, file_name};
+use super::library_file;
 use crate::limits::{LIBRARY_BYTES_MAX, LIBRARY_LOADS_MAX};
-
-/// Why a file is not used as a plugin. Each reads on after the file's name.
-#[derive(Debug, thiserror::Error)]
-pub enum LoadError {
-    /// The file cannot be read.
-    #[error("cannot be read: {0}")]
-    Read(#[from] io::Error),
-    /// Not a regular file.
-    #[error("is no regular file: only libraries belong in the plugins folder")]
-    NotAFile,
-    /// Larger than [`LIBRARY_BYTES_MAX`].
-    #[error("is larger than {LIBRARY_BYTES_MAX} bytes")]
-    TooLarge,
-    /// Its bytes are not those of a plugin for this server.
-    #[error(transparent)]
-    File(#[from] FileError),
-    /// The system's loader refuses it, for instance for an undefined symbol.
-    #[error("cannot be opened: {0}")]
-    Open(String),
-    /// The entry does not keep the ABI.
-    #[error("breaks the plugin ABI: {0}")]
-    Entry(String),
-    /// Too many libraries in one run.
-    #[error(
-        "not loaded: this process has loaded {LIBRARY_LOADS_MAX} libraries, which is its limit; restart it"
-    )]
-    TooMany,
-}
-
-/// An open library and what it says of itself.
-pub struct Library {
-    /// Where it was read from.
-    pub file: PathBuf,
-    /// The plugin's name.
-    pub name: String,
-    /// The plugin's version, for people.
-    pub version: String,
-    /// The path that it serves by default.
-    pub default_path: String,
-    /// Subprotocols that it speaks, best first.
-    pub subprotocols: Vec<String>,
-    pub(super) functions: Functions,
-    pub(super) set_log_level: Option<unsafe extern "C" fn(u32)>,
-}
-
-impl Library {
-    /// The file's name without its folder.
-    pub fn file_name(&self) -> String {
-        file_name(&self.file)
-    }
-
-    /// Tells the library's own copy of the log which level holds.
-    pub fn set_log_level(&self, level: LevelFilter) {
-        if let Some(set_log_level) = self.set_log_level {
-            // SAFETY: the function belongs to a library that stays open; it takes any level.
-            unsafe { set_log_level(level as u32) };
-        }
-    }
-}
-
-/// The name that lines about a file begin with.
-fn file_name(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or(path.as_os_str())
-        .to_string_lossy()
-        .into_owned()
-}
 
 /// Opens libraries and counts them.
 #[derive(Default)]

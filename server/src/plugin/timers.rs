@@ -5,7 +5,7 @@
 //! timers of its route and nothing else.
 
 use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -13,8 +13,10 @@ use log::error;
 use parking_lot::{Condvar, Mutex};
 use plugin_api::abi::{EXHAUSTED, GONE, INVALID, OK, Status, TimerId};
 
-use super::instance::Instance;
 use crate::limits::{TIMER_MS_MAX, TIMERS_MAX};
+
+/// What runs when a timer is due.
+type OnTimer = dyn Fn(TimerId) + Send + Sync;
 
 /// The timers of one route; shared by host calls and the thread.
 #[derive(Default)]
@@ -28,7 +30,8 @@ struct State {
     due: BTreeSet<(Instant, TimerId)>,
     timers: HashMap<TimerId, Timer>,
     last: TimerId,
-    route: Option<Weak<Instance>>,
+    /// Runs the callback of one timer.
+    on_timer: Option<Arc<OnTimer>>,
     thread: Option<JoinHandle<()>>,
     is_ended: bool,
 }
@@ -39,10 +42,10 @@ struct Timer {
 }
 
 impl Timers {
-    /// The route is at work: timers that were set before begin to run.
-    pub(super) fn start(&'static self, route: &Arc<Instance>) {
+    /// The route is at work: timers that were set before begin to run `on_timer`.
+    pub(super) fn start(&'static self, on_timer: Arc<OnTimer>) {
         let mut state = self.state.lock();
-        state.route = Some(Arc::downgrade(route));
+        state.on_timer = Some(on_timer);
         self.spawn_if_needed(&mut state);
     }
 
@@ -99,12 +102,12 @@ impl Timers {
 
     fn spawn_if_needed(&'static self, state: &mut State) {
         let is_needed = state.thread.is_none() && !state.timers.is_empty() && !state.is_ended;
-        let Some(route) = state.route.clone().filter(|_| is_needed) else {
+        let Some(on_timer) = state.on_timer.clone().filter(|_| is_needed) else {
             return;
         };
         let thread = thread::Builder::new()
             .name("timers".to_owned())
-            .spawn(move || while self.run_next(&route).is_some() {});
+            .spawn(move || while self.run_next(&*on_timer).is_some() {});
         match thread {
             Ok(thread) => state.thread = Some(thread),
             Err(error) => {
@@ -114,7 +117,7 @@ impl Timers {
     }
 
     /// Blocks until a timer is due and runs it; woken by changes. None at the end.
-    fn run_next(&self, route: &Weak<Instance>) -> Option<()> {
+    fn run_next(&self, on_timer: &OnTimer) -> Option<()> {
         let mut state = self.state.lock();
         let (due, id) = loop {
             if state.is_ended {
@@ -136,7 +139,7 @@ impl Timers {
             state.due.insert((next, id));
         }
         drop(state);
-        route.upgrade()?.on_timer(id);
+        on_timer(id);
         Some(())
     }
 }

@@ -1,15 +1,33 @@
-//! Whose request it is when a proxy stands before the server.
+//! Where a request comes from: whose it is when a proxy stands before the server, and whether it
+//! comes from inside.
 //!
 //! A proxy on this machine is believed; anyone else could write the headers as they like.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use super::request::Request;
+use super::origin::{self, AllowedOrigins};
+use super::request::{Provenance, Request};
+
+/// Headers that a proxy leaves behind.
+const PROXY_HEADERS: [&str; 4] = ["x-real-ip", "x-forwarded-for", "forwarded", "via"];
+
+/// Where `request` comes from, which `peer` has sent.
+pub fn of(request: &Request, peer: SocketAddr, origins: &AllowedOrigins) -> Provenance {
+    let peer = peer.ip().to_canonical();
+    let is_inside = peer.is_loopback()
+        && !PROXY_HEADERS
+            .iter()
+            .any(|name| request.header(name).is_some())
+        && origin::check(request, origins).is_ok();
+    Provenance {
+        client_address: client_address(request, peer).to_string(),
+        is_inside,
+    }
+}
 
 /// The client's address: `peer`, or where `peer` is a proxy that we trust, the last address in
 /// `X-Forwarded-For` that is not such a proxy, or else `X-Real-IP`.
-pub fn of(request: &Request, peer: IpAddr) -> IpAddr {
-    let peer = peer.to_canonical();
+fn client_address(request: &Request, peer: IpAddr) -> IpAddr {
     if !is_trusted(peer) {
         return peer;
     }
@@ -42,14 +60,19 @@ fn parse(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use super::of;
     use crate::http::origin::AllowedOrigins;
-    use crate::http::request::Request;
+    use crate::http::request::{Provenance, Request};
 
-    fn address(peer: &str, headers: &str) -> String {
+    fn provenance(peer: &str, headers: &str) -> Provenance {
         let head = format!("GET / HTTP/1.1\r\nHost: h\r\n{headers}\r\n");
         let peer = peer.parse().expect("an address");
-        let request = Request::parse(head.as_bytes(), peer, &AllowedOrigins::default());
-        request.expect("well-formed").client_address
+        let request = Request::parse(head.as_bytes(), peer).expect("well-formed");
+        of(&request, peer, &AllowedOrigins::default())
+    }
+
+    fn address(peer: &str, headers: &str) -> String {
+        provenance(peer, headers).client_address
     }
 
     #[test]
@@ -73,5 +96,23 @@ mod tests {
         );
         assert_eq!(address("127.0.0.1:1", "X-Real-IP: nobody\r\n"), "127.0.0.1");
         assert_eq!(address("127.0.0.1:1", ""), "127.0.0.1");
+    }
+
+    #[test]
+    fn inside_is_loopback_without_traces_of_a_proxy() {
+        let inside = |peer: &str, headers: &str| provenance(peer, headers).is_inside;
+        assert!(inside("127.0.0.1:1", ""));
+        assert!(inside("[::1]:1", ""));
+        assert!(inside("[::ffff:127.0.0.1]:1", "Origin: http://h\r\n"));
+        assert!(!inside("192.0.2.1:1", ""));
+        for header in [
+            "X-Real-IP: ::1",
+            "X-Forwarded-For: 127.0.0.1",
+            "Forwarded: for=h",
+            "Via: 1.1 p",
+        ] {
+            assert!(!inside("127.0.0.1:1", &format!("{header}\r\n")), "{header}");
+        }
+        assert!(!inside("127.0.0.1:1", "Origin: http://elsewhere\r\n"));
     }
 }

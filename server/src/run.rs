@@ -1,0 +1,55 @@
+//! One run of the server: the log, the start, the service, the stop.
+
+use std::process::ExitCode;
+
+use log::error;
+
+use crate::config::Settings;
+use crate::logging::Logging;
+use crate::server::{self, StartError};
+use crate::signals::exit_now;
+use crate::stop;
+
+/// Exit code after a panic of a thread that the server cannot do without (`EX_SOFTWARE`).
+const EXIT_BUG: u8 = 70;
+
+/// Runs the server until a signal stops it. Blocks the main thread.
+///
+/// # Errors
+/// It could not start; nothing is left running.
+pub fn run(settings: &Settings) -> Result<ExitCode, StartError> {
+    let path = settings.log_file.clone();
+    let logging =
+        Logging::start(path.as_deref(), settings.log_level).map_err(|error| StartError::Log {
+            path: path.unwrap_or_default(),
+            error,
+        })?;
+    log_panics();
+    match server::start(settings) {
+        Ok(mut server) => {
+            server.serve(&logging);
+            Ok(stop::stop(server, logging))
+        }
+        Err(error) => {
+            if logging.path().is_some() {
+                error!("{error}");
+            }
+            logging.end();
+            Err(error)
+        }
+    }
+}
+
+/// A panic of a thread of ours is a bug and is told in the log. A connection's costs that client;
+/// without any of the others the server only seems to run, so that it ends, to be started again.
+fn log_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = std::thread::current();
+        let name = thread.name().unwrap_or("?");
+        error!("thread {name}: {panic}: this is a bug in the server");
+        if !name.starts_with("client-") {
+            log::logger().flush();
+            exit_now(EXIT_BUG);
+        }
+    }));
+}
