@@ -369,8 +369,9 @@ typedef struct detent_functions {
     detent_status (*on_upgrade)(void *route, const detent_request *request,
                                 detent_response *response, const detent_sink *error);
 
-    /* After 101. Where it is not implemented, or fails, there is no session. `resumed` is null for
-     * a new client. [connection], or [main] where resumed */
+    /* After 101, which leaves when it returns or flushes. Where it is not implemented, or fails,
+     * there is no session. `resumed` is null for a new client. [connection], or [main] where
+     * resumed */
     detent_status (*on_open)(void *route, detent_client_id client, const detent_request *request,
                              const detent_resumed *resumed, void **session,
                              const detent_sink *error);

@@ -204,8 +204,9 @@ pub struct Functions {
             error: *const Sink,
         ) -> Status,
     >,
-    /// After 101. Where it is not implemented, or fails, there is no session. `resumed` is null for a
-    /// new client. `[connection]`, or `[main]` where resumed
+    /// After 101, which leaves when it returns or flushes. Where it is not implemented, or fails,
+    /// there is no session. `resumed` is null for a new client. `[connection]`, or `[main]` where
+    /// resumed
     pub on_open: Option<
         unsafe extern "C" fn(
             route: *mut c_void,

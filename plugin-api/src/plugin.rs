@@ -36,6 +36,9 @@ pub trait Plugin: Sized + Send + Sync + 'static {
 
     /// A client is here; it can be sent to. `[connection]`
     ///
+    /// The answer to its handshake leaves together with what is sent to it here, when the callback
+    /// returns or flushes: a callback that takes long calls [`Client::flush`] first.
+    ///
     /// # Errors
     /// The client is closed with 1011. There is no session, so neither `on_error` nor `on_close`
     /// follows.
