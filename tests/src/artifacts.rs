@@ -56,30 +56,29 @@ pub fn library(name: &str) -> PathBuf {
 }
 
 /// Compiles `tests/c/NAME.c` with the system's compiler into a library in `folder`.
+#[track_caller]
 pub fn compile_c(name: &str, folder: &Path) -> PathBuf {
     let library = folder.join(format!("lib{name}.so"));
+    compile_c_file(&root().join("tests/c").join(format!("{name}.c")), &library);
+    library
+}
+
+/// Compiles a file of C99 against the plugin API's header; a warning fails the test.
+#[track_caller]
+pub fn compile_c_file(source: &Path, library: &Path) {
     let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
-    let output = Command::new(compiler)
-        .args([
-            "-std=c99",
-            "-Wall",
-            "-Wextra",
-            "-Werror",
-            "-pedantic",
-            "-shared",
-            "-fPIC",
-        ])
-        .arg("-I")
+    let mut command = Command::new(compiler);
+    command.args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]);
+    command
+        .args(["-shared", "-fPIC", "-I"])
         .arg(root().join("plugin-api/include"))
         .arg("-o")
-        .arg(&library)
-        .arg(root().join("tests/c").join(format!("{name}.c")))
-        .output()
-        .expect("a C compiler can be run");
+        .arg(library)
+        .arg(source);
+    let output = command.output().expect("a C compiler can be run");
     assert!(
         output.status.success(),
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    library
 }

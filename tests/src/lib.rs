@@ -6,17 +6,22 @@
 
 mod artifacts;
 mod client;
+mod process;
 mod raw;
 mod server;
+mod setup;
 #[cfg(feature = "browser")]
 pub mod webdriver;
 
-pub use artifacts::{compile_c, library};
+pub use artifacts::{compile_c, compile_c_file, library};
 pub use client::{Client, Refused};
+pub use process::Finished;
 pub use raw::{
     BINARY, CLOSE, CONTINUATION, PING, PONG, Raw, TEXT, frame, handshake, unmasked_frame,
 };
-pub use server::{Finished, Server, Setup};
+pub use server::Server;
+pub use setup::{Setup, run_server};
+pub use tungstenite::Message;
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,12 +34,23 @@ pub const DEADLINE: Duration = Duration::from_secs(30);
 /// Waits until `is_true`, looking again and again: for what nobody tells, such as the number of a
 /// process's threads.
 #[track_caller]
-pub fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
-    let deadline = Instant::now() + DEADLINE;
+pub fn wait_until(what: &str, is_true: impl FnMut() -> bool) {
+    assert!(
+        becomes_true(DEADLINE, is_true),
+        "not within {DEADLINE:?}: {what}"
+    );
+}
+
+/// Looks again and again whether `is_true`; false where it is not within `time`.
+pub fn becomes_true(time: Duration, mut is_true: impl FnMut() -> bool) -> bool {
+    let deadline = Instant::now() + time;
     while !is_true() {
-        assert!(Instant::now() < deadline, "not within {DEADLINE:?}: {what}");
+        if Instant::now() >= deadline {
+            return false;
+        }
         thread::park_timeout(Duration::from_millis(5));
     }
+    true
 }
 
 /// Lets this process open as many files as the machine allows, and asserts that these are enough.

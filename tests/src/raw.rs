@@ -90,6 +90,11 @@ impl Raw {
         raw
     }
 
+    /// Its own port, by which the server knows it.
+    pub fn port(&self) -> u16 {
+        self.0.local_addr().expect("a connected socket").port()
+    }
+
     /// Sends bytes.
     #[track_caller]
     pub fn write(&mut self, bytes: impl AsRef<[u8]>) {

@@ -1,125 +1,22 @@
-//! The real server as a child process: its plugins folder, its log, its signals, its end.
+//! The real server as a child process: its log, its signals, its end, and a look from outside.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::path::Path;
+use std::process::ExitStatus;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
+use rustix::process::Signal;
 
-use crate::{DEADLINE, artifacts};
-
-/// What a server is started with.
-pub struct Setup {
-    folder: TempDir,
-    arguments: Vec<String>,
-}
-
-impl Default for Setup {
-    fn default() -> Setup {
-        Setup::new()
-    }
-}
-
-impl Setup {
-    /// A server without plugins on a free port of the loopback address.
-    pub fn new() -> Setup {
-        let folder = TempDir::new().expect("a temporary folder");
-        fs::create_dir(folder.path().join("plugins")).expect("a folder in it");
-        Setup {
-            folder,
-            arguments: Vec::new(),
-        }
-    }
-
-    /// Puts plugins of the workspace into the plugins folder.
-    pub fn plugins(self, names: &[&str]) -> Setup {
-        for name in names {
-            let from = artifacts::library(name);
-            let to = self
-                .plugins_folder()
-                .join(from.file_name().expect("a library has a name"));
-            fs::copy(&from, to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
-        }
-        self
-    }
-
-    /// Puts a file of these bytes into the plugins folder.
-    pub fn file(self, name: &str, bytes: &[u8]) -> Setup {
-        fs::write(self.plugins_folder().join(name), bytes).expect("the folder can be written");
-        self
-    }
-
-    /// Adds arguments.
-    pub fn arguments(mut self, arguments: &[&str]) -> Setup {
-        self.arguments
-            .extend(arguments.iter().map(|&argument| argument.to_owned()));
-        self
-    }
-
-    /// The folder that the server loads plugins from.
-    pub fn plugins_folder(&self) -> PathBuf {
-        self.folder.path().join("plugins")
-    }
-
-    /// A folder that lives as long as the server, for log files and the like.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
-    /// Starts the server and waits until it listens.
-    #[track_caller]
-    pub fn start(self) -> Server {
-        let running = Running::spawn(&self, "127.0.0.1:0");
-        let mut server = Server {
-            setup: self,
-            running,
-            lines: Vec::new(),
-            address: None,
-        };
-        server.read_start();
-        server
-    }
-
-    /// Runs the server until it ends by itself.
-    #[track_caller]
-    pub fn run(self) -> Finished {
-        let mut running = Running::spawn(&self, "127.0.0.1:0");
-        let status = running.wait(DEADLINE);
-        let mut stdout = String::new();
-        if let Some(mut pipe) = running.child.stdout.take() {
-            pipe.read_to_string(&mut stdout).expect("stdout is UTF-8");
-        }
-        Finished {
-            code: status.code(),
-            stdout,
-            stderr: running.log.finished(),
-        }
-    }
-}
-
-/// A server that ended by itself.
-#[derive(Debug)]
-pub struct Finished {
-    /// The exit code; none where a signal ended it.
-    pub code: Option<i32>,
-    /// What it printed.
-    pub stdout: String,
-    /// What it logged.
-    pub stderr: String,
-}
+use crate::process::Process;
+use crate::{DEADLINE, Raw, Setup, wait_until};
 
 /// A running server. Dropping it kills it.
 pub struct Server {
     setup: Setup,
-    running: Running,
-    lines: Vec<String>,
-    address: Option<SocketAddr>,
+    process: Process,
+    address: SocketAddr,
 }
 
 impl Server {
@@ -129,45 +26,34 @@ impl Server {
         Setup::new().plugins(&["echo", "chat", "push"]).start()
     }
 
-    /// Reads what it prints at the start, up to the address that it listens on.
     #[track_caller]
-    fn read_start(&mut self) {
-        let stdout = self.running.child.stdout.take().expect("stdout is a pipe");
-        let (sender, lines) = std::sync::mpsc::channel();
-        // Ends with the process, whose end closes the pipe.
-        thread::spawn(move || {
-            BufReader::new(stdout)
-                .lines()
-                .map_while(Result::ok)
-                .all(|line| sender.send(line).is_ok())
-        });
-        self.lines.clear();
-        let deadline = Instant::now() + DEADLINE;
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let Ok(line) = lines.recv_timeout(left) else {
-                panic!("the server does not start:\n{}", self.log());
-            };
-            self.lines.push(line);
-            let address = self
-                .lines
-                .last()
-                .and_then(|line| line.strip_prefix("listening on "));
-            if let Some(address) = address {
-                self.address = Some(address.parse().expect("an address"));
-                return;
-            }
+    pub(crate) fn start_with(setup: Setup) -> Server {
+        let process = Process::spawn(&mut setup.command("127.0.0.1:0"));
+        let address = first_address(&process);
+        Server {
+            setup,
+            process,
+            address,
         }
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
-        self.address.expect("it listens")
+        self.address
     }
 
-    /// What it printed at the start, up to the first listener.
-    pub fn start_lines(&self) -> &[String] {
-        &self.lines
+    /// What it has printed so far: at least everything up to the first listener.
+    pub fn printed(&self) -> Vec<String> {
+        self.process.output.all()
+    }
+
+    /// Waits until it has printed so many lines, and gives them.
+    #[track_caller]
+    pub fn wait_until_printed(&self, count: usize) -> Vec<String> {
+        let printed = self.process.output.wait_for(DEADLINE, |lines| {
+            (lines.len() >= count).then(|| lines.to_vec())
+        });
+        printed.unwrap_or_else(|| panic!("not {count} lines: {:#?}", self.printed()))
     }
 
     /// The folder of its files.
@@ -177,12 +63,12 @@ impl Server {
 
     /// The process.
     pub fn pid(&self) -> u32 {
-        self.running.child.id()
+        self.process.id()
     }
 
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
-        self.running.signal(signal);
+        self.process.signal(signal);
     }
 
     /// Stops it by SIGTERM and waits; it has to end in good order.
@@ -201,57 +87,103 @@ impl Server {
     /// Starts it again on the same port.
     #[track_caller]
     pub fn start_again(&mut self) {
-        let address = self.address().to_string();
-        self.running = Running::spawn(&self.setup, &address);
-        self.read_start();
+        let address = self.address.to_string();
+        self.process = Process::spawn(&mut self.setup.command(&address));
+        self.address = first_address(&self.process);
     }
 
     /// Waits for its end.
     #[track_caller]
     pub fn wait(&mut self) -> ExitStatus {
-        self.running.wait(DEADLINE)
+        self.process.wait()
     }
 
     /// Whether it has not ended.
     pub fn is_running(&mut self) -> bool {
-        self.running
-            .child
-            .try_wait()
-            .expect("the child can be asked")
-            .is_none()
+        !self.process.has_ended()
     }
 
     /// Its log so far.
     pub fn log(&self) -> String {
-        self.running.log.text()
+        self.process.log.text()
     }
 
     /// Waits for a log line that holds all of `parts`, and gives it.
     #[track_caller]
     pub fn wait_for_log(&self, parts: &[&str]) -> String {
-        let is_it = |line: &String| parts.iter().all(|part| line.contains(part));
-        let found = self.running.log.wait_for(DEADLINE, |lines| {
-            lines.iter().find(|line| is_it(line)).cloned()
-        });
-        found.unwrap_or_else(|| panic!("no log line with {parts:?}:\n{}", self.log()))
+        self.log_line_within(DEADLINE, parts)
+            .unwrap_or_else(|| panic!("no log line with {parts:?}:\n{}", self.log()))
+    }
+
+    /// The first log line that holds all of `parts`; none where none comes within `time`.
+    pub fn log_line_within(&self, time: Duration, parts: &[&str]) -> Option<String> {
+        self.process.log.wait_for(time, |lines| {
+            lines.iter().find(|line| has_all(line, parts)).cloned()
+        })
     }
 
     /// Log lines so far that hold all of `parts`.
     pub fn count_log(&self, parts: &[&str]) -> usize {
-        let log = self.log();
-        log.lines()
-            .filter(|line| parts.iter().all(|part| line.contains(part)))
+        self.log()
+            .lines()
+            .filter(|line| has_all(line, parts))
             .count()
+    }
+
+    /// Waits until it has read every byte that these clients have sent.
+    #[track_caller]
+    pub fn wait_until_it_has_read<'a>(&self, clients: impl IntoIterator<Item = &'a Raw>) {
+        let ports: Vec<u16> = clients.into_iter().map(Raw::port).collect();
+        wait_until("the server has read it", || {
+            let unread = self.ports_with_unread_bytes();
+            !ports.iter().any(|port| unread.contains(port))
+        });
+    }
+
+    /// Whether bytes of this client wait in the server's socket.
+    pub fn has_unread_bytes(&self, client: &Raw) -> bool {
+        self.ports_with_unread_bytes().contains(&client.port())
+    }
+
+    /// Ports of clients from which bytes wait in the server's sockets.
+    fn ports_with_unread_bytes(&self) -> Vec<u16> {
+        let table = fs::read_to_string(format!("/proc/{}/net/tcp", self.pid()));
+        let table = table.expect("the process is there");
+        let port = |address: &str| {
+            let (_, port) = address.split_once(':').expect("address:port");
+            u16::from_str_radix(port, 16).expect("the kernel writes hexadecimal numbers")
+        };
+        let unread = |line: &str| {
+            let fields: Vec<&str> = line.split_whitespace().collect();
+            let (own, peer, queues) = (port(fields[1]), port(fields[2]), fields[4]);
+            (own == self.address.port() && !queues.ends_with(":00000000")).then_some(peer)
+        };
+        table.lines().skip(1).filter_map(unread).collect()
     }
 
     /// Its threads now.
     pub fn threads(&self) -> usize {
-        count(&format!("/proc/{}/task", self.pid()))
+        self.count_entries("task")
+    }
+
+    /// The names of its threads now.
+    pub fn thread_names(&self) -> Vec<String> {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.pid()));
+        threads
+            .expect("the process is there")
+            .filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("comm")).ok())
+            .map(|name| name.trim_end().to_owned())
+            .collect()
     }
 
     /// Its open files now.
     pub fn open_files(&self) -> usize {
-        count(&format!("/proc/{}/fd", self.pid()))
+        self.count_entries("fd")
+    }
+
+    fn count_entries(&self, folder: &str) -> usize {
+        let entries = fs::read_dir(format!("/proc/{}/{folder}", self.pid()));
+        entries.expect("the process is there").count()
     }
 
     /// Its resident memory now.
@@ -264,8 +196,22 @@ impl Server {
     }
 }
 
-fn count(folder: &str) -> usize {
-    fs::read_dir(folder).expect("the process is there").count()
+/// Waits until the server listens, and gives the first address.
+#[track_caller]
+fn first_address(process: &Process) -> SocketAddr {
+    let address = process.output.wait_for(DEADLINE, |lines| {
+        let mut addresses = lines
+            .iter()
+            .filter_map(|line| line.strip_prefix("listening on "));
+        addresses.next().map(str::to_owned)
+    });
+    let address =
+        address.unwrap_or_else(|| panic!("the server does not start:\n{}", process.log.text()));
+    address.parse().expect("an address")
+}
+
+fn has_all(line: &str, parts: &[&str]) -> bool {
+    parts.iter().all(|part| line.contains(part))
 }
 
 impl Drop for Server {
@@ -279,143 +225,4 @@ impl Drop for Server {
 #[allow(clippy::print_stderr)] // for people who read why a test failed
 fn eprint_log(log: &str) {
     eprintln!("--- the server's log ---\n{log}--- end of the log ---");
-}
-
-struct Running {
-    child: Child,
-    log: Log,
-}
-
-impl Running {
-    #[track_caller]
-    fn spawn(setup: &Setup, address: &str) -> Running {
-        let mut child = Command::new(artifacts::server())
-            .arg("--plugins")
-            .arg(setup.plugins_folder())
-            .args(["--listen", address])
-            .args(&setup.arguments)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the server's binary can be run");
-        let stderr = child.stderr.take().expect("stderr is a pipe");
-        Running {
-            child,
-            log: Log::collect(stderr),
-        }
-    }
-
-    fn signal(&self, signal: Signal) {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, signal).expect("the child has not been waited for");
-    }
-
-    #[track_caller]
-    fn wait(&mut self, time: Duration) -> ExitStatus {
-        let deadline = Instant::now() + time;
-        // The log's pipe closes when the process ends, so that nobody has to look again and again.
-        self.log.wait_until_closed(deadline);
-        while Instant::now() < deadline {
-            if let Some(status) = self.child.try_wait().expect("the child can be asked") {
-                return status;
-            }
-            thread::yield_now();
-        }
-        panic!("the server does not end:\n{}", self.log.text());
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // An error means that it has ended already.
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
-/// Lines that a thread collects from a pipe.
-#[derive(Clone)]
-struct Log(Arc<(Mutex<Collected>, Condvar)>);
-
-#[derive(Default)]
-struct Collected {
-    lines: Vec<String>,
-    is_closed: bool,
-}
-
-impl Log {
-    fn collect(pipe: impl Read + Send + 'static) -> Log {
-        let log = Log(Arc::default());
-        let collector = log.clone();
-        // Ends with the process, whose end closes the pipe.
-        thread::spawn(move || {
-            for line in BufReader::new(pipe).lines().map_while(Result::ok) {
-                collector.change(|collected| collected.lines.push(line));
-            }
-            collector.change(|collected| collected.is_closed = true);
-        });
-        log
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Collected)) {
-        change(&mut self.0.0.lock().expect("nobody panics with the log"));
-        self.0.1.notify_all();
-    }
-
-    fn text(&self) -> String {
-        let collected = self.0.0.lock().expect("nobody panics with the log");
-        collected
-            .lines
-            .iter()
-            .map(|line| format!("{line}\n"))
-            .collect()
-    }
-
-    fn finished(&self) -> String {
-        self.wait_until_closed(Instant::now() + DEADLINE);
-        self.text()
-    }
-
-    fn wait_for<T>(&self, time: Duration, find: impl Fn(&[String]) -> Option<T>) -> Option<T> {
-        let deadline = Instant::now() + time;
-        let mut collected = self.0.0.lock().expect("nobody panics with the log");
-        loop {
-            let found = find(&collected.lines);
-            let left = deadline.saturating_duration_since(Instant::now());
-            if found.is_some() || left.is_zero() || collected.is_closed {
-                return found;
-            }
-            collected = self
-                .0
-                .1
-                .wait_timeout(collected, left)
-                .expect("nobody panics with the log")
-                .0;
-        }
-    }
-
-    fn wait_until_closed(&self, deadline: Instant) {
-        let mut collected = self.0.0.lock().expect("nobody panics with the log");
-        while !collected.is_closed {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return;
-            }
-            collected = self
-                .0
-                .1
-                .wait_timeout(collected, left)
-                .expect("nobody panics with the log")
-                .0;
-        }
-    }
-}
-
-impl Finished {
-    /// Asserts how it ended.
-    #[track_caller]
-    pub fn assert_code(&self, code: i32) {
-        assert_eq!(self.code, Some(code), "{}{}", self.stdout, self.stderr);
-    }
 }

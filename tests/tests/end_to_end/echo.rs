@@ -3,7 +3,7 @@
 use tests::{BINARY, CONTINUATION, Client, PING, PONG, Raw, Server, Setup, TEXT, compile_c, frame};
 
 /// Runs `test` against both echoes: that the C one passes proves that the ABI is C.
-fn with_both(test: fn(&Server)) {
+pub(crate) fn with_both(test: fn(&Server)) {
     test(&Setup::new().plugins(&["echo"]).start());
     let setup = Setup::new();
     compile_c("echo", &setup.plugins_folder());

@@ -1,5 +1,6 @@
 //! A plugin that fails in each of its callbacks in the way that it is told: `panic`, `fail`,
-//! `block MILLISECONDS`, or `bomb`, a panic whose payload panics again when it is dropped.
+//! `block MILLISECONDS`, `bomb`, a panic whose payload panics again when it is dropped, or `thread`, a
+//! panic on a thread of its own.
 #![forbid(unsafe_code)]
 
 use std::time::Duration;
@@ -42,8 +43,16 @@ fn obey(order: &str) -> Result {
     match order.split_once(' ').unwrap_or((order, "")) {
         ("panic", _) => panic!("told to panic"),
         ("bomb", _) => std::panic::panic_any(Bomb),
+        ("thread", _) => {
+            let spawned = std::thread::Builder::new().name("of-its-own".to_owned());
+            let panicking = spawned.spawn(|| panic!("told to panic on a thread"))?;
+            // The panic is the order.
+            panicking.join().ok();
+            Ok(())
+        }
         ("fail", _) => Err("told to fail".into()),
         ("block", milliseconds) => {
+            log::info!("blocks for {milliseconds} ms");
             std::thread::sleep(Duration::from_millis(milliseconds.parse()?));
             Ok(())
         }

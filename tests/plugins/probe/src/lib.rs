@@ -182,7 +182,6 @@ impl Probe {
             }
             "thread" => self.start_speaker(argument.parse()?),
             "log" => log::warn!("{argument}"),
-            "thread-id" => return Ok(thread::current().name().unwrap_or("unnamed").to_owned()),
             _ => return Err(format!("unknown command {command}").into()),
         }
         Ok(String::new())

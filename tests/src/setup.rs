@@ -1,0 +1,114 @@
+//! What a server is started with: its plugins folder, its arguments, the limits of its process.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::process::{Finished, Process};
+use crate::{Server, artifacts};
+
+/// What a server is started with.
+pub struct Setup {
+    folder: TempDir,
+    arguments: Vec<String>,
+    shell: Option<String>,
+}
+
+impl Default for Setup {
+    fn default() -> Setup {
+        Setup::new()
+    }
+}
+
+impl Setup {
+    /// A server without plugins on a free port of the loopback address.
+    pub fn new() -> Setup {
+        let folder = TempDir::new().expect("a temporary folder");
+        fs::create_dir(folder.path().join("plugins")).expect("a folder in it");
+        Setup {
+            folder,
+            arguments: Vec::new(),
+            shell: None,
+        }
+    }
+
+    /// Puts plugins of the workspace into the plugins folder.
+    pub fn plugins(self, names: &[&str]) -> Setup {
+        for name in names {
+            let from = artifacts::library(name);
+            let to = self
+                .plugins_folder()
+                .join(from.file_name().expect("a library has a name"));
+            fs::copy(&from, to).unwrap_or_else(|error| panic!("{}: {error}", from.display()));
+        }
+        self
+    }
+
+    /// Puts a file of these bytes into the plugins folder.
+    pub fn file(self, name: &str, bytes: &[u8]) -> Setup {
+        fs::write(self.plugins_folder().join(name), bytes).expect("the folder can be written");
+        self
+    }
+
+    /// Adds arguments.
+    pub fn arguments(mut self, arguments: &[&str]) -> Setup {
+        self.arguments
+            .extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self
+    }
+
+    /// Lets a shell run `line`, such as `ulimit -n 100`, before it becomes the server.
+    pub fn after_shell(mut self, line: &str) -> Setup {
+        self.shell = Some(line.to_owned());
+        self
+    }
+
+    /// The folder that the server loads plugins from.
+    pub fn plugins_folder(&self) -> PathBuf {
+        self.folder.path().join("plugins")
+    }
+
+    /// A folder that lives as long as the server, for log files and the like.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Starts the server and waits until it listens.
+    #[track_caller]
+    pub fn start(self) -> Server {
+        Server::start_with(self)
+    }
+
+    /// Runs the server until it ends by itself.
+    #[track_caller]
+    pub fn run(self) -> Finished {
+        Process::spawn(&mut self.command("127.0.0.1:0")).finish()
+    }
+
+    /// The command that starts the server on `address`.
+    pub(crate) fn command(&self, address: &str) -> Command {
+        let mut command = match &self.shell {
+            None => Command::new(artifacts::server()),
+            Some(line) => {
+                let mut shell = Command::new("sh");
+                shell.arg("-c").arg(format!(r#"{line} && exec "$0" "$@""#));
+                shell.arg(artifacts::server());
+                shell
+            }
+        };
+        command
+            .arg("--plugins")
+            .arg(self.plugins_folder())
+            .args(["--listen", address])
+            .args(&self.arguments);
+        command
+    }
+}
+
+/// Runs the server's binary with these arguments and no others, until it ends by itself.
+#[track_caller]
+pub fn run_server(arguments: &[&str]) -> Finished {
+    Process::spawn(Command::new(artifacts::server()).args(arguments)).finish()
+}
