@@ -193,7 +193,7 @@ typedef struct detent_resumed {
     uint32_t size;
     /* Zero. */
     uint32_t reserved;
-    /* What save_session wrote; `data` is null where the old plugin does not implement it. */
+    /* What save_session wrote; `data` is null where it wrote nothing of this client. */
     detent_bytes session;
 } detent_resumed;
 
@@ -313,6 +313,11 @@ struct detent_host {
      * last. [callback] */
     detent_status (*request_header_at)(const detent_request *request, size_t index,
                                        detent_bytes *name, detent_bytes *value);
+
+    /* What the path has at the place of {name} in the route's path, percent-decoded, UTF-8;
+     * DETENT_ABSENT where the route's path has no such place. [callback] */
+    detent_status (*request_param)(const detent_request *request, detent_bytes name,
+                                   detent_bytes *value);
 
     /* 1 where the request came from this machine and past no proxy, else 0: the peer is a loopback
      * address, there is no X-Real-IP, X-Forwarded-For, Forwarded or Via, and no Origin that is not

@@ -263,16 +263,18 @@ pub struct Functions {
     pub on_timer: Option<
         unsafe extern "C" fn(route: *mut c_void, timer: TimerId, error: *const Sink) -> Status,
     >,
-    /// The route's table changed; `config` as in `create`. Not implemented: a new instance takes
-    /// over as in a swap. `[main]`
+    /// The route's table changed; `config` as in `create`. Callbacks of clients may run meanwhile.
+    /// Not implemented, or [`UNSUPPORTED`]: a new instance takes over as in a swap. `[main]`
     pub reconfigure: Option<
         unsafe extern "C" fn(route: *mut c_void, config: Bytes, error: *const Sink) -> Status,
     >,
-    /// Writes what the next instance needs. No callback of the route runs. `[main]`
+    /// Writes what the next instance needs. No callback of the route runs. [`UNSUPPORTED`]: there is
+    /// nothing, and the next instance gets no old state. `[main]`
     pub save_state: Option<
         unsafe extern "C" fn(route: *mut c_void, out: *const Sink, error: *const Sink) -> Status,
     >,
-    /// Writes what the next instance needs of one client. No callback of the route runs. `[main]`
+    /// Writes what the next instance needs of one client. No callback of the route runs.
+    /// [`UNSUPPORTED`]: there is nothing. `[main]`
     pub save_session: Option<
         unsafe extern "C" fn(
             route: *mut c_void,
@@ -293,7 +295,7 @@ pub struct Resumed {
     pub size: u32,
     /// Zero.
     pub reserved: u32,
-    /// What `save_session` wrote; `data` is null where the old plugin does not implement it.
+    /// What `save_session` wrote; `data` is null where it wrote nothing of this client.
     pub session: Bytes,
 }
 
@@ -464,6 +466,10 @@ pub struct Host {
         name: *mut Bytes,
         value: *mut Bytes,
     ) -> Status,
+    /// What the path has at the place of `{name}` in the route's path, percent-decoded, UTF-8;
+    /// [`ABSENT`] where the route's path has no such place. `[the thread of the callback]`
+    pub request_param:
+        unsafe extern "C" fn(request: *const Request, name: Bytes, value: *mut Bytes) -> Status,
     /// 1 where the request came from this machine and past no proxy, else 0: the peer is a loopback
     /// address, there is no `X-Real-IP`, `X-Forwarded-For`, `Forwarded` or `Via`, and no `Origin`
     /// that is not allowed. `[the thread of the callback]`

@@ -205,6 +205,13 @@ impl RequestCalls {
         Some((self.borrowed(status, name)?, self.borrowed(status, value)?))
     }
 
+    pub(crate) fn param(&self, name: &str) -> Option<&[u8]> {
+        let mut value = Bytes::NONE;
+        let name = Bytes::new(name.as_bytes());
+        let status = call!(self.host, request_param(self.request, name, &raw mut value));
+        self.borrowed(status, value)
+    }
+
     pub(crate) fn is_inside(&self) -> bool {
         call!(self.host, request_is_inside(self.request)) == 1
     }
@@ -248,22 +255,38 @@ impl ResponseCalls {
     }
 }
 
-/// Where a callback writes its error text; valid until the callback returns.
-pub(crate) struct ErrorSink(*const abi::Sink);
+/// Where a callback writes bytes; valid until the callback returns.
+pub(crate) struct OutputSink(*const abi::Sink);
 
-impl ErrorSink {
+impl OutputSink {
     /// # Safety
     /// `sink` is null or a sink, and the value is gone when the call returns that it came with.
-    pub(crate) unsafe fn new(sink: *const abi::Sink) -> ErrorSink {
-        ErrorSink(sink)
+    pub(crate) unsafe fn new(sink: *const abi::Sink) -> OutputSink {
+        OutputSink(sink)
     }
 
-    pub(crate) fn write(&self, text: &str) {
+    pub(crate) fn write(&self, bytes: &[u8]) {
         if self.0.is_null() {
             return;
         }
-        // SAFETY: `new` had the sink vouched for; the text outlives the call.
-        unsafe { ((*self.0).write)((*self.0).context, Bytes::new(text.as_bytes())) };
+        // SAFETY: `new` had the sink vouched for; the bytes outlive the call.
+        unsafe { ((*self.0).write)((*self.0).context, Bytes::new(bytes)) };
+    }
+}
+
+/// Where a callback writes its error text; valid until the callback returns.
+pub(crate) struct ErrorSink(OutputSink);
+
+impl ErrorSink {
+    /// # Safety
+    /// As [`OutputSink::new`].
+    pub(crate) unsafe fn new(sink: *const abi::Sink) -> ErrorSink {
+        // SAFETY: as the caller says.
+        ErrorSink(unsafe { OutputSink::new(sink) })
+    }
+
+    pub(crate) fn write(&self, text: &str) {
+        self.0.write(text.as_bytes());
     }
 }
 

@@ -14,6 +14,7 @@ const SUBPROTOCOLS_MAX: usize = 16;
 /// - `path`: where it is served unless the server's configuration says otherwise.
 /// - `name = "..."`: 1 to 64 of `a-z`, `0-9`, `-`, `_`; the package's name by default.
 /// - `subprotocols = ["...", "..."]`: what it speaks, best first (RFC 6455 section 1.9).
+/// - `state_format = 1`: version of what `save_state` and `save_session` write; 0 by default.
 ///
 /// ```
 /// # use plugin_api::{Config, Host, Plugin, Result};
@@ -66,6 +67,7 @@ pub struct Declaration {
     module_path: &'static str,
     path: &'static str,
     subprotocols: &'static [&'static str],
+    state_format: u32,
 }
 
 impl Declaration {
@@ -86,6 +88,7 @@ impl Declaration {
             module_path,
             path,
             subprotocols: &[],
+            state_format: 0,
         }
     }
 
@@ -102,6 +105,12 @@ impl Declaration {
             "a plugin declares at most 16 subprotocols"
         );
         self.subprotocols = names;
+        self
+    }
+
+    #[must_use]
+    pub const fn state_format(mut self, number: &'static u32) -> Declaration {
+        self.state_format = *number;
         self
     }
 
@@ -149,7 +158,7 @@ impl<P: Exported> Tables<P> {
     const SUBPROTOCOLS: &'static [Bytes; SUBPROTOCOLS_MAX] = &P::DECLARATION.subprotocol_list();
     const DESCRIPTOR: &'static Descriptor = &Descriptor {
         size: size_of::<Descriptor>() as u32,
-        state_format: 0,
+        state_format: P::DECLARATION.state_format,
         name: P::DECLARATION.checked_name(),
         version: Bytes::new(P::DECLARATION.version.as_bytes()),
         default_path: Bytes::new(P::DECLARATION.path.as_bytes()),

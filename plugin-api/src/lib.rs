@@ -81,7 +81,7 @@
 //! # Timers
 //!
 //! [`Host::set_timer`] calls [`Plugin::on_timer`] once, [`Host::set_interval`] again and again; both give
-//! out a [`Timer`] to tell them apart. They end with the route.
+//! out a [`Timer`] to tell them apart. They end with the value of the plugin that set them.
 //!
 //! # Configuration
 //!
@@ -132,6 +132,24 @@
 //! destructor of a thread-local. And `panic = "abort"` would make every panic one of them, so
 //! [`export!`] does not compile with it.
 //!
+//! # Replacing a plugin
+//!
+//! When the library's file has changed, SIGHUP replaces the code of its routes while the clients stay
+//! connected: the new library is loaded beside the old one, a new value of the plugin takes over the
+//! clients one by one, and nothing is lost, doubled or reordered. Where any step fails, the old one
+//! goes on as if nothing had happened.
+//!
+//! - By default the new value comes from `create`, and its clients come through `on_open`, with the
+//!   request of their handshake.
+//! - [`save_state`](Plugin::save_state) and [`resume`](Plugin::resume) carry over what the plugin knows;
+//!   [`save_session`](Plugin::save_session) and [`on_resume`](Plugin::on_resume), what it knows of each
+//!   client. Both are bytes in a format of yours: give it a number (`state_format = 2` in [`export!`])
+//!   and raise it when it changes, and no version reads the bytes of another.
+//! - Topics and their members are the server's and stay. Timers end; set them in `create` and `resume`.
+//! - Threads of the old value are told [`Delivery::Gone`] from the moment that the new one took over.
+//!   End and join them in `Drop`.
+//! - A callback that blocks holds up the replacement; past a bound it is put off until the next SIGHUP.
+//!
 //! # Under the hood
 //!
 //! [`abi`] is what really crosses between server and plugin: C structs and functions, the same as in
@@ -161,7 +179,7 @@ pub use fault::{Fault, FaultKind};
 pub use host::{Host, Timer, TimerError};
 pub use log;
 pub use message::{Delivery, Message, SendError, ToMessage, json};
-pub use plugin::Plugin;
+pub use plugin::{Plugin, Reconfigured};
 pub use request::Request;
 pub use response::{Response, Upgrade};
 

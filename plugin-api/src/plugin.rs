@@ -101,4 +101,76 @@ pub trait Plugin: Sized + Send + Sync + 'static {
         let _ = timer;
         Ok(())
     }
+
+    /// The route's options have changed (SIGHUP). `[main thread]`
+    ///
+    /// [`Reconfigured::Done`] where the plugin took them over, while other callbacks run. By default a
+    /// new value of the plugin is made with the new options and takes over as in a replacement.
+    ///
+    /// # Errors
+    /// Refuse what is wrong with the options; the error is shown and the whole reload is given up.
+    fn reconfigure(&self, config: Config) -> Result<Reconfigured> {
+        let _ = config;
+        Ok(Reconfigured::HandOver)
+    }
+
+    /// What the plugin's successor is to know, when the library is replaced. `[main thread]`
+    ///
+    /// No callback of the route runs. The plugin goes on as before where the replacement fails.
+    ///
+    /// # Errors
+    /// The plugin is not replaced.
+    fn save_state(&self) -> Result<Option<Vec<u8>>> {
+        Ok(None)
+    }
+
+    /// What the plugin's successor is to know of one client. `[main thread]`
+    ///
+    /// No callback of the route runs.
+    ///
+    /// # Errors
+    /// The plugin is not replaced.
+    fn save_session(&self, client: &Client, session: &Self::Session) -> Result<Option<Vec<u8>>> {
+        let _ = (client, session);
+        Ok(None)
+    }
+
+    /// Makes the plugin from what `save_state` of its predecessor gave; instead of
+    /// [`create`](Plugin::create), and only where it gave something. `[main thread]`
+    ///
+    /// What the new value sends is held back until it has taken over.
+    ///
+    /// # Errors
+    /// The state cannot be read; the predecessor goes on.
+    fn resume(host: Host, config: Config, state: &[u8]) -> Result<Self> {
+        let _ = state;
+        Self::create(host, config)
+    }
+
+    /// Takes over a client of the predecessor, with what `save_session` gave of it; instead of
+    /// [`on_open`](Plugin::on_open). `[main thread]`
+    ///
+    /// `request` is the handshake of back then. The client has noticed nothing, and its topics are
+    /// as they were.
+    ///
+    /// # Errors
+    /// The plugin is not replaced; the predecessor goes on.
+    fn on_resume(
+        &self,
+        client: &Client,
+        request: &Request,
+        session: Option<&[u8]>,
+    ) -> Result<Self::Session> {
+        let _ = session;
+        self.on_open(client, request)
+    }
+}
+
+/// What a plugin did with changed options.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reconfigured {
+    /// They hold from now on.
+    Done,
+    /// Make a new value of the plugin, which takes the clients over.
+    HandOver,
 }

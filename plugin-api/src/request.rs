@@ -30,6 +30,12 @@ impl Request {
         self.text(abi::FIELD_QUERY)
     }
 
+    /// What the path has at the place of `{name}` in the route's path, percent-decoded: on a route
+    /// `/room/{name}`, `param("name")` of `/room/4` is `4`.
+    pub fn param(&self, name: &str) -> Option<&str> {
+        std::str::from_utf8(self.calls.param(name)?).ok()
+    }
+
     /// Value of the first header of that name (in any case) that is UTF-8.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.header_values(name)

@@ -75,7 +75,7 @@ fn layouts() -> Vec<Layout> {
         layout!(Host = "detent_host" {
             size, abi_minor, send, flush, close, join, leave, publish, broadcast, client_count,
             member_count, set_timer, cancel_timer, route_path, config, request_field,
-            request_header, request_header_at, request_is_inside, response_status,
+            request_header, request_header_at, request_param, request_is_inside, response_status,
             response_header, response_body, response_subprotocol, get_extension,
         }),
     ]

@@ -18,7 +18,7 @@ pub(super) unsafe extern "C" fn on_open<P: Plugin>(
     route: *mut c_void,
     client: abi::ClientId,
     request: *const abi::Request,
-    _resumed: *const abi::Resumed,
+    resumed: *const abi::Resumed,
     session: *mut *mut c_void,
     error: *const abi::Sink,
 ) -> Status {
@@ -30,7 +30,16 @@ pub(super) unsafe extern "C" fn on_open<P: Plugin>(
     answer(&error, || {
         // SAFETY: the request is this call's and gone at the end of this closure.
         let request = Request::new(unsafe { RequestCalls::new(route.host.calls(), request) });
-        let opened = Box::new(route.plugin.on_open(&client, &request)?);
+        // SAFETY: null for a new client, else valid until this returns.
+        let opened = match unsafe { resumed.as_ref() } {
+            None => route.plugin.on_open(&client, &request)?,
+            Some(resumed) => {
+                // SAFETY: the bytes are valid until this returns, and nothing keeps them.
+                let saved = unsafe { saved_session(resumed) };
+                route.plugin.on_resume(&client, &request, saved)?
+            }
+        };
+        let opened = Box::new(opened);
         // SAFETY: the host passes a place to write to.
         unsafe { *session = Box::into_raw(opened).cast() };
         Ok(())
@@ -114,9 +123,18 @@ pub(super) unsafe extern "C" fn drop_session<P: Plugin>(_route: *mut c_void, ses
     });
 }
 
+/// What `save_session` of the old plugin wrote, where it did.
+///
+/// # Safety
+/// The bytes of `resumed` are valid as long as `'a` lasts.
+unsafe fn saved_session<'a>(resumed: &abi::Resumed) -> Option<&'a [u8]> {
+    // SAFETY: as the caller says.
+    (!resumed.session.data.is_null()).then(|| unsafe { resumed.session.as_slice() })
+}
+
 /// # Safety
 /// `session` is null or came from `on_open::<P>`, is not freed, and nothing else holds it.
-unsafe fn session_of<'a, P: Plugin>(session: *mut c_void) -> Result<&'a mut P::Session> {
+pub(super) unsafe fn session_of<'a, P: Plugin>(session: *mut c_void) -> Result<&'a mut P::Session> {
     // SAFETY: as the caller says.
     unsafe { session.cast::<P::Session>().as_mut() }.ok_or_else(no_session)
 }

@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 mod clients;
+mod hand_over;
 
 use std::ffi::c_void;
 use std::mem::ManuallyDrop;
@@ -36,9 +37,9 @@ pub(crate) const fn functions<P: Plugin>() -> Functions {
         on_error: Some(clients::on_error::<P>),
         on_request: Some(on_request::<P>),
         on_timer: Some(on_timer::<P>),
-        reconfigure: None,
-        save_state: None,
-        save_session: None,
+        reconfigure: Some(hand_over::reconfigure::<P>),
+        save_state: Some(hand_over::save_state::<P>),
+        save_session: Some(hand_over::save_session::<P>),
         drop_session: Some(clients::drop_session::<P>),
     }
 }
@@ -116,7 +117,7 @@ pub(crate) unsafe extern "C" fn set_log_level(level: u32) {
 unsafe extern "C" fn create<P: Plugin>(
     host: *const abi::Host,
     config: Bytes,
-    _old_state: *const Bytes,
+    old_state: *const Bytes,
     route: *mut *mut c_void,
     error: *const abi::Sink,
 ) -> Status {
@@ -129,11 +130,16 @@ unsafe extern "C" fn create<P: Plugin>(
     };
     // SAFETY: the bytes are valid until this returns, and nothing keeps them.
     let config = unsafe { config.as_slice() };
+    // SAFETY: null, or bytes that are valid until this returns.
+    let state = unsafe { old_state.as_ref().map(|state| state.as_slice()) };
     answer(&error, || {
         let host = Host::new(host);
         let config = Config::from_json(config);
         let unread = config.unread();
-        let plugin = P::create(host, config)?;
+        let plugin = match state {
+            Some(state) => P::resume(host, config, state)?,
+            None => P::create(host, config)?,
+        };
         unread.check()?;
         let made = Box::into_raw(Box::new(Route { plugin, host }));
         // SAFETY: the host passes a place to write to.

@@ -70,6 +70,7 @@ fn table() -> abi::Host {
         request_field,
         request_header,
         request_header_at,
+        request_param,
         request_is_inside,
         response_status,
         response_header,
@@ -265,6 +266,17 @@ unsafe extern "C" fn request_header_at(
     };
     fill(name, Bytes::new(key.as_bytes()));
     fill(value, Bytes::new(bytes))
+}
+
+unsafe extern "C" fn request_param(
+    _: *const abi::Request,
+    name: Bytes,
+    value: *mut Bytes,
+) -> Status {
+    match text(name).as_str() {
+        "room" => fill(value, Bytes::new(b"green")),
+        _ => abi::ABSENT,
+    }
 }
 
 unsafe extern "C" fn request_is_inside(request: *const abi::Request) -> u32 {
