@@ -143,7 +143,8 @@
 //!   request of their handshake.
 //! - [`save_state`](Plugin::save_state) and [`resume`](Plugin::resume) carry over what the plugin knows;
 //!   [`save_session`](Plugin::save_session) and [`on_resume`](Plugin::on_resume), what it knows of each
-//!   client. Both are bytes in a format of yours: give it a number (`state_format = 2` in [`export!`])
+//!   client. Both are bytes in a format of yours ([`save`] and [`load`] take anything that serde
+//!   knows): give it a number (`state_format = 2` in [`export!`])
 //!   and raise it when it changes, and no version reads the bytes of another.
 //! - Topics and their members are the server's and stay. Timers end; set them in `create` and `resume`.
 //! - Threads of the old value are told [`Delivery::Gone`] from the moment that the new one took over.
@@ -171,6 +172,7 @@ mod panics;
 mod plugin;
 mod request;
 mod response;
+mod state;
 
 pub use cause::{Cause, Initiator};
 pub use client::{Client, ClientId, CloseError, TopicError};
@@ -182,6 +184,7 @@ pub use message::{Delivery, Message, SendError, ToMessage, json};
 pub use plugin::{Plugin, Reconfigured};
 pub use request::Request;
 pub use response::{Response, Upgrade};
+pub use state::{load, save};
 
 /// Any error; `?` turns every error type into it, and `"text".into()` makes one.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

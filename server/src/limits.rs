@@ -59,6 +59,10 @@ pub const PAUSE_DIVISOR: usize = 2;
 /// Events that wait for the hub; full holds up who speaks.
 pub const HUB_QUEUE_EVENTS: usize = 1024;
 
+/// Events that are held back for an instance that is not at work yet: what a greeting to each of
+/// tens of thousands of clients needs.
+pub const HELD_EVENTS_MAX: usize = 64 * 1024;
+
 /// Events of one round of the hub, so that what is touched is flushed soon.
 pub const ROUND_EVENTS_MAX: usize = 1024;
 
@@ -128,6 +132,10 @@ pub const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
 
 /// Seconds that a callback may run before it is reported.
 pub const CALLBACK_SECONDS_MAX: u64 = 5;
+
+/// Time for which the clients of a route are held up while its plugin's running callbacks are waited
+/// for; past it the replacement is put off.
+pub const HAND_OVER_WAIT: Duration = Duration::from_secs(2);
 
 /// Panics of one route within [`PANIC_WINDOW`] that take it out of service.
 pub const PANICS_MAX: usize = 10;

@@ -4,16 +4,22 @@
 //! number and the number of times it was used make the client's id, so that an id is found without
 //! a map and never comes twice. The hub owns membership; the roster only answers "is that client
 //! still here", which every thread may ask at any time.
+//!
+//! A slot also has the client's seat: what the plugin of its route keeps for it. Who calls the
+//! plugin for a client holds the lock of its seat for as long; who replaces the plugin holds those
+//! of all of them.
 
 use std::collections::VecDeque;
+use std::ffi::c_void;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
 use crate::activity::{Activity, Clock, Running};
+use crate::http::request::Request;
 use crate::ids::{ClientId, RouteId};
 use crate::outbox::Outbox;
 
@@ -25,7 +31,37 @@ struct Slot {
     /// Its route while it is open for calls from plugins, else [`NO_ROUTE`].
     route: AtomicU32,
     activity: Activity,
+    seat: Mutex<Option<Seat>>,
+    /// The route whose plugin has a session in the seat, else [`NO_ROUTE`]: longer than `route`,
+    /// until `on_close` has returned.
+    seated: AtomicU32,
     held: Mutex<Held>,
+}
+
+/// A client at its route, between `on_open` and `on_close`.
+pub struct Seat {
+    /// Which of the route's instances, one after the other, has made the session.
+    pub generation: u32,
+    /// What that instance keeps for the client.
+    pub session: Session,
+    /// The handshake, for the instances that come after.
+    pub request: Box<Request>,
+}
+
+/// What a plugin keeps for one client: a pointer that only the plugin understands.
+#[derive(Debug)]
+pub struct Session(AtomicPtr<c_void>);
+
+impl Session {
+    /// Takes the pointer that a plugin gave out.
+    pub fn new(pointer: *mut c_void) -> Session {
+        Session(AtomicPtr::new(pointer))
+    }
+
+    /// The pointer, to hand it back.
+    pub fn pointer(&mut self) -> *mut c_void {
+        *self.0.get_mut()
+    }
 }
 
 /// What the end of a connection needs; set by the acceptor, taken by the reaper.
@@ -59,6 +95,8 @@ impl Roster {
             }),
             route: AtomicU32::new(NO_ROUTE),
             activity: Activity::default(),
+            seat: Mutex::new(None),
+            seated: AtomicU32::new(NO_ROUTE),
             held: Mutex::default(),
         };
         Roster {
@@ -133,8 +171,12 @@ impl Roster {
     }
 
     fn free(&self, client: ClientId) {
-        self.slot(client).route.store(NO_ROUTE, Ordering::Release);
-        self.slot(client).activity.end();
+        let slot = self.slot(client);
+        slot.route.store(NO_ROUTE, Ordering::Release);
+        // Only a thread that has panicked leaves a seat behind.
+        slot.seated.store(NO_ROUTE, Ordering::Release);
+        *slot.seat.lock() = None;
+        slot.activity.end();
         self.free.lock().push_back(self.slot_of(client) as u32);
         self.released.notify_all();
     }
@@ -164,6 +206,33 @@ impl Roster {
     pub fn is_open(&self, client: ClientId, route: RouteId) -> bool {
         let slot = self.slot(client);
         slot.route.load(Ordering::Acquire) == route.0 && slot.id.load(Ordering::Relaxed) == client.0
+    }
+
+    /// The client has a session from now on.
+    pub fn seat(&self, client: ClientId, route: RouteId, seat: Seat) {
+        let slot = self.slot(client);
+        *slot.seat.lock() = Some(seat);
+        slot.seated.store(route.0, Ordering::Release);
+    }
+
+    /// Its session has ended; whoever ended it has emptied the seat.
+    pub fn unseat(&self, client: ClientId) {
+        self.slot(client).seated.store(NO_ROUTE, Ordering::Release);
+    }
+
+    /// The seat of `client`. Its connection thread holds the lock while a callback runs, which may
+    /// take as long as the plugin likes; whoever else wants it gives up after a while.
+    pub fn seat_of(&self, client: ClientId) -> &Mutex<Option<Seat>> {
+        &self.slot(client).seat
+    }
+
+    /// The seats of all clients with a session on `route`.
+    pub fn seats(&self, route: RouteId) -> impl Iterator<Item = (ClientId, &Mutex<Option<Seat>>)> {
+        let is_meant = move |slot: &&Slot| slot.seated.load(Ordering::Acquire) == route.0;
+        self.slots.iter().filter(is_meant).map(|slot| {
+            let client = ClientId(slot.id.load(Ordering::Relaxed));
+            (client, &slot.seat)
+        })
     }
 
     /// Where the connection thread of `client` notes its callbacks.

@@ -1,94 +1,96 @@
-//! Which plugin serves which path: made once at start, then only read.
+//! Which route serves which path: made whole, then only read, and swapped whole at a reload.
 //!
 //! Main thread builds it; connection threads look paths up in it.
 
-use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
-use crate::config::PluginOptions;
-use crate::ids::RouteId;
-use crate::plugin::{Instance, Library, Loader, Services};
+use http::StatusCode;
+use matchit::Router;
+use parking_lot::RwLock;
+use percent_encoding::percent_decode_str;
+
+use crate::http::request::Refusal;
+use crate::plugin::Route;
+
+/// What the path has at the places of the route's path, decoded.
+pub type Params = Box<[(Box<str>, Box<str>)]>;
 
 /// All routes, by path.
 #[derive(Default)]
 pub struct RouteTable {
-    routes: BTreeMap<String, Arc<Instance>>,
+    router: Router<usize>,
+    routes: Vec<Arc<Route>>,
+}
+
+/// The table that holds now; shared by all connection threads, replaced by the main thread.
+#[derive(Clone, Default)]
+pub struct Routes(Arc<RwLock<Arc<RouteTable>>>);
+
+impl Routes {
+    /// The table that holds now. Waits for nobody: the lock is held for a copy of a pointer.
+    pub fn current(&self) -> Arc<RouteTable> {
+        self.0.read().clone()
+    }
+
+    /// From now on `table` holds for who asks. Only the main thread calls it.
+    pub fn replace(&self, table: Arc<RouteTable>) {
+        *self.0.write() = table;
+    }
+}
+
+/// Two routes that would serve the same path, or a path that is none.
+#[derive(Debug, thiserror::Error)]
+#[error("route {path}: {why}")]
+pub struct PathError {
+    path: String,
+    why: String,
 }
 
 impl RouteTable {
-    /// The route that serves exactly `path`.
-    pub fn find(&self, path: &str) -> Option<&Arc<Instance>> {
-        self.routes.get(path)
+    /// A table of these routes.
+    ///
+    /// # Errors
+    /// The first route whose path stands in the way of an earlier one.
+    pub fn new(routes: Vec<Arc<Route>>) -> Result<RouteTable, PathError> {
+        let mut router = Router::new();
+        for (index, route) in routes.iter().enumerate() {
+            let path = route.path();
+            router
+                .insert(path.as_ref(), index)
+                .map_err(|error| PathError {
+                    path: path.to_string(),
+                    why: error.to_string(),
+                })?;
+        }
+        Ok(RouteTable { router, routes })
+    }
+
+    /// The route that serves `path`, and what stands at the places of its own path. None where
+    /// there is none.
+    ///
+    /// # Errors
+    /// 400 where such a place is not UTF-8 when it is decoded.
+    pub fn find(&self, path: &str) -> Result<Option<(&Arc<Route>, Params)>, Refusal> {
+        let Ok(found) = self.router.at(path) else {
+            return Ok(None);
+        };
+        let decode = |(name, value): (&str, &str)| {
+            let value = percent_decode_str(value).decode_utf8();
+            let not_text = || format!("`{name}` in the path is not UTF-8");
+            let value = value.map_err(|_| Refusal::new(StatusCode::BAD_REQUEST, not_text()))?;
+            Ok((name.into(), value.into()))
+        };
+        let params = found.params.iter().map(decode).collect::<Result<_, _>>()?;
+        Ok(Some((&self.routes[*found.value], params)))
+    }
+
+    /// The route whose own path is exactly `path`, places and all.
+    pub fn by_path(&self, path: &str) -> Option<&Arc<Route>> {
+        self.iter().find(|route| *route.path() == *path)
     }
 
     /// All routes in the order of their paths.
-    pub fn iter(&self) -> impl Iterator<Item = &Arc<Instance>> {
-        self.routes.values()
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.routes.iter()
     }
-
-    /// The route of a client.
-    pub fn by_id(&self, id: RouteId) -> Option<&Arc<Instance>> {
-        self.iter().find(|route| route.id() == id)
-    }
-}
-
-/// Loads every plugin of `folder` and makes a route of each on its default path. What cannot be
-/// used is one line in the second value; the others are in the table all the same.
-///
-/// # Errors
-/// The folder cannot be read.
-pub fn load(
-    folder: &Path,
-    options: &PluginOptions,
-    services: &Services,
-) -> std::io::Result<(RouteTable, Vec<String>)> {
-    let mut loader = Loader::default();
-    let mut table = RouteTable::default();
-    let mut problems = Vec::new();
-    let mut names = Vec::new();
-    for file in Loader::find(folder)? {
-        let file_name = file
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        match loader.load(&file) {
-            Ok(library) => {
-                names.push(library.name.clone());
-                if let Err(problem) = add(&mut table, library, options, services) {
-                    problems.push(format!("{file_name}: {problem}"));
-                }
-            }
-            Err(error) => problems.push(format!("{file_name}: {error}")),
-        }
-    }
-    for name in options
-        .plugins()
-        .filter(|name| !names.iter().any(|of| of == name))
-    {
-        problems.push(format!("--set {name}: no plugin of that name is loaded"));
-    }
-    Ok((table, problems))
-}
-
-fn add(
-    table: &mut RouteTable,
-    library: Arc<Library>,
-    options: &PluginOptions,
-    services: &Services,
-) -> Result<(), String> {
-    let path = library.default_path.clone();
-    if let Some(other) = table.find(&path) {
-        let other = other.library().file_name();
-        return Err(format!(
-            "serves {path}, which {other} serves already: remove one of the two"
-        ));
-    }
-    let id = RouteId(table.routes.len() as u32);
-    let config = options.json(&library.name);
-    let route = Instance::create(library, id, &path, config, services.clone())
-        .map_err(|error| format!("route {path}: {error}"))?;
-    table.routes.insert(path, route);
-    Ok(())
 }

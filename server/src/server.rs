@@ -18,10 +18,11 @@ use crate::config::Settings;
 use crate::connection::Context;
 use crate::hub::Hub;
 use crate::logging::Logging;
+use crate::mounts::Mounts;
 use crate::outbox::drain::Drain;
 use crate::plugin::Services;
 use crate::roster::Roster;
-use crate::routes::{self, RouteTable};
+use crate::routes::RouteTable;
 use crate::signals::{Signal, SignalThread};
 use crate::{reaper, watchdog};
 
@@ -80,7 +81,8 @@ pub struct Server {
     pub(crate) acceptors: Vec<Acceptor>,
     pub(crate) context: Arc<Context>,
     pub(crate) roster: Arc<Roster>,
-    pub(crate) routes: Arc<RouteTable>,
+    pub(crate) mounts: Mounts,
+    pub(crate) settings: Settings,
     pub(crate) reaper: JoinHandle<()>,
     pub(crate) hub: Hub,
     pub(crate) drain: Drain,
@@ -112,10 +114,10 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
         roster: roster.clone(),
         hub: hub.handle(),
     };
-    let routes = load_routes(settings, &services)?;
+    let mounts = mount(settings, services)?;
     let context = Arc::new(Context {
         settings: settings.connection.clone(),
-        routes: routes.clone(),
+        routes: mounts.routes().clone(),
         departed,
     });
     let service = Arc::new(Service {
@@ -131,13 +133,14 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
         .into_iter()
         .map(|listener| Acceptor::start(listener, service.clone()))
         .collect::<io::Result<_>>()?;
-    announce(&routes, &capacity, &addresses);
+    announce(&mounts.routes().current(), &capacity, &addresses);
     let stop_timeout = settings.stop_timeout;
     Ok(Server {
         acceptors,
         context,
         roster,
-        routes,
+        mounts,
+        settings: settings.clone(),
         reaper,
         hub,
         drain,
@@ -160,13 +163,11 @@ fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
     addresses.iter().map(bind).collect()
 }
 
-fn load_routes(settings: &Settings, services: &Services) -> Result<Arc<RouteTable>, StartError> {
-    let (routes, problems) =
-        routes::load(&settings.plugins, &settings.options, services).map_err(|error| {
-            StartError::Folder {
-                path: settings.plugins.clone(),
-                error,
-            }
+fn mount(settings: &Settings, services: Services) -> Result<Mounts, StartError> {
+    let (mounts, problems) =
+        Mounts::start(settings, services).map_err(|error| StartError::Folder {
+            path: settings.plugins.clone(),
+            error,
         })?;
     for problem in &problems {
         error!("{problem}");
@@ -174,13 +175,13 @@ fn load_routes(settings: &Settings, services: &Services) -> Result<Arc<RouteTabl
     if settings.is_strict && !problems.is_empty() {
         return Err(StartError::Strict(problems.len()));
     }
-    if routes.iter().next().is_none() {
+    if mounts.routes().current().iter().next().is_none() {
         warn!(
             "no plugin in {} can be used: every path answers 404",
             settings.plugins.display()
         );
     }
-    Ok(Arc::new(routes))
+    Ok(mounts)
 }
 
 /// Tells on stdout and in the log what is there; the listeners last, since who reads along may
@@ -225,38 +226,38 @@ impl Server {
                 Err(RecvTimeoutError::Timeout) => {
                     next_tick += second;
                     self.roster.clock.advance();
-                    watchdog::look(&self.roster, &self.routes);
+                    self.mounts.sweep();
+                    watchdog::look(&self.roster, &self.mounts.all());
                 }
             }
         }
     }
 
-    /// SIGHUP: what can be read anew without a configuration file.
-    fn reload(&self, logging: &Logging) {
-        let returned: Vec<_> = self
-            .routes
-            .iter()
-            .filter(|route| route.return_to_service())
-            .map(|route| format!("route {} is in service again", route.path()))
-            .collect();
-        let mut done = returned.join(", ");
+    /// SIGHUP.
+    fn reload(&mut self, logging: &Logging) {
+        let mut changes = Vec::new();
         if let Some(path) = logging.path() {
+            let path = path.display();
             match logging.reopen() {
-                Ok(()) if done.is_empty() => done = format!("log file {}", path.display()),
-                Ok(()) => done += &format!(", log file {}", path.display()),
-                Err(error) => {
-                    error!(
-                        "reload: log file {}: {error}; the old one stays",
-                        path.display()
-                    );
-                }
+                Ok(()) => changes.push(format!("log file {path}")),
+                Err(error) => error!("reload: log file {path}: {error}; the old one stays"),
             }
         }
-        let done = if done.is_empty() {
-            "nothing to do".to_owned()
-        } else {
-            done
+        let outcome = match self.mounts.reload(&self.settings) {
+            Ok(more) => {
+                changes.extend(more);
+                "reload done"
+            }
+            Err(problems) => {
+                for problem in problems {
+                    error!("reload: {problem}");
+                }
+                "reload given up, the settings are as before; done"
+            }
         };
-        info!("reloaded: {done}");
+        if changes.is_empty() {
+            changes.push("nothing has changed".to_owned());
+        }
+        info!("{outcome}: {}", changes.join(", "));
     }
 }

@@ -1,7 +1,6 @@
 //! The stop: in reverse of the start, under one deadline that nothing can hold up.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -13,7 +12,6 @@ use crate::limits::STOP_ABORT_DIVISOR;
 use crate::logging::Logging;
 use crate::outbox::Outbox;
 use crate::outbox::cause::{Cause, GOING_AWAY};
-use crate::plugin::Instance;
 use crate::server::Server;
 use crate::signals::exit_now;
 use crate::watchdog;
@@ -42,18 +40,18 @@ pub fn stop(server: Server, logging: Logging) -> ExitCode {
         server.roster.for_each_outbox(Outbox::abort);
         is_empty = server.roster.wait_until_empty(deadline - abort_time);
     }
-    let timers: Vec<_> = server
-        .routes
+    let routes = server.mounts.all();
+    let timers: Vec<_> = routes
         .iter()
         .filter_map(|route| Some((route.clone(), route.end_timers()?)))
         .collect();
     let timers_ended = timers
         .into_iter()
         .all(|(_, thread)| join_until(thread, deadline - abort_time / 2));
-    for (who, running) in watchdog::running(&server.roster, &server.routes) {
+    for (who, running) in watchdog::running(&server.roster, &routes) {
         warn!(
             "not waited for: {} ({who})",
-            watchdog::describe(&server.routes, &running)
+            watchdog::describe(&routes, &running)
         );
     }
     if !(is_empty && timers_ended) {
@@ -62,11 +60,7 @@ pub fn stop(server: Server, logging: Logging) -> ExitCode {
         logging.end();
         exit_now(0);
     }
-    server
-        .routes
-        .iter()
-        .map(Arc::as_ref)
-        .for_each(Instance::destroy);
+    routes.iter().for_each(|route| route.end());
     server.hub.end();
     server.drain.end();
     drop(server.context);

@@ -1,16 +1,18 @@
 //! Tells of callbacks that run for long: they hold up their own client and nobody else, but someone
 //! should know. Main thread, once a second.
 
+use std::sync::Arc;
+
 use log::warn;
 
 use crate::activity::Running;
 use crate::ids::ClientId;
 use crate::limits::CALLBACK_SECONDS_MAX;
+use crate::plugin::Route;
 use crate::roster::Roster;
-use crate::routes::RouteTable;
 
 /// Logs each callback that has run for the bound, twice the bound, four times, and so on.
-pub fn look(roster: &Roster, routes: &RouteTable) {
+pub fn look(roster: &Roster, routes: &[Arc<Route>]) {
     let tick = roster.clock.tick();
     for (who, running) in running(roster, routes) {
         let seconds = tick.saturating_sub(running.since);
@@ -22,7 +24,7 @@ pub fn look(roster: &Roster, routes: &RouteTable) {
 }
 
 /// Callbacks that run now, each with whose it is.
-pub fn running(roster: &Roster, routes: &RouteTable) -> Vec<(String, Running)> {
+pub fn running(roster: &Roster, routes: &[Arc<Route>]) -> Vec<(String, Running)> {
     let name = |client: ClientId| format!("client {client}, thread client-{client}");
     let of_clients = roster
         .busy()
@@ -34,9 +36,9 @@ pub fn running(roster: &Roster, routes: &RouteTable) -> Vec<(String, Running)> {
 }
 
 /// Such as `plugin chat on /chat has been in on_message`.
-pub fn describe(routes: &RouteTable, running: &Running) -> String {
+pub fn describe(routes: &[Arc<Route>], running: &Running) -> String {
     let callback = running.callback.name();
-    match routes.by_id(running.route) {
+    match routes.iter().find(|route| route.id() == running.route) {
         Some(route) => {
             format!(
                 "plugin {} on {} has been in {callback}",

@@ -10,6 +10,7 @@ mod process;
 mod raw;
 mod server;
 mod setup;
+mod variant;
 #[cfg(feature = "browser")]
 pub mod webdriver;
 
@@ -22,6 +23,7 @@ pub use raw::{
 pub use server::Server;
 pub use setup::{Setup, run_server};
 pub use tungstenite::Message;
+pub use variant::variant;
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -71,6 +71,20 @@ impl Server {
         self.process.signal(signal);
     }
 
+    /// Sends SIGHUP and waits until the reload is over; gives its last line.
+    #[track_caller]
+    pub fn reload(&self) -> String {
+        let is_last = |line: &&String| line.contains(" reload") && line.contains(" done: ");
+        let done = |lines: &[String]| lines.iter().filter(is_last).cloned().collect::<Vec<_>>();
+        let before = done(&self.process.log.all()).len();
+        self.signal(Signal::HUP);
+        let line = self
+            .process
+            .log
+            .wait_for(DEADLINE, |lines| done(lines).get(before).cloned());
+        line.unwrap_or_else(|| panic!("the reload does not end:\n{}", self.log()))
+    }
+
     /// Stops it by SIGTERM and waits; it has to end in good order.
     #[track_caller]
     pub fn stop(&mut self) {

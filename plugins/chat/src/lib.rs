@@ -1,6 +1,7 @@
 //! The message board: what one client says, all read. A browser that opens the path gets the page.
 #![forbid(unsafe_code)]
-use plugin_api::{Cause, Client, Config, Host, Message, Plugin, Request, Response, Result, log};
+use plugin_api::{Cause, Client, Config, Host, Message, Plugin, Request, Response, Result};
+use plugin_api::{load, log, save};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The board and its option, `exclude_sender`: who speaks does not hear it.
@@ -39,9 +40,29 @@ impl Plugin for Chat {
         Ok(())
     }
 
+    // When the library is replaced, its successor counts on, and every client keeps its number.
+
+    fn save_state(&self) -> Result<Option<Vec<u8>>> {
+        save(&self.last_id)
+    }
+
+    fn resume(host: Host, config: Config, state: &[u8]) -> Result<Self> {
+        let board = Self::create(host, config)?;
+        board.last_id.store(load(state)?, Relaxed);
+        Ok(board)
+    }
+
+    fn save_session(&self, _client: &Client, id: &u64) -> Result<Option<Vec<u8>>> {
+        save(id)
+    }
+
+    fn on_resume(&self, client: &Client, request: &Request, id: Option<&[u8]>) -> Result<u64> {
+        id.map_or_else(|| self.on_open(client, request), load)
+    }
+
     fn on_request(&self, request: &Request) -> Result<Response> {
         Ok(Response::page(request, include_str!("board.html")))
     }
 }
 
-plugin_api::export!(Chat, path = "/chat");
+plugin_api::export!(Chat, path = "/chat", state_format = 1);

@@ -89,7 +89,7 @@ pub struct Args {
 }
 
 /// Everything that was asked for, checked.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Folder of the plugin libraries.
     pub plugins: PathBuf,

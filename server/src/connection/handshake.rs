@@ -13,12 +13,12 @@ use crate::http::response::Response;
 use crate::http::{origin, provenance, upgrade};
 use crate::ids::ClientId;
 use crate::outbox::{Ending, Outbox};
-use crate::plugin::{CallbackError, Instance, Upgrade};
+use crate::plugin::{CallbackError, Route, Upgrade};
 
 /// A client whose 101 is queued.
 pub(super) struct Admitted {
-    pub(super) route: Arc<Instance>,
-    pub(super) request: Request,
+    pub(super) route: Arc<Route>,
+    pub(super) request: Box<Request>,
     /// What came behind the head: the client's first frames.
     pub(super) rest: Vec<u8>,
 }
@@ -52,7 +52,7 @@ pub(super) fn run(
     };
     let name = format!("{peer} {} {}", request.method, request.path);
     let is_head = request.method == "HEAD";
-    let answer = find_route(context, &request).and_then(|route| {
+    let answer = find_route(context, &mut request).and_then(|route| {
         if upgrade::is_wanted(&request) {
             admit(context, client, outbox, &route, &request)?;
             return Ok(Answer::Upgraded(route));
@@ -64,7 +64,7 @@ pub(super) fn run(
         Ok(Answer::Upgraded(route)) => {
             return Some(Admitted {
                 route,
-                request,
+                request: Box::new(request),
                 rest: reader.into_rest(),
             });
         }
@@ -83,7 +83,7 @@ pub(super) fn run(
 }
 
 enum Answer {
-    Upgraded(Arc<Instance>),
+    Upgraded(Arc<Route>),
     Plain(Response),
 }
 
@@ -117,15 +117,17 @@ fn read_body(reader: &mut Reader<'_>, request: &Request) -> Result<Vec<u8>, Unse
     })
 }
 
-fn find_route(context: &Context, request: &Request) -> Result<Arc<Instance>, Unserved> {
+fn find_route(context: &Context, request: &mut Request) -> Result<Arc<Route>, Unserved> {
     if !METHODS.contains(&request.method.as_str()) {
         let why = format!("method {} is not known here", request.method);
         return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, why).into());
     }
-    let Some(route) = context.routes.find(&request.path) else {
+    let routes = context.routes.current();
+    let Some((route, params)) = routes.find(&request.path)? else {
         return Err(Refusal::new(StatusCode::NOT_FOUND, "no route here").into());
     };
-    if route.is_out_of_service() {
+    request.params = params;
+    if route.instance().is_out_of_service() {
         let why = "the plugin of this route is out of service";
         return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why).into());
     }
@@ -137,7 +139,7 @@ fn admit(
     context: &Context,
     client: ClientId,
     outbox: &Outbox,
-    route: &Instance,
+    route: &Route,
     request: &Request,
 ) -> Result<(), Unserved> {
     upgrade::check(request)?;
@@ -162,7 +164,7 @@ fn admit(
 fn serve(
     context: &Context,
     client: ClientId,
-    route: &Instance,
+    route: &Route,
     request: &Request,
 ) -> Result<Response, Unserved> {
     if !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS") {
@@ -179,7 +181,7 @@ fn serve(
     }
 }
 
-fn plugin_failed(route: &Instance, error: &CallbackError) -> Unserved {
+fn plugin_failed(route: &Route, error: &CallbackError) -> Unserved {
     warn!("route {}: {error}", route.path());
     let why = "the plugin of this route failed";
     Unserved::Refused(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, why))

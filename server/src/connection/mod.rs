@@ -23,8 +23,9 @@ use crate::outbox::cause::{
     ABNORMAL, Cause, INTERNAL, INVALID_DATA, NO_CODE, PROTOCOL_ERROR, TOO_BIG,
 };
 use crate::outbox::{Ending, Outbox, set_own_outbox};
-use crate::plugin::{CallbackError, Instance, Session};
-use crate::routes::RouteTable;
+use crate::plugin::{CallbackError, Instance, Place};
+use crate::roster::Session;
+use crate::routes::Routes;
 use handshake::Admitted;
 use stream::{Keepalive, OutboxStream};
 
@@ -33,7 +34,7 @@ pub struct Context {
     /// What holds for each connection.
     pub settings: ConnectionSettings,
     /// Which plugin serves which path.
-    pub routes: Arc<RouteTable>,
+    pub routes: Routes,
     /// Takes the numbers of clients whose thread is about to end.
     pub departed: Sender<ClientId>,
 }
@@ -51,16 +52,11 @@ pub fn run(context: &Context, client: ClientId, outbox: Arc<Outbox>, peer: Socke
     };
     set_own_outbox(client, outbox.clone());
     outbox.set_route(admitted.route.path());
-    let route = admitted.route.clone();
-    route.enter(client, outbox.clone());
+    let path = admitted.route.path();
     match open(context, client, outbox, admitted) {
-        Ok(mut connection) => connection.run_to_end(),
+        Ok(connection) => connection.run_to_end(),
         Err(error) => {
-            warn!(
-                "client {client} on {}: {error}; closed with {INTERNAL}",
-                route.path()
-            );
-            route.leave(client);
+            warn!("client {client} on {path}: {error}; closed with {INTERNAL}");
             outbox.close(Cause::server(INTERNAL, fault_reason(&error)));
             outbox.finish(Ending::LastWord);
         }
@@ -88,9 +84,8 @@ impl Drop for Departure<'_> {
 struct Connection {
     client: ClientId,
     outbox: Arc<Outbox>,
-    route: Arc<Instance>,
-    /// Taken by `on_close`.
-    session: Option<Session>,
+    path: Arc<str>,
+    place: Place,
     socket: WebSocket<OutboxStream>,
     /// What the peer's Close frame said.
     peer_cause: Option<Cause>,
@@ -115,7 +110,8 @@ fn open(
         route.path(),
         request.provenance.client_address
     );
-    let session = route.on_open(client, &request)?;
+    let path = route.path();
+    let place = Place::open(route, client, outbox.clone(), request)?;
     let settings = &context.settings;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
@@ -132,22 +128,19 @@ fn open(
     Ok(Connection {
         client,
         outbox,
-        route,
-        session: Some(session),
+        path,
+        place,
         socket,
         peer_cause: None,
     })
 }
 
 impl Connection {
-    fn run_to_end(&mut self) {
+    fn run_to_end(mut self) {
         let (cause, ending) = self.read_to_end();
-        let (client, path) = (self.client, self.route.path());
+        let (client, path) = (self.client, &self.path);
         debug!("client {client} on {path} has ended: {cause}");
-        self.route.leave(client);
-        if let Some(session) = self.session.take() {
-            self.route.on_close(client, session, &cause);
-        }
+        self.place.close(&cause);
         self.outbox.finish(ending);
     }
 
@@ -155,11 +148,11 @@ impl Connection {
     fn read_to_end(&mut self) -> (Cause, Ending) {
         loop {
             match self.socket.read() {
-                Ok(Message::Text(text)) => self.message(|route, client, session| {
-                    route.on_text(client, session, text.as_str())
+                Ok(Message::Text(text)) => self.message(|plugin, client, session| {
+                    plugin.on_text(client, session, text.as_str())
                 }),
                 Ok(Message::Binary(payload)) => self
-                    .message(|route, client, session| route.on_binary(client, session, &payload)),
+                    .message(|plugin, client, session| plugin.on_binary(client, session, &payload)),
                 Ok(Message::Close(frame)) => self.peer_cause = Some(told_by(frame)),
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
                 Err(error) => return self.end_for(error),
@@ -172,21 +165,23 @@ impl Connection {
         &mut self,
         callback: impl FnOnce(&Instance, ClientId, &mut Session) -> Result<(), CallbackError>,
     ) {
-        let Some(session) = self.session.as_mut().filter(|_| !self.outbox.is_closing()) else {
-            return;
-        };
-        if self.route.is_out_of_service() {
-            self.outbox
-                .close(Cause::server(INTERNAL, "the plugin is out of service"));
+        if self.outbox.is_closing() {
             return;
         }
-        if let Err(error) = callback(&self.route, self.client, session) {
-            warn!("client {} on {}: {error}", self.client, self.route.path());
-            if !self.route.on_error(self.client, session, &error) {
-                self.outbox
-                    .close(Cause::server(INTERNAL, fault_reason(&error)));
+        let (client, outbox, path) = (self.client, &self.outbox, &self.path);
+        self.place.call(|plugin, session| {
+            if plugin.is_out_of_service() {
+                outbox.close(Cause::server(INTERNAL, "the plugin is out of service"));
+                return;
             }
-        }
+            let Err(error) = callback(plugin, client, session) else {
+                return;
+            };
+            warn!("client {client} on {path}: {error}");
+            if !plugin.on_error(client, session, &error) {
+                outbox.close(Cause::server(INTERNAL, fault_reason(&error)));
+            }
+        });
     }
 
     fn end_for(&mut self, error: Error) -> (Cause, Ending) {
@@ -214,11 +209,7 @@ impl Connection {
     /// The transport failed: the peer reset the connection, or vanished.
     fn broken(&mut self, error: &std::io::Error) -> Cause {
         if error.kind() == std::io::ErrorKind::TimedOut {
-            info!(
-                "client {} on {} vanished: {error}",
-                self.client,
-                self.route.path()
-            );
+            info!("client {} on {} vanished: {error}", self.client, self.path);
         }
         let text = error.to_string();
         self.tell(&text);
@@ -238,8 +229,7 @@ impl Connection {
         };
         info!(
             "client {} on {}: {reason}; closed with {code}",
-            self.client,
-            self.route.path()
+            self.client, self.path
         );
         self.tell(&reason);
         let cause = Cause::server(code, reason);
@@ -249,12 +239,12 @@ impl Connection {
 
     /// Tells the plugin of an error of the connection, which ends in any case.
     fn tell(&mut self, text: &str) {
-        if let Some(session) = &mut self.session {
-            let error = CallbackError::Transport {
-                text: text.to_owned(),
-            };
-            self.route.on_error(self.client, session, &error);
-        }
+        let error = CallbackError::Transport {
+            text: text.to_owned(),
+        };
+        let client = self.client;
+        self.place
+            .call(|plugin, session| plugin.on_error(client, session, &error));
     }
 }
 

@@ -49,6 +49,8 @@ pub struct Request {
     pub peer: String,
     /// Where it comes from.
     pub provenance: Provenance,
+    /// What the path has at the places of the route's path, such as `name` in `/room/{name}`.
+    pub params: Box<[(Box<str>, Box<str>)]>,
 }
 
 /// Where a request comes from, as far as its peer and its headers tell.
@@ -99,6 +101,7 @@ impl Request {
             is_http_1_1: parsed.version == Some(1),
             peer: peer.to_string(),
             provenance: Provenance::default(),
+            params: Box::default(),
         };
         request.check_host()?;
         Ok(request)

@@ -14,7 +14,7 @@ use plugin_api::abi::{
 };
 
 use super::host_http::{Draft, request_as_abi};
-use super::instance::{Instance, Session};
+use super::instance::Instance;
 use super::sink;
 use crate::activity::{Activity, Callback};
 use crate::http::request::Request;
@@ -23,6 +23,7 @@ use crate::hub::Event;
 use crate::ids::ClientId;
 use crate::limits::{PANIC_WINDOW, PANICS_MAX};
 use crate::outbox::cause::{Cause, INTERNAL, Initiator};
+use crate::roster::Session;
 
 /// A callback, or a connection, did not do what it should.
 #[derive(Debug, thiserror::Error)]
@@ -105,24 +106,43 @@ impl Instance {
     /// # Errors
     /// The callback failed or panicked: there is no session, and no `on_close` follows.
     pub fn on_open(&self, client: ClientId, request: &Request) -> Result<Session, CallbackError> {
+        self.open_session(client, request, None)
+    }
+
+    /// Opens a new client, or with `resumed` one of the instance before.
+    pub(super) fn open_session(
+        &self,
+        client: ClientId,
+        request: &Request,
+        resumed: Option<Bytes>,
+    ) -> Result<Session, CallbackError> {
         let mut session = std::ptr::null_mut();
-        if let Some(on_open) = self.library.functions.on_open {
-            let (request, resumed) = (request_as_abi(request), std::ptr::null());
-            self.call(self.activity(client), Callback::Open, |error| {
-                // SAFETY: as the ABI names them, valid until the call returns.
-                unsafe {
-                    on_open(
-                        self.data,
-                        client.0,
-                        request,
-                        resumed,
-                        &raw mut session,
-                        error,
-                    )
-                }
-            })?;
-        }
-        Ok(Session(session))
+        let Some(on_open) = self.library.functions.on_open else {
+            return Ok(Session::new(session));
+        };
+        let resumed = resumed.map(|session| abi::Resumed {
+            size: size_of::<abi::Resumed>() as u32,
+            reserved: 0,
+            session,
+        });
+        let resumed = resumed
+            .as_ref()
+            .map_or(std::ptr::null(), std::ptr::from_ref);
+        let request = request_as_abi(request);
+        self.call(self.activity(client), Callback::Open, |error| {
+            // SAFETY: as the ABI names them, valid until the call returns.
+            unsafe {
+                on_open(
+                    self.data,
+                    client.0,
+                    request,
+                    resumed,
+                    &raw mut session,
+                    error,
+                )
+            }
+        })?;
+        Ok(Session::new(session))
     }
 
     /// Connection thread: one text message.
@@ -167,7 +187,7 @@ impl Instance {
             unsafe {
                 on_message(
                     self.data,
-                    session.0,
+                    session.pointer(),
                     client.0,
                     kind,
                     Bytes::new(payload),
@@ -177,12 +197,12 @@ impl Instance {
         })
     }
 
-    /// Connection thread, exactly once for each session; takes it with it.
-    pub fn on_close(&self, client: ClientId, session: Session, cause: &Cause) {
+    /// Connection thread, exactly once for each session, which ends with it.
+    pub fn on_close(&self, client: ClientId, session: &mut Session, cause: &Cause) {
         let Some(on_close) = self.library.functions.on_close else {
             return;
         };
-        let session = session.into_raw();
+        let session = session.pointer();
         let told = abi::Cause {
             size: size_of::<abi::Cause>() as u32,
             initiator: match cause.initiator {
@@ -199,7 +219,7 @@ impl Instance {
             unsafe { on_close(self.data, session, client.0, &raw const told, error) }
         });
         if let Err(error) = result {
-            warn!("client {client} on {}: {error}", self.host.path);
+            warn!("client {client} on {}: {error}", self.host.route.path);
         }
     }
 
@@ -222,10 +242,18 @@ impl Instance {
         };
         let result = self.call(self.activity(client), Callback::Error, |error| {
             // SAFETY: as in `on_message`.
-            unsafe { on_error(self.data, session.0, client.0, &raw const fault, error) }
+            unsafe {
+                on_error(
+                    self.data,
+                    session.pointer(),
+                    client.0,
+                    &raw const fault,
+                    error,
+                )
+            }
         });
         if let Err(error @ CallbackError::Panicked { .. }) = &result {
-            warn!("client {client} on {}: {error}", self.host.path);
+            warn!("client {client} on {}: {error}", self.host.route.path);
         }
         result.is_ok()
     }
@@ -252,24 +280,24 @@ impl Instance {
     }
 
     /// Timers thread.
-    pub(super) fn on_timer(&self, timer: TimerId) {
+    pub(super) fn on_timer(&self, activity: &Activity, timer: TimerId) {
         let Some(on_timer) = self.library.functions.on_timer else {
             return;
         };
         if self.is_out_of_service() {
             return;
         }
-        let result = self.call(&self.timer_activity, Callback::Timer, |error| {
+        let result = self.call(activity, Callback::Timer, |error| {
             // SAFETY: as the ABI names them.
             unsafe { on_timer(self.data, timer, error) }
         });
         if let Err(error) = result {
-            warn!("route {}: {error}", self.host.path);
+            warn!("route {}: {error}", self.host.route.path);
         }
     }
 
     fn activity(&self, client: ClientId) -> &Activity {
-        self.host.services.roster.activity(client)
+        self.host.route.services.roster.activity(client)
     }
 
     /// Runs one callback under the watchdog's eye and counts its panics.
@@ -279,7 +307,11 @@ impl Instance {
         callback: Callback,
         function: impl FnOnce(*const Sink) -> Status,
     ) -> Result<(), CallbackError> {
-        activity.begin(self.id(), callback, &self.host.services.roster.clock);
+        activity.begin(
+            self.host.route.id,
+            callback,
+            &self.host.route.services.roster.clock,
+        );
         let (status, text) = sink::collect(function);
         activity.end();
         match status {
@@ -298,13 +330,13 @@ impl Instance {
         if self.faults.count_panic(Instant::now()) {
             error!(
                 "route {} is out of service: plugin {} panicked {PANICS_MAX} times within {} s; its clients are closed and it answers 503 until the next SIGHUP",
-                self.host.path,
+                self.host.route.path,
                 self.library.name,
                 PANIC_WINDOW.as_secs(),
             );
             let cause = Cause::server(INTERNAL, "the plugin is out of service");
-            self.host.services.hub.tell(Event::CloseAll {
-                route: Some(self.id()),
+            self.host.route.services.hub.tell(Event::CloseAll {
+                route: Some(self.host.route.id),
                 cause,
             });
         }

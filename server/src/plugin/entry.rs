@@ -40,6 +40,7 @@ pub(super) fn describe(entry: &'static Entry, path: &Path) -> Result<Library, Lo
     Ok(Library {
         file: path.to_owned(),
         version: text(descriptor.version).unwrap_or_default(),
+        state_format: descriptor.state_format,
         subprotocols: subprotocols(descriptor).ok_or(broken("a subprotocol is no token"))?,
         functions: functions(descriptor).ok_or(broken("no functions, or no create"))?,
         set_log_level: entry.set_log_level,

@@ -1,14 +1,16 @@
-//! The host as a plugin calls it: one for each route, kept for ever.
+//! The host as a plugin calls it: one for each instance, kept for ever.
 //!
 //! Any thread may be inside any of these functions at any time. None waits for a client; those
 //! that tell the hub wait while its queue is full. None calls back into the plugin.
 #![allow(unsafe_code)]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use parking_lot::Mutex;
 use plugin_api::abi::{self, BINARY, GONE, INVALID, NO_CLIENT, Status, TEXT, TimerId};
 
+use super::outgoing::Outgoing;
 use super::timers::Timers;
 use crate::hub::{Audience, Event, HubHandle};
 use crate::ids::{ClientId, RouteId};
@@ -27,19 +29,24 @@ pub struct Services {
     pub hub: HubHandle,
 }
 
-/// The host of one route. The table comes first, so that its address is that of the whole.
+/// What all instances of one route share, one after the other.
+#[derive(Clone)]
+pub(super) struct RouteParts {
+    pub(super) id: RouteId,
+    pub(super) path: Arc<str>,
+    pub(super) services: Services,
+    /// Clients on the route.
+    pub(super) clients: Arc<AtomicU64>,
+}
+
+/// The host of one instance. The table comes first, so that its address is that of the whole.
 #[repr(C)]
 pub(super) struct RouteHost {
     table: abi::Host,
-    pub(super) route: RouteId,
-    pub(super) path: Arc<str>,
-    pub(super) services: Services,
+    pub(super) route: RouteParts,
     /// The route's table of the configuration, as JSON.
-    pub(super) config: String,
-    /// Clients on the route.
-    pub(super) clients: AtomicU64,
-    /// Cleared when the instance goes; plugins' own threads may call for ever.
-    is_live: AtomicBool,
+    config: Mutex<Arc<str>>,
+    pub(super) outgoing: Outgoing,
     pub(super) timers: Timers,
 }
 
@@ -47,21 +54,13 @@ pub(super) struct RouteHost {
 /// to answer with.
 impl RouteHost {
     /// Made once for each instance and never freed: its threads may keep it for ever.
-    pub(super) fn leak(
-        table: abi::Host,
-        route: RouteId,
-        path: Arc<str>,
-        config: String,
-        services: Services,
-    ) -> &'static RouteHost {
+    pub(super) fn leak(table: abi::Host, route: RouteParts, config: &str) -> &'static RouteHost {
+        let outgoing = Outgoing::new(route.services.hub.clone());
         Box::leak(Box::new(RouteHost {
             table,
             route,
-            path,
-            services,
-            config,
-            clients: AtomicU64::new(0),
-            is_live: AtomicBool::new(true),
+            config: Mutex::new(config.into()),
+            outgoing,
             timers: Timers::default(),
         }))
     }
@@ -71,9 +70,14 @@ impl RouteHost {
         (&raw const *self).cast()
     }
 
-    /// From here on every call answers [`GONE`].
-    pub(super) fn retire(&self) {
-        self.is_live.store(false, Ordering::Release);
+    /// The route's table as it is now.
+    pub(super) fn config(&self) -> Arc<str> {
+        self.config.lock().clone()
+    }
+
+    /// The route's table has changed.
+    pub(super) fn set_config(&self, config: &str) {
+        *self.config.lock() = config.into();
     }
 
     /// # Safety
@@ -83,18 +87,11 @@ impl RouteHost {
         unsafe { &*host.cast::<RouteHost>() }
     }
 
-    fn live(&self) -> Result<(), Status> {
-        if self.is_live.load(Ordering::Acquire) {
-            Ok(())
-        } else {
-            Err(GONE)
-        }
-    }
-
     fn open_client(&self, client: u64) -> Result<ClientId, Status> {
-        self.live()?;
+        self.outgoing.check()?;
         let client = ClientId(client);
-        if self.services.roster.is_open(client, self.route) {
+        let roster = &self.route.services.roster;
+        if roster.is_open(client, self.route.id) {
             Ok(client)
         } else {
             Err(GONE)
@@ -108,8 +105,7 @@ impl RouteHost {
             Some(outbox) => delivered(outbox.queue_message(opcode, payload)),
             None => {
                 let frame = frame::encode(opcode, payload);
-                self.services.hub.tell(Event::Send { client, frame });
-                Ok(())
+                self.outgoing.tell(Event::Send { client, frame })
             }
         }
     }
@@ -131,25 +127,20 @@ impl RouteHost {
         let cause = Cause::plugin(code as u16, reason.to_owned());
         match own_outbox(client) {
             Some(outbox) => delivered(outbox.close(cause)),
-            None => {
-                self.services.hub.tell(Event::Close { client, cause });
-                Ok(())
-            }
+            None => self.outgoing.tell(Event::Close { client, cause }),
         }
     }
 
     pub(super) fn join(&self, client: u64, topic: &[u8]) -> Result<(), Status> {
         let topic = self.topic(topic)?;
         let client = self.open_client(client)?;
-        self.services.hub.tell(Event::Join { client, topic });
-        Ok(())
+        self.outgoing.tell(Event::Join { client, topic })
     }
 
     pub(super) fn leave(&self, client: u64, topic: &[u8]) -> Result<(), Status> {
         let topic = self.topic(topic)?;
         let client = self.open_client(client)?;
-        self.services.hub.tell(Event::Leave { client, topic });
-        Ok(())
+        self.outgoing.tell(Event::Leave { client, topic })
     }
 
     pub(super) fn publish(
@@ -163,18 +154,18 @@ impl RouteHost {
     }
 
     pub(super) fn broadcast(&self, kind: u32, payload: &[u8], except: u64) -> Result<(), Status> {
-        self.tell_many(Audience::Everyone(self.route), kind, payload, except)
+        self.tell_many(Audience::Everyone(self.route.id), kind, payload, except)
     }
 
     pub(super) fn client_count(&self) -> Result<u64, Status> {
-        self.live()?;
-        Ok(self.clients.load(Ordering::Relaxed))
+        self.outgoing.check()?;
+        Ok(self.route.clients.load(Ordering::Relaxed))
     }
 
     pub(super) fn member_count(&self, topic: &[u8]) -> Result<u64, Status> {
         let topic = self.topic(topic)?;
-        self.live()?;
-        self.services.hub.count(topic).ok_or(GONE)
+        self.outgoing.check()?;
+        self.outgoing.hub().count(topic).ok_or(GONE)
     }
 
     pub(super) fn set_timer(
@@ -182,7 +173,7 @@ impl RouteHost {
         delay_ms: u64,
         period_ms: u64,
     ) -> Result<TimerId, Status> {
-        self.live()?;
+        self.outgoing.check()?;
         self.timers.set(delay_ms, period_ms)
     }
 
@@ -191,7 +182,7 @@ impl RouteHost {
         if name.is_empty() || name.len() > TOPIC_BYTES_MAX {
             return Err(INVALID);
         }
-        Ok(Audience::Topic(self.route, name.into()))
+        Ok(Audience::Topic(self.route.id, name.into()))
     }
 
     fn tell_many(
@@ -202,15 +193,14 @@ impl RouteHost {
         except: u64,
     ) -> Result<(), Status> {
         let opcode = opcode(kind, payload)?;
-        self.live()?;
+        self.outgoing.check()?;
         let except = (except != NO_CLIENT).then_some(ClientId(except));
         let frame = frame::encode(opcode, payload);
-        self.services.hub.tell(Event::Publish {
+        self.outgoing.tell(Event::Publish {
             audience,
             frame,
             except,
-        });
-        Ok(())
+        })
     }
 }
 

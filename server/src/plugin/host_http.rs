@@ -86,6 +86,19 @@ pub(super) unsafe extern "C" fn request_header_at(
         .min(answer(header.map(|(_, value)| value.as_slice()), value))
 }
 
+pub(super) unsafe extern "C" fn request_param(
+    request: *const abi::Request,
+    name: Bytes,
+    value: *mut Bytes,
+) -> Status {
+    // SAFETY: as in `request_header`.
+    let (request, name, value) =
+        unsafe { (&*request.cast::<Request>(), name.as_slice(), value.as_mut()) };
+    let mut params = request.params.iter();
+    let param = params.find(|(of, _)| of.as_bytes() == name);
+    answer(param.map(|(_, param)| param.as_bytes()), value)
+}
+
 pub(super) unsafe extern "C" fn request_is_inside(request: *const abi::Request) -> u32 {
     // SAFETY: as in `request_field`.
     let request = unsafe { &*request.cast::<Request>() };

@@ -32,6 +32,7 @@ pub(super) fn table() -> abi::Host {
         request_field: host_http::request_field,
         request_header: host_http::request_header,
         request_header_at: host_http::request_header_at,
+        request_param: host_http::request_param,
         request_is_inside: host_http::request_is_inside,
         response_status: host_http::response_status,
         response_header: host_http::response_header,
@@ -155,13 +156,13 @@ unsafe extern "C" fn cancel_timer(host: *const abi::Host, timer: TimerId) -> Sta
 
 unsafe extern "C" fn route_path(host: *const abi::Host, out: *const Sink) -> Status {
     // SAFETY: see above.
-    unsafe { sink::write(out, RouteHost::from_abi(host).path.as_bytes()) };
+    unsafe { sink::write(out, RouteHost::from_abi(host).route.path.as_bytes()) };
     OK
 }
 
 unsafe extern "C" fn config(host: *const abi::Host, out: *const Sink) -> Status {
     // SAFETY: see above.
-    unsafe { sink::write(out, RouteHost::from_abi(host).config.as_bytes()) };
+    unsafe { sink::write(out, RouteHost::from_abi(host).config().as_bytes()) };
     OK
 }
 

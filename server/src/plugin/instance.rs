@@ -1,44 +1,29 @@
-//! One instance of a plugin on one path: a route, from its `create` to its `destroy`.
+//! One instance of a plugin on one path, from its `create` to its `destroy`.
 //!
-//! Shared by all connection threads of the route and its timers; what they call of the plugin
-//! stands in `callbacks`.
+//! A route has one instance at a time; a replacement of its plugin makes the next. Shared by all
+//! connection threads of the route and its timers; what they call of the plugin stands in
+//! `callbacks`.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
-use std::thread::JoinHandle;
 
-use plugin_api::abi::{Bytes, OK, PANICKED};
+use plugin_api::abi::{Bytes, OK, PANICKED, Sink, Status, UNSUPPORTED};
 
 use super::faults::Faults;
-use super::host::{RouteHost, Services};
+use super::host::{RouteHost, RouteParts};
 use super::host_table;
 use super::library::Library;
 use super::sink;
-use crate::activity::{Activity, Running};
-use crate::hub::Event;
-use crate::ids::{ClientId, RouteId};
-use crate::outbox::Outbox;
 
-/// What a plugin keeps for one client; handed back to each of its callbacks. Stays on the
-/// connection's thread.
-#[derive(Debug)]
-pub struct Session(pub(super) *mut c_void);
-
-impl Session {
-    pub(super) fn into_raw(self) -> *mut c_void {
-        self.0
-    }
-}
-
-/// A route.
+/// One value of a plugin, at work on one route.
 pub struct Instance {
     pub(super) library: Arc<Library>,
     pub(super) host: &'static RouteHost,
     pub(super) data: *mut c_void,
+    /// Counts the instances of the route.
+    pub(super) generation: u32,
     pub(super) faults: Faults,
-    pub(super) timer_activity: Activity,
 }
 
 // SAFETY: the ABI demands of a plugin that callbacks of different clients may run at the same time
@@ -48,75 +33,51 @@ unsafe impl Send for Instance {}
 unsafe impl Sync for Instance {}
 
 impl Instance {
-    /// Makes an instance. Main thread; blocks as long as the plugin's `create` does.
+    /// Makes an instance, from what its predecessor saved where it did. It does not work yet: what
+    /// it sends is held back. Main thread; blocks as long as the plugin's `create` does.
     ///
     /// # Errors
     /// The text of the plugin's error or panic.
-    pub fn create(
+    pub(super) fn create(
         library: Arc<Library>,
-        route: RouteId,
-        path: &str,
-        config: String,
-        services: Services,
+        route: RouteParts,
+        generation: u32,
+        config: &str,
+        old_state: Option<&[u8]>,
     ) -> Result<Arc<Instance>, String> {
-        let host = RouteHost::leak(host_table::table(), route, path.into(), config, services);
         let Some(create) = library.functions.create else {
             return Err("create is not implemented".to_owned());
         };
+        let host = RouteHost::leak(host_table::table(), route, config);
         let mut data = std::ptr::null_mut();
-        let config = Bytes::new(host.config.as_bytes());
-        let (status, text) = sink::collect(|error| {
+        let old_state = old_state.map(Bytes::new);
+        let old_state = old_state
+            .as_ref()
+            .map_or(std::ptr::null(), std::ptr::from_ref);
+        let created = call("create", |error| {
             // SAFETY: a function of the ABI, from a library that stays open, with the arguments
             // that the ABI names; the host is never freed.
             unsafe {
-                create(
-                    host.as_abi(),
-                    config,
-                    std::ptr::null(),
-                    &raw mut data,
-                    error,
-                )
+                let config = Bytes::new(config.as_bytes());
+                create(host.as_abi(), config, old_state, &raw mut data, error)
             }
         });
-        if status != OK {
-            host.retire();
+        if let Err(error) = created {
+            host.outgoing.end();
             host.timers.end();
-            let how = if status == PANICKED {
-                "panicked"
-            } else {
-                "failed"
-            };
-            return Err(format!("create {how}: {text}"));
+            return Err(error.text());
         }
-        let (faults, timer_activity) = (Faults::default(), Activity::default());
-        let instance = Arc::new(Instance {
+        Ok(Arc::new(Instance {
             library,
             host,
             data,
-            faults,
-            timer_activity,
-        });
-        let timed = Arc::downgrade(&instance);
-        host.timers.start(Arc::new(move |timer| {
-            if let Some(instance) = timed.upgrade() {
-                instance.on_timer(timer);
-            }
-        }));
-        Ok(instance)
-    }
-
-    /// The route's number.
-    pub fn id(&self) -> RouteId {
-        self.host.route
-    }
-
-    /// The route's path.
-    pub fn path(&self) -> Arc<str> {
-        self.host.path.clone()
+            generation,
+            faults: Faults::default(),
+        }))
     }
 
     /// The library behind it.
-    pub fn library(&self) -> &Library {
+    pub fn library(&self) -> &Arc<Library> {
         &self.library
     }
 
@@ -125,46 +86,75 @@ impl Instance {
         self.faults.is_out_of_service()
     }
 
-    /// Takes it back into service; true where it was out.
-    pub fn return_to_service(&self) -> bool {
-        self.faults.forgive()
-    }
-
-    /// A timer callback that runs.
-    pub fn busy_timer(&self) -> Option<Running> {
-        self.timer_activity.running()
-    }
-
-    /// The client is on the route from now on: named by plugins, counted, a member of everyone.
-    pub fn enter(&self, client: ClientId, outbox: Arc<Outbox>) {
-        self.host.services.roster.open(client, self.id());
-        self.host.clients.fetch_add(1, Ordering::Relaxed);
-        self.host.services.hub.tell(Event::Opened {
-            client,
-            route: self.id(),
-            outbox,
+    /// Hands changed options over. False where the plugin wants to be made anew for them.
+    ///
+    /// # Errors
+    /// The text of the plugin's error or panic.
+    pub(super) fn reconfigure(&self, config: &str) -> Result<bool, String> {
+        let Some(reconfigure) = self.library.functions.reconfigure else {
+            return Ok(false);
+        };
+        let result = call("reconfigure", |error| {
+            // SAFETY: as the ABI names them.
+            unsafe { reconfigure(self.data, Bytes::new(config.as_bytes()), error) }
         });
+        match result {
+            Ok(()) => {
+                self.host.set_config(config);
+                Ok(true)
+            }
+            Err(NotDone::Unsupported) => Ok(false),
+            Err(error) => Err(error.text()),
+        }
     }
 
-    /// The client has left; comes before its `on_close`.
-    pub fn leave(&self, client: ClientId) {
-        self.host.services.roster.close(client);
-        self.host.clients.fetch_sub(1, Ordering::Relaxed);
-        self.host.services.hub.tell(Event::Closed { client });
+    /// From here on every host call of it answers that it has gone, and no timer of it fires.
+    pub(super) fn retire(&self) {
+        self.host.outgoing.end();
     }
 
-    /// No timer fires any more. What it gives back ends when the callback that runs now, if any,
-    /// returns. Main thread.
-    pub fn end_timers(&self) -> Option<JoinHandle<()>> {
-        self.host.timers.end()
-    }
-
-    /// Ends the instance. Main thread, once, when no callback of it runs and none can follow.
-    pub fn destroy(&self) {
-        self.host.retire();
+    /// Ends the instance and waits for the thread of its timers, which runs no callback of it any
+    /// more. Main thread, once, when no callback of it runs and none can follow; blocks as long as
+    /// the plugin's `destroy` does.
+    pub(super) fn destroy(&self) {
+        self.retire();
+        if let Some(timers) = self.host.timers.end() {
+            // A panic of the thread has been reported by the panic hook.
+            timers.join().ok();
+        }
         if let Some(destroy) = self.library.functions.destroy {
             // SAFETY: the caller sees to it that nothing else uses the instance.
             unsafe { destroy(self.data) };
         }
+    }
+}
+
+/// Why a call on the main thread did nothing.
+pub(super) enum NotDone {
+    /// The plugin does not implement it.
+    Unsupported,
+    /// Its error or panic, in words.
+    Fault(String),
+}
+
+impl NotDone {
+    pub(super) fn text(self) -> String {
+        match self {
+            NotDone::Unsupported => "it is not implemented".to_owned(),
+            NotDone::Fault(text) => text,
+        }
+    }
+}
+
+/// Makes a call of the main thread and puts its outcome into words.
+pub(super) fn call(
+    name: &str,
+    function: impl FnOnce(*const Sink) -> Status,
+) -> Result<(), NotDone> {
+    match sink::collect(function) {
+        (OK, _) => Ok(()),
+        (UNSUPPORTED, _) => Err(NotDone::Unsupported),
+        (PANICKED, text) => Err(NotDone::Fault(format!("{name} panicked: {text}"))),
+        (_, text) => Err(NotDone::Fault(format!("{name} failed: {text}"))),
     }
 }

@@ -8,7 +8,8 @@ use log::LevelFilter;
 use plugin_api::abi::Functions;
 
 use super::library_file::FileError;
-use crate::limits::{LIBRARY_BYTES_MAX, LIBRARY_LOADS_MAX};
+use super::modes::ModeError;
+use crate::limits::LIBRARY_BYTES_MAX;
 
 /// Why a file is not used as a plugin. Each reads on after the file's name.
 #[derive(Debug, thiserror::Error)]
@@ -31,11 +32,14 @@ pub enum LoadError {
     /// The entry does not keep the ABI.
     #[error("breaks the plugin ABI: {0}")]
     Entry(String),
+    /// Others could have changed it.
+    #[error("is not trusted: {0}")]
+    Mode(#[from] ModeError),
     /// Too many libraries in one run.
     #[error(
-        "not loaded: this process has loaded {LIBRARY_LOADS_MAX} libraries, which is its limit; restart it"
+        "is not loaded: this process has loaded {0} libraries, which is its limit (library_loads_max); restart it"
     )]
-    TooMany,
+    TooMany(usize),
 }
 
 /// An open library and what it says of itself.
@@ -48,6 +52,8 @@ pub struct Library {
     pub version: String,
     /// The path that it serves by default.
     pub default_path: String,
+    /// Version of what it saves for its successor.
+    pub state_format: u32,
     /// Subprotocols that it speaks, best first.
     pub subprotocols: Vec<String>,
     pub(super) functions: Functions,

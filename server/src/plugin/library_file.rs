@@ -4,6 +4,8 @@
 //! run before anyone could refuse it; so the ELF structure and the first integers of the entry
 //! are read here. Pure functions on bytes.
 
+use object::elf::{PF_X, PT_GNU_STACK, ProgramFlags};
+use object::read::elf::ProgramHeader;
 use object::read::{Object, ObjectSegment, ObjectSymbol};
 use object::{Architecture, BinaryFormat, ObjectKind};
 use plugin_api::abi::{ABI_MAJOR, ABI_MINOR, ENTRY_SYMBOL, MAGIC};
@@ -22,6 +24,10 @@ pub enum FileError {
     NotShared,
     #[error("is built for {found}, this machine is {wanted}: build it for this machine")]
     Architecture { found: String, wanted: &'static str },
+    #[error(
+        "asks for an executable stack, which would weaken the whole server: link it with `-z noexecstack`"
+    )]
+    ExecutableStack,
     #[error(
         "has no symbol `{ENTRY_SYMBOL}`: is it a Detent plugin? Rust plugins call plugin_api::export!"
     )]
@@ -67,7 +73,27 @@ pub(super) fn check(bytes: &[u8]) -> Result<(), FileError> {
             return Err(damaged(&"a segment ends behind the end of the file"));
         }
     }
+    if wants_executable_stack(&file) {
+        return Err(FileError::ExecutableStack);
+    }
     check_entry(&file)
+}
+
+/// A library that does not say is taken to want one, as the system's loader does.
+fn wants_executable_stack(file: &object::File<'_>) -> bool {
+    let flags = match file {
+        object::File::Elf32(file) => stack_flags(file.elf_program_headers(), file.endian()),
+        object::File::Elf64(file) => stack_flags(file.elf_program_headers(), file.endian()),
+        _ => None,
+    };
+    flags.is_none_or(|flags| flags & PF_X == PF_X)
+}
+
+fn stack_flags<H: ProgramHeader>(headers: &[H], endian: H::Endian) -> Option<ProgramFlags> {
+    let stack = headers
+        .iter()
+        .find(|header| header.p_type(endian) == PT_GNU_STACK)?;
+    Some(stack.p_flags(endian))
 }
 
 fn own_architecture() -> Option<Architecture> {

@@ -1,15 +1,17 @@
-//! From a file in the plugins folder to a library that is open for the rest of the run.
+//! From the plugins folder to libraries that are open for the rest of the run.
 //!
 //! Main thread only. A library is opened from a sealed copy in memory, so that nothing that
 //! happens to the file can reach the code that runs, and it is never unloaded, since code of
-//! its own (thread-locals, threads) may still run.
+//! its own (thread-locals, threads) may still run. A file is told to have changed by its content.
 #![allow(unsafe_code)]
 
+use std::collections::{BTreeMap, HashSet};
 use std::ffi::c_int;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,63 +21,153 @@ use rustix::fs::{MemfdFlags, SealFlags};
 
 use super::entry::describe;
 use super::library::{Library, LoadError, file_name};
-use super::library_file;
-use crate::limits::{LIBRARY_BYTES_MAX, LIBRARY_LOADS_MAX};
+use super::{library_file, modes};
+use crate::limits::LIBRARY_BYTES_MAX;
 
-/// Opens libraries and counts them.
+/// All libraries that are in use, by file, and what is needed to open more.
 #[derive(Default)]
-pub struct Loader {
+pub struct Libraries {
+    files: BTreeMap<PathBuf, Loaded>,
+    /// Addresses of all entries so far: the system's loader gives an old library for a new file
+    /// where it takes the two for the same.
+    entries: HashSet<usize>,
     loads: usize,
 }
 
-impl Loader {
-    /// The files in `folder` that are to be plugins, by name: `*.so`, no dot-files.
+struct Loaded {
+    library: Arc<Library>,
+    /// Stays open as long as the library, for ever: the number of a closed descriptor would be
+    /// given out again, and its path taken for this library.
+    copy: ManuallyDrop<File>,
+}
+
+/// What a look at the plugins folder found.
+#[derive(Default)]
+pub struct Found {
+    /// Libraries to use, by the plugin's name; the old one where a new file cannot be used.
+    pub libraries: BTreeMap<String, Arc<Library>>,
+    /// Files that cannot be used, each a sentence that begins with the file's name.
+    pub problems: Vec<String>,
+}
+
+/// What is asked of a file before it is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Demands {
+    /// Owner and modes of the file and its folders are checked.
+    pub strict_modes: bool,
+    /// Libraries that this process may load, from the start.
+    pub loads_max: usize,
+}
+
+impl Libraries {
+    /// Loads what is new or has changed in `folder`, and forgets what is no longer there.
     ///
     /// # Errors
-    /// The folder cannot be read.
-    pub fn find(folder: &Path) -> io::Result<Vec<PathBuf>> {
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(folder)? {
-            let path = entry?.path();
-            let is_hidden = file_name(&path).starts_with('.');
-            if !is_hidden && path.extension().is_some_and(|extension| extension == "so") {
-                files.push(path);
+    /// The folder cannot be read; nothing has changed then.
+    pub fn scan(&mut self, folder: &Path, demands: Demands) -> io::Result<Found> {
+        let mut found = Found::default();
+        let mut old = std::mem::take(&mut self.files);
+        let paths = match find(folder) {
+            Ok(paths) => paths,
+            Err(error) => {
+                self.files = old;
+                return Err(error);
+            }
+        };
+        for path in paths {
+            let before = old.remove(&path);
+            let loaded = match self.look(&path, before.as_ref(), demands) {
+                Ok(Some(loaded)) => Some(loaded),
+                Ok(None) => before,
+                Err(error) => {
+                    let goes_on = before.as_ref().map_or("", |_| "; the one at work goes on");
+                    found
+                        .problems
+                        .push(format!("{}: {error}{goes_on}", file_name(&path)));
+                    before
+                }
+            };
+            if let Some(loaded) = loaded {
+                take_in(&mut found, &loaded.library);
+                self.files.insert(path, loaded);
             }
         }
-        files.sort();
-        Ok(files)
+        Ok(found)
     }
 
-    /// Reads, checks and opens one library, for ever.
-    ///
-    /// # Errors
-    /// Any of [`LoadError`]; no code of the plugin has run unless it is [`LoadError::Open`] or
-    /// [`LoadError::Entry`].
-    pub fn load(&mut self, path: &Path) -> Result<Arc<Library>, LoadError> {
-        let bytes = read(path)?;
+    /// Loads the file where it is not what was loaded `before`; none where it is.
+    fn look(
+        &mut self,
+        path: &Path,
+        before: Option<&Loaded>,
+        demands: Demands,
+    ) -> Result<Option<Loaded>, LoadError> {
+        let bytes = read(path, demands.strict_modes)?;
+        if before.is_some_and(|loaded| has_content(&loaded.copy, &bytes)) {
+            return Ok(None);
+        }
         library_file::check(&bytes)?;
-        if self.loads == LIBRARY_LOADS_MAX {
-            return Err(LoadError::TooMany);
+        if self.loads >= demands.loads_max {
+            return Err(LoadError::TooMany(demands.loads_max));
         }
         self.loads += 1;
-        let copy = sealed_copy(&file_name(path), &bytes)?;
+        let copy = ManuallyDrop::new(sealed_copy(&file_name(path), &bytes)?);
         let entry = open(&copy, path)?;
-        // The number of a closed descriptor would be given out again and its path taken for this
-        // library, so the descriptor stays open as long as the library: for ever.
-        std::mem::forget(copy);
-        describe(entry, path).map(Arc::new)
+        if !self.entries.insert(std::ptr::from_ref(entry).addr()) {
+            return Err(LoadError::Entry(
+                "the system gave an old library for it; restart the server".to_owned(),
+            ));
+        }
+        let library = Arc::new(describe(entry, path)?);
+        Ok(Some(Loaded { library, copy }))
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
+/// The files in `folder` that are to be plugins, by name: `*.so`, no dot-files.
+fn find(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let is_hidden = file_name(&path).starts_with('.');
+        if !is_hidden && path.extension().is_some_and(|extension| extension == "so") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn take_in(found: &mut Found, library: &Arc<Library>) {
+    let name = &library.name;
+    if let Some(other) = found.libraries.get(name) {
+        let (file, other) = (library.file_name(), other.file_name());
+        found.problems.push(format!(
+            "{file}: is plugin `{name}`, which {other} is already: remove one of the two"
+        ));
+        return;
+    }
+    found.libraries.insert(name.clone(), library.clone());
+}
+
+fn has_content(copy: &File, bytes: &[u8]) -> bool {
+    let is_same_size = copy
+        .metadata()
+        .is_ok_and(|metadata| metadata.len() == bytes.len() as u64);
+    let mut content = vec![0; bytes.len()];
+    is_same_size && copy.read_exact_at(&mut content, 0).is_ok() && content == bytes
+}
+
+fn read(path: &Path, strict_modes: bool) -> Result<Vec<u8>, LoadError> {
     // A fifo of that name would block the open for ever.
     if !path.metadata()?.is_file() {
         return Err(LoadError::NotAFile);
     }
+    let file = File::open(path)?;
+    if strict_modes {
+        modes::check(path, &file)?;
+    }
     let mut bytes = Vec::new();
-    File::open(path)?
-        .take(LIBRARY_BYTES_MAX + 1)
-        .read_to_end(&mut bytes)?;
+    file.take(LIBRARY_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LIBRARY_BYTES_MAX {
         return Err(LoadError::TooLarge);
     }
@@ -83,7 +175,7 @@ fn read(path: &Path) -> Result<Vec<u8>, LoadError> {
 }
 
 /// A file in memory that nobody can change any more, ourselves included.
-fn sealed_copy(name: &str, bytes: &[u8]) -> io::Result<OwnedFd> {
+fn sealed_copy(name: &str, bytes: &[u8]) -> io::Result<File> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     // Kernels before 6.3 do not know the flag, later ones may ask for it.
     let copy = rustix::fs::memfd_create(name, flags | MemfdFlags::EXEC)
@@ -92,13 +184,13 @@ fn sealed_copy(name: &str, bytes: &[u8]) -> io::Result<OwnedFd> {
     file.write_all(bytes)?;
     let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL;
     rustix::fs::fcntl_add_seals(&file, seals)?;
-    Ok(file.into())
+    Ok(file)
 }
 
 /// `RTLD_NODELETE`, the same on all Linux targets; libloading does not name it.
 const NO_DELETE: c_int = 0x1000;
 
-fn open(copy: &OwnedFd, path: &Path) -> Result<&'static Entry, LoadError> {
+fn open(copy: &File, path: &Path) -> Result<&'static Entry, LoadError> {
     let copy_path = format!("/proc/self/fd/{}", copy.as_raw_fd());
     // The system's message names our copy; people know the file.
     let named = |error: libloading::Error| {

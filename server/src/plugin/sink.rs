@@ -7,25 +7,45 @@ use plugin_api::abi::{Bytes, Sink};
 
 use crate::limits::ERROR_TEXT_BYTES_MAX;
 
-/// Runs `call` with a sink and gives back what was written, as text.
+/// Runs `call` with a sink and gives back what was written, as text, cut at
+/// [`ERROR_TEXT_BYTES_MAX`].
 pub(super) fn collect<T>(call: impl FnOnce(*const Sink) -> T) -> (T, String) {
-    let mut bytes: Vec<u8> = Vec::new();
-    let sink = Sink {
-        size: size_of::<Sink>() as u32,
-        reserved: 0,
-        context: (&raw mut bytes).cast(),
-        write: append,
-    };
-    let result = call(&raw const sink);
+    let (result, bytes) = fill(append_text, call);
     (result, String::from_utf8_lossy(&bytes).into_owned())
 }
 
-unsafe extern "C" fn append(context: *mut c_void, bytes: Bytes) {
-    // SAFETY: `context` is the vector of `collect`, which the plugin uses only during the call and
-    // from one thread, as the ABI asks; the bytes are the plugin's for the time of this call.
+/// Runs `call` with a sink and gives back all that was written.
+pub(super) fn collect_all<T>(call: impl FnOnce(*const Sink) -> T) -> (T, Vec<u8>) {
+    fill(append, call)
+}
+
+fn fill<T>(
+    write: unsafe extern "C" fn(*mut c_void, Bytes),
+    call: impl FnOnce(*const Sink) -> T,
+) -> (T, Vec<u8>) {
+    let mut written: Vec<u8> = Vec::new();
+    let sink = Sink {
+        size: size_of::<Sink>() as u32,
+        reserved: 0,
+        context: (&raw mut written).cast(),
+        write,
+    };
+    let result = call(&raw const sink);
+    (result, written)
+}
+
+unsafe extern "C" fn append_text(context: *mut c_void, bytes: Bytes) {
+    // SAFETY: see `append`.
     let (text, bytes) = unsafe { (&mut *context.cast::<Vec<u8>>(), bytes.as_slice()) };
     let room = ERROR_TEXT_BYTES_MAX.saturating_sub(text.len());
     text.extend_from_slice(&bytes[..bytes.len().min(room)]);
+}
+
+unsafe extern "C" fn append(context: *mut c_void, bytes: Bytes) {
+    // SAFETY: `context` is the vector of `fill`, which the plugin uses only during the call and
+    // from one thread, as the ABI asks; the bytes are the plugin's for the time of this call.
+    let (written, bytes) = unsafe { (&mut *context.cast::<Vec<u8>>(), bytes.as_slice()) };
+    written.extend_from_slice(bytes);
 }
 
 /// Writes `bytes` into a sink of the plugin.

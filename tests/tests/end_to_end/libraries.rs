@@ -122,16 +122,26 @@ fn a_link_that_leads_nowhere_is_told_so() {
 }
 
 #[test]
-fn of_two_on_one_path_both_are_named_and_the_first_runs() {
+fn of_two_that_are_the_same_plugin_both_are_named_and_the_first_runs() {
     let copy = fs::read(library("echo")).expect("it was built");
-    let server = Setup::new()
-        .plugins(&["echo"])
-        .file("libzecho.so", &copy)
-        .start();
-    assert_echo_runs(&server);
-    let line = server.wait_for_log(&["ERROR", " libzecho.so: ", "/echo", "libecho.so"]);
-    assert!(line.contains("remove one of the two"), "{line}");
-    assert_eq!(server.count_log(&["ERROR"]), 1);
+    let line = line_about(Setup::new().file("libzecho.so", &copy), "libzecho.so");
+    let why = "is plugin `echo`, which libecho.so is already: remove one of the two";
+    assert!(line.ends_with(why), "{line}");
+}
+
+#[test]
+fn of_two_on_one_path_both_are_named_and_the_first_runs() {
+    let setup = Setup::new();
+    let source = include_str!("../../c/echo.c");
+    let other = source.replace(r#"DETENT_LITERAL("echo")"#, r#"DETENT_LITERAL("other")"#);
+    fs::write(setup.folder().join("other.c"), other).expect("the folder can be written");
+    tests::compile_c_file(
+        &setup.folder().join("other.c"),
+        &setup.plugins_folder().join("libother.so"),
+    );
+    let line = line_about(setup, "libother.so");
+    let why = "serves /echo, which libecho.so serves already: remove one of the two";
+    assert!(line.ends_with(why), "{line}");
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn sighup_opens_the_file_anew_after_a_rotation() {
 
     server.signal(Signal::HUP);
     wait_until("the new file is there", || {
-        read(&file).contains("reloaded: log file")
+        read(&file).contains("reload done: log file")
     });
     say(&server, "after");
     wait_until("the new file has it", || {
@@ -94,7 +94,9 @@ fn sighup_without_a_file_ends_nothing() {
     let mut client = Client::connect(&server, "/echo");
     for count in 1..=3 {
         server.signal(Signal::HUP);
-        wait_until("it is told", || server.count_log(&["reloaded: "]) == count);
+        wait_until("it is told", || {
+            server.count_log(&["reload done: "]) == count
+        });
     }
     client.send("still here");
     assert_eq!(client.text(), "still here");

@@ -6,6 +6,8 @@ mod command_line;
 mod cuts;
 mod echo;
 mod faults;
+mod hand_over;
+mod hand_over_refused;
 mod harness;
 mod http;
 mod keepalive;

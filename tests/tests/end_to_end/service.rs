@@ -37,7 +37,7 @@ fn ten_panics_take_the_route_out_and_sighup_brings_it_back() {
     assert_eq!(elsewhere.text(), "here", "other routes go on");
 
     server.signal(Signal::HUP);
-    server.wait_for_log(&["reloaded: route /faulty is in service again"]);
+    server.wait_for_log(&["reload done: route /faulty is in service again"]);
     // With a clean record: nine more are not enough.
     panic_times(&server, 9);
     let mut client = Client::connect(&server, "/faulty");

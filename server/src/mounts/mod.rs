@@ -1,0 +1,251 @@
+//! Which plugin serves which path: from settings and libraries to routes, at the start and at each
+//! reload.
+//!
+//! Main thread. A reload changes everything that concerns the settings, or nothing; a library that
+//! was replaced moves each of its routes by itself, and where that fails the old code goes on.
+
+mod options;
+mod wanted;
+
+use std::io;
+use std::sync::Arc;
+
+use log::{error, info};
+
+use crate::config::Settings;
+use crate::hub::Event;
+use crate::ids::RouteId;
+use crate::outbox::cause::{Cause, GOING_AWAY};
+use crate::plugin::{HandOver, HandOverError, Libraries, Replaced, Route, Services};
+use crate::routes::{RouteTable, Routes};
+use crate::watchdog;
+use options::OptionChanges;
+use wanted::{Wanted, demands, wanted};
+
+/// The routes that are served now, and what has changed, in words.
+type Remounted = (Vec<Arc<Route>>, Vec<String>);
+
+/// What is mounted where, and what is needed to change it.
+pub struct Mounts {
+    libraries: Libraries,
+    services: Services,
+    routes: Routes,
+    next_id: u32,
+    /// Routes that are served no more and still have clients, or threads that are about to call.
+    leaving: Vec<Arc<Route>>,
+    /// Replacements of code since the start.
+    replacements: u64,
+}
+
+impl Mounts {
+    /// Loads the plugins and makes the routes. What cannot be used is one sentence in the second
+    /// value; the others are served all the same.
+    ///
+    /// # Errors
+    /// The folder cannot be read.
+    pub fn start(settings: &Settings, services: Services) -> io::Result<(Mounts, Vec<String>)> {
+        let mut mounts = Mounts {
+            libraries: Libraries::default(),
+            services,
+            routes: Routes::default(),
+            next_id: 0,
+            leaving: Vec::new(),
+            replacements: 0,
+        };
+        let found = mounts
+            .libraries
+            .scan(&settings.plugins, demands(settings))?;
+        let mut problems = found.problems.clone();
+        let (wanted, unusable) = wanted(settings, &found);
+        problems.extend(unusable);
+        let mut served = Vec::new();
+        for wanted in &wanted {
+            match mounts.create(wanted) {
+                Ok(route) => served.push(route),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        served.iter().for_each(Route::start);
+        let table = RouteTable::new(served).map_err(io::Error::other)?;
+        mounts.routes.replace(Arc::new(table));
+        Ok((mounts, problems))
+    }
+
+    /// The way to the table that holds now.
+    pub fn routes(&self) -> &Routes {
+        &self.routes
+    }
+
+    /// Every route that may still be called: those that are served, and those that are leaving.
+    pub fn all(&self) -> Vec<Arc<Route>> {
+        let served = self.routes.current();
+        served.iter().chain(&self.leaving).cloned().collect()
+    }
+
+    /// Puts new settings and changed libraries into force: first all that concerns the settings, in
+    /// one step, then each route whose library has changed. Gives what has changed, in words.
+    /// Blocks for the plugins' `create` and the like, and for running callbacks of routes that are
+    /// handed over.
+    ///
+    /// # Errors
+    /// Everything that stands in the way, as sentences; nothing has changed then.
+    pub fn reload(&mut self, settings: &Settings) -> Result<Vec<String>, Vec<String>> {
+        let folder = &settings.plugins;
+        let found = self.libraries.scan(folder, demands(settings));
+        let found = found.map_err(|error| vec![format!("{}: {error}", folder.display())])?;
+        let (wanted, problems) = wanted(settings, &found);
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let before = self.routes.current();
+        let (now, mut changes) = self.remount(&before, &wanted)?;
+        changes.extend(self.retire(&before, &now));
+        for problem in &found.problems {
+            error!("reload: {problem}");
+        }
+        for (route, wanted) in now.iter().zip(&wanted) {
+            if route.return_to_service() {
+                changes.push(format!("route {} is in service again", route.path()));
+            }
+            changes.extend(self.replace_library(route, wanted));
+        }
+        Ok(changes)
+    }
+
+    /// Makes the routes that are new and hands changed options over; publishes the table when all
+    /// of it has worked.
+    fn remount(
+        &mut self,
+        before: &RouteTable,
+        wanted: &[Wanted],
+    ) -> Result<Remounted, Vec<String>> {
+        let mut made = Made::default();
+        let mut now = Vec::with_capacity(wanted.len());
+        let mut kept = Vec::new();
+        for wanted in wanted {
+            let same = before
+                .by_path(&wanted.path)
+                .filter(|route| route.library().name == wanted.library.name);
+            let route = match same {
+                Some(route) => {
+                    kept.push((route.clone(), wanted));
+                    route.clone()
+                }
+                None => made.add(self.create(wanted).map_err(|problem| vec![problem])?),
+            };
+            now.push(route);
+        }
+        let table = RouteTable::new(now.clone()).map_err(|error| vec![error.to_string()])?;
+        let options = OptionChanges::prepare(&kept);
+        let options = options.map_err(|(route, error)| vec![self.explain(&route, &error)])?;
+        let mut changes = Vec::new();
+        for (path, replaced) in options.commit() {
+            changes.push(format!("options of route {path}"));
+            replaced.into_iter().for_each(Replaced::destroy_old);
+        }
+        for route in made.keep() {
+            changes.push(format!("route {} added", route.path()));
+            route.start();
+        }
+        self.routes.replace(Arc::new(table));
+        Ok((now, changes))
+    }
+
+    /// Closes the clients of routes that are served no more; the routes end with the last of them.
+    fn retire(&mut self, before: &RouteTable, now: &[Arc<Route>]) -> Vec<String> {
+        let mut changes = Vec::new();
+        let is_served = |route: &&Arc<Route>| now.iter().any(|of| of.id() == route.id());
+        for route in before.iter().filter(|route| !is_served(route)) {
+            changes.push(format!("route {} removed", route.path()));
+            let cause = Cause::server(GOING_AWAY, "the route was removed");
+            let id = Some(route.id());
+            self.services.hub.tell(Event::CloseAll { route: id, cause });
+            self.leaving.push(route.clone());
+        }
+        changes
+    }
+
+    /// Ends routes that nobody can call any more. Once a second.
+    pub fn sweep(&mut self) {
+        // A connection thread that is on the route, or on its way there, holds a reference.
+        let is_over = |route: &mut Arc<Route>| Arc::strong_count(route) == 1;
+        for route in self.leaving.extract_if(.., is_over) {
+            route.end();
+        }
+    }
+
+    /// Moves a route to the library that its plugin's file holds now, if that is another.
+    fn replace_library(&mut self, route: &Arc<Route>, wanted: &Wanted) -> Option<String> {
+        let (old, new) = (route.library(), &wanted.library);
+        if Arc::ptr_eq(&old, new) {
+            return None;
+        }
+        let path = route.path();
+        match HandOver::prepare(route, new.clone(), &wanted.config) {
+            Ok(hand_over) => {
+                let replaced = hand_over.commit();
+                self.replacements += 1;
+                info!(
+                    "route {path}: plugin {} {} replaced by {}: {replaced} (replacement {})",
+                    old.name, old.version, new.version, self.replacements
+                );
+                replaced.destroy_old();
+                Some(format!("code of route {path}"))
+            }
+            Err(error) => {
+                error!(
+                    "reload: {}; the old code goes on",
+                    self.explain(route, &error)
+                );
+                None
+            }
+        }
+    }
+
+    /// A hand-over that did not happen, with who was in the way.
+    fn explain(&self, route: &Route, error: &HandOverError) -> String {
+        let mut text = format!("{}: route {}: {error}", route.library().name, route.path());
+        if matches!(error, HandOverError::Busy) {
+            let all = self.all();
+            let busy = watchdog::running(&self.services.roster, &all);
+            let of_route = busy
+                .iter()
+                .filter(|(_, running)| running.route == route.id());
+            for (who, running) in of_route.take(3) {
+                text += &format!("; {} ({who})", watchdog::describe(&all, running));
+            }
+        }
+        text
+    }
+
+    fn create(&mut self, wanted: &Wanted) -> Result<Arc<Route>, String> {
+        let id = RouteId(self.next_id);
+        self.next_id += 1;
+        let (library, services) = (wanted.library.clone(), self.services.clone());
+        Route::create(library, id, &wanted.path, &wanted.config, services).map_err(|error| {
+            let file = wanted.library.file_name();
+            format!("{file}: route {}: {error}", wanted.path)
+        })
+    }
+}
+
+/// Routes of which nobody knows yet; dropping it ends them.
+#[derive(Default)]
+struct Made(Vec<Arc<Route>>);
+
+impl Made {
+    fn add(&mut self, route: Arc<Route>) -> Arc<Route> {
+        self.0.push(route.clone());
+        route
+    }
+
+    fn keep(mut self) -> Vec<Arc<Route>> {
+        std::mem::take(&mut self.0)
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|route| route.end());
+    }
+}

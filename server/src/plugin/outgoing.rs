@@ -1,0 +1,92 @@
+//! The way of one instance's events to the hub: held back until the instance is at work, refused
+//! once it has gone.
+//!
+//! An instance that takes over from another one is made and given its clients while nobody knows yet
+//! whether all of it will succeed; what it sends meanwhile must neither overtake its predecessor's
+//! messages nor go out if it fails. Any thread may be in here.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use parking_lot::Mutex;
+use plugin_api::abi::{EXHAUSTED, GONE, Status};
+
+use crate::hub::{Event, HubHandle};
+use crate::limits::HELD_EVENTS_MAX;
+
+const HELD: u8 = 0;
+const AT_WORK: u8 = 1;
+const OVER: u8 = 2;
+
+/// Shared by all threads that make host calls for one instance, and the main thread.
+pub(super) struct Outgoing {
+    hub: HubHandle,
+    phase: AtomicU8,
+    held: Mutex<Vec<Event>>,
+}
+
+impl Outgoing {
+    /// The way of an instance that is being made.
+    pub(super) fn new(hub: HubHandle) -> Outgoing {
+        Outgoing {
+            hub,
+            phase: AtomicU8::new(HELD),
+            held: Mutex::default(),
+        }
+    }
+
+    /// An error once the instance has gone.
+    pub(super) fn check(&self) -> Result<(), Status> {
+        if self.phase.load(Ordering::Acquire) == OVER {
+            return Err(GONE);
+        }
+        Ok(())
+    }
+
+    /// Offers an event. Blocks while the hub's queue is full; woken by the hub, which never blocks.
+    /// [`EXHAUSTED`] where too many are held back.
+    pub(super) fn tell(&self, event: Event) -> Result<(), Status> {
+        if self.phase.load(Ordering::Acquire) == HELD {
+            return self.hold(event);
+        }
+        self.check()?;
+        self.hub.tell(event);
+        Ok(())
+    }
+
+    fn hold(&self, event: Event) -> Result<(), Status> {
+        let mut held = self.held.lock();
+        if self.phase.load(Ordering::Acquire) != HELD {
+            // It went to work, or ended, while this thread waited for the lock.
+            drop(held);
+            return self.tell(event);
+        }
+        if held.len() >= HELD_EVENTS_MAX {
+            return Err(EXHAUSTED);
+        }
+        held.push(event);
+        Ok(())
+    }
+
+    /// The instance is at work: what was held back goes out first, in its order.
+    pub(super) fn release(&self) {
+        let mut held = self.held.lock();
+        if self.phase.load(Ordering::Acquire) == HELD {
+            std::mem::take(&mut *held)
+                .into_iter()
+                .for_each(|event| self.hub.tell(event));
+            self.phase.store(AT_WORK, Ordering::Release);
+        }
+    }
+
+    /// The instance has gone: every call from now on is refused, what was held back is dropped.
+    pub(super) fn end(&self) {
+        let mut held = self.held.lock();
+        self.phase.store(OVER, Ordering::Release);
+        held.clear();
+    }
+
+    /// Where events go, for what asks and does not tell.
+    pub(super) fn hub(&self) -> &HubHandle {
+        &self.hub
+    }
+}

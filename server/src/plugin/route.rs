@@ -1,0 +1,271 @@
+//! A route: a path, and the instance that serves it now.
+//!
+//! Connection threads and the timers thread come in through here; the main thread replaces the
+//! instance. Two kinds of lock keep a callback and a replacement apart: each client's seat (see
+//! `roster`), held by its connection thread from `on_message` to `on_close`, and the route's gate,
+//! held for reading by callbacks that have no seat. A replacement takes the gate and all seats.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::thread::JoinHandle;
+
+use parking_lot::{Mutex, RwLock};
+use plugin_api::abi::TimerId;
+
+use super::callbacks::{CallbackError, Upgrade};
+use super::host::{RouteParts, Services};
+use super::instance::Instance;
+use super::library::Library;
+use crate::activity::{Activity, Running};
+use crate::http::request::Request;
+use crate::http::response::Response;
+use crate::hub::Event;
+use crate::ids::{ClientId, RouteId};
+use crate::outbox::Outbox;
+use crate::outbox::cause::Cause;
+use crate::roster::{Seat, Session};
+
+/// One path, for as long as it is served.
+pub struct Route {
+    pub(super) parts: RouteParts,
+    pub(super) gate: RwLock<()>,
+    /// Changed only by who holds the gate for writing; locked for a moment.
+    current: Mutex<Arc<Instance>>,
+    timer_activity: Activity,
+}
+
+impl Route {
+    /// A route whose instance does not work yet. Main thread; blocks as long as the plugin's
+    /// `create` does.
+    ///
+    /// # Errors
+    /// The text of the plugin's error or panic.
+    pub fn create(
+        library: Arc<Library>,
+        id: RouteId,
+        path: &str,
+        config: &str,
+        services: Services,
+    ) -> Result<Arc<Route>, String> {
+        let parts = RouteParts {
+            id,
+            path: path.into(),
+            services,
+            clients: Arc::default(),
+        };
+        let instance = Instance::create(library, parts.clone(), 0, config, None)?;
+        Ok(Arc::new(Route {
+            parts,
+            gate: RwLock::new(()),
+            current: Mutex::new(instance),
+            timer_activity: Activity::default(),
+        }))
+    }
+
+    /// The instance goes to work: what it has sent goes out, its timers run. Main thread, before
+    /// the first client comes.
+    pub fn start(self: &Arc<Route>) {
+        self.put_to_work(&self.instance());
+    }
+
+    /// Makes `instance` the current one. Main thread; for a replacement, with the gate held.
+    pub(super) fn put_to_work(self: &Arc<Route>, instance: &Arc<Instance>) {
+        *self.current.lock() = instance.clone();
+        instance.host.outgoing.release();
+        let (route, timed) = (Arc::downgrade(self), Arc::downgrade(instance));
+        instance.host.timers.start(Arc::new(move |timer| {
+            if let (Some(route), Some(instance)) = (route.upgrade(), timed.upgrade()) {
+                route.on_timer(&instance, timer);
+            }
+        }));
+    }
+
+    /// The route's number.
+    pub fn id(&self) -> RouteId {
+        self.parts.id
+    }
+
+    /// The route's path.
+    pub fn path(&self) -> Arc<str> {
+        self.parts.path.clone()
+    }
+
+    /// Clients that are on the route.
+    pub fn client_count(&self) -> u64 {
+        self.parts.clients.load(Ordering::Acquire)
+    }
+
+    /// The instance that serves it now.
+    pub fn instance(&self) -> Arc<Instance> {
+        self.current.lock().clone()
+    }
+
+    /// The library behind it now.
+    pub fn library(&self) -> Arc<Library> {
+        self.instance().library.clone()
+    }
+
+    /// The options of its plugin now, as JSON.
+    pub fn config(&self) -> Arc<str> {
+        self.instance().host.config()
+    }
+
+    /// Takes it back into service; true where it was out.
+    pub fn return_to_service(&self) -> bool {
+        self.instance().faults.forgive()
+    }
+
+    /// A timer callback that runs.
+    pub fn busy_timer(&self) -> Option<Running> {
+        self.timer_activity.running()
+    }
+
+    /// Connection thread, before 101.
+    ///
+    /// # Errors
+    /// The callback failed or panicked.
+    pub fn on_upgrade(
+        &self,
+        client: ClientId,
+        request: &Request,
+    ) -> Result<Upgrade, CallbackError> {
+        let _gate = self.gate.read();
+        self.instance().on_upgrade(client, request)
+    }
+
+    /// Connection thread: plain HTTP. None where the plugin serves none.
+    ///
+    /// # Errors
+    /// The callback failed or panicked.
+    pub fn on_request(
+        &self,
+        client: ClientId,
+        request: &Request,
+    ) -> Result<Option<Response>, CallbackError> {
+        let _gate = self.gate.read();
+        self.instance().on_request(client, request)
+    }
+
+    fn on_timer(&self, instance: &Arc<Instance>, timer: TimerId) {
+        let _gate = self.gate.read();
+        // A replacement that this thread has waited for may have retired it.
+        if Arc::ptr_eq(instance, &self.instance()) {
+            instance.on_timer(&self.timer_activity, timer);
+        }
+    }
+
+    /// No timer fires any more. What it gives back ends when the callback that runs now, if any,
+    /// returns. Main thread.
+    pub fn end_timers(&self) -> Option<JoinHandle<()>> {
+        self.instance().host.timers.end()
+    }
+
+    /// Hands changed options to the plugin. False where it wants to be made anew for them. Main
+    /// thread; blocks as long as the plugin does.
+    ///
+    /// # Errors
+    /// The text of the plugin's error or panic.
+    pub fn reconfigure(&self, config: &str) -> Result<bool, String> {
+        self.instance().reconfigure(config)
+    }
+
+    /// Ends the route. Main thread, once, when no callback of it runs and none can follow; blocks
+    /// as long as the plugin's `destroy` does.
+    pub fn end(&self) {
+        self.instance().destroy();
+    }
+}
+
+/// A client at its route: how its connection thread calls the plugin. Stays on that thread.
+pub struct Place {
+    route: Arc<Route>,
+    client: ClientId,
+    /// The instance that made the session, as far as this thread knows.
+    instance: Arc<Instance>,
+}
+
+impl Place {
+    /// Puts the client on the route: named by plugins, counted, a member of everyone; then its
+    /// `on_open`.
+    ///
+    /// # Errors
+    /// The callback failed or panicked; the client has left the route again, and no `on_close`
+    /// follows.
+    pub fn open(
+        route: Arc<Route>,
+        client: ClientId,
+        outbox: Arc<Outbox>,
+        request: Box<Request>,
+    ) -> Result<Place, CallbackError> {
+        enter(&route.parts, client, outbox);
+        let instance = {
+            let _gate = route.gate.read();
+            let instance = route.instance();
+            match instance.on_open(client, &request) {
+                Ok(session) => {
+                    let seat = Seat {
+                        generation: instance.generation,
+                        session,
+                        request,
+                    };
+                    route.parts.services.roster.seat(client, route.id(), seat);
+                }
+                Err(error) => {
+                    leave(&route.parts, client);
+                    return Err(error);
+                }
+            }
+            instance
+        };
+        Ok(Place {
+            route,
+            client,
+            instance,
+        })
+    }
+
+    /// Runs `call` with the instance that serves the client now, and its session. Blocks while the
+    /// plugin is being replaced, at most for a bounded time and as long as the new one takes.
+    ///
+    /// None never happens between `open` and `close`.
+    pub fn call<T>(&mut self, call: impl FnOnce(&Instance, &mut Session) -> T) -> Option<T> {
+        let mut seat = self.route.parts.services.roster.seat_of(self.client).lock();
+        let seat = seat.as_mut()?;
+        if seat.generation != self.instance.generation {
+            self.instance = self.route.instance();
+        }
+        Some(call(&self.instance, &mut seat.session))
+    }
+
+    /// Takes the client off the route, then calls its `on_close`.
+    pub fn close(mut self, cause: &Cause) {
+        leave(&self.route.parts, self.client);
+        let roster = &self.route.parts.services.roster;
+        let mut seat = roster.seat_of(self.client).lock();
+        // Empty from here on: a replacement waits for the lock and then passes this client over.
+        if let Some(mut left) = seat.take() {
+            if left.generation != self.instance.generation {
+                self.instance = self.route.instance();
+            }
+            self.instance
+                .on_close(self.client, &mut left.session, cause);
+        }
+        roster.unseat(self.client);
+    }
+}
+
+fn enter(route: &RouteParts, client: ClientId, outbox: Arc<Outbox>) {
+    route.services.roster.open(client, route.id);
+    route.clients.fetch_add(1, Ordering::AcqRel);
+    route.services.hub.tell(Event::Opened {
+        client,
+        route: route.id,
+        outbox,
+    });
+}
+
+fn leave(route: &RouteParts, client: ClientId) {
+    route.services.roster.close(client);
+    route.clients.fetch_sub(1, Ordering::AcqRel);
+    route.services.hub.tell(Event::Closed { client });
+}

@@ -1,0 +1,196 @@
+//! A replacement that cannot be: the old code goes on as if nothing had happened, and a line says why.
+
+use std::fs;
+
+use tests::{Client, Server, Setup, library, variant};
+
+const FILE: &str = "libvariant.so";
+
+/// A server with one client that has said `odd`, and so is count 1 of 1.
+fn start() -> (Server, Client) {
+    let server = Setup::new().file(FILE, &variant("old")).start();
+    let mut client = Client::connect(&server, "/variant");
+    client.send("odd");
+    assert_eq!(client.text(), "old 1 1 0  odd");
+    (server, client)
+}
+
+/// The old code answers, and its state is untouched.
+#[track_caller]
+fn assert_old_goes_on(client: &mut Client, count: u64) {
+    client.send("still");
+    assert_eq!(client.text(), format!("old {count} {count} 0  still"));
+}
+
+#[track_caller]
+fn assert_refused(words: &str, why: &str) {
+    let (server, mut client) = start();
+    server.put_plugin(FILE, &variant(words));
+    server.reload();
+    let line = server.wait_for_log(&["ERROR", "route /variant: ", why]);
+    assert!(line.ends_with("; the old code goes on"), "{line}");
+    assert_old_goes_on(&mut client, 2);
+    // It is tried again with each reload, and works as soon as it can.
+    server.reload();
+    assert_eq!(server.count_log(&["ERROR", why]), 2);
+    server.put_plugin(FILE, &variant("good"));
+    server.reload();
+    client.send("now");
+    assert_eq!(client.text(), "good 3 3 1  now");
+    assert_eq!(
+        server.count_log(&["closed "]),
+        0,
+        "nobody was closed: {}",
+        server.log()
+    );
+}
+
+#[test]
+fn where_create_fails() {
+    assert_refused("new fail-create", "create failed: told to fail in create");
+}
+
+#[test]
+fn where_create_panics() {
+    assert_refused(
+        "new panic-create",
+        "create panicked: told to panic in create",
+    );
+}
+
+#[test]
+fn where_the_state_cannot_be_read() {
+    assert_refused(
+        "new fail-resume",
+        "create failed: told not to understand the state",
+    );
+}
+
+#[test]
+fn where_one_client_is_not_taken_over() {
+    assert_refused(
+        "new fail-session",
+        "client 1: on_open failed: told not to take odd ones",
+    );
+}
+
+#[test]
+fn where_the_old_one_cannot_save() {
+    let server = Setup::new().file(FILE, &variant("old fail-save")).start();
+    let mut client = Client::connect(&server, "/variant");
+    server.put_plugin(FILE, &variant("new"));
+    server.reload();
+    server.wait_for_log(&[
+        "ERROR",
+        "save_state failed: told to fail",
+        "the old code goes on",
+    ]);
+    assert_old_goes_on(&mut client, 1);
+}
+
+#[test]
+fn where_the_state_has_another_format() {
+    let (server, mut client) = start();
+    let mut bytes = variant("new");
+    // The descriptor begins with its size and the format of the state.
+    let size = u32::try_from(size_of::<plugin_api::abi::Descriptor>()).expect("it is small");
+    let old = [size.to_ne_bytes(), 7_u32.to_ne_bytes()].concat();
+    let places: Vec<usize> = (0..bytes.len())
+        .filter(|&at| bytes[at..].starts_with(&old))
+        .collect();
+    assert_eq!(places.len(), 1, "the descriptor is found");
+    bytes[places[0] + 4] = 8;
+    server.put_plugin(FILE, &bytes);
+    server.reload();
+    server.wait_for_log(&[
+        "ERROR",
+        "reads state format 8, the one at work writes 7",
+        "restart",
+    ]);
+    assert_old_goes_on(&mut client, 2);
+}
+
+#[test]
+fn where_a_callback_does_not_return_it_is_put_off() {
+    let (server, mut client) = start();
+    let mut busy = Client::connect(&server, "/variant");
+    busy.send("block 4000");
+    server.wait_for_log(&["blocks"]);
+    server.put_plugin(FILE, &variant("new"));
+    server.reload();
+    let line = server.wait_for_log(&["ERROR", "has not returned within 2 s"]);
+    let who = "plugin variant on /variant has been in on_message (client 2, thread client-2)";
+    assert!(line.contains(who), "{line}");
+    client.send("still");
+    assert_eq!(client.text(), "old 2 3 0  still");
+    assert_eq!(busy.text(), "old 1 2 0  block 4000");
+    // The file has not changed since, and yet it is tried again.
+    assert!(server.reload().contains("code of route /variant"));
+    client.send("now");
+    assert_eq!(client.text(), "new 3 4 1  now");
+}
+
+#[track_caller]
+fn assert_file_is_refused(
+    server: &Server,
+    client: &mut Client,
+    count: u64,
+    bytes: &[u8],
+    why: &str,
+) {
+    server.put_plugin(FILE, bytes);
+    server.reload();
+    let line = server.wait_for_log(&["ERROR", FILE, why]);
+    assert!(line.ends_with("; the one at work goes on"), "{line}");
+    assert_old_goes_on(client, count);
+}
+
+#[test]
+fn where_the_file_is_cut_or_damaged() {
+    let (server, mut client) = start();
+    let whole = variant("new");
+    assert_file_is_refused(&server, &mut client, 2, b"", "is empty");
+    let mut count = 2;
+    for percent in (5..100).step_by(5) {
+        count += 1;
+        let cut = &whole[..whole.len() * percent / 100];
+        assert_file_is_refused(&server, &mut client, count, cut, "is damaged or cut");
+    }
+    for percent in (5..100).step_by(15) {
+        count += 1;
+        let mut zeroed = whole.clone();
+        zeroed[whole.len() * percent / 100..].fill(0);
+        assert_file_is_refused(&server, &mut client, count, &zeroed, FILE);
+    }
+    assert_file_is_refused(
+        &server,
+        &mut client,
+        count + 1,
+        b"#!/bin/sh\n",
+        "is no ELF library",
+    );
+}
+
+#[test]
+fn where_it_is_another_abi_or_no_plugin() {
+    let (server, mut client) = start();
+    let future = fs::read(library("future")).expect("it was built");
+    assert_file_is_refused(&server, &mut client, 2, &future, "built for plugin ABI 2.0");
+    let mut newer = variant("new");
+    let magic = plugin_api::abi::MAGIC.to_ne_bytes();
+    let at = (0..newer.len())
+        .find(|&at| newer[at..].starts_with(&magic))
+        .expect("an entry");
+    newer[at + 20] = 9;
+    assert_file_is_refused(&server, &mut client, 3, &newer, "needs plugin ABI 1.9");
+    fs::remove_file(server.plugin_file(FILE)).expect("it is there");
+    fs::create_dir(server.plugin_file(FILE)).expect("a new folder");
+    server.reload();
+    server.wait_for_log(&[
+        "ERROR",
+        FILE,
+        "is no regular file",
+        "the one at work goes on",
+    ]);
+    assert_old_goes_on(&mut client, 4);
+}
