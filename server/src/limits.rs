@@ -85,14 +85,18 @@ pub const TIMER_MS_MAX: u64 = 10 * 366 * 24 * 60 * 60 * 1000;
 pub const CLOSE_REASON_BYTES_MAX: usize = 123;
 
 /// Time for the peer to answer a Close frame, the backlog before it included.
-pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+pub const CLOSE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
 
 /// Time in which we read and drop what a peer still sends after our last byte, so that it gets
 /// that byte and not a reset.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A socket that takes no byte for this long is dropped.
-pub const WRITE_STALL_TIMEOUT: Duration = Duration::from_secs(30);
+pub const WRITE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
+
+/// Longest wait of a connection thread in one read, so that it sees within this time that settings
+/// have changed.
+pub const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// Reserved, not committed, stack of a connection thread: room for what plugins use (SQLite,
 /// regular expressions); only touched pages cost memory.

@@ -24,7 +24,7 @@ use crate::plugin::Services;
 use crate::roster::Roster;
 use crate::routes::RouteTable;
 use crate::signals::{Signal, SignalThread};
-use crate::{reaper, watchdog};
+use crate::{reaper, service_manager, watchdog};
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -134,6 +134,7 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
         .map(|listener| Acceptor::start(listener, service.clone()))
         .collect::<io::Result<_>>()?;
     announce(&mounts.routes().current(), &capacity, &addresses);
+    service_manager::ready();
     let stop_timeout = settings.stop_timeout;
     Ok(Server {
         acceptors,
@@ -221,7 +222,11 @@ impl Server {
         let mut next_tick = Instant::now() + second;
         loop {
             match self.signals.inbox.recv_deadline(next_tick) {
-                Ok(Signal::Reload) => self.reload(logging),
+                Ok(Signal::Reload) => {
+                    service_manager::reloading();
+                    self.reload(logging);
+                    service_manager::ready();
+                }
                 Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
                     next_tick += second;

@@ -14,12 +14,13 @@ use crate::outbox::Outbox;
 use crate::outbox::cause::{Cause, GOING_AWAY};
 use crate::server::Server;
 use crate::signals::exit_now;
-use crate::watchdog;
+use crate::{service_manager, watchdog};
 
 /// Closes every client with 1001, lets backlogs drain until the deadline, ends every thread.
 /// Blocks the main thread; a thread that still sits in a plugin's code then is named and left.
 pub fn stop(server: Server, logging: Logging) -> ExitCode {
     let deadline = Instant::now() + server.stop_timeout;
+    service_manager::stopping();
     info!("stopping: {} connections", server.roster.connected());
     let finished = guard(deadline);
     for acceptor in server.acceptors {

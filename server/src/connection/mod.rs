@@ -4,7 +4,9 @@
 //! full. It is woken by bytes, by timeouts, and by a shutdown of its socket from another thread.
 //! The only room that names tungstenite's protocol types.
 
+mod deadlines;
 mod handshake;
+pub mod rate;
 mod stream;
 
 use std::net::SocketAddr;
@@ -22,7 +24,7 @@ use crate::limits::READ_BUFFER_BYTES;
 use crate::outbox::cause::{
     ABNORMAL, Cause, INTERNAL, INVALID_DATA, NO_CODE, PROTOCOL_ERROR, TOO_BIG,
 };
-use crate::outbox::{Ending, Outbox, set_own_outbox};
+use crate::outbox::{Bounds, Ending, Outbox, set_own_outbox};
 use crate::plugin::{CallbackError, Instance, Place};
 use crate::roster::Session;
 use crate::routes::Routes;
@@ -52,6 +54,10 @@ pub fn run(context: &Context, client: ClientId, outbox: Arc<Outbox>, peer: Socke
     };
     set_own_outbox(client, outbox.clone());
     outbox.set_route(admitted.route.path());
+    outbox.set_bounds(Bounds {
+        backlog_bytes_max: context.settings.backlog_bytes_max,
+        ..Bounds::default()
+    });
     let path = admitted.route.path();
     match open(context, client, outbox, admitted) {
         Ok(connection) => connection.run_to_end(),

@@ -11,7 +11,7 @@ use rustix::net::RecvFlags;
 
 use super::cause::{self, Cause};
 use super::{Delivery, Outbox, Phase, State, frame};
-use crate::limits::{CLOSE_TIMEOUT, LINGER_TIMEOUT, WRITE_STALL_TIMEOUT};
+use crate::limits::LINGER_TIMEOUT;
 
 /// How a connection thread leaves its socket behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub(super) enum Service {
 
 impl Outbox {
     /// Begins the closing handshake: a Close frame behind what is queued, flushed, and nothing
-    /// after it. The peer has [`CLOSE_TIMEOUT`] to answer. Does nothing where it has begun before.
+    /// after it. The peer has its close timeout to answer. Does nothing where it has begun before.
     pub fn close(self: &Arc<Self>, cause: Cause) -> Delivery {
         let mut state = self.state.lock();
         if state.phase != Phase::Open {
@@ -77,7 +77,7 @@ impl Outbox {
                 let time = if state.queue.is_empty() {
                     LINGER_TIMEOUT
                 } else {
-                    CLOSE_TIMEOUT
+                    state.bounds.close_timeout
                 };
                 state.close_deadline = Some(Instant::now() + time);
                 self.set_phase(&mut state, Phase::Lingering);
@@ -146,7 +146,7 @@ impl Outbox {
     pub(super) fn begin_closing(self: &Arc<Self>, state: &mut State, cause: Cause) {
         state.queue.append(&frame::close(cause.code, &cause.reason));
         state.cause = Some(cause);
-        state.close_deadline = Some(Instant::now() + CLOSE_TIMEOUT);
+        state.close_deadline = Some(Instant::now() + state.bounds.close_timeout);
         self.set_phase(state, Phase::Closing);
         if !state.is_waiting {
             self.send(state, &[]);
@@ -174,10 +174,10 @@ impl Outbox {
 
     fn give_up(&self, state: &mut State) {
         if state.is_waiting {
-            let seconds = WRITE_STALL_TIMEOUT.as_secs();
+            let time = humantime::format_duration(state.bounds.write_timeout);
             if state.cause.is_none() && state.phase == Phase::Open {
-                warn!("{} has taken no byte for {seconds} s; dropped", self.name());
-                let reason = format!("took no byte for {seconds} s");
+                warn!("{} has taken no byte for {time}; dropped", self.name());
+                let reason = format!("took no byte for {time}");
                 state.cause = Some(Cause::server(cause::ABNORMAL, reason));
             }
         }

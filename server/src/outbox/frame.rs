@@ -88,9 +88,43 @@ pub fn remainder(run: &[u8], sent: usize) -> usize {
     end - sent
 }
 
+/// The whole frames at the front of `run` that fit into `room`, and how many others there are.
+pub fn fitting(run: &[u8], room: usize) -> (&[u8], u64) {
+    let (mut end, mut left_out) = (0, 0);
+    let mut at = 0;
+    while at < run.len() {
+        at += length(&run[at..]);
+        // What comes behind one that does not fit is left out too: it may be about it.
+        if at <= room && left_out == 0 {
+            end = at;
+        } else {
+            left_out += 1;
+        }
+    }
+    (&run[..end], left_out)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Opcode, append, close, encode, remainder};
+    use super::{Opcode, append, close, encode, fitting, remainder};
+
+    #[test]
+    fn whole_frames_fit_or_are_left_out() {
+        let mut run = Vec::new();
+        for length in [3, 200, 1] {
+            append(&mut run, Opcode::Text, &vec![b'x'; length]);
+        }
+        let expected = |room| match room {
+            0..5 => (0, 3),
+            5..209 => (5, 2),
+            209..212 => (209, 1),
+            _ => (212, 0),
+        };
+        for room in 0..=run.len() + 1 {
+            let (frames, left_out) = fitting(&run, room);
+            assert_eq!((frames.len(), left_out), expected(room), "room {room}");
+        }
+    }
 
     #[test]
     fn lengths_take_the_shortest_form() {

@@ -16,14 +16,16 @@ use std::io::{self, IoSlice};
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use log::warn;
 use parking_lot::{Condvar, Mutex};
 use rustix::net::{SendAncillaryBuffer, SendFlags};
 
 use crate::ids::ClientId;
-use crate::limits::{FLUSH_BYTES, PAUSE_DIVISOR, WRITE_STALL_TIMEOUT};
+use crate::limits::{
+    BACKLOG_BYTES_DEFAULT, CLOSE_TIMEOUT_DEFAULT, FLUSH_BYTES, PAUSE_DIVISOR, WRITE_TIMEOUT_DEFAULT,
+};
 use cause::{Cause, POLICY};
 use drain::DrainHandle;
 use frame::{HEADER_BYTES_MAX, Opcode};
@@ -31,6 +33,41 @@ use queue::Queue;
 
 pub use ending::Ending;
 pub use own::{own_outbox, set_own_outbox};
+
+/// What happens to a client whose backlog is full.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SlowClient {
+    /// It is closed with 1008.
+    #[default]
+    Close,
+    /// What does not fit is not sent to it.
+    Drop,
+}
+
+/// The bounds of an outbox; may change while it is in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// Bytes that may wait for the client.
+    pub backlog_bytes_max: usize,
+    /// What happens past that.
+    pub slow_client: SlowClient,
+    /// How long a full socket may take no byte.
+    pub write_timeout: Duration,
+    /// How long the closing handshake may take, the backlog before it included.
+    pub close_timeout: Duration,
+}
+
+impl Default for Bounds {
+    /// Those of a connection that is not on a route yet.
+    fn default() -> Bounds {
+        Bounds {
+            backlog_bytes_max: BACKLOG_BYTES_DEFAULT as usize,
+            slow_client: SlowClient::Close,
+            write_timeout: WRITE_TIMEOUT_DEFAULT,
+            close_timeout: CLOSE_TIMEOUT_DEFAULT,
+        }
+    }
+}
 
 /// What became of bytes that were offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,7 +84,6 @@ pub struct Outbox {
     client: Option<ClientId>,
     _refusal: Option<Arc<()>>,
     route: OnceLock<Arc<str>>,
-    backlog_bytes_max: usize,
     drain: DrainHandle,
     state: Mutex<State>,
     /// Signalled when the backlog falls, for the one thread that waits for it.
@@ -58,6 +94,9 @@ pub struct Outbox {
 
 struct State {
     queue: Queue,
+    bounds: Bounds,
+    /// Messages that did not fit.
+    dropped: u64,
     phase: Phase,
     /// The socket was full: only the drain thread sends until the queue is empty.
     is_waiting: bool,
@@ -87,26 +126,20 @@ enum Phase {
 
 impl Outbox {
     /// An outbox for the connection of `client`, which was just accepted.
-    pub fn new(
-        socket: TcpStream,
-        client: ClientId,
-        backlog_bytes_max: usize,
-        drain: DrainHandle,
-    ) -> Arc<Outbox> {
-        Outbox::make(socket, Some(client), None, backlog_bytes_max, drain)
+    pub fn new(socket: TcpStream, client: ClientId, drain: DrainHandle) -> Arc<Outbox> {
+        Outbox::make(socket, Some(client), None, drain)
     }
 
     /// An outbox for a connection that is only told that there is no room. It holds `refusal` as
     /// long as it lives, so that refusals can be counted.
     pub fn for_refusal(socket: TcpStream, refusal: Arc<()>, drain: DrainHandle) -> Arc<Outbox> {
-        Outbox::make(socket, None, Some(refusal), FLUSH_BYTES, drain)
+        Outbox::make(socket, None, Some(refusal), drain)
     }
 
     fn make(
         socket: TcpStream,
         client: Option<ClientId>,
         refusal: Option<Arc<()>>,
-        backlog_bytes_max: usize,
         drain: DrainHandle,
     ) -> Arc<Outbox> {
         Arc::new(Outbox {
@@ -114,10 +147,11 @@ impl Outbox {
             client,
             _refusal: refusal,
             route: OnceLock::new(),
-            backlog_bytes_max,
             drain,
             state: Mutex::new(State {
                 queue: Queue::default(),
+                bounds: Bounds::default(),
+                dropped: 0,
                 phase: Phase::Open,
                 is_waiting: false,
                 is_noticed: false,
@@ -139,6 +173,17 @@ impl Outbox {
     /// Names the route in what is logged about this client.
     pub fn set_route(&self, path: Arc<str>) {
         self.route.get_or_init(|| path);
+    }
+
+    /// Other bounds hold from now on.
+    pub fn set_bounds(&self, bounds: Bounds) {
+        self.state.lock().bounds = bounds;
+        self.room.notify_all();
+    }
+
+    /// Messages that were not sent since the backlog was full.
+    pub fn dropped(&self) -> u64 {
+        self.state.lock().dropped
     }
 
     /// Whether a Close frame is queued or sent, or the connection is dead.
@@ -222,24 +267,32 @@ impl Outbox {
         let mut state = self.state.lock();
         while state.is_waiting
             && state.phase == Phase::Open
-            && state.queue.len() > self.backlog_bytes_max / PAUSE_DIVISOR
+            && state.queue.len() > state.bounds.backlog_bytes_max / PAUSE_DIVISOR
         {
             self.room.wait(&mut state);
         }
     }
 
     fn append_to_backlog(self: &Arc<Self>, state: &mut State, frames: &[u8]) -> Delivery {
-        let backlog = state.queue.len();
-        if backlog + frames.len() <= self.backlog_bytes_max {
+        let (backlog, limit) = (state.queue.len(), state.bounds.backlog_bytes_max);
+        if backlog + frames.len() <= limit {
             state.queue.append(frames);
             return Delivery::Queued;
         }
-        let limit = self.backlog_bytes_max;
-        warn!(
-            "{} is too slow: a backlog of {backlog} bytes and {} more are over the limit of {limit}; closed with {POLICY}",
-            self.name(),
-            frames.len(),
+        let (name, more) = (self.name(), frames.len());
+        let too_much = format!(
+            "{name} is too slow: a backlog of {backlog} bytes and {more} more are over the limit of {limit}"
         );
+        if state.bounds.slow_client == SlowClient::Drop {
+            if state.dropped == 0 {
+                warn!("{too_much}; messages that do not fit are dropped");
+            }
+            let (fitting, left_out) = frame::fitting(frames, limit.saturating_sub(backlog));
+            state.queue.append(fitting);
+            state.dropped += left_out;
+            return Delivery::Queued;
+        }
+        warn!("{too_much}; closed with {POLICY}");
         // What it has not begun to receive is given up, so that the Close frame has a chance.
         state.queue.keep_cut_frame();
         let cause = Cause::server(POLICY, format!("too slow: backlog over {limit} bytes"));
@@ -259,7 +312,7 @@ impl Outbox {
             Ok(sent) => {
                 if !state.queue.take(sent, run) {
                     state.is_waiting = true;
-                    state.stall_deadline = Some(Instant::now() + WRITE_STALL_TIMEOUT);
+                    state.stall_deadline = Some(Instant::now() + state.bounds.write_timeout);
                     self.notice(state);
                 }
             }
@@ -273,7 +326,7 @@ impl Outbox {
                 Ok(0) => return,
                 Ok(sent) => {
                     state.queue.take(sent, &[]);
-                    state.stall_deadline = Some(now + WRITE_STALL_TIMEOUT);
+                    state.stall_deadline = Some(now + state.bounds.write_timeout);
                     self.room.notify_all();
                 }
                 Err(_) => return self.abort_locked(state),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::cause::{Cause, POLICY};
 use super::drain::Drain;
 use super::frame::{self, Opcode};
-use super::{Delivery, Ending, Outbox};
+use super::{Bounds, Delivery, Ending, Outbox, SlowClient};
 use crate::ids::ClientId;
 
 const LIMIT: usize = 256 * 1024;
@@ -21,10 +21,12 @@ fn pair(drain: &Drain) -> (Arc<Outbox>, TcpStream) {
     peer.set_read_timeout(Some(Duration::from_secs(20)))
         .expect("a valid timeout");
     let (socket, _) = listener.accept().expect("one connects");
-    (
-        Outbox::new(socket, ClientId(1), LIMIT, drain.handle()),
-        peer,
-    )
+    let outbox = Outbox::new(socket, ClientId(1), drain.handle());
+    outbox.set_bounds(Bounds {
+        backlog_bytes_max: LIMIT,
+        ..Bounds::default()
+    });
+    (outbox, peer)
 }
 
 /// Text frames that count up.
@@ -157,4 +159,36 @@ fn room_wakes_the_thread_that_waits_for_it() {
     waiter.join().expect("it waited without panic");
     outbox.abort();
     drain.end();
+}
+
+#[test]
+fn a_client_that_is_to_drop_messages_gets_those_that_fit() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, peer) = pair(&drain);
+    outbox.set_bounds(Bounds {
+        backlog_bytes_max: LIMIT,
+        slow_client: SlowClient::Drop,
+        ..Bounds::default()
+    });
+    // Nobody reads until some have been left out.
+    let mut sent = 0;
+    while outbox.dropped() == 0 {
+        for frame in numbered(sent, 50, 1000) {
+            assert_eq!(outbox.deliver(&frame), Delivery::Queued);
+        }
+        sent += 50;
+    }
+    let dropped = usize::try_from(outbox.dropped()).expect("not that many");
+    outbox.close(Cause::server(1000, "enough"));
+    let bytes = read_all(peer);
+    let (frames, close) = bytes.split_at(bytes.len() - frame::close(1000, "enough").len());
+    assert_eq!(
+        close,
+        frame::close(1000, "enough"),
+        "the Close frame is never left out"
+    );
+    assert_eq!(
+        frames.len(),
+        (sent - dropped) * numbered(0, 1, 1000)[0].len()
+    );
 }

@@ -20,6 +20,7 @@ mod push;
 mod refusals;
 mod room;
 mod service;
+mod service_manager;
 mod slow;
 mod start;
 mod stop;
