@@ -4,6 +4,7 @@
 //! full. It is woken by bytes, by timeouts, and by a shutdown of its socket from another thread.
 //! The only room that names tungstenite's protocol types.
 
+mod exchange;
 mod handshake;
 mod stream;
 
@@ -53,6 +54,10 @@ pub fn run(context: &Context, client: ClientId, outbox: Arc<Outbox>, peer: Socke
     outbox.set_route(admitted.route.path());
     let route = admitted.route.clone();
     route.enter(client, outbox.clone());
+    if outbox.is_stopping() {
+        // The hub may have closed everyone before it knew of this client.
+        outbox.close(Cause::stopping());
+    }
     match open(context, client, outbox, admitted) {
         Ok(mut connection) => connection.run_to_end(),
         Err(error) => {

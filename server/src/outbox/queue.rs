@@ -49,7 +49,7 @@ impl Queue {
         }
     }
 
-    /// Appends bytes that are not frames, before any frame.
+    /// Appends bytes that are not frames: answers in HTTP, one after another, before any frame.
     pub(super) fn append_whole(&mut self, bytes: &[u8]) {
         debug_assert_eq!(self.cut, self.len(), "HTTP comes before frames");
         self.append(bytes);

@@ -2,12 +2,14 @@
 
 mod calls;
 mod causes;
+mod chunked;
 mod command_line;
 mod cuts;
 mod echo;
 mod faults;
 mod harness;
 mod http;
+mod keep_alive;
 mod keepalive;
 mod libraries;
 mod log_file;
@@ -19,6 +21,7 @@ mod refusals;
 mod room;
 mod service;
 mod slow;
+mod smuggling;
 mod start;
 mod stop;
 mod stuck;
