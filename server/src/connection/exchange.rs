@@ -9,7 +9,7 @@ use http::StatusCode;
 use log::{debug, info, warn};
 
 use super::Context;
-use crate::http::framing::{self, Framing};
+use crate::http::framing;
 use crate::http::reader::{ReadError, Reader};
 use crate::http::refusal::Refusal;
 use crate::http::request::Request;
@@ -81,48 +81,46 @@ impl<'a> Exchange<'a> {
     }
 
     /// Reads one request and queues its answer. `left` requests may follow on this connection.
-    pub(super) fn run(&mut self, reader: &mut Reader<'_>, left: usize) -> Outcome {
+    pub(super) fn run(&self, reader: &mut Reader<'_>, left: usize) -> Outcome {
         let mut request = match reader.read_head(self.peer) {
             Ok(request) => request,
-            Err(ReadError::Left) => {
-                debug!("{} - -: left before its request was complete", self.peer);
-                return Outcome::Left;
-            }
+            Err(ReadError::Left) => return self.left("- -"),
             Err(ReadError::Refused(refusal)) => return self.refuse_head(reader, &refusal),
         };
         request.provenance = provenance::of(&request, self.peer, &self.context.settings.origins);
-        let name = format!("{} {} {}", self.peer, request.method(), request.path());
-        let mut unread = true;
-        let answer = self.answer(reader, &mut request, &mut unread);
-        // Behind CONNECT a client sends what is meant for someone else.
-        let keeps = left > 0
-            && !unread
-            && request.method() != "CONNECT"
-            && !request.has_token("connection", "close");
-        let is_head = request.method() == "HEAD";
-        let (response, keeps) = match answer {
+        let answer = self.answer(reader, &mut request);
+        let name = format!("{} {}", request.method(), request.path());
+        let (response, ends) = match answer {
             Ok(Answer::Upgraded(route)) => return Outcome::Upgraded(route, request),
             Ok(Answer::Plain(response)) => {
-                debug!("{name}: {}", response.status.as_u16());
-                (response, keeps)
+                debug!("{} {name}: {}", self.peer, response.status.as_u16());
+                (response, false)
             }
             Err(Unserved::Refused(refusal)) => {
-                info!("{name}: {} {}", refusal.status.as_u16(), refusal.why);
-                let response = Response::text(refusal.status, &refusal.why);
-                (response, keeps && !refusal.ends_connection())
+                let status = refusal.status;
+                info!("{} {name}: {} {}", self.peer, status.as_u16(), refusal.why);
+                (
+                    Response::text(status, &refusal.why),
+                    refusal.ends_connection(),
+                )
             }
             Err(Unserved::ByPlugin(response)) => {
-                info!("{name}: {} refused by the plugin", response.status.as_u16());
-                (response, keeps)
+                let status = response.status.as_u16();
+                info!("{} {name}: {status} refused by the plugin", self.peer);
+                (response, false)
             }
-            Err(Unserved::Left) => {
-                debug!("{name}: left before its request was complete");
-                return Outcome::Left;
-            }
+            Err(Unserved::Left) => return self.left(&name),
         };
-        // Behind a handshake that fails there may be frames, which are no requests.
-        let keeps = keeps && (!upgrade::is_wanted(&request) || reader.is_empty());
-        self.send(response, is_head, keeps)
+        let form = Form {
+            is_head: request.method() == "HEAD",
+            closes: ends || left == 0 || !may_be_followed(&request, reader),
+        };
+        self.send(response, form)
+    }
+
+    fn left(&self, name: &str) -> Outcome {
+        debug!("{} {name}: left before its request was complete", self.peer);
+        Outcome::Left
     }
 
     /// A head that is refused is named as far as its first line can be read.
@@ -130,16 +128,16 @@ impl<'a> Exchange<'a> {
         let (method, path) = reader.refused_name().unwrap_or(("-", "-"));
         let status = refusal.status.as_u16();
         info!("{} {method} {path}: {status} {}", self.peer, refusal.why);
-        let is_head = method == "HEAD";
-        let response = Response::text(refusal.status, &refusal.why);
-        self.send(response, is_head, false)
+        let form = Form {
+            is_head: method == "HEAD",
+            closes: true,
+        };
+        self.send(Response::text(refusal.status, &refusal.why), form)
     }
 
-    fn send(&self, response: Response, is_head: bool, keeps: bool) -> Outcome {
-        let form = Form {
-            is_head,
-            closes: !keeps || self.outbox.is_stopping(),
-        };
+    /// Sends at once: what runs next may block for long.
+    fn send(&self, response: Response, mut form: Form) -> Outcome {
+        form.closes |= self.outbox.is_stopping();
         self.outbox.queue_http(&response.encode_head(form));
         self.outbox.queue_http(response.sent_body(form));
         // It may be large, and what is queued holds it now.
@@ -152,17 +150,9 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// `unread` becomes false when the whole request is read, so that the next one can be found.
-    fn answer(
-        &self,
-        reader: &mut Reader<'_>,
-        request: &mut Request,
-        unread: &mut bool,
-    ) -> Result<Answer, Unserved> {
-        let framing = Framing::of(request)?;
-        *unread = framing.has_body();
-        if !*unread {
-            self.outbox.begin_answer();
+    fn answer(&self, reader: &mut Reader<'_>, request: &mut Request) -> Result<Answer, Unserved> {
+        if !reader.has_unread_body() {
+            self.begin_answer()?;
         }
         check_method(request)?;
         if request.path() == "*" {
@@ -170,7 +160,7 @@ impl<'a> Exchange<'a> {
         }
         let route = self.find_route(request)?;
         if upgrade::is_wanted(request) {
-            upgrade::check(request, framing)?;
+            upgrade::check(request)?;
             self.admit(&route, request)?;
             return Ok(Answer::Upgraded(route));
         }
@@ -178,13 +168,24 @@ impl<'a> Exchange<'a> {
             // A page elsewhere must not make a browser change something here.
             origin::check(request, &self.context.settings.origins)?;
         }
-        if framing::expects_continue(request)? && framing.has_body() && reader.is_empty() {
-            self.outbox.queue_http(b"HTTP/1.1 100 Continue\r\n\r\n");
+        let expects_continue = framing::expects_continue(request)?;
+        if reader.has_unread_body() {
+            if expects_continue && reader.is_empty() {
+                self.outbox.queue_http(b"HTTP/1.1 100 Continue\r\n\r\n");
+            }
+            request.body = reader.read_body()?;
+            self.begin_answer()?;
         }
-        request.body = reader.read_body(framing)?;
-        *unread = false;
-        self.outbox.begin_answer();
         self.serve(&route, request).map(Answer::Plain)
+    }
+
+    /// From here on the stop waits for the answer; no plugin is asked for one that cannot be sent.
+    fn begin_answer(&self) -> Result<(), Unserved> {
+        if self.outbox.begin_answer() {
+            Ok(())
+        } else {
+            Err(Unserved::Left)
+        }
     }
 
     fn find_route(&self, request: &Request) -> Result<Arc<Instance>, Unserved> {
@@ -232,6 +233,17 @@ impl<'a> Exchange<'a> {
             Err(error) => Err(plugin_failed(route, &error)),
         }
     }
+}
+
+/// Whether another request may be read behind this one (RFC 9112 section 9.3).
+fn may_be_followed(request: &Request, reader: &Reader<'_>) -> bool {
+    // Behind CONNECT a client sends what is meant for someone else, and behind a handshake that
+    // fails frames.
+    let is_handshake = upgrade::is_wanted(request) && !reader.is_empty();
+    !reader.has_unread_body()
+        && !is_handshake
+        && request.method() != "CONNECT"
+        && !request.has_token("connection", "close")
 }
 
 /// RFC 9110 sections 9.1 and 15.6.2: a method that is known and not served is 405, another 501.

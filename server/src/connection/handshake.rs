@@ -32,7 +32,7 @@ pub(super) fn run(
     peer: SocketAddr,
 ) -> Option<Admitted> {
     let mut reader = Reader::new(outbox, context.settings.handshake_timeout);
-    let mut exchange = Exchange::new(context, client, outbox, peer);
+    let exchange = Exchange::new(context, client, outbox, peer);
     for left in (0..REQUESTS_PER_CONNECTION_MAX).rev() {
         match exchange.run(&mut reader, left) {
             Outcome::Upgraded(route, request) => {
@@ -48,7 +48,8 @@ pub(super) fn run(
                 if reader.await_next() {
                     continue;
                 }
-                finish(outbox, Ending::Complete);
+                // What it asks for just now is read and dropped, so that it gets no reset.
+                finish(outbox, Ending::LastWord);
             }
             Outcome::Left => finish(outbox, Ending::Complete),
             Outcome::Ended => finish(outbox, Ending::LastWord),

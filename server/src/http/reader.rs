@@ -40,6 +40,8 @@ pub struct Reader<'a> {
     timeout: Duration,
     deadline: Instant,
     incoming: Incoming,
+    /// Of the body that is still to be read.
+    framing: Framing,
 }
 
 impl<'a> Reader<'a> {
@@ -50,6 +52,7 @@ impl<'a> Reader<'a> {
             timeout,
             deadline: Instant::now() + timeout,
             incoming: Incoming::default(),
+            framing: Framing::Length(0),
         }
     }
 
@@ -71,11 +74,12 @@ impl<'a> Reader<'a> {
     /// Reads a head. Blocks for the socket; woken by bytes, the deadline, or a shutdown of the socket.
     ///
     /// # Errors
-    /// Those of [`Incoming::head`] and [`Request::parse`]; 408 past the deadline.
+    /// Those of [`Incoming::head`], [`Request::parse`] and [`Framing::of`]; 408 past the deadline.
     pub fn read_head(&mut self, peer: SocketAddr) -> Result<Request, ReadError> {
         loop {
             if let Some(head) = self.incoming.head()? {
                 let (request, length) = (Request::parse(head, peer)?, head.len());
+                self.framing = Framing::of(&request)?;
                 self.incoming.consume(length);
                 return Ok(request);
             }
@@ -88,31 +92,42 @@ impl<'a> Reader<'a> {
         request_line::name(self.incoming.bytes())
     }
 
-    /// Reads a body. Blocks as [`Reader::read_head`] does.
+    /// Whether the head has announced a body that is not read: what follows it cannot be found.
+    pub fn has_unread_body(&self) -> bool {
+        self.framing.has_body()
+    }
+
+    /// Reads the body that the head has announced. Blocks as [`Reader::read_head`] does.
     ///
     /// # Errors
     /// Those of [`Decoder::take`]; 408 past the deadline.
-    pub fn read_body(&mut self, framing: Framing) -> Result<Vec<u8>, ReadError> {
-        match framing {
-            Framing::Length(length) => {
-                while self.incoming.bytes().len() < length {
-                    self.read_in_time("request body")?;
-                }
-                let body = self.incoming.bytes()[..length].to_vec();
-                self.incoming.consume(length);
-                Ok(body)
+    pub fn read_body(&mut self) -> Result<Vec<u8>, ReadError> {
+        let body = match self.framing {
+            Framing::Length(length) => self.read_length(length)?,
+            Framing::Chunked => self.read_chunks()?,
+        };
+        self.framing = Framing::Length(0);
+        Ok(body)
+    }
+
+    fn read_length(&mut self, length: usize) -> Result<Vec<u8>, ReadError> {
+        while self.incoming.bytes().len() < length {
+            self.read_in_time("request body")?;
+        }
+        let body = self.incoming.bytes()[..length].to_vec();
+        self.incoming.consume(length);
+        Ok(body)
+    }
+
+    fn read_chunks(&mut self) -> Result<Vec<u8>, ReadError> {
+        let mut decoder = Decoder::default();
+        loop {
+            let used = decoder.take(self.incoming.bytes())?;
+            self.incoming.consume(used);
+            if decoder.is_complete() {
+                return Ok(decoder.into_body());
             }
-            Framing::Chunked => {
-                let mut decoder = Decoder::default();
-                loop {
-                    let used = decoder.take(self.incoming.bytes())?;
-                    self.incoming.consume(used);
-                    if decoder.is_complete() {
-                        return Ok(decoder.into_body());
-                    }
-                    self.read_in_time("request body")?;
-                }
-            }
+            self.read_in_time("request body")?;
         }
     }
 

@@ -18,7 +18,7 @@ pub fn is_wanted(request: &Request) -> bool {
 ///
 /// # Errors
 /// 400 for a malformed handshake, 426 for another version of the protocol.
-pub fn check(request: &Request, framing: Framing) -> Result<(), Refusal> {
+pub fn check(request: &Request) -> Result<(), Refusal> {
     if request.method() != "GET" {
         return Err(Refusal::malformed("a WebSocket handshake is a GET request"));
     }
@@ -46,7 +46,7 @@ pub fn check(request: &Request, framing: Framing) -> Result<(), Refusal> {
             "Sec-WebSocket-Key is not 16 bytes in base64",
         ));
     }
-    if framing.has_body() {
+    if Framing::of(request)?.has_body() {
         return Err(Refusal::malformed("a WebSocket handshake has no body"));
     }
     check_subprotocols(request)

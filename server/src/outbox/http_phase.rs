@@ -31,9 +31,12 @@ impl Outbox {
         }
     }
 
-    /// A whole request is there, and the stop has to let its answer out.
-    pub fn begin_answer(&self) {
-        self.state.lock().exchange = Exchange::Answering;
+    /// A whole request is there, and the stop has to let its answer out. False where the connection
+    /// has been cut off, so that there can be none.
+    pub fn begin_answer(&self) -> bool {
+        let mut state = self.state.lock();
+        state.exchange = Exchange::Answering;
+        state.phase == Phase::Open
     }
 
     /// The answer is queued: the stop may cut the connection off from now on. False where the

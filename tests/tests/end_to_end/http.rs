@@ -37,6 +37,23 @@ fn head_is_answered_without_the_body_but_with_its_length() {
 }
 
 #[test]
+fn a_refusal_of_head_has_no_body_either() {
+    let server = probe();
+    for (lines, expected) in [("", 404), ("Content-Length: x\r\n", 400)] {
+        let mut raw = Raw::connect(&server);
+        raw.write(format!("HEAD /nope HTTP/1.1\r\nHost: h\r\n{lines}\r\n"));
+        let head = raw.head();
+        assert!(head.starts_with(&format!("HTTP/1.1 {expected} ")), "{head}");
+        assert!(!head.contains("Content-Length: 0"), "{head}");
+        if expected == 404 {
+            raw.assert_kept();
+        } else {
+            raw.assert_closed();
+        }
+    }
+}
+
+#[test]
 fn options_are_answered_where_the_plugin_does_not() {
     let server = Setup::new().plugins(&["probe", "echo"]).start();
     let all = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";

@@ -68,7 +68,12 @@ impl Plugin for Probe {
     }
 
     /// `?refuse` refuses; `?subprotocol=NAME` chooses one; every answer has a header of its own.
+    /// `?block` blocks until a client of the route has left.
     fn on_upgrade(&self, request: &Request) -> Result<Upgrade> {
+        if request.query() == Some("block") {
+            log::info!("on_upgrade blocks");
+            self.gate.wait();
+        }
         match request.query() {
             Some("refuse") => {
                 let response = Response::new(401).header("WWW-Authenticate", "Probe");
