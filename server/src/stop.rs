@@ -12,7 +12,7 @@ use crate::hub::Event;
 use crate::limits::STOP_ABORT_DIVISOR;
 use crate::logging::Logging;
 use crate::outbox::Outbox;
-use crate::outbox::cause::Cause;
+use crate::outbox::cause::{Cause, GOING_AWAY};
 use crate::plugin::Instance;
 use crate::server::Server;
 use crate::signals::exit_now;
@@ -27,13 +27,12 @@ pub fn stop(server: Server, logging: Logging) -> ExitCode {
     for acceptor in server.acceptors {
         acceptor.end();
     }
-    let cause = Cause::stopping();
-    // In this order: a client whose handshake ends now either sees the one or gets the other.
-    server.roster.for_each_outbox(Outbox::stop_http);
+    let cause = Cause::server(GOING_AWAY, "server is stopping");
     server
         .hub
         .handle()
         .tell(Event::CloseAll { route: None, cause });
+    server.roster.for_each_outbox(Outbox::stop_http);
 
     let abort_time = server.stop_timeout / STOP_ABORT_DIVISOR;
     let mut is_empty = server.roster.wait_until_empty(deadline - 2 * abort_time);

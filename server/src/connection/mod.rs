@@ -54,10 +54,6 @@ pub fn run(context: &Context, client: ClientId, outbox: Arc<Outbox>, peer: Socke
     outbox.set_route(admitted.route.path());
     let route = admitted.route.clone();
     route.enter(client, outbox.clone());
-    if outbox.is_stopping() {
-        // The hub may have closed everyone before it knew of this client.
-        outbox.close(Cause::stopping());
-    }
     match open(context, client, outbox, admitted) {
         Ok(mut connection) => connection.run_to_end(),
         Err(error) => {

@@ -199,9 +199,11 @@ mod tests {
 
     use super::Decoder;
 
-    /// The body and what is left behind it, or the status of the refusal, or none while it is not
-    /// complete. `cuts` is where the bytes are cut.
-    fn decode(bytes: &[u8], cuts: &[usize]) -> Option<Result<(Vec<u8>, Vec<u8>), u16>> {
+    /// A body and what is left behind it, or the status of the refusal.
+    type Decoded = Result<(Vec<u8>, Vec<u8>), u16>;
+
+    /// Decodes bytes that are cut at `cuts`; none where the body is not complete.
+    fn decode(bytes: &[u8], cuts: &[usize]) -> Option<Decoded> {
         let mut decoder = Decoder::default();
         let mut buffer = Vec::new();
         let mut from = 0;

@@ -38,23 +38,21 @@ impl Framing {
             return Err(Refusal::malformed("Transfer-Encoding is malformed"));
         }
         let codings: Vec<_> = request.list("transfer-encoding").collect();
-        let is_chunked = |coding: &&str| coding.eq_ignore_ascii_case("chunked");
-        match codings[..] {
-            [coding] if is_chunked(&coding) => Ok(Framing::Chunked),
-            [] => Err(Refusal::malformed("Transfer-Encoding names no coding")),
-            [.., last]
-                if codings.iter().filter(|coding| is_chunked(coding)).count() > 1
-                    || (codings.iter().any(|coding| is_chunked(&coding)) && !is_chunked(&last)) =>
-            {
-                Err(Refusal::malformed(
-                    "Transfer-Encoding: chunked has to stand once, and last",
-                ))
-            }
-            _ => Err(Refusal::new(
-                StatusCode::NOT_IMPLEMENTED,
-                "of the transfer codings only chunked is known here",
-            )),
+        let is_chunked = |coding: &&&str| coding.eq_ignore_ascii_case("chunked");
+        let chunked = codings.iter().filter(is_chunked).count();
+        let ends_chunked = codings.last().filter(is_chunked).is_some();
+        if codings.is_empty() {
+            return Err(Refusal::malformed("Transfer-Encoding names no coding"));
         }
+        if chunked > 1 || (chunked == 1 && !ends_chunked) {
+            let why = "Transfer-Encoding: chunked has to stand once, and last";
+            return Err(Refusal::malformed(why));
+        }
+        if codings.len() > chunked {
+            let why = "of the transfer codings only chunked is known here";
+            return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, why));
+        }
+        Ok(Framing::Chunked)
     }
 
     /// Whether the head announces a body.

@@ -61,11 +61,6 @@ impl Cause {
         }
     }
 
-    /// The server ends them all.
-    pub fn stopping() -> Cause {
-        Cause::server(GOING_AWAY, "server is stopping")
-    }
-
     /// The plugin ended it.
     pub fn plugin(code: u16, reason: impl Into<Cow<'static, str>>) -> Cause {
         Cause {
