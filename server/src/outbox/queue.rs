@@ -155,4 +155,22 @@ mod tests {
         queue.keep_cut_frame();
         assert_eq!(queue.bytes(), b"/1.1 101 Switching Protocols\r\n\r\n");
     }
+
+    #[test]
+    fn answers_follow_one_another_at_whatever_byte_the_socket_is_full() {
+        let answers = [
+            b"HTTP/1.1 200 OK\r\n\r\nfirst".as_slice(),
+            b"HTTP/1.1 404 Not Found\r\n\r\n",
+        ];
+        let whole = answers.concat();
+        for sent in 0..answers[0].len() {
+            let mut queue = Queue::default();
+            queue.append_whole(answers[0]);
+            queue.take(sent, &[]);
+            queue.append_whole(answers[1]);
+            queue.append(&frames(&[5]));
+            queue.keep_cut_frame();
+            assert_eq!(queue.bytes(), &whole[sent..]);
+        }
+    }
 }
