@@ -15,7 +15,7 @@ use parking_lot::{Condvar, Mutex};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::connection::{self, Context};
-use crate::http::response::Response;
+use crate::http::response::{Form, Response};
 use crate::limits::{
     ACCEPT_BACK_OFF, CONNECTION_STACK_BYTES, LISTEN_BACKLOG, REFUSAL_LOG_INTERVAL, REFUSALS_MAX,
 };
@@ -207,7 +207,7 @@ impl Accepting {
 }
 
 fn unavailable(why: &str) -> Vec<u8> {
-    Response::text(StatusCode::SERVICE_UNAVAILABLE, why).encode(false)
+    Response::text(StatusCode::SERVICE_UNAVAILABLE, why).encode(Form::LAST)
 }
 
 /// Errors of one connection that `accept` reports; the next may be fine (see accept(2)).

@@ -11,7 +11,7 @@ pub const MESSAGE_BYTES_DEFAULT: u64 = 64 * 1024;
 /// Bytes that wait for one client where `--max-backlog` says nothing.
 pub const BACKLOG_BYTES_DEFAULT: u64 = 1024 * 1024;
 
-/// Time for a whole request head and its body.
+/// Time for a whole request head and its body, for each request of a connection.
 pub const HANDSHAKE_DEFAULT: Duration = Duration::from_secs(10);
 
 /// Silence of a client after which it is sent a ping: below the 30 and 60 seconds after which
@@ -35,6 +35,17 @@ pub const HEADERS_MAX: usize = 100;
 
 /// Bytes of a plain HTTP request's body.
 pub const BODY_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes of all chunk extensions of one body, which are ignored: nobody sends more than a few.
+pub const CHUNK_EXTENSION_BYTES_MAX: usize = 4 * 1024;
+
+/// Silence between two requests of one connection after which it is closed: above the few seconds
+/// in which a page asks again, and short, since each such connection holds a thread.
+pub const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// Requests of one connection before it is closed, as nginx does it: so that a client that never
+/// pauses gives its place back now and then.
+pub const REQUESTS_PER_CONNECTION_MAX: usize = 1000;
 
 /// Bytes of the response body that a plugin may give; larger files belong to the proxy.
 pub const RESPONSE_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -9,7 +9,7 @@ use matchit::Router;
 use parking_lot::RwLock;
 use percent_encoding::percent_decode_str;
 
-use crate::http::request::Refusal;
+use crate::http::refusal::Refusal;
 use crate::plugin::Route;
 
 /// What the path has at the places of the route's path, decoded.

@@ -31,7 +31,7 @@ pub fn stop(server: Server, logging: Logging) -> ExitCode {
         .hub
         .handle()
         .tell(Event::CloseAll { route: None, cause });
-    server.roster.for_each_outbox(Outbox::abort_handshake);
+    server.roster.for_each_outbox(Outbox::stop_http);
 
     let abort_time = server.stop_timeout / STOP_ABORT_DIVISOR;
     let mut is_empty = server.roster.wait_until_empty(deadline - 2 * abort_time);

@@ -153,22 +153,63 @@ impl Raw {
         rest
     }
 
-    /// Sends a request and reads the whole answer: status, head, body.
+    /// Sends a request on a connection of its own and reads the whole answer: status, head, body.
     #[track_caller]
     pub fn answer(server: &Server, request: impl AsRef<[u8]>) -> (u16, String, String) {
         let mut raw = Raw::connect(server);
-        raw.write(request);
-        let head = raw.head();
-        let status = head
-            .split(' ')
-            .nth(1)
-            .and_then(|status| status.parse().ok());
-        let body = String::from_utf8(raw.rest()).expect("a text body");
-        (status.expect("a status"), head, body)
+        raw.write(&request);
+        if request.as_ref().starts_with(b"HEAD ") {
+            let head = raw.head();
+            (status_of(&head), head, String::new())
+        } else {
+            raw.response()
+        }
+    }
+
+    /// Reads an answer as long as its head says that it is, to anything but HEAD: status, head, body.
+    #[track_caller]
+    pub fn response(&mut self) -> (u16, String, String) {
+        let head = self.head();
+        let length = head.split("Content-Length: ").nth(1).map(|rest| {
+            let digits = rest.split("\r\n").next().expect("a line");
+            digits.parse().expect("a length is a number")
+        });
+        let body = self.bytes(length.unwrap_or(0));
+        let body = String::from_utf8(body).expect("a text body");
+        (status_of(&head), head, body)
+    }
+
+    /// Waits until the server closes the connection in good order, and asserts that it sends
+    /// nothing before that.
+    #[track_caller]
+    pub fn assert_closed(&mut self) {
+        assert_eq!(
+            self.rest(),
+            b"",
+            "the server closes, and nothing comes before that"
+        );
+    }
+
+    /// Asserts that the server still serves the connection: a further request on it is answered 404.
+    #[track_caller]
+    pub fn assert_kept(&mut self) {
+        self.write("GET /is-it-kept HTTP/1.1\r\nHost: h\r\n\r\n");
+        let (status, head, _) = self.response();
+        assert_eq!(status, 404, "{head}");
     }
 
     /// Says that nothing more will be sent.
     pub fn end_writing(&self) {
         self.0.shutdown(Shutdown::Write).expect("a live socket");
     }
+}
+
+/// The status of an answer's head.
+#[track_caller]
+fn status_of(head: &str) -> u16 {
+    let status = head
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
+    status.expect("a status line")
 }

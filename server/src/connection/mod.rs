@@ -5,6 +5,7 @@
 //! The only room that names tungstenite's protocol types.
 
 mod deadlines;
+mod exchange;
 mod handshake;
 pub mod rate;
 mod stream;

@@ -1,11 +1,19 @@
-//! The HTTP edge: a request head by deadline, what it asks for, and plain answers.
+//! The HTTP edge: requests by deadline, what they ask for, and plain answers (RFC 9110, RFC 9112).
 //!
 //! Runs on connection threads. Knows sockets only through a reader that honours the deadline;
-//! knows neither routes nor plugins.
+//! knows neither routes nor plugins. What another program on the way could read differently is
+//! refused, not repaired: that is how requests are smuggled past a proxy.
 
+pub mod reader;
+pub mod incoming;
+pub mod request;
+pub mod request_line;
+pub mod target;
+pub mod fields;
+pub mod framing;
+pub mod chunked;
+pub mod refusal;
 pub mod origin;
 pub mod provenance;
-pub mod reader;
-pub mod request;
-pub mod response;
 pub mod upgrade;
+pub mod response;

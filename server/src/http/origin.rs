@@ -3,7 +3,8 @@
 
 use http::StatusCode;
 
-use super::request::{Refusal, Request};
+use super::refusal::Refusal;
+use super::request::Request;
 
 /// Origins that are allowed beside the server's own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

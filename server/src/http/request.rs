@@ -1,52 +1,30 @@
 //! A request as plugins read it, and the parsing of its head (RFC 9112).
+//!
+//! A client's handshake is kept as long as the client is there, so it is compact: the bytes as they
+//! came, and where in them things stand.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 
-use http::StatusCode;
+use super::fields::{self, ROOM};
+use super::refusal::Refusal;
+use super::request_line::RequestLine;
+use super::target::{Target, check_host};
+use crate::limits::HEAD_BYTES_MAX;
 
-use crate::limits::HEADERS_MAX;
-
-/// Why a request is not served: the status, and a sentence for the body and the log.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// The answer's status.
-    pub status: StatusCode,
-    /// What is wrong and, where it can be said, what to do.
-    pub why: String,
-}
-
-impl Refusal {
-    /// A refusal with its reason.
-    pub fn new(status: StatusCode, why: impl Into<String>) -> Refusal {
-        Refusal {
-            status,
-            why: why.into(),
-        }
-    }
-
-    /// 400: the request breaks HTTP's or the handshake's rules.
-    pub fn malformed(why: impl Into<String>) -> Refusal {
-        Refusal::new(StatusCode::BAD_REQUEST, why)
-    }
-}
-
-/// A handshake or a plain request.
+/// A handshake or a plain request of HTTP/1.1.
 #[derive(Debug)]
 pub struct Request {
-    /// The method, upper case as it came.
-    pub method: String,
-    /// The path without the query, percent-encoding as it came; begins with `/`.
-    pub path: String,
-    /// What stands behind `?`.
-    pub query: Option<String>,
+    /// The head as it came, and behind it the text of the peer's address.
+    bytes: Box<[u8]>,
     /// All headers in the order they came.
-    pub headers: Vec<(String, Vec<u8>)>,
+    headers: Box<[Field]>,
+    method: Span,
+    path: Span,
+    query: Option<Span>,
+    peer: Span,
     /// The body; empty for a handshake.
     pub body: Vec<u8>,
-    /// HTTP/1.1, not 1.0.
-    pub is_http_1_1: bool,
-    /// `address:port` of the socket's other end.
-    pub peer: String,
     /// Where it comes from.
     pub provenance: Provenance,
     /// What the path has at the places of the route's path, such as `name` in `/room/{name}`.
@@ -57,71 +35,125 @@ pub struct Request {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Provenance {
     /// IP address of the client, behind a proxy that we trust too.
-    pub client_address: String,
+    pub client_address: Box<str>,
     /// From this machine, past no proxy, and no foreign browser page.
     pub is_inside: bool,
 }
+
+/// Bytes of a request: two bytes an end, since a head has at most [`HEAD_BYTES_MAX`].
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: u16,
+    end: u16,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Field {
+    name: Span,
+    value: Span,
+}
+
+/// The longest text of a peer: an IPv6 address with scope, and a port.
+const PEER_BYTES_MAX: usize = 64;
+
+const _: () = assert!(HEAD_BYTES_MAX + PEER_BYTES_MAX <= u16::MAX as usize);
 
 impl Request {
     /// Parses a complete head: everything up to and with the empty line.
     ///
     /// # Errors
-    /// 400 where it is malformed, 431 for more than [`HEADERS_MAX`] headers.
+    /// 400 where it is malformed, 431 for too many headers or bytes, 505 for another version than 1.1.
     pub fn parse(head: &[u8], peer: SocketAddr) -> Result<Request, Refusal> {
-        if has_bare_line_feed(head) {
-            return Err(Refusal::malformed("a line does not end with CR LF"));
+        if head.len() > HEAD_BYTES_MAX {
+            return Err(too_large());
         }
-        let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
-        let mut parsed = httparse::Request::new(&mut headers);
-        match parsed.parse(head) {
-            Ok(httparse::Status::Complete(_)) => {}
-            Ok(httparse::Status::Partial) => {
-                return Err(Refusal::malformed("the request head is not complete"));
-            }
-            Err(httparse::Error::TooManyHeaders) => {
-                return Err(Refusal::new(
-                    StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                    format!("more than {HEADERS_MAX} headers"),
-                ));
-            }
-            Err(error) => return Err(Refusal::malformed(format!("malformed request: {error}"))),
-        }
-        let headers: Vec<_> = parsed
-            .headers
+        let Some(line_end) = head.windows(2).position(|pair| pair == b"\r\n") else {
+            return Err(fields::bare_line_feed());
+        };
+        let line = RequestLine::parse(&head[..line_end])?;
+        let method = text(&head[line.method.clone()]);
+        let target_text = text(&head[line.target.clone()]);
+        let target = Target::parse(method, target_text)?;
+        let mut room = ROOM;
+        let parsed = fields::parse(&head[line_end + 2..], &mut room)?;
+
+        let place = |part: &[u8]| {
+            let start = part.as_ptr().addr() - head.as_ptr().addr();
+            Span::new(start..start + part.len())
+        };
+        let in_target = |part: Range<usize>| {
+            let start = line.target.start;
+            Span::new(start + part.start..start + part.end)
+        };
+        let mut headers: Box<[Field]> = parsed
             .iter()
-            .map(|header| (header.name.to_owned(), header.value.to_vec()))
+            .map(|header| Field {
+                name: place(header.name.as_bytes()),
+                value: place(header.value),
+            })
             .collect();
-        let (path, query) = split_target(parsed.path.unwrap_or_default())?;
-        let request = Request {
-            method: parsed.method.unwrap_or_default().to_owned(),
-            path,
-            query,
+        let host = the_host(parsed)?;
+        if let Some(authority) = target.authority {
+            // RFC 9112 section 3.2.2: whoever reads the Host header is to read this instead.
+            headers[host].value = in_target(authority);
+        }
+        let peer = peer.to_string();
+        Ok(Request {
             headers,
+            method: Span::new(line.method),
+            path: in_target(target.path),
+            query: target.query.map(in_target),
+            peer: Span::new(head.len()..head.len() + peer.len()),
+            bytes: [head, peer.as_bytes()].concat().into_boxed_slice(),
             body: Vec::new(),
-            is_http_1_1: parsed.version == Some(1),
-            peer: peer.to_string(),
             provenance: Provenance::default(),
             params: Box::default(),
-        };
-        request.check_host()?;
-        Ok(request)
+        })
+    }
+
+    /// The method as it came; methods are case-sensitive.
+    pub fn method(&self) -> &str {
+        text(self.at(self.method))
+    }
+
+    /// The path without the query, percent-encoding as it came; begins with `/`, or is `*` for
+    /// OPTIONS or the authority for CONNECT.
+    pub fn path(&self) -> &str {
+        match text(self.at(self.path)) {
+            "" => "/",
+            path => path,
+        }
+    }
+
+    /// What stands behind `?`.
+    pub fn query(&self) -> Option<&str> {
+        self.query.map(|query| text(self.at(query)))
+    }
+
+    /// `address:port` of the socket's other end.
+    pub fn peer(&self) -> &str {
+        text(self.at(self.peer))
     }
 
     /// The first value of a header; `name` in any case.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
-        let mut named = self
-            .headers
-            .iter()
-            .filter(|(of, _)| of.eq_ignore_ascii_case(name));
-        named.next().map(|(_, value)| value.as_slice())
+        let mut fields = self.headers.iter();
+        let named = fields.find(|field| self.is_named(field, name))?;
+        Some(self.at(named.value))
     }
 
     /// All values of a header in the order they came; `name` in any case.
     pub fn header_values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> + 'a {
         self.headers
             .iter()
-            .filter(move |(of, _)| of.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_slice())
+            .filter(move |field| self.is_named(field, name))
+            .map(|field| self.at(field.value))
+    }
+
+    /// Name and value of the header at `index`, in the order they came.
+    pub fn header_at(&self, index: usize) -> Option<(&[u8], &[u8])> {
+        let field = self.headers.get(index)?;
+        Some((self.at(field.name), self.at(field.value)))
     }
 
     /// Whether a header that is a list (RFC 9110 section 5.6.1), in one or several lines, holds
@@ -135,88 +167,110 @@ impl Request {
         self.header_values(name)
             .filter_map(|value| std::str::from_utf8(value).ok())
             .flat_map(|value| value.split(','))
-            .map(str::trim)
+            .map(|member| member.trim_matches([' ', '\t']))
             .filter(|member| !member.is_empty())
     }
 
-    /// RFC 9112 section 3.2: one Host in HTTP/1.1, never two.
-    fn check_host(&self) -> Result<(), Refusal> {
-        match self.header_values("host").count() {
-            1 => Ok(()),
-            0 if !self.is_http_1_1 => Ok(()),
-            0 => Err(Refusal::malformed("the Host header is missing")),
-            _ => Err(Refusal::malformed("more than one Host header")),
+    fn is_named(&self, field: &Field, name: &str) -> bool {
+        self.at(field.name).eq_ignore_ascii_case(name.as_bytes())
+    }
+
+    fn at(&self, span: Span) -> &[u8] {
+        &self.bytes[usize::from(span.start)..usize::from(span.end)]
+    }
+}
+
+impl Span {
+    /// `range` ends within [`HEAD_BYTES_MAX`] and [`PEER_BYTES_MAX`].
+    fn new(range: Range<usize>) -> Span {
+        Span {
+            start: range.start as u16,
+            end: range.end as u16,
         }
     }
 }
 
-/// Every line ends with CR LF: a bare LF is read differently by different programs on the way.
-fn has_bare_line_feed(head: &[u8]) -> bool {
-    let mut before = 0;
-    head.iter().any(|&byte| {
-        let is_bare = byte == b'\n' && before != b'\r';
-        before = byte;
-        is_bare
-    })
+/// 431 for a head over [`HEAD_BYTES_MAX`].
+pub fn too_large() -> Refusal {
+    Refusal::new(
+        http::StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+        format!("request head over {HEAD_BYTES_MAX} bytes"),
+    )
 }
 
-/// Path and query of an origin-form or absolute-form target (RFC 9112 section 3.2).
-fn split_target(target: &str) -> Result<(String, Option<String>), Refusal> {
-    let target = match target.split_once("://") {
-        Some(("http" | "https" | "ws" | "wss", rest)) => {
-            rest.find(['/', '?']).map_or("/", |at| &rest[at..])
-        }
-        _ => target,
+/// Index of the Host header: there is one (RFC 9112 section 3.2), and it is well-formed.
+fn the_host(headers: &[httparse::Header<'_>]) -> Result<usize, Refusal> {
+    let mut hosts =
+        (0..headers.len()).filter(|&index| headers[index].name.eq_ignore_ascii_case("host"));
+    let Some(host) = hosts.next() else {
+        return Err(Refusal::malformed("the Host header is missing"));
     };
-    if !target.starts_with('/') {
-        return Err(Refusal::malformed(
-            "the request target does not begin with /",
-        ));
+    if hosts.next().is_some() {
+        return Err(Refusal::malformed("more than one Host header"));
     }
-    if target.contains('#') {
-        return Err(Refusal::malformed("the request target has a fragment"));
-    }
-    match target.split_once('?') {
-        Some((path, query)) => Ok((path.to_owned(), Some(query.to_owned()))),
-        None => Ok((target.to_owned(), None)),
-    }
+    check_host(std::str::from_utf8(headers[host].value).unwrap_or_default()).map_err(
+        |refusal| Refusal::malformed(format!("the Host header is malformed: {}", refusal.why)),
+    )?;
+    Ok(host)
+}
+
+/// Parts that are known to be ASCII.
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Refusal, Request};
+    use super::{Field, Provenance, Refusal, Request};
 
     fn parse(head: &str) -> Result<Request, Refusal> {
         Request::parse(head.as_bytes(), "127.0.0.1:1".parse().expect("an address"))
     }
 
     #[test]
-    fn target_is_split_into_path_and_query() {
-        for (target, path, query) in [
-            ("/a?b=c?d", "/a", Some("b=c?d")),
-            ("/a?", "/a", Some("")),
-            ("/a%20b", "/a%20b", None),
-            ("http://h:1/a?b", "/a", Some("b")),
-            ("ws://h", "/", None),
-        ] {
-            let request = parse(&format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n"));
-            let request = request.expect("it is well-formed");
-            assert_eq!((&*request.path, request.query.as_deref()), (path, query));
-        }
+    fn everything_is_found_again() {
+        let head =
+            "POST /a%20b?c HTTP/1.1\r\nHost: h:1\r\nX-Empty:\r\nx-two: \t1 \r\nX-Two: 2\r\n\r\n";
+        let request = parse(head).expect("it is well-formed");
+        assert_eq!((request.method(), request.path()), ("POST", "/a%20b"));
+        assert_eq!(
+            (request.query(), request.peer()),
+            (Some("c"), "127.0.0.1:1")
+        );
+        assert_eq!(request.header("HOST"), Some(b"h:1".as_slice()));
+        let twice: Vec<_> = request.header_values("X-TWO").collect();
+        assert_eq!(twice, [b"1", b"2"]);
+        assert_eq!(
+            request.header_at(1),
+            Some((b"X-Empty".as_slice(), b"".as_slice()))
+        );
+        assert_eq!(request.header_at(4), None);
+    }
+
+    #[test]
+    fn the_host_of_the_target_wins() {
+        let head = "GET http://target:8 HTTP/1.1\r\nHost: header\r\n\r\n";
+        let request = parse(head).expect("it is well-formed");
+        assert_eq!(request.path(), "/");
+        assert_eq!(request.header("host"), Some(b"target:8".as_slice()));
     }
 
     #[test]
     fn what_breaks_the_rules_is_refused() {
         for head in [
             "GET a HTTP/1.1\r\nHost: h\r\n\r\n",
-            "GET * HTTP/1.1\r\nHost: h\r\n\r\n",
-            "GET /#a HTTP/1.1\r\nHost: h\r\n\r\n",
             "GET / HTTP/1.1\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: h\r\nHost: h\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nhost: i\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost:\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h, i\r\n\r\n",
+            "GET http://h/ HTTP/1.1\r\n\r\n",
             "GET / HTTP/1.1\nHost: h\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\n\r\n",
             "GET / HTTP/1.1\r\nHost : h\r\n\r\n",
             "GET / HTTP/1.1\r\nHost: h\r\n folded\r\n\r\n",
-            "GET / HTTP/2.0\r\nHost: h\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\n",
+            "",
         ] {
             assert!(parse(head).is_err(), "{head:?}");
         }
@@ -231,5 +285,40 @@ mod tests {
                 .expect("it is well-formed")
                 .has_token("Connection", "upgrade")
         );
+    }
+
+    /// What Chromium sends to open a WebSocket.
+    const BROWSER: &str = "GET /chat HTTP/1.1\r\nHost: 127.0.0.1:25252\r\nConnection: Upgrade\r\n\
+        Pragma: no-cache\r\nCache-Control: no-cache\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64) \
+        AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36\r\nUpgrade: websocket\r\n\
+        Origin: http://127.0.0.1:25252\r\nSec-WebSocket-Version: 13\r\n\
+        Accept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: en-US,en;q=0.9\r\nSec-GPC: 1\r\n\
+        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+        Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n\r\n";
+
+    #[test]
+    fn a_handshake_that_is_kept_takes_less_than_900_bytes_in_three_pieces() {
+        let mut request = parse(BROWSER).expect("it is well-formed");
+        request.provenance = Provenance {
+            client_address: "2001:db8:1111:2222:3333:4444:5555:6666".into(),
+            is_inside: false,
+        };
+        let Request {
+            bytes,
+            headers,
+            body,
+            provenance,
+            ..
+        } = &request;
+        let pieces = [
+            bytes.len(),
+            size_of_val(&**headers),
+            provenance.client_address.len(),
+        ];
+        assert_eq!(body.capacity(), 0);
+        assert!(BROWSER.len() >= 500, "{}", BROWSER.len());
+        assert!(pieces.iter().sum::<usize>() < 900, "{pieces:?}");
+        assert_eq!(size_of::<Field>(), 8);
+        assert!(size_of::<Request>() <= 128, "{}", size_of::<Request>());
     }
 }

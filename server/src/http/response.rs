@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::time::SystemTime;
 
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 
 use crate::limits::RESPONSE_BODY_BYTES_MAX;
 
@@ -17,6 +17,26 @@ const OWN_HEADERS: [&str; 7] = [
     "date",
     "trailer",
 ];
+
+/// Methods that reach a plugin, as Allow has them.
+pub const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
+/// What the request and the connection make of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Form {
+    /// The method was HEAD: the same head without the body.
+    pub is_head: bool,
+    /// The connection closes behind the answer.
+    pub closes: bool,
+}
+
+impl Form {
+    /// Of an answer that nothing follows, to a request that nobody has read.
+    pub const LAST: Form = Form {
+        is_head: false,
+        closes: true,
+    };
+}
 
 /// An answer under construction.
 #[derive(Debug)]
@@ -63,6 +83,14 @@ impl Response {
         response
     }
 
+    /// What OPTIONS is answered: 204, with the methods that are `allowed`.
+    pub fn options(allowed: &'static str) -> Response {
+        let mut response = Response::new(StatusCode::NO_CONTENT);
+        let allowed = (header::ALLOW, HeaderValue::from_static(allowed));
+        response.headers.push(allowed);
+        response
+    }
+
     /// Sets the status.
     ///
     /// # Errors
@@ -102,9 +130,15 @@ impl Response {
         Ok(())
     }
 
-    /// The bytes to send, with the headers that belong to the status. Without body for HEAD
-    /// (RFC 9110 section 9.3.2), the connection closes after it.
-    pub fn encode(&self, is_head: bool) -> Vec<u8> {
+    /// The bytes to send.
+    pub fn encode(&self, form: Form) -> Vec<u8> {
+        let mut bytes = self.encode_head(form);
+        bytes.extend_from_slice(self.sent_body(form));
+        bytes
+    }
+
+    /// The head to send, with the headers that belong to the status.
+    pub fn encode_head(&self, form: Form) -> Vec<u8> {
         let mut head = format!("HTTP/1.1 {}\r\n", self.status);
         let mut put = |name: &str, value: &str| {
             // Writing to a string cannot fail.
@@ -112,30 +146,26 @@ impl Response {
         };
         put("Date", &httpdate::fmt_http_date(SystemTime::now()));
         // RFC 9110 section 7.8: who sends Upgrade names it in Connection too.
-        let upgrades = self.status == StatusCode::UPGRADE_REQUIRED;
-        put(
-            "Connection",
-            if upgrades { "close, Upgrade" } else { "close" },
-        );
-        let has_body =
-            self.status != StatusCode::NO_CONTENT && self.status != StatusCode::NOT_MODIFIED;
-        if has_body {
-            put("Content-Length", &self.body.len().to_string());
+        match (form.closes, self.status == StatusCode::UPGRADE_REQUIRED) {
+            (true, true) => put("Connection", "close, Upgrade"),
+            (true, false) => put("Connection", "close"),
+            (false, true) => put("Connection", "Upgrade"),
+            // HTTP/1.1 keeps a connection where nothing is said (RFC 9112 section 9.3).
+            (false, false) => {}
         }
-        if !self.body.is_empty() && !self.headers.iter().any(|(name, _)| name == "content-type") {
-            put("Content-Type", "text/plain; charset=utf-8");
+        if let Some(length) = self.content_length() {
+            put("Content-Length", &length.to_string());
+            if length > 0 && !self.has("content-type") {
+                put("Content-Type", "text/plain; charset=utf-8");
+            }
         }
         match self.status {
             StatusCode::UPGRADE_REQUIRED => {
                 put("Upgrade", "websocket");
                 put("Sec-WebSocket-Version", "13");
             }
-            StatusCode::SERVICE_UNAVAILABLE => put("Retry-After", "5"),
-            StatusCode::METHOD_NOT_ALLOWED
-                if !self.headers.iter().any(|(name, _)| name == "allow") =>
-            {
-                put("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
-            }
+            StatusCode::SERVICE_UNAVAILABLE if !self.has("retry-after") => put("Retry-After", "5"),
+            StatusCode::METHOD_NOT_ALLOWED if !self.has("allow") => put("Allow", METHODS),
             _ => {}
         }
         let mut bytes = head.into_bytes();
@@ -146,9 +176,87 @@ impl Response {
             bytes.extend_from_slice(b"\r\n");
         }
         bytes.extend_from_slice(b"\r\n");
-        if !is_head && has_body {
-            bytes.extend_from_slice(&self.body);
-        }
         bytes
+    }
+
+    /// The body to send: none for HEAD (RFC 9110 section 9.3.2), nor where the status has none.
+    pub fn sent_body(&self, form: Form) -> &[u8] {
+        match self.content_length() {
+            Some(length) if !form.is_head => &self.body[..length],
+            _ => &[],
+        }
+    }
+
+    /// RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5: 204 and 304 have no body and say no length,
+    /// 205 has an empty one.
+    fn content_length(&self) -> Option<usize> {
+        match self.status {
+            StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => None,
+            StatusCode::RESET_CONTENT => Some(0),
+            _ => Some(self.body.len()),
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.headers.iter().any(|(of, _)| of == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::{Form, Response};
+
+    fn encode(status: u16, form: Form) -> String {
+        let status = StatusCode::from_u16(status).expect("a status");
+        String::from_utf8(Response::text(status, "body").encode(form)).expect("text")
+    }
+
+    const KEPT: Form = Form {
+        is_head: false,
+        closes: false,
+    };
+
+    #[test]
+    fn a_status_without_a_body_has_none() {
+        for (status, length) in [(204, None), (304, None), (205, Some("0")), (200, Some("5"))] {
+            let answer = encode(status, KEPT);
+            let found = answer
+                .split("Content-Length: ")
+                .nth(1)
+                .map(|rest| &rest[..1]);
+            assert_eq!(found, length, "{answer}");
+            assert_eq!(
+                answer.ends_with("\r\n\r\nbody\n"),
+                status == 200,
+                "{answer}"
+            );
+            assert_eq!(answer.contains("Content-Type"), status == 200, "{answer}");
+        }
+    }
+
+    #[test]
+    fn head_is_answered_with_the_same_head() {
+        let form = Form {
+            is_head: true,
+            ..KEPT
+        };
+        assert_eq!(format!("{}body\n", encode(200, form)), encode(200, KEPT));
+    }
+
+    #[test]
+    fn connection_says_what_has_to_be_said() {
+        for (status, form, line) in [
+            (200, KEPT, None),
+            (200, Form::LAST, Some("close")),
+            (426, KEPT, Some("Upgrade")),
+            (426, Form::LAST, Some("close, Upgrade")),
+        ] {
+            let answer = encode(status, form);
+            let rest = answer.split("Connection: ").nth(1);
+            let found = rest.map(|rest| rest.split("\r\n").next().unwrap_or_default());
+            assert_eq!(found, line, "{answer}");
+        }
     }
 }

@@ -3,7 +3,10 @@
 use http::{HeaderValue, StatusCode};
 use tungstenite::handshake::server::create_response;
 
-use super::request::{Refusal, Request};
+use super::fields::is_token;
+use super::framing::Framing;
+use super::refusal::Refusal;
+use super::request::Request;
 use super::response::Response;
 
 /// Whether the request asks for a WebSocket at all; if not it is plain HTTP.
@@ -16,7 +19,7 @@ pub fn is_wanted(request: &Request) -> bool {
 /// # Errors
 /// 400 for a malformed handshake, 426 for another version of the protocol.
 pub fn check(request: &Request) -> Result<(), Refusal> {
-    if request.method != "GET" {
+    if request.method() != "GET" {
         return Err(Refusal::malformed("a WebSocket handshake is a GET request"));
     }
     let upgrades =
@@ -25,9 +28,6 @@ pub fn check(request: &Request) -> Result<(), Refusal> {
         return Err(Refusal::malformed(
             "a WebSocket handshake without `Upgrade: websocket` and `Connection: Upgrade`: does the proxy pass them on?",
         ));
-    }
-    if !request.is_http_1_1 {
-        return Err(Refusal::malformed("a WebSocket handshake needs HTTP/1.1"));
     }
     let single = |name: &'static str| {
         let mut values = request.header_values(name);
@@ -46,12 +46,31 @@ pub fn check(request: &Request) -> Result<(), Refusal> {
             "Sec-WebSocket-Key is not 16 bytes in base64",
         ));
     }
-    let has_body = request.header("transfer-encoding").is_some()
-        || request
-            .header_values("content-length")
-            .any(|length| length != b"0");
-    if has_body {
+    if Framing::of(request)?.has_body() {
         return Err(Refusal::malformed("a WebSocket handshake has no body"));
+    }
+    check_subprotocols(request)
+}
+
+/// RFC 6455 section 4.1: what the client offers are tokens, each once, in one or several lines.
+fn check_subprotocols(request: &Request) -> Result<(), Refusal> {
+    let name = "sec-websocket-protocol";
+    let malformed = |why: &str| Err(Refusal::malformed(format!("Sec-WebSocket-Protocol {why}")));
+    if request.header_values(name).any(|value| !value.is_ascii()) {
+        return malformed("holds a character that no subprotocol may have");
+    }
+    let mut offered: Vec<&str> = request.list(name).collect();
+    if offered.is_empty() && request.header(name).is_some() {
+        return malformed("names no subprotocol");
+    }
+    if !offered.iter().all(|of| is_token(of.as_bytes())) {
+        return malformed("holds a character that no subprotocol may have");
+    }
+    let count = offered.len();
+    offered.sort_unstable();
+    offered.dedup();
+    if offered.len() < count {
+        return malformed("names a subprotocol twice");
     }
     Ok(())
 }
@@ -76,7 +95,7 @@ pub fn accept(
 ) -> Result<Vec<u8>, Refusal> {
     // The library wants each header once and with one token; that they are there is checked.
     let key = request.header("sec-websocket-key").unwrap_or_default();
-    let canonical = http::Request::get(request.path.as_str())
+    let canonical = http::Request::get("/")
         .header("Host", "checked")
         .header("Connection", "Upgrade")
         .header("Upgrade", "websocket")

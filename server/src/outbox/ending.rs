@@ -88,14 +88,6 @@ impl Outbox {
         }
     }
 
-    /// Cuts the connection off where its handshake is still under way.
-    pub fn abort_handshake(self: &Arc<Self>) {
-        let is_under_way = self.route.get().is_none() && !self.is_closing();
-        if is_under_way {
-            self.abort();
-        }
-    }
-
     /// Cuts the connection off at once; wakes its thread from any read or wait.
     pub fn abort(self: &Arc<Self>) {
         let mut state = self.state.lock();

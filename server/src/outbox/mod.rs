@@ -2,13 +2,14 @@
 //!
 //! Used by the client's connection thread (its own answers, flushed before it blocks in a read),
 //! by the hub (broadcasts) and by the drain thread (what a full socket did not take). No call but
-//! [`Outbox::wait_for_room`] waits: sends are non-blocking, and the lock is held for a copy and one
+//! [`Outbox::wait_for_room`] and [`Outbox::wait_until_sent`] waits: sends are non-blocking, and the lock is held for a copy and one
 //! send at most. Knows its socket and the drain thread; knows neither hub, routes nor plugins.
 
 pub mod cause;
 pub mod drain;
 mod ending;
 pub mod frame;
+mod http_phase;
 mod own;
 mod queue;
 
@@ -29,6 +30,7 @@ use crate::limits::{
 use cause::{Cause, POLICY};
 use drain::DrainHandle;
 use frame::{HEADER_BYTES_MAX, Opcode};
+use http_phase::Exchange;
 use queue::Queue;
 
 pub use ending::Ending;
@@ -104,6 +106,9 @@ struct State {
     is_noticed: bool,
     /// The drain thread holds on to this outbox.
     is_kept: bool,
+    exchange: Exchange,
+    /// The server stops: no further request is taken.
+    is_stopping: bool,
     /// When a full socket has to have taken something.
     stall_deadline: Option<Instant>,
     /// When the connection is cut off whatever is left to send or to hear.
@@ -156,6 +161,8 @@ impl Outbox {
                 is_waiting: false,
                 is_noticed: false,
                 is_kept: false,
+                exchange: Exchange::Reading,
+                is_stopping: false,
                 stall_deadline: None,
                 close_deadline: None,
                 cause: None,
@@ -199,14 +206,6 @@ impl Outbox {
     /// Why the connection ends, where our side was the first to say so.
     pub fn cause(&self) -> Option<Cause> {
         self.state.lock().cause.clone()
-    }
-
-    /// Queues bytes of the HTTP phase: they are sent whole or not at all, like one frame.
-    pub fn queue_http(&self, bytes: &[u8]) {
-        let mut state = self.state.lock();
-        if state.phase == Phase::Open {
-            state.queue.append_whole(bytes);
-        }
     }
 
     /// Queues whole frames; they leave with the next flush, in this order. A backlog over its limit

@@ -49,7 +49,7 @@ impl Queue {
         }
     }
 
-    /// Appends bytes that are not frames, before any frame.
+    /// Appends bytes that are not frames: answers in HTTP, one after another, before any frame.
     pub(super) fn append_whole(&mut self, bytes: &[u8]) {
         debug_assert_eq!(self.cut, self.len(), "HTTP comes before frames");
         self.append(bytes);
@@ -154,5 +154,23 @@ mod tests {
         queue.take(4, &[]);
         queue.keep_cut_frame();
         assert_eq!(queue.bytes(), b"/1.1 101 Switching Protocols\r\n\r\n");
+    }
+
+    #[test]
+    fn answers_follow_one_another_at_whatever_byte_the_socket_is_full() {
+        let answers = [
+            b"HTTP/1.1 200 OK\r\n\r\nfirst".as_slice(),
+            b"HTTP/1.1 404 Not Found\r\n\r\n",
+        ];
+        let whole = answers.concat();
+        for sent in 0..answers[0].len() {
+            let mut queue = Queue::default();
+            queue.append_whole(answers[0]);
+            queue.take(sent, &[]);
+            queue.append_whole(answers[1]);
+            queue.append(&frames(&[5]));
+            queue.keep_cut_frame();
+            assert_eq!(queue.bytes(), &whole[sent..]);
+        }
     }
 }

@@ -46,11 +46,11 @@ pub(super) unsafe extern "C" fn request_field(
     // SAFETY: the plugin hands back what its callback got, and a place for the answer.
     let (request, value) = unsafe { (&*request.cast::<Request>(), value.as_mut()) };
     let text = match field {
-        FIELD_METHOD => Some(request.method.as_bytes()),
-        FIELD_PATH => Some(request.path.as_bytes()),
-        FIELD_QUERY => request.query.as_deref().map(str::as_bytes),
+        FIELD_METHOD => Some(request.method().as_bytes()),
+        FIELD_PATH => Some(request.path().as_bytes()),
+        FIELD_QUERY => request.query().map(str::as_bytes),
         FIELD_BODY => Some(request.body.as_slice()),
-        FIELD_PEER => Some(request.peer.as_bytes()),
+        FIELD_PEER => Some(request.peer().as_bytes()),
         FIELD_CLIENT_ADDRESS => Some(request.provenance.client_address.as_bytes()),
         _ => return INVALID,
     };
@@ -81,9 +81,8 @@ pub(super) unsafe extern "C" fn request_header_at(
     // SAFETY: as in `request_field`.
     let (request, name, value) =
         unsafe { (&*request.cast::<Request>(), name.as_mut(), value.as_mut()) };
-    let header = request.headers.get(index);
-    answer(header.map(|(name, _)| name.as_bytes()), name)
-        .min(answer(header.map(|(_, value)| value.as_slice()), value))
+    let header = request.header_at(index);
+    answer(header.map(|(name, _)| name), name).min(answer(header.map(|(_, value)| value), value))
 }
 
 pub(super) unsafe extern "C" fn request_param(

@@ -56,22 +56,52 @@ fn byte_by_byte() {
     assert_it_echoes(&mut client, "byte by byte");
 }
 
+/// A POST with a body in either framing, another in the other, and a handshake with a frame.
+fn a_whole_conversation() -> Vec<u8> {
+    let requests = [
+        "POST /probe HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nfirst",
+        "\r\nPOST /probe HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n\
+         3;x=y\r\nsec\r\n3\r\nond\r\n0\r\nTrailer: 1\r\n\r\n",
+        &handshake("/probe", &[]),
+    ];
+    [requests.concat().into_bytes(), frame(TEXT, b"messages")].concat()
+}
+
+#[track_caller]
+fn assert_it_converses(client: &mut Raw, what: &str) {
+    for body in ["POST /probe first", "POST /probe second"] {
+        let (status, head, found) = client.response();
+        assert_eq!((status, &*found), (201, body), "{what}: {head}");
+    }
+    let head = client.head();
+    assert!(head.starts_with("HTTP/1.1 101 "), "{what}: {head}");
+    assert_eq!(client.frame(), (TEXT, b"1".to_vec()), "{what}");
+}
+
 #[test]
-fn a_body_cut_in_two_anywhere() {
+fn requests_and_frames_in_one_piece_or_cut_in_two_anywhere() {
     let server = patient("probe");
-    let head = "POST /probe HTTP/1.1\r\nHost: h\r\nContent-Length: 8\r\n\r\n";
-    let bytes = format!("{head}the body");
-    let cuts = head.len() - 2..bytes.len();
-    let mut clients: Vec<_> = cuts.clone().map(|_| Raw::connect(&server)).collect();
-    for (client, cut) in clients.iter_mut().zip(cuts.clone()) {
+    let bytes = a_whole_conversation();
+    let mut clients: Vec<_> = (1..=bytes.len()).map(|_| Raw::connect(&server)).collect();
+    for (client, cut) in clients.iter_mut().zip(1..) {
         client.write(&bytes[..cut]);
     }
     server.wait_until_it_has_read(&clients);
-    for (client, cut) in clients.iter_mut().zip(cuts) {
+    for (client, cut) in clients.iter_mut().zip(1..) {
         client.write(&bytes[cut..]);
-        assert!(client.head().starts_with("HTTP/1.1 201 "), "cut at {cut}");
-        assert_eq!(client.rest(), b"POST /probe the body", "cut at {cut}");
+        assert_it_converses(client, &format!("cut at {cut}"));
     }
+}
+
+#[test]
+fn requests_and_frames_byte_by_byte() {
+    let server = patient("probe");
+    let mut client = Raw::connect(&server);
+    for byte in a_whole_conversation() {
+        client.write([byte]);
+        server.wait_until_it_has_read([&client]);
+    }
+    assert_it_converses(&mut client, "byte by byte");
 }
 
 #[test]
@@ -95,7 +125,7 @@ fn a_head_that_comes_too_slowly_is_answered_408() {
     });
     let head = reader.head();
     assert!(head.starts_with("HTTP/1.1 408 "), "{head}");
-    server.wait_for_log(&[" - -: 408 request head not complete within 300ms"]);
+    server.wait_for_log(&[": 408 request head not complete within 300ms"]);
     reader.0.shutdown(std::net::Shutdown::Both).ok();
     drips.join().expect("it was cut off");
 }

@@ -2,6 +2,7 @@
 
 mod calls;
 mod causes;
+mod chunked;
 mod command_line;
 mod cuts;
 mod echo;
@@ -10,6 +11,7 @@ mod hand_over;
 mod hand_over_refused;
 mod harness;
 mod http;
+mod keep_alive;
 mod keepalive;
 mod libraries;
 mod log_file;
@@ -22,6 +24,7 @@ mod room;
 mod service;
 mod service_manager;
 mod slow;
+mod smuggling;
 mod start;
 mod stop;
 mod stuck;

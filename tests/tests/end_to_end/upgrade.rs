@@ -48,6 +48,31 @@ fn the_first_subprotocol_of_the_client_that_the_plugin_speaks_is_chosen() {
 }
 
 #[test]
+fn subprotocols_in_several_lines_are_one_list() {
+    let server = probe();
+    let lines = [
+        "Sec-WebSocket-Protocol: x ,y",
+        "sec-websocket-protocol: ,probe.v1,probe.v2",
+    ];
+    let mut raw = Raw::connect(&server);
+    raw.write(handshake("/probe", &lines));
+    let head = raw.head().to_lowercase();
+    assert!(
+        head.contains("sec-websocket-protocol: probe.v1\r\n"),
+        "{head}"
+    );
+    // Names are compared as they are, letter for letter.
+    let mut raw = Raw::connect(&server);
+    raw.write(handshake(
+        "/probe",
+        &["Sec-WebSocket-Protocol: PROBE.V1, probe"],
+    ));
+    let head = raw.head().to_lowercase();
+    assert!(head.starts_with("http/1.1 101 "), "{head}");
+    assert!(!head.contains("sec-websocket-protocol"), "{head}");
+}
+
+#[test]
 fn a_plugin_chooses_the_subprotocol_itself() {
     let server = probe();
     let offered = [("Sec-WebSocket-Protocol", "probe.v1, probe.v2")];

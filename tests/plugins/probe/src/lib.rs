@@ -3,7 +3,7 @@
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -17,6 +17,27 @@ struct Probe {
     config: Option<String>,
     stop: Arc<AtomicBool>,
     speaker: Mutex<Option<JoinHandle<()>>>,
+    gate: Gate,
+}
+
+/// Holds up whoever waits until it is opened, once and for all.
+#[derive(Default)]
+struct Gate {
+    is_open: Mutex<bool>,
+    opened: Condvar,
+}
+
+impl Gate {
+    fn open(&self) {
+        *self.is_open.lock().expect("nobody panics with it") = true;
+        self.opened.notify_all();
+    }
+
+    fn wait(&self) {
+        let is_open = self.is_open.lock().expect("nobody panics with it");
+        let waited = self.opened.wait_while(is_open, |is_open| !*is_open);
+        drop(waited.expect("nobody panics with it"));
+    }
 }
 
 #[derive(Default)]
@@ -42,11 +63,17 @@ impl Plugin for Probe {
             config: options.text,
             stop,
             speaker,
+            gate: Gate::default(),
         })
     }
 
     /// `?refuse` refuses; `?subprotocol=NAME` chooses one; every answer has a header of its own.
+    /// `?block` blocks until a client of the route has left.
     fn on_upgrade(&self, request: &Request) -> Result<Upgrade> {
+        if request.query() == Some("block") {
+            log::info!("on_upgrade blocks");
+            self.gate.wait();
+        }
         match request.query() {
             Some("refuse") => {
                 let response = Response::new(401).header("WWW-Authenticate", "Probe");
@@ -98,6 +125,7 @@ impl Plugin for Probe {
     fn on_close(&self, client: &Client, session: Session, cause: &Cause) -> Result {
         let (id, code, reason) = (client.id(), cause.code(), cause.reason());
         let (by, messages) = (cause.initiator(), session.messages);
+        self.gate.open();
         log::info!("closed {id}: {code} by {by:?} after {messages} messages: {reason}");
         let delivery = client.send("too late")?;
         log::info!("send after the close of {id}: {delivery:?}");
@@ -105,7 +133,21 @@ impl Plugin for Probe {
         Ok(())
     }
 
+    /// Gives back what came. `?status=N` answers that status, `?bytes=N` so many bytes, and
+    /// `?block` blocks until a client of the route has left.
     fn on_request(&self, request: &Request) -> Result<Response> {
+        match request.query().and_then(|query| query.split_once('=')) {
+            Some(("status", status)) => return Ok(Response::text("status").status(status.parse()?)),
+            Some(("bytes", count)) => {
+                log::info!("on_request answers {count} bytes");
+                return Ok(Response::text("x".repeat(count.parse()?)));
+            }
+            _ => {}
+        }
+        if request.query() == Some("block") {
+            log::info!("on_request blocks");
+            self.gate.wait();
+        }
         let body = String::from_utf8_lossy(request.body());
         let text = format!("{} {} {body}", request.method(), request.path());
         Ok(Response::text(text)

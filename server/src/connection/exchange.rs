@@ -1,0 +1,273 @@
+//! One request and its answer.
+//!
+//! Runs on the connection's thread; the plugin's `on_upgrade` and `on_request` run in here.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::StatusCode;
+use log::{debug, info, warn};
+
+use super::Context;
+use crate::http::framing;
+use crate::http::reader::{ReadError, Reader};
+use crate::http::refusal::Refusal;
+use crate::http::request::Request;
+use crate::http::response::{Form, METHODS, Response};
+use crate::http::{origin, provenance, upgrade};
+use crate::ids::ClientId;
+use crate::outbox::Outbox;
+use crate::plugin::{CallbackError, Route, Upgrade};
+
+/// What the connection does next.
+pub(super) enum Outcome {
+    /// 101 is queued.
+    Upgraded(Arc<Route>, Request),
+    /// The answer is queued, and another request may follow.
+    Kept,
+    /// The answer is queued, and it was the last.
+    Ended,
+    /// The peer left before its request was complete.
+    Left,
+}
+
+/// What the exchanges of one connection have in common.
+pub(super) struct Exchange<'a> {
+    context: &'a Context,
+    client: ClientId,
+    outbox: &'a Arc<Outbox>,
+    peer: SocketAddr,
+}
+
+enum Answer {
+    Upgraded(Arc<Route>),
+    Plain(Response),
+}
+
+enum Unserved {
+    Refused(Refusal),
+    ByPlugin(Response),
+    Left,
+}
+
+impl From<Refusal> for Unserved {
+    fn from(refusal: Refusal) -> Unserved {
+        Unserved::Refused(refusal)
+    }
+}
+
+impl From<ReadError> for Unserved {
+    fn from(error: ReadError) -> Unserved {
+        match error {
+            ReadError::Refused(refusal) => Unserved::Refused(refusal),
+            ReadError::Left => Unserved::Left,
+        }
+    }
+}
+
+impl<'a> Exchange<'a> {
+    pub(super) fn new(
+        context: &'a Context,
+        client: ClientId,
+        outbox: &'a Arc<Outbox>,
+        peer: SocketAddr,
+    ) -> Exchange<'a> {
+        Exchange {
+            context,
+            client,
+            outbox,
+            peer,
+        }
+    }
+
+    /// Reads one request and queues its answer. `left` requests may follow on this connection.
+    pub(super) fn run(&self, reader: &mut Reader<'_>, left: usize) -> Outcome {
+        let mut request = match reader.read_head(self.peer) {
+            Ok(request) => request,
+            Err(ReadError::Left) => return self.left("- -"),
+            Err(ReadError::Refused(refusal)) => return self.refuse_head(reader, &refusal),
+        };
+        request.provenance = provenance::of(&request, self.peer, &self.context.settings.origins);
+        let answer = self.answer(reader, &mut request);
+        let name = format!("{} {}", request.method(), request.path());
+        let (response, ends) = match answer {
+            Ok(Answer::Upgraded(route)) => return Outcome::Upgraded(route, request),
+            Ok(Answer::Plain(response)) => {
+                debug!("{} {name}: {}", self.peer, response.status.as_u16());
+                (response, false)
+            }
+            Err(Unserved::Refused(refusal)) => {
+                let status = refusal.status;
+                info!("{} {name}: {} {}", self.peer, status.as_u16(), refusal.why);
+                (
+                    Response::text(status, &refusal.why),
+                    refusal.ends_connection(),
+                )
+            }
+            Err(Unserved::ByPlugin(response)) => {
+                let status = response.status.as_u16();
+                info!("{} {name}: {status} refused by the plugin", self.peer);
+                (response, false)
+            }
+            Err(Unserved::Left) => return self.left(&name),
+        };
+        let form = Form {
+            is_head: request.method() == "HEAD",
+            closes: ends || left == 0 || !may_be_followed(&request, reader),
+        };
+        self.send(response, form)
+    }
+
+    fn left(&self, name: &str) -> Outcome {
+        debug!("{} {name}: left before its request was complete", self.peer);
+        Outcome::Left
+    }
+
+    /// A head that is refused is named as far as its first line can be read.
+    fn refuse_head(&self, reader: &Reader<'_>, refusal: &Refusal) -> Outcome {
+        let (method, path) = reader.refused_name().unwrap_or(("-", "-"));
+        let status = refusal.status.as_u16();
+        info!("{} {method} {path}: {status} {}", self.peer, refusal.why);
+        let form = Form {
+            is_head: method == "HEAD",
+            closes: true,
+        };
+        self.send(Response::text(refusal.status, &refusal.why), form)
+    }
+
+    /// Sends at once: what runs next may block for long.
+    fn send(&self, response: Response, mut form: Form) -> Outcome {
+        form.closes |= self.outbox.is_stopping();
+        self.outbox.queue_http(&response.encode_head(form));
+        self.outbox.queue_http(response.sent_body(form));
+        // It may be large, and what is queued holds it now.
+        drop(response);
+        self.outbox.flush();
+        if self.outbox.end_answer() && !form.closes {
+            Outcome::Kept
+        } else {
+            Outcome::Ended
+        }
+    }
+
+    fn answer(&self, reader: &mut Reader<'_>, request: &mut Request) -> Result<Answer, Unserved> {
+        if !reader.has_unread_body() {
+            self.begin_answer()?;
+        }
+        check_method(request)?;
+        if request.path() == "*" {
+            return Ok(Answer::Plain(Response::options(METHODS)));
+        }
+        let route = self.find_route(request)?;
+        if upgrade::is_wanted(request) {
+            upgrade::check(request)?;
+            self.admit(&route, request)?;
+            return Ok(Answer::Upgraded(route));
+        }
+        if !matches!(request.method(), "GET" | "HEAD" | "OPTIONS") {
+            // A page elsewhere must not make a browser change something here.
+            origin::check(request, &self.context.settings.origins)?;
+        }
+        let expects_continue = framing::expects_continue(request)?;
+        if reader.has_unread_body() {
+            if expects_continue && reader.is_empty() {
+                self.outbox.queue_http(b"HTTP/1.1 100 Continue\r\n\r\n");
+            }
+            request.body = reader.read_body()?;
+            self.begin_answer()?;
+        }
+        self.serve(&route, request).map(Answer::Plain)
+    }
+
+    /// From here on the stop waits for the answer; no plugin is asked for one that cannot be sent.
+    fn begin_answer(&self) -> Result<(), Unserved> {
+        if self.outbox.begin_answer() {
+            Ok(())
+        } else {
+            Err(Unserved::Left)
+        }
+    }
+
+    fn find_route(&self, request: &mut Request) -> Result<Arc<Route>, Unserved> {
+        let routes = self.context.routes.current();
+        let Some((route, params)) = routes.find(request.path())? else {
+            return Err(Refusal::new(StatusCode::NOT_FOUND, "no route here").into());
+        };
+        request.params = params;
+        if route.instance().is_out_of_service() {
+            let why = "the plugin of this route is out of service";
+            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why).into());
+        }
+        Ok(route.clone())
+    }
+
+    /// Everything between the head and 101; the answer is queued, not sent.
+    fn admit(&self, route: &Route, request: &Request) -> Result<(), Unserved> {
+        origin::check(request, &self.context.settings.origins)?;
+        let (response, chosen) = match route.on_upgrade(self.client, request) {
+            Ok(Upgrade::Admit {
+                response,
+                subprotocol,
+            }) => (response, subprotocol),
+            Ok(Upgrade::Refuse(response)) => return Err(Unserved::ByPlugin(response)),
+            Err(error) => return Err(plugin_failed(route, &error)),
+        };
+        let offered = &route.library().subprotocols;
+        let subprotocol = chosen
+            .as_deref()
+            .or_else(|| upgrade::choose_subprotocol(request, offered));
+        let answer = upgrade::accept(request, &response, subprotocol)?;
+        self.outbox.queue_http(&answer);
+        self.outbox.become_websocket();
+        Ok(())
+    }
+
+    /// Plain HTTP on a route's path.
+    fn serve(&self, route: &Route, request: &Request) -> Result<Response, Unserved> {
+        match route.on_request(self.client, request) {
+            Ok(Some(response)) if response.status != StatusCode::UPGRADE_REQUIRED => Ok(response),
+            // The handshake is a GET request.
+            Ok(_) if request.method() == "OPTIONS" => Ok(Response::options("GET, OPTIONS")),
+            Ok(_) => {
+                let why = "this path speaks WebSocket: connect to it with ws:// or wss://";
+                Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, why).into())
+            }
+            Err(error) => Err(plugin_failed(route, &error)),
+        }
+    }
+}
+
+/// Whether another request may be read behind this one (RFC 9112 section 9.3).
+fn may_be_followed(request: &Request, reader: &Reader<'_>) -> bool {
+    // Behind CONNECT a client sends what is meant for someone else, and behind a handshake that
+    // fails frames.
+    let is_handshake = upgrade::is_wanted(request) && !reader.is_empty();
+    !reader.has_unread_body()
+        && !is_handshake
+        && request.method() != "CONNECT"
+        && !request.has_token("connection", "close")
+}
+
+/// RFC 9110 sections 9.1 and 15.6.2: a method that is known and not served is 405, another 501.
+fn check_method(request: &Request) -> Result<(), Refusal> {
+    let method = request.method();
+    if METHODS.split(", ").any(|known| known == method) {
+        return Ok(());
+    }
+    Err(match method {
+        "CONNECT" | "TRACE" => Refusal::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            format!("method {method} is not served here"),
+        ),
+        _ => Refusal::new(
+            StatusCode::NOT_IMPLEMENTED,
+            format!("method {method} is not known here"),
+        ),
+    })
+}
+
+fn plugin_failed(route: &Route, error: &CallbackError) -> Unserved {
+    warn!("route {}: {error}", route.path());
+    let why = "the plugin of this route failed";
+    Unserved::Refused(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, why))
+}

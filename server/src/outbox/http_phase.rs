@@ -1,0 +1,87 @@
+//! A connection before it is a WebSocket: answers in HTTP, one after another, and the stop between
+//! them.
+//!
+//! The part of [`Outbox`] that only the client's own thread uses, but for [`Outbox::stop_http`],
+//! which the main thread calls.
+
+use std::net::Shutdown;
+use std::sync::Arc;
+
+use super::{Outbox, Phase};
+
+/// How far a connection is with what it was asked in HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Exchange {
+    /// It waits for a request, or for the rest of one.
+    Reading,
+    /// A request is being answered.
+    Answering,
+    /// It is a WebSocket: the hub tells it of the stop.
+    Upgraded,
+}
+
+impl Outbox {
+    /// Queues bytes of an answer in HTTP behind the answers before it; they are never given up for
+    /// others, as a frame may be. Does not send; what one answer may hold bounds what it takes, if
+    /// [`Outbox::wait_for_room`] comes before the next.
+    pub fn queue_http(&self, bytes: &[u8]) {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Open {
+            state.queue.append_whole(bytes);
+        }
+    }
+
+    /// A whole request is there, and the stop has to let its answer out. False where the connection
+    /// has been cut off, so that there can be none.
+    pub fn begin_answer(&self) -> bool {
+        let mut state = self.state.lock();
+        state.exchange = Exchange::Answering;
+        state.phase == Phase::Open
+    }
+
+    /// The answer is queued: the stop may cut the connection off from now on. False where the
+    /// server stops already.
+    pub fn end_answer(&self) -> bool {
+        let mut state = self.state.lock();
+        state.exchange = Exchange::Reading;
+        !state.is_stopping
+    }
+
+    /// The answer that is queued is 101.
+    pub fn become_websocket(&self) {
+        self.state.lock().exchange = Exchange::Upgraded;
+    }
+
+    /// Whether the server stops.
+    pub fn is_stopping(&self) -> bool {
+        self.state.lock().is_stopping
+    }
+
+    /// Tells the connection that the server stops. One that waits for a request is cut off at once;
+    /// one that answers may say its word, and its thread ends it then; what is a WebSocket already
+    /// is the hub's business.
+    pub fn stop_http(self: &Arc<Self>) {
+        let mut state = self.state.lock();
+        state.is_stopping = true;
+        if state.exchange != Exchange::Reading || state.phase != Phase::Open {
+            return;
+        }
+        if state.queue.is_empty() {
+            drop(state);
+            self.abort();
+        } else {
+            // What is left of the last answer still goes out: the thread wakes, finds the end of
+            // what the peer sent, and finishes. An error means that the peer was faster.
+            self.socket.shutdown(Shutdown::Read).ok();
+        }
+    }
+
+    /// Blocks while the socket is full and something is left to send; woken by the drain thread, at
+    /// the latest when the socket has taken nothing for too long. Only for the client's own thread.
+    pub fn wait_until_sent(&self) {
+        let mut state = self.state.lock();
+        while state.is_waiting && state.phase == Phase::Open {
+            self.room.wait(&mut state);
+        }
+    }
+}
