@@ -165,7 +165,7 @@ impl Accepting {
             let limit = self.service.roster.capacity();
             return self.refuse(socket, peer, &format!("all {limit} connections are taken"));
         };
-        let backlog = self.service.context.settings.backlog_bytes_max;
+        let backlog = self.service.context.client.backlog_bytes_max;
         let outbox = Outbox::new(socket, client, backlog, self.service.drain.clone());
         let (context, thread_outbox) = (self.service.context.clone(), outbox.clone());
         let started = self.service.roster.hold(client, outbox.clone(), || {

@@ -94,7 +94,7 @@ pub struct Server {
 /// See [`StartError`]; the process is to end.
 pub fn start(settings: &Settings) -> Result<Server, StartError> {
     capacity::raise_open_files();
-    let capacity = capacity::measure(settings.connections_max);
+    let capacity = capacity::measure(settings.limits.connections);
     if capacity.connections == 0 {
         return Err(StartError::NoRoom(capacity));
     }
@@ -114,7 +114,8 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
     };
     let routes = load_routes(settings, &services)?;
     let context = Arc::new(Context {
-        settings: settings.connection.clone(),
+        client: settings.client.clone(),
+        limits: settings.limits.clone(),
         routes: routes.clone(),
         departed,
     });

@@ -36,7 +36,7 @@ pub(super) fn run(
     outbox: &Arc<Outbox>,
     peer: SocketAddr,
 ) -> Option<Admitted> {
-    let mut reader = Reader::new(outbox.socket(), context.settings.handshake_timeout);
+    let mut reader = Reader::new(outbox.socket(), context.limits.handshake_timeout);
     let request = read_request(&mut reader, peer, context);
     let mut request = match request {
         Ok(request) => request,
@@ -106,7 +106,7 @@ fn read_request(
 ) -> Result<Request, ReadError> {
     let head = reader.read_head()?;
     let mut request = Request::parse(&head, peer)?;
-    request.provenance = provenance::of(&request, peer, &context.settings.origins);
+    request.provenance = provenance::of(&request, peer, &context.client.origins);
     Ok(request)
 }
 
@@ -141,7 +141,7 @@ fn admit(
     request: &Request,
 ) -> Result<(), Unserved> {
     upgrade::check(request)?;
-    origin::check(request, &context.settings.origins)?;
+    origin::check(request, &context.client.origins)?;
     let (response, chosen) = match route.on_upgrade(client, request) {
         Ok(Upgrade::Admit {
             response,
@@ -167,7 +167,7 @@ fn serve(
 ) -> Result<Response, Unserved> {
     if !matches!(request.method.as_str(), "GET" | "HEAD" | "OPTIONS") {
         // A page elsewhere must not make a browser change something here.
-        origin::check(request, &context.settings.origins)?;
+        origin::check(request, &context.client.origins)?;
     }
     match route.on_request(client, request) {
         Ok(Some(response)) if response.status != StatusCode::UPGRADE_REQUIRED => Ok(response),

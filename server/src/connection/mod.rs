@@ -16,7 +16,7 @@ use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
-use crate::config::ConnectionSettings;
+use crate::config::{ClientSettings, ServerLimits};
 use crate::ids::ClientId;
 use crate::limits::READ_BUFFER_BYTES;
 use crate::outbox::cause::{
@@ -30,8 +30,10 @@ use stream::{Keepalive, OutboxStream};
 
 /// What every connection thread needs; shared by all of them.
 pub struct Context {
-    /// What holds for each connection.
-    pub settings: ConnectionSettings,
+    /// What holds for each client.
+    pub client: Arc<ClientSettings>,
+    /// What holds for all of them together.
+    pub limits: ServerLimits,
     /// Which plugin serves which path.
     pub routes: Arc<RouteTable>,
     /// Takes the numbers of clients whose thread is about to end.
@@ -116,7 +118,7 @@ fn open(
         request.provenance.client_address
     );
     let session = route.on_open(client, &request)?;
-    let settings = &context.settings;
+    let settings = &context.client;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)

@@ -3,6 +3,7 @@
 mod calls;
 mod causes;
 mod command_line;
+mod config_file;
 mod cuts;
 mod echo;
 mod faults;
