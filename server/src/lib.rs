@@ -50,6 +50,7 @@
 //! The test `architecture` holds the last two.
 
 pub mod run;
+pub mod check;
 pub mod stop;
 pub mod server;
 pub mod signals;

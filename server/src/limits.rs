@@ -1,40 +1,23 @@
-//! Every limit of the server that is not an argument, in one place: unit, value and reason.
+//! Every limit of the server in one place: unit, value and reason. What can be set has its default
+//! and range in [`settings`].
 //!
-//! Constants only; knows nothing of the rest. What an argument sets has its default here too.
+//! Constants only; knows nothing of the rest.
 
 use std::time::Duration;
 
-/// Bytes of one message where `--max-message` says nothing: what Centrifugo takes, four times what
-/// a chat needs.
-pub const MESSAGE_BYTES_DEFAULT: u64 = 64 * 1024;
-
-/// Bytes that wait for one client where `--max-backlog` says nothing.
-pub const BACKLOG_BYTES_DEFAULT: u64 = 1024 * 1024;
-
-/// Time for a whole request head and its body, for each request of a connection.
-pub const HANDSHAKE_DEFAULT: Duration = Duration::from_secs(10);
-
-/// Silence of a client after which it is sent a ping: below the 30 and 60 seconds after which
-/// routers and proxies forget a connection.
-pub const PING_INTERVAL_DEFAULT: Duration = Duration::from_secs(25);
-
-/// Time for the answer to a ping.
-pub const PONG_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
-
-/// Time from the first signal to the end of the process.
-pub const STOP_TIMEOUT_DEFAULT: Duration = Duration::from_secs(10);
+pub mod settings;
 
 /// Share of the stop deadline that is kept to abort what did not close by itself, as a divisor.
 pub const STOP_ABORT_DIVISOR: u32 = 10;
 
 /// Bytes of a request head; a browser with many cookies sends about 8 KiB.
-pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+pub const HEAD_BYTES_MAX: usize = settings::HEAD_BYTES.default as usize;
 
 /// Headers of one request.
-pub const HEADERS_MAX: usize = 100;
+pub const HEADERS_MAX: usize = settings::HEADERS.default as usize;
 
 /// Bytes of a plain HTTP request's body.
-pub const BODY_BYTES_MAX: usize = 64 * 1024;
+pub const BODY_BYTES_MAX: usize = settings::BODY_BYTES.default as usize;
 
 /// Bytes of all chunk extensions of one body, which are ignored: nobody sends more than a few.
 pub const CHUNK_EXTENSION_BYTES_MAX: usize = 4 * 1024;
@@ -95,15 +78,9 @@ pub const TIMER_MS_MAX: u64 = 10 * 366 * 24 * 60 * 60 * 1000;
 /// Bytes of the reason in a Close frame (RFC 6455 section 5.5: 125 less the code).
 pub const CLOSE_REASON_BYTES_MAX: usize = 123;
 
-/// Time for the peer to answer a Close frame, the backlog before it included.
-pub const CLOSE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(5);
-
 /// Time in which we read and drop what a peer still sends after our last byte, so that it gets
 /// that byte and not a reset.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// A socket that takes no byte for this long is dropped.
-pub const WRITE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
 
 /// Longest wait of a connection thread in one read, so that it sees within this time that settings
 /// have changed.
@@ -168,7 +145,7 @@ pub const LOG_LINE_BYTES_MAX: usize = 8 * 1024;
 pub const LOG_QUEUE_LINES: usize = 4096;
 
 /// Libraries that one process may load: each may cost a pthread key, and about 1,000 of them end it.
-pub const LIBRARY_LOADS_MAX: usize = 500;
+pub const LIBRARY_LOADS_MAX: usize = settings::LIBRARY_LOADS.default as usize;
 
 /// Bytes of one plugin library; it is read into memory once.
 pub const LIBRARY_BYTES_MAX: u64 = 512 * 1024 * 1024;

@@ -1,21 +1,50 @@
-//! Arguments, settings, run, exit code.
+//! Arguments, settings, check or run, exit code.
 
 use std::process::ExitCode;
 
 use clap::Parser;
-use server::config::Args;
+use server::config::{Args, Settings};
+
+/// Exit code where the arguments, the file or the plugins are wrong.
+const EXIT_WRONG: u8 = 2;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let settings = match args.into_settings() {
+    let settings = match Settings::load(&args) {
         Ok(settings) => settings,
-        Err(error) => return fail(&error, ExitCode::from(2)),
+        Err(problems) => {
+            tell(&problems);
+            return ExitCode::from(EXIT_WRONG);
+        }
     };
-    server::run::run(&settings).unwrap_or_else(|error| fail(&error, error.exit_code()))
+    if args.check {
+        return check(&args, &settings);
+    }
+    server::run::run(&settings).unwrap_or_else(|error| {
+        tell(&format_args!("error: {error}"));
+        error.exit_code()
+    })
+}
+
+fn check(args: &Args, settings: &Settings) -> ExitCode {
+    let problems = server::check::check(settings);
+    for problem in &problems {
+        tell(problem);
+    }
+    if !problems.is_empty() {
+        return ExitCode::from(EXIT_WRONG);
+    }
+    let what = args.config.as_ref().map(|file| file.display().to_string());
+    report(&what.unwrap_or_else(|| "the command line".to_owned()));
+    ExitCode::SUCCESS
+}
+
+#[allow(clippy::print_stdout)] // it is what `--check` was asked for
+fn report(what: &str) {
+    println!("{what}: ok");
 }
 
 #[allow(clippy::print_stderr)] // there may be no log to tell it
-fn fail(error: &dyn std::fmt::Display, code: ExitCode) -> ExitCode {
-    eprintln!("error: {error}");
-    code
+fn tell(text: &dyn std::fmt::Display) {
+    eprintln!("{text}");
 }

@@ -18,9 +18,9 @@ const EXIT_BUG: u8 = 70;
 /// # Errors
 /// It could not start; nothing is left running.
 pub fn run(settings: &Settings) -> Result<ExitCode, StartError> {
-    let path = settings.log_file.clone();
+    let path = settings.log.file.clone();
     let logging =
-        Logging::start(path.as_deref(), settings.log_level).map_err(|error| StartError::Log {
+        Logging::start(path.as_deref(), settings.log.level).map_err(|error| StartError::Log {
             path: path.unwrap_or_default(),
             error,
         })?;

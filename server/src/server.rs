@@ -96,7 +96,7 @@ pub struct Server {
 /// See [`StartError`]; the process is to end.
 pub fn start(settings: &Settings) -> Result<Server, StartError> {
     capacity::raise_open_files();
-    let capacity = capacity::measure(settings.connections_max);
+    let capacity = capacity::measure(settings.limits.connections);
     if capacity.connections == 0 {
         return Err(StartError::NoRoom(capacity));
     }
@@ -116,7 +116,8 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
     };
     let mounts = mount(settings, services)?;
     let context = Arc::new(Context {
-        settings: settings.connection.clone(),
+        client: settings.client.clone(),
+        limits: settings.limits.clone(),
         routes: mounts.routes().clone(),
         departed,
     });

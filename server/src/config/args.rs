@@ -1,29 +1,20 @@
-//! The command line (clap) and the settings that come out of it.
+//! The command line (clap): which options there are. What they say is checked with the file, so that
+//! all that is wrong is told at once.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use bytesize::ByteSize;
 use clap::Parser;
-use log::LevelFilter;
-
-use super::options::PluginOptions;
-use crate::http::origin::AllowedOrigins;
-use crate::limits::{
-    BACKLOG_BYTES_DEFAULT, HANDSHAKE_DEFAULT, MESSAGE_BYTES_DEFAULT, PING_INTERVAL_DEFAULT,
-    PONG_TIMEOUT_DEFAULT, STOP_TIMEOUT_DEFAULT,
-};
 
 const EXAMPLE: &str = "\
 Example:
   server --plugins plugins/ --listen 127.0.0.1:25252 --allow-origin https://example.org
+  server --config detent.toml --check
 
-Sizes are written as 65536 or 64KiB, times as 25s or 1500ms.
+Sizes are written as 65536 or 64KiB, times as 25s or 1500ms. What is given here wins over the file.
 SIGHUP opens the log file anew; SIGINT and SIGTERM stop, a second one at once.";
 
-/// The command line.
-#[derive(Debug, Parser)]
+/// The command line. What an option takes is text here and checked by `Settings::load`.
+#[derive(Clone, Debug, Parser)]
 #[command(
     name = "server",
     version,
@@ -31,13 +22,22 @@ SIGHUP opens the log file anew; SIGINT and SIGTERM stop, a second one at once.";
     after_help = EXAMPLE
 )]
 pub struct Args {
-    /// Folder with the plugin libraries (*.so)
+    /// File with the settings (TOML); scripts/detent.toml has all of them
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Check the settings and the plugins folder, tell every problem, and exit 0 or 2
+    #[arg(long)]
+    pub check: bool,
+
+    /// Folder with the plugin libraries (*.so); required unless the file names it
     #[arg(long, value_name = "DIR")]
-    plugins: PathBuf,
+    pub plugins: Option<PathBuf>,
 
     /// Address and port to listen on, may be repeated; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:25252")]
-    listen: Vec<SocketAddr>,
+    /// [default: 127.0.0.1:25252]
+    #[arg(long, value_name = "ADDR")]
+    listen: Vec<String>,
 
     /// Origin whose pages may connect beside the server's own, may be repeated; * for any
     #[arg(long, value_name = "ORIGIN")]
@@ -45,138 +45,71 @@ pub struct Args {
 
     /// Option for a plugin, may be repeated, such as chat.exclude_sender=true
     #[arg(long, value_name = "PLUGIN.KEY=VALUE")]
-    set: Vec<String>,
+    pub set: Vec<String>,
 
-    /// Largest message a client may send; a larger one closes it with 1009
-    #[arg(long, value_name = "SIZE", default_value_t = ByteSize(MESSAGE_BYTES_DEFAULT))]
-    max_message: ByteSize,
+    /// Largest message a client may send; a larger one closes it with 1009 [default: 64KiB]
+    #[arg(long, value_name = "SIZE")]
+    max_message: Option<String>,
 
-    /// Bytes that may wait for a slow client; more closes it with 1008
-    #[arg(long, value_name = "SIZE", default_value_t = ByteSize(BACKLOG_BYTES_DEFAULT))]
-    max_backlog: ByteSize,
+    /// Bytes that may wait for a slow client; more closes it with 1008 [default: 1MiB]
+    #[arg(long, value_name = "SIZE")]
+    max_backlog: Option<String>,
 
     /// Connections at once; more are answered 503 [default: what the machine's limits allow]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    max_connections: Option<u32>,
+    #[arg(long, value_name = "N")]
+    max_connections: Option<String>,
 
-    /// Time for a whole request head and body
-    #[arg(long, value_name = "TIME", default_value_t = HANDSHAKE_DEFAULT.into())]
-    handshake_timeout: humantime::Duration,
+    /// Time for a whole request head and body [default: 10s]
+    #[arg(long, value_name = "TIME")]
+    handshake_timeout: Option<String>,
 
-    /// Silence after which a client is pinged; 0s for never
-    #[arg(long, value_name = "TIME", default_value_t = PING_INTERVAL_DEFAULT.into())]
-    ping_interval: humantime::Duration,
+    /// Silence after which a client is pinged; 0s for never [default: 25s]
+    #[arg(long, value_name = "TIME")]
+    ping_interval: Option<String>,
 
-    /// Time to answer a ping; a client that does not has vanished
-    #[arg(long, value_name = "TIME", default_value_t = PONG_TIMEOUT_DEFAULT.into())]
-    pong_timeout: humantime::Duration,
+    /// Time to answer a ping; a client that does not has vanished [default: 10s]
+    #[arg(long, value_name = "TIME")]
+    pong_timeout: Option<String>,
 
-    /// Time from the first signal to the end, whatever still runs
-    #[arg(long, value_name = "TIME", default_value_t = STOP_TIMEOUT_DEFAULT.into())]
-    stop_timeout: humantime::Duration,
+    /// Time from the first signal to the end, whatever still runs [default: 10s]
+    #[arg(long, value_name = "TIME")]
+    stop_timeout: Option<String>,
 
-    /// What is logged: off, error, warn, info, debug or trace
-    #[arg(long, value_name = "LEVEL", default_value = "info")]
-    log_level: LevelFilter,
+    /// What is logged: off, error, warn, info, debug or trace [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
 
     /// File to log to instead of stderr
     #[arg(long, value_name = "FILE")]
-    log_file: Option<PathBuf>,
-
-    /// Do not start where a plugin cannot be used
-    #[arg(long)]
-    strict: bool,
-}
-
-/// Everything that was asked for, checked.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Folder of the plugin libraries.
-    pub plugins: PathBuf,
-    /// Where to listen.
-    pub listen: Vec<SocketAddr>,
-    /// Options for plugins.
-    pub options: PluginOptions,
-    /// Connections at once; none for what the machine allows.
-    pub connections_max: Option<u32>,
-    /// What is logged.
-    pub log_level: LevelFilter,
-    /// Where to; none for stderr.
     pub log_file: Option<PathBuf>,
-    /// A plugin that cannot be used ends the start.
-    pub is_strict: bool,
-    /// Time from the first signal to the end.
-    pub stop_timeout: Duration,
-    /// What holds for each connection.
-    pub connection: ConnectionSettings,
-}
 
-/// What holds for each connection.
-#[derive(Clone, Debug)]
-pub struct ConnectionSettings {
-    /// Origins beside the own.
-    pub origins: AllowedOrigins,
-    /// Bytes of one message.
-    pub message_bytes_max: usize,
-    /// Bytes that may wait for a client.
-    pub backlog_bytes_max: usize,
-    /// Time for a request.
-    pub handshake_timeout: Duration,
-    /// Silence before a ping; none for no pings.
-    pub ping_interval: Option<Duration>,
-    /// Time for its answer.
-    pub pong_timeout: Duration,
+    /// How a log line is written: text or json [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+
+    /// A plugin that cannot be used ends the start with exit code 2
+    #[arg(long)]
+    pub strict: bool,
 }
 
 impl Args {
-    /// Checks what clap cannot and turns arguments into settings.
-    ///
-    /// # Errors
-    /// A sentence that names the option, what is wrong, and what it should be.
-    pub fn into_settings(self) -> Result<Settings, String> {
-        let origins = AllowedOrigins::parse(self.allow_origin.iter().map(String::as_str))
-            .map_err(|error| format!("--allow-origin: {error}"))?;
-        let options = PluginOptions::parse(self.set.iter().map(String::as_str))
-            .map_err(|error| format!("--set: {error}"))?;
-        let ping_interval = Duration::from(self.ping_interval);
-        Ok(Settings {
-            plugins: self.plugins,
-            listen: self.listen,
-            options,
-            connections_max: self.max_connections,
-            log_level: self.log_level,
-            log_file: self.log_file,
-            is_strict: self.strict,
-            stop_timeout: time("--stop-timeout", self.stop_timeout)?,
-            connection: ConnectionSettings {
-                origins,
-                message_bytes_max: size("--max-message", self.max_message, 1)?,
-                backlog_bytes_max: size("--max-backlog", self.max_backlog, 1024)?,
-                handshake_timeout: time("--handshake-timeout", self.handshake_timeout)?,
-                ping_interval: (!ping_interval.is_zero()).then_some(ping_interval),
-                pong_timeout: time("--pong-timeout", self.pong_timeout)?,
-            },
-        })
+    /// What the options that take text were given, by option; empty where it was not given.
+    pub(super) fn texts(&self, flag: &str) -> Vec<&str> {
+        let one = match flag {
+            "--listen" => return self.listen.iter().map(String::as_str).collect(),
+            "--allow-origin" => return self.allow_origin.iter().map(String::as_str).collect(),
+            "--max-message" => &self.max_message,
+            "--max-backlog" => &self.max_backlog,
+            "--max-connections" => &self.max_connections,
+            "--handshake-timeout" => &self.handshake_timeout,
+            "--ping-interval" => &self.ping_interval,
+            "--pong-timeout" => &self.pong_timeout,
+            "--stop-timeout" => &self.stop_timeout,
+            "--log-level" => &self.log_level,
+            "--log-format" => &self.log_format,
+            // Paths and switches are no text: whoever reads them takes the fields.
+            _ => &None,
+        };
+        one.as_deref().into_iter().collect()
     }
-}
-
-fn size(option: &str, size: ByteSize, least: u64) -> Result<usize, String> {
-    let most = ByteSize::gib(1).as_u64();
-    if !(least..=most).contains(&size.as_u64()) {
-        return Err(format!(
-            "{option}: {size} is not between {} and {}",
-            ByteSize(least),
-            ByteSize(most)
-        ));
-    }
-    usize::try_from(size.as_u64()).map_err(|error| format!("{option}: {error}"))
-}
-
-fn time(option: &str, time: humantime::Duration) -> Result<Duration, String> {
-    let (least, most) = (Duration::from_millis(1), Duration::from_secs(24 * 60 * 60));
-    let duration = Duration::from(time);
-    if !(least..=most).contains(&duration) {
-        return Err(format!("{option}: {time} is not between 1ms and 1day"));
-    }
-    Ok(duration)
 }

@@ -1,9 +1,28 @@
-//! What the user asks for: arguments, checked and with their defaults filled in.
+//! What the user asks for: file and command line, checked, with the defaults filled in.
 //!
-//! Read once by the main thread; everyone else gets values. Knows nothing of the rest.
+//! The main thread reads it, at the start and at each reload; everyone else gets values. Every
+//! problem is found at once and has a place. A new setting is a field in `settings.rs` or
+//! `client.rs`, a line in `keys.rs`, a line where it is read, and its default and range in
+//! [`crate::limits::settings`]; the tests then ask for it in `scripts/detent.toml` and the README.
 
 mod args;
+mod changes;
+mod client;
+mod forms;
+mod keys;
+mod load;
 mod options;
+mod problem;
+mod routes;
+mod settings;
+mod table;
+#[cfg(test)]
+mod tests;
 
-pub use args::{Args, ConnectionSettings, Settings};
+pub use args::Args;
+pub use changes::Changes;
+pub use client::{ClientSettings, Rate};
+pub use keys::{CLIENT_KEYS, Effect, Key, ROUTE_KEYS, SERVER_KEYS};
 pub use options::{OptionError, PluginOptions};
+pub use problem::{Place, Problem, Problems, Source};
+pub use settings::{LogFormat, LogSettings, RouteSettings, ServerLimits, Settings};

@@ -42,6 +42,12 @@ impl PluginOptions {
         Value::Object(self.0.get(plugin).unwrap_or(&empty).clone()).to_string()
     }
 
+    /// Puts the options of `plugin` over those that a route has.
+    pub fn apply(&self, plugin: &str, options: &mut Map<String, Value>) {
+        let own = self.0.get(plugin).into_iter().flatten();
+        options.extend(own.map(|(key, value)| (key.clone(), value.clone())));
+    }
+
     /// Plugins that have options.
     pub fn plugins(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)

@@ -87,7 +87,7 @@ impl<'a> Exchange<'a> {
             Err(ReadError::Left) => return self.left("- -"),
             Err(ReadError::Refused(refusal)) => return self.refuse_head(reader, &refusal),
         };
-        request.provenance = provenance::of(&request, self.peer, &self.context.settings.origins);
+        request.provenance = provenance::of(&request, self.peer, &self.context.client.origins);
         let answer = self.answer(reader, &mut request);
         let name = format!("{} {}", request.method(), request.path());
         let (response, ends) = match answer {
@@ -166,7 +166,7 @@ impl<'a> Exchange<'a> {
         }
         if !matches!(request.method(), "GET" | "HEAD" | "OPTIONS") {
             // A page elsewhere must not make a browser change something here.
-            origin::check(request, &self.context.settings.origins)?;
+            origin::check(request, &self.context.client.origins)?;
         }
         let expects_continue = framing::expects_continue(request)?;
         if reader.has_unread_body() {
@@ -203,7 +203,7 @@ impl<'a> Exchange<'a> {
 
     /// Everything between the head and 101; the answer is queued, not sent.
     fn admit(&self, route: &Route, request: &Request) -> Result<(), Unserved> {
-        origin::check(request, &self.context.settings.origins)?;
+        origin::check(request, &self.context.client.origins)?;
         let (response, chosen) = match route.on_upgrade(self.client, request) {
             Ok(Upgrade::Admit {
                 response,

@@ -31,7 +31,7 @@ pub(super) fn run(
     outbox: &Arc<Outbox>,
     peer: SocketAddr,
 ) -> Option<Admitted> {
-    let mut reader = Reader::new(outbox, context.settings.handshake_timeout);
+    let mut reader = Reader::new(outbox, context.limits.handshake_timeout);
     let exchange = Exchange::new(context, client, outbox, peer);
     for left in (0..REQUESTS_PER_CONNECTION_MAX).rev() {
         match exchange.run(&mut reader, left) {

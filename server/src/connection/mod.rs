@@ -7,7 +7,7 @@
 mod deadlines;
 mod exchange;
 mod handshake;
-pub mod rate;
+mod rate;
 mod stream;
 
 use std::net::SocketAddr;
@@ -19,7 +19,7 @@ use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
-use crate::config::ConnectionSettings;
+use crate::config::{ClientSettings, ServerLimits};
 use crate::ids::ClientId;
 use crate::limits::READ_BUFFER_BYTES;
 use crate::outbox::cause::{
@@ -34,8 +34,10 @@ use stream::{Keepalive, OutboxStream};
 
 /// What every connection thread needs; shared by all of them.
 pub struct Context {
-    /// What holds for each connection.
-    pub settings: ConnectionSettings,
+    /// What holds for each client.
+    pub client: Arc<ClientSettings>,
+    /// What holds for all of them together.
+    pub limits: ServerLimits,
     /// Which plugin serves which path.
     pub routes: Routes,
     /// Takes the numbers of clients whose thread is about to end.
@@ -56,7 +58,7 @@ pub fn run(context: &Context, client: ClientId, outbox: Arc<Outbox>, peer: Socke
     set_own_outbox(client, outbox.clone());
     outbox.set_route(admitted.route.path());
     outbox.set_bounds(Bounds {
-        backlog_bytes_max: context.settings.backlog_bytes_max,
+        backlog_bytes_max: context.client.backlog_bytes_max,
         ..Bounds::default()
     });
     let path = admitted.route.path();
@@ -119,7 +121,7 @@ fn open(
     );
     let path = route.path();
     let place = Place::open(route, client, outbox.clone(), request)?;
-    let settings = &context.settings;
+    let settings = &context.client;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)

@@ -6,11 +6,11 @@ use std::time::Instant;
 
 /// A rate and how far a client may run ahead of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rate {
+pub(super) struct Rate {
     /// Units per second; zero for no limit.
-    pub per_second: u64,
+    pub(super) per_second: u64,
     /// Units that may come at once after a silence.
-    pub burst: u64,
+    pub(super) burst: u64,
 }
 
 /// What a client has left of a rate.

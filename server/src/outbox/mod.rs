@@ -24,9 +24,7 @@ use parking_lot::{Condvar, Mutex};
 use rustix::net::{SendAncillaryBuffer, SendFlags};
 
 use crate::ids::ClientId;
-use crate::limits::{
-    BACKLOG_BYTES_DEFAULT, CLOSE_TIMEOUT_DEFAULT, FLUSH_BYTES, PAUSE_DIVISOR, WRITE_TIMEOUT_DEFAULT,
-};
+use crate::limits::{FLUSH_BYTES, PAUSE_DIVISOR, settings};
 use cause::{Cause, POLICY};
 use drain::DrainHandle;
 use frame::{HEADER_BYTES_MAX, Opcode};
@@ -39,10 +37,11 @@ pub use own::{own_outbox, set_own_outbox};
 /// What happens to a client whose backlog is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SlowClient {
-    /// It is closed with 1008.
+    /// It is closed with 1008: it comes back and catches up, and misses nothing silently.
     #[default]
     Close,
-    /// What does not fit is not sent to it.
+    /// What does not fit is not sent to it, and counted: right for positions and prices, of which
+    /// the next replaces the last.
     Drop,
 }
 
@@ -63,10 +62,10 @@ impl Default for Bounds {
     /// Those of a connection that is not on a route yet.
     fn default() -> Bounds {
         Bounds {
-            backlog_bytes_max: BACKLOG_BYTES_DEFAULT as usize,
+            backlog_bytes_max: settings::BACKLOG_BYTES.default as usize,
             slow_client: SlowClient::Close,
-            write_timeout: WRITE_TIMEOUT_DEFAULT,
-            close_timeout: CLOSE_TIMEOUT_DEFAULT,
+            write_timeout: settings::WRITE_TIMEOUT.default,
+            close_timeout: settings::CLOSE_TIMEOUT.default,
         }
     }
 }

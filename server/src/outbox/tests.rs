@@ -142,20 +142,30 @@ fn room_wakes_the_thread_that_waits_for_it() {
     let drain = Drain::start().expect("a thread");
     let (outbox, mut peer) = pair(&drain);
     let frame = frame::encode(Opcode::Binary, &[7; 10_000]);
+    let mut unread = 0;
     while !outbox.is_waiting() {
         outbox.deliver(&frame);
+        unread += frame.len();
     }
     for _ in 0..15 {
         outbox.queue(&frame);
+        unread += frame.len();
     }
+    let (woken, waits) = crossbeam_channel::bounded(1);
     let waiter = std::thread::spawn({
         let outbox = outbox.clone();
-        move || outbox.wait_for_room()
+        move || {
+            outbox.wait_for_room();
+            woken.send(()).expect("somebody listens");
+        }
     });
     let mut buffer = vec![0; 100_000];
-    while !waiter.is_finished() {
-        assert_ne!(peer.read(&mut buffer).expect("the backlog arrives"), 0);
+    while unread > 0 {
+        unread -= peer.read(&mut buffer).expect("the backlog arrives");
     }
+    waits
+        .recv_timeout(Duration::from_secs(20))
+        .expect("it is woken");
     waiter.join().expect("it waited without panic");
     outbox.abort();
     drain.end();

@@ -23,6 +23,9 @@ fn help_has_an_example_and_every_option() {
         "--stop-timeout",
         "--log-level",
         "--log-file",
+        "--log-format",
+        "--config",
+        "--check",
         "--strict",
         "--version",
     ] {
@@ -57,7 +60,7 @@ fn wrong_arguments_end_with_2_and_name_what_is_wrong() {
         (&["--plugins", ".", "--set", "chat"], "PLUGIN.KEY=VALUE"),
         (
             &["--plugins", ".", "--allow-origin", "example.org"],
-            "`example.org` is no origin",
+            "\"example.org\" is no origin",
         ),
     ] {
         let finished = run_server(arguments);

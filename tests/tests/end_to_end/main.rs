@@ -4,6 +4,7 @@ mod calls;
 mod causes;
 mod chunked;
 mod command_line;
+mod config_file;
 mod cuts;
 mod echo;
 mod faults;

@@ -1,0 +1,285 @@
+//! The forms in which a value is written: each is read by serde from the file and by its parser
+//! from the command line, and says what it looks like where it cannot be read.
+//!
+//! Sizes are those of bytesize, times those of humantime, networks those of ipnet.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use ipnet::IpNet;
+use log::LevelFilter;
+use serde::Deserialize;
+use toml::Spanned;
+use toml::de::{DeValue, ValueDeserializer};
+
+use super::settings::LogFormat;
+use crate::http::origin::AllowedOrigins;
+use crate::limits::settings::{Bounds, TIME_LEAST};
+use crate::outbox::SlowClient;
+
+/// A kind of value that a setting may have.
+pub(super) trait Form: Sized {
+    /// Follows what was written: `25 is ` this.
+    const EXPECTED: &'static str;
+
+    /// Reads it from the command line or from inside quotes.
+    fn parse(text: &str) -> Option<Self>;
+
+    /// Reads it from the file: as text, unless the form has its own way.
+    fn read(value: Spanned<DeValue<'_>>) -> Option<Self> {
+        let text = String::deserialize(ValueDeserializer::from(value)).ok()?;
+        Self::parse(&text)
+    }
+}
+
+impl Form for bool {
+    const EXPECTED: &'static str = "neither true nor false: write one of them, without quotes";
+
+    fn parse(text: &str) -> Option<bool> {
+        text.parse().ok()
+    }
+
+    fn read(value: Spanned<DeValue<'_>>) -> Option<bool> {
+        bool::deserialize(ValueDeserializer::from(value)).ok()
+    }
+}
+
+/// A whole number.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub(super) struct Number(pub(super) u64);
+
+impl Form for Number {
+    const EXPECTED: &'static str = "no number: write it in digits and without quotes, such as 100";
+
+    fn parse(text: &str) -> Option<Number> {
+        text.parse().ok().map(Number)
+    }
+
+    fn read(value: Spanned<DeValue<'_>>) -> Option<Number> {
+        u64::deserialize(ValueDeserializer::from(value))
+            .ok()
+            .map(Number)
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Bytes: `"64 KiB"`, `"1MB"`, or a bare number of them.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub(super) struct Size(pub(super) u64);
+
+impl Form for Size {
+    const EXPECTED: &'static str = r#"no size: write it with a unit, such as "64 KiB""#;
+
+    fn parse(text: &str) -> Option<Size> {
+        text.trim().parse().ok().map(|ByteSize(bytes)| Size(bytes))
+    }
+
+    fn read(value: Spanned<DeValue<'_>>) -> Option<Size> {
+        if let DeValue::Integer(_) = value.get_ref() {
+            return Number::read(value).map(|Number(bytes)| Size(bytes));
+        }
+        Size::parse(&String::deserialize(ValueDeserializer::from(value)).ok()?)
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = ByteSize(self.0).to_string();
+        f.write_str(&text.replacen(".0 ", " ", 1))
+    }
+}
+
+/// A time: `"25s"`, `"1min 30s"`, `"1500ms"`.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub(super) struct Time(pub(super) Duration);
+
+impl Form for Time {
+    const EXPECTED: &'static str = r#"no time: write it with a unit, such as "25s""#;
+
+    fn parse(text: &str) -> Option<Time> {
+        humantime::parse_duration(text).ok().map(Time)
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        humantime::format_duration(self.0).fmt(f)
+    }
+}
+
+impl Form for LevelFilter {
+    const EXPECTED: &'static str =
+        r#"no log level: write "off", "error", "warn", "info", "debug" or "trace""#;
+
+    fn parse(text: &str) -> Option<LevelFilter> {
+        text.parse().ok()
+    }
+}
+
+impl Form for LogFormat {
+    const EXPECTED: &'static str = r#"no log format: write "text" or "json""#;
+
+    fn parse(text: &str) -> Option<LogFormat> {
+        match text {
+            "text" => Some(LogFormat::Text),
+            "json" => Some(LogFormat::Json),
+            _ => None,
+        }
+    }
+}
+
+impl Form for SlowClient {
+    const EXPECTED: &'static str = r#"no way to treat a slow client: write "close" or "drop""#;
+
+    fn parse(text: &str) -> Option<SlowClient> {
+        match text {
+            "close" => Some(SlowClient::Close),
+            "drop" => Some(SlowClient::Drop),
+            _ => None,
+        }
+    }
+}
+
+impl Form for SocketAddr {
+    const EXPECTED: &'static str = r#"no address to listen on: write an IP address and a port, such as "127.0.0.1:25252" or "[::]:80""#;
+
+    fn parse(text: &str) -> Option<SocketAddr> {
+        text.parse().ok()
+    }
+}
+
+/// A network, or an address, which is the network of this one address.
+pub(super) struct Network(pub(super) IpNet);
+
+impl Form for Network {
+    const EXPECTED: &'static str =
+        r#"no network: write it as "10.0.0.0/8", "2001:db8::/32" or as one address"#;
+
+    fn parse(text: &str) -> Option<Network> {
+        let address = || text.parse::<IpAddr>().ok().map(IpNet::from);
+        let network = text.parse::<IpNet>().ok().or_else(address)?;
+        Some(Network(network.trunc()))
+    }
+}
+
+/// An origin as a browser sends it, or `*`.
+pub(super) struct Origin(pub(super) String);
+
+impl Form for Origin {
+    const EXPECTED: &'static str = r#"no origin: write it as "https://example.org" or "http://example.org:8080", without a path, or "*" for any"#;
+
+    fn parse(text: &str) -> Option<Origin> {
+        AllowedOrigins::parse([text]).ok()?;
+        Some(Origin(text.to_owned()))
+    }
+}
+
+/// Text that is not empty.
+pub(super) struct Text(pub(super) String);
+
+impl Form for Text {
+    const EXPECTED: &'static str = "no text: write something in quotes";
+
+    fn parse(text: &str) -> Option<Text> {
+        (!text.is_empty() && !text.contains('\0')).then(|| Text(text.to_owned()))
+    }
+}
+
+/// A subprotocol's name, a token (RFC 6455 section 4.1, RFC 9110 section 5.6.2).
+pub(super) struct Subprotocol(pub(super) String);
+
+impl Form for Subprotocol {
+    const EXPECTED: &'static str =
+        r#"no name of a subprotocol: write one without spaces and commas, such as "chat.v1""#;
+
+    fn parse(text: &str) -> Option<Subprotocol> {
+        let is_of_a_token =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+        let is_token = !text.is_empty() && text.bytes().all(is_of_a_token);
+        is_token.then(|| Subprotocol(text.to_owned()))
+    }
+}
+
+/// Forms that have an order, and so a range.
+pub(super) trait Ordered: Form + PartialOrd + Copy + fmt::Display {
+    /// The plain value.
+    type Value: Copy;
+
+    /// Puts a bound into the form, to compare and to name it.
+    fn of(value: Self::Value) -> Self;
+
+    /// The plain value.
+    fn value(self) -> Self::Value;
+
+    /// The least that is allowed where it is not zero itself.
+    fn least_above_zero(least: Self) -> Self {
+        least
+    }
+
+    /// Follows what was written, where it is out of its range.
+    fn out_of(self, bounds: &Bounds<Self::Value>) -> Option<String> {
+        let (least, most) = (Self::of(bounds.least), Self::of(bounds.most));
+        let above_zero = Self::least_above_zero(least);
+        if self > most {
+            Some(format!("is more than {most}, the most that is allowed"))
+        } else if self < above_zero && self != least {
+            let beside = if above_zero == least {
+                String::new()
+            } else {
+                format!(" beside {least}")
+            };
+            Some(format!(
+                "is less than {above_zero}, the least that is allowed{beside}"
+            ))
+        } else {
+            None
+        }
+    }
+}
+
+impl Ordered for Number {
+    type Value = u64;
+
+    fn of(value: u64) -> Number {
+        Number(value)
+    }
+
+    fn value(self) -> u64 {
+        self.0
+    }
+}
+
+impl Ordered for Size {
+    type Value = u64;
+
+    fn of(value: u64) -> Size {
+        Size(value)
+    }
+
+    fn value(self) -> u64 {
+        self.0
+    }
+}
+
+impl Ordered for Time {
+    type Value = Duration;
+
+    fn of(value: Duration) -> Time {
+        Time(value)
+    }
+
+    fn value(self) -> Duration {
+        self.0
+    }
+
+    fn least_above_zero(least: Time) -> Time {
+        Time(least.0.max(TIME_LEAST))
+    }
+}

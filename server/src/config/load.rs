@@ -1,0 +1,248 @@
+//! File and command line to settings: at the start, for `--check`, and at each reload.
+//!
+//! Main thread only; blocks on the disk.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use log::LevelFilter;
+use toml::Spanned;
+use toml::de::DeTable;
+
+use super::args::Args;
+use super::client::{ClientSettings, bytes, read_bytes};
+use super::forms::{Network, Number, Text, Time};
+use super::options::PluginOptions;
+use super::problem::{Place, Problem, Problems, Source};
+use super::routes;
+use super::settings::{LogFormat, LogSettings, ServerLimits, Settings};
+use super::table::{Document, Given, Table};
+use crate::limits::settings as limits;
+
+impl Settings {
+    /// Reads the file that the command line names, and puts the command line over it. Can be called
+    /// again: the file is read anew.
+    ///
+    /// # Errors
+    /// Every problem of both at once; nothing is to be changed then.
+    pub fn load(args: &Args) -> Result<Settings, Problems> {
+        let Some(file) = &args.config else {
+            return Settings::parse("", Path::new(""), args);
+        };
+        let failed = |source, text| {
+            let problem = Problem { source, text };
+            Problems::new(file, vec![problem])
+        };
+        let text = match read_file(file) {
+            Ok(text) => text,
+            Err(error) => {
+                let text = format!("cannot be read: {error}; give --config a file of settings");
+                return Err(failed(Source::File, text));
+            }
+        };
+        match String::from_utf8(text) {
+            Ok(text) => Settings::parse(&text, file, args),
+            Err(error) => {
+                let valid = error.utf8_error().valid_up_to();
+                let before = String::from_utf8_lossy(&error.as_bytes()[..valid]);
+                let place = Source::Place(Place::of(&before, valid));
+                let text = "is not UTF-8 from here on: save the file in this encoding";
+                Err(failed(place, text.to_owned()))
+            }
+        }
+    }
+
+    /// As [`Settings::load`], of a file whose text is at hand.
+    pub(super) fn parse(text: &str, file: &Path, args: &Args) -> Result<Settings, Problems> {
+        let document = Document::new(text, args);
+        let (top, errors) = DeTable::parse_recoverable(text);
+        if let Some(error) = errors.first() {
+            // What follows the first error of syntax may be an echo of it.
+            let place = document.place(error.span().map_or(0, |span| span.start));
+            let text = format!("this is no TOML: {}", one_line(error.message()));
+            document.note(Source::Place(place), text);
+        }
+        let top = errors.is_empty().then_some(top);
+        let settings = read(&document, top, file.parent().unwrap_or(Path::new("")));
+        match document.into_problems() {
+            problems if problems.is_empty() => Ok(settings),
+            problems => Err(Problems::new(file, problems)),
+        }
+    }
+}
+
+/// Reads at most one byte more than a file of settings may have.
+fn read_file(file: &Path) -> io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    let most = limits::FILE_BYTES_MAX;
+    File::open(file)?.take(most + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > most {
+        let error = format!("it has more than {most} bytes");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, error));
+    }
+    Ok(text)
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Reads everything; what is wrong is noted, and something else stands in its place.
+fn read<'d>(
+    document: &'d Document<'d>,
+    top: Option<Spanned<DeTable<'d>>>,
+    folder: &Path,
+) -> Settings {
+    let args = document.args;
+    let is_readable = top.is_some();
+    let mut top = Table::new(document, "", top);
+    let options = read_set(document);
+    let names_plugins = top.contains("plugins") || !is_readable;
+    let plugins = read_path(&mut top, "plugins", args.plugins.as_deref(), folder);
+    if plugins.is_none() && !names_plugins {
+        let text = "the folder with the plugin libraries is missing: give --plugins DIR, or \
+                    plugins = \"DIR\" in the file of --config";
+        document.note(Source::Flag("--plugins"), text.to_owned());
+    }
+    let strict = top.value("strict").unwrap_or(false);
+    let mut client = top.table("client");
+    let client_settings = Arc::new(ClientSettings::read(
+        &mut client,
+        &ClientSettings::default(),
+    ));
+    client.finish();
+    let routes = routes::read(top.tables("route"), &client_settings, &options);
+    let loads = &limits::LIBRARY_LOADS;
+    let stop = &limits::STOP_TIMEOUT;
+    let settings = Settings {
+        plugins: plugins.unwrap_or_default(),
+        listen: read_listen(&mut top),
+        is_strict: args.strict || strict,
+        strict_modes: top.value("strict_modes").unwrap_or(true),
+        library_loads_max: bytes(top.bounded::<Number>("library_loads_max", loads, loads.default)),
+        default_routes: top.value("default_routes").unwrap_or(true),
+        stop_timeout: top.bounded::<Time>("stop_timeout", stop, stop.default),
+        log: read_log(top.table("log"), folder),
+        trusted_proxies: read_proxies(top.table("proxy")),
+        limits: read_limits(top.table("limits")),
+        client: client_settings,
+        routes,
+        options,
+    };
+    top.finish();
+    settings
+}
+
+fn read_set(document: &Document<'_>) -> PluginOptions {
+    let mut valid = Vec::new();
+    for text in &document.args.set {
+        match PluginOptions::parse([text.as_str()]) {
+            Ok(_) => valid.push(text.as_str()),
+            Err(error) => document.note(Source::Flag("--set"), error.to_string()),
+        }
+    }
+    PluginOptions::parse(valid).unwrap_or_default()
+}
+
+/// A path: the command line's from where the server runs, the file's from where the file is.
+fn read_path(
+    table: &mut Table<'_>,
+    key: &'static str,
+    flag: Option<&Path>,
+    folder: &Path,
+) -> Option<PathBuf> {
+    let in_file = table.value::<Text>(key);
+    let in_file = in_file.map(|Text(path)| folder.join(path));
+    flag.map(Path::to_owned).or(in_file)
+}
+
+fn read_listen(table: &mut Table<'_>) -> Vec<SocketAddr> {
+    if let Some(place) = table.empty_list("listen") {
+        let text = "no address is left to listen on: name one, or leave the key away";
+        table.note_value("listen", &Source::Place(place), text);
+    }
+    let Some(given) = table.list::<SocketAddr>("listen") else {
+        return limits::LISTEN.parse().into_iter().collect();
+    };
+    let mut addresses: Vec<SocketAddr> = Vec::new();
+    for Given {
+        value,
+        source,
+        written,
+    } in &given
+    {
+        match addresses.iter().find(|other| is_taken_by(value, other)) {
+            None => addresses.push(*value),
+            Some(other) => {
+                let text = format!("{written} is taken by {other} already: remove one of the two");
+                table.note_value("listen", source, &text);
+            }
+        }
+    }
+    addresses
+}
+
+/// Whether who listens on `other` leaves `address` to nobody else.
+fn is_taken_by(address: &SocketAddr, other: &SocketAddr) -> bool {
+    let is_same_ip = address.ip() == other.ip()
+        || address.is_ipv4() == other.is_ipv4()
+            && (address.ip().is_unspecified() || other.ip().is_unspecified());
+    address.port() == other.port() && address.port() != 0 && is_same_ip
+}
+
+fn read_log(mut table: Table<'_>, folder: &Path) -> LogSettings {
+    let flag = table.document.args.log_file.clone();
+    let log = LogSettings {
+        level: table.value("level").unwrap_or(LevelFilter::Info),
+        file: read_path(&mut table, "file", flag.as_deref(), folder),
+        format: table.value("format").unwrap_or(LogFormat::Text),
+    };
+    table.finish();
+    log
+}
+
+fn read_proxies(mut table: Table<'_>) -> Vec<IpNet> {
+    let given = table.list::<Network>("trusted");
+    table.finish();
+    match given {
+        Some(given) => given.into_iter().map(|given| given.value.0).collect(),
+        None => {
+            let texts = limits::TRUSTED_PROXIES.iter();
+            texts.filter_map(|text| text.parse().ok()).collect()
+        }
+    }
+}
+
+fn read_limits(mut table: Table<'_>) -> ServerLimits {
+    let number = |given: Option<Given<Number>>| {
+        // The range ends far below.
+        given.and_then(|given| u32::try_from(given.value.0).ok())
+    };
+    let per_address = &limits::CONNECTIONS_PER_ADDRESS;
+    let (handshakes, headers) = (&limits::HANDSHAKES, &limits::HEADERS);
+    let (head, body) = (&limits::HEAD_BYTES, &limits::BODY_BYTES);
+    let (handshake, keep_alive) = (&limits::HANDSHAKE_TIMEOUT, &limits::KEEP_ALIVE_TIMEOUT);
+    let read = ServerLimits {
+        connections: number(table.given_bounded("connections", &limits::CONNECTIONS)),
+        connections_per_address: number(
+            table.given_bounded("connections_per_address", per_address),
+        )
+        .filter(|&connections| connections > 0),
+        handshakes: bytes(table.bounded::<Number>("handshakes", handshakes, handshakes.default)),
+        head_bytes: read_bytes(&mut table, "head", head, bytes(head.default)),
+        headers: bytes(table.bounded::<Number>("headers", headers, headers.default)),
+        body_bytes: read_bytes(&mut table, "body", body, bytes(body.default)),
+        handshake_timeout: table.bounded::<Time>("handshake_timeout", handshake, handshake.default),
+        keep_alive_timeout: table.bounded::<Time>(
+            "keep_alive_timeout",
+            keep_alive,
+            keep_alive.default,
+        ),
+    };
+    table.finish();
+    read
+}

@@ -1,0 +1,185 @@
+//! Reads the `[[route]]` tables: paths that can be told from each other, plugins, options.
+
+use std::sync::Arc;
+
+use matchit::{InsertError, Router};
+use serde_json::{Map, Value};
+use toml::de::{DeArray, DeTable, DeValue};
+
+use super::client::ClientSettings;
+use super::forms::{Subprotocol, Text};
+use super::options::PluginOptions;
+use super::problem::{Place, Source, excerpt};
+use super::settings::RouteSettings;
+use super::table::{Given, Table};
+
+/// Reads every `[[route]]`; one without a valid path or plugin is left out, and noted.
+pub(super) fn read(
+    tables: Vec<Table<'_>>,
+    client: &Arc<ClientSettings>,
+    options: &PluginOptions,
+) -> Vec<RouteSettings> {
+    let mut paths = Paths::default();
+    tables
+        .into_iter()
+        .filter_map(|table| read_one(table, client, options, &mut paths))
+        .collect()
+}
+
+fn read_one(
+    mut table: Table<'_>,
+    client: &Arc<ClientSettings>,
+    set: &PluginOptions,
+    paths: &mut Paths,
+) -> Option<RouteSettings> {
+    let path = required(&mut table, "path", "\"/chat\"");
+    let plugin = required(&mut table, "plugin", "\"chat\"");
+    let subprotocols = table.list::<Subprotocol>("subprotocols");
+    let mut options = read_options(&mut table);
+    let own = ClientSettings::read(&mut table, client);
+    if let Some(path) = &path
+        && let Err(problem) = paths.add(path)
+    {
+        let text = format!("{} {problem}", path.written);
+        table.note_value("path", &path.source, &text);
+    }
+    let place = table.place.unwrap_or(Place { line: 1, column: 1 });
+    table.finish();
+    let plugin = plugin?.value.0;
+    set.apply(&plugin, &mut options);
+    Some(RouteSettings {
+        path: path?.value.0,
+        plugin,
+        subprotocols: subprotocols
+            .map(|names| names.into_iter().map(|given| given.value.0).collect()),
+        client: if own == **client {
+            client.clone()
+        } else {
+            Arc::new(own)
+        },
+        options,
+        place,
+    })
+}
+
+fn required(table: &mut Table<'_>, key: &'static str, example: &str) -> Option<Given<Text>> {
+    let is_there = table.contains(key);
+    let given = table.given(key);
+    if !is_there && let Some(place) = table.place {
+        let text = format!("this route has no `{key}`: add one, such as {key} = {example}");
+        table.document.note(Source::Place(place), text);
+    }
+    given
+}
+
+/// The paths so far, each with its place.
+#[derive(Default)]
+struct Paths {
+    router: Router<()>,
+    taken: Vec<(String, Source)>,
+}
+
+impl Paths {
+    /// Takes a path, or says what is wrong with it.
+    fn add(&mut self, given: &Given<Text>) -> Result<(), String> {
+        let path = given.value.0.as_str();
+        if !path.starts_with('/') {
+            return Err(format!(
+                "does not begin with /: write \"/{}\"",
+                excerpt(path)
+            ));
+        }
+        let is_plain = |character: char| character.is_ascii_graphic() && !"?#".contains(character);
+        if !path.chars().all(is_plain) {
+            return Err(
+                "has a character that no path has in a request: leave ? and # away, and write \
+                 spaces and letters beyond ASCII percent-encoded"
+                    .to_owned(),
+            );
+        }
+        match self.router.insert(path, ()) {
+            Ok(()) => {
+                self.taken.push((path.to_owned(), given.source.clone()));
+                Ok(())
+            }
+            Err(InsertError::Conflict { .. }) => Err(self.conflict(path)),
+            Err(InsertError::InvalidParamSegment) => {
+                Err("has two parameters in one segment: put a / between them".to_owned())
+            }
+            Err(InsertError::InvalidCatchAll) => {
+                Err("has {*...} before its end: it takes the whole rest of a path".to_owned())
+            }
+            Err(_) => Err(
+                "has a parameter without a name or a brace without its partner: write {name} or \
+                 {*rest}, and {{ for a brace"
+                    .to_owned(),
+            ),
+        }
+    }
+
+    fn conflict(&self, path: &str) -> String {
+        let collides = |other: &str| {
+            let mut both = Router::new();
+            both.insert(other, ()).is_ok() && both.insert(path, ()).is_err()
+        };
+        let other = self.taken.iter().find(|(other, _)| collides(other));
+        match other {
+            Some((other, Source::Place(place))) => format!(
+                "matches the same as \"{other}\" in line {}: remove one of the two",
+                place.line
+            ),
+            _ => "matches the same as another route: remove one of the two".to_owned(),
+        }
+    }
+}
+
+fn read_options(table: &mut Table<'_>) -> Map<String, Value> {
+    let Some(value) = table.take("options") else {
+        return Map::new();
+    };
+    let place = Source::Place(table.document.place(value.span().start));
+    match json(value.get_ref()) {
+        Ok(Value::Object(options)) => return options,
+        Ok(_) => {
+            let text = "no table: write [route.options] and the plugin's options under it";
+            table.note_value("options", &place, &format!("this is {text}"));
+        }
+        Err(problem) => table.note_value("options", &place, &problem),
+    }
+    Map::new()
+}
+
+/// A value as the plugin gets it; dates are text.
+fn json(value: &DeValue<'_>) -> Result<Value, String> {
+    Ok(match value {
+        DeValue::String(text) => Value::String(text.to_string()),
+        DeValue::Boolean(is) => Value::Bool(*is),
+        DeValue::Datetime(date) => Value::String(date.to_string()),
+        DeValue::Array(values) => json_array(values)?,
+        DeValue::Table(table) => json_object(table)?,
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .map(Value::from)
+            .map_err(|_| format!("{number} is too large: a whole number has 64 bits"))?,
+        DeValue::Float(number) => number
+            .as_str()
+            .parse()
+            .ok()
+            .and_then(serde_json::Number::from_f64)
+            .map(Value::Number)
+            .ok_or_else(|| {
+                format!("{number} cannot be handed over as JSON: write a finite number")
+            })?,
+    })
+}
+
+fn json_array(values: &DeArray<'_>) -> Result<Value, String> {
+    let values = values.iter().map(|value| json(value.get_ref()));
+    values.collect::<Result<_, _>>().map(Value::Array)
+}
+
+fn json_object(table: &DeTable<'_>) -> Result<Value, String> {
+    let entries = table
+        .iter()
+        .map(|(key, value)| Ok((key.get_ref().to_string(), json(value.get_ref())?)));
+    entries.collect::<Result<_, _>>().map(Value::Object)
+}

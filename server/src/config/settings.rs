@@ -1,0 +1,119 @@
+//! All settings, checked, with their defaults filled in.
+//!
+//! Plain data: the main thread reads them and hands out what each room needs.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use log::LevelFilter;
+use serde_json::{Map, Value};
+
+use super::client::ClientSettings;
+use super::options::PluginOptions;
+use super::problem::Place;
+
+/// Everything that was asked for, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// Folder of the plugin libraries. No default.
+    pub plugins: PathBuf,
+    /// Addresses and ports to listen on; port 0 takes a free one. At least one, default
+    /// `127.0.0.1:25252`: opening the server to the world is a deliberate step.
+    pub listen: Vec<SocketAddr>,
+    /// Whether a plugin or an option that cannot be used ends the start. Default: no, since one bad
+    /// plugin is no reason to keep the others from being served.
+    pub is_strict: bool,
+    /// Whether owner and mode of the plugin files are checked before they are loaded: a library
+    /// that others may write is code of theirs. Default: yes.
+    pub strict_modes: bool,
+    /// Libraries that this process may load over its whole run. 1 to 900, default 500; each swap of
+    /// a plugin's code takes one, since none is ever unloaded.
+    pub library_loads_max: usize,
+    /// Whether plugins that no `[[route]]` names are served on their own default path. Default: yes.
+    pub default_routes: bool,
+    /// Time from the first signal to the end of the process. 1 ms to 1 day, default 10 s. Longer
+    /// lets slow clients get what waits for them.
+    pub stop_timeout: Duration,
+    /// The log.
+    pub log: LogSettings,
+    /// Networks whose `X-Forwarded-For` and `X-Real-IP` are believed. Default: this machine's. Whoever
+    /// is in it can pretend to be any client.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Limits of the whole server.
+    pub limits: ServerLimits,
+    /// What holds for each client where its route says nothing else.
+    pub client: Arc<ClientSettings>,
+    /// The routes, in the order of the file.
+    pub routes: Vec<RouteSettings>,
+    /// Options from the command line, for plugins on their default path; in `routes` they are
+    /// worked in already.
+    pub options: PluginOptions,
+}
+
+/// The log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogSettings {
+    /// What is logged. Default: `info`.
+    pub level: LevelFilter,
+    /// Where to; none for stderr, the default.
+    pub file: Option<PathBuf>,
+    /// How a line is written. Default: text.
+    pub format: LogFormat,
+}
+
+/// How a log line is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line, for programs.
+    Json,
+}
+
+/// Limits of the whole server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerLimits {
+    /// Connections at once; more are answered 503. 1 to 1,048,576; none, the default, for what the
+    /// machine allows.
+    pub connections: Option<u32>,
+    /// Connections of one address at once, of IPv6 of one /64; none, the default, for no limit. 1 to
+    /// 1,048,576. A limit hits everyone behind one NAT together.
+    pub connections_per_address: Option<u32>,
+    /// Handshakes under way at once. 1 to 1,048,576, default 1000. More lets a crowd in sooner, less
+    /// leaves those who never finish one fewer threads.
+    pub handshakes: usize,
+    /// Bytes of a request head; more are answered 431. 1 KiB to 1 MiB, default 16 KiB.
+    pub head_bytes: usize,
+    /// Headers of one request; more are answered 431. 1 to 1000, default 100.
+    pub headers: usize,
+    /// Bytes of a plain HTTP request's body; more are answered 413. 0 to 64 MiB, default 64 KiB. A
+    /// body is held in memory whole.
+    pub body_bytes: usize,
+    /// Time for a whole request head and its body; then 408. 1 ms to 1 day, default 10 s.
+    pub handshake_timeout: Duration,
+    /// Silence between two plain HTTP requests of one connection after which it is closed; zero
+    /// closes after each answer. Up to 1 day, default 15 s. Each such connection holds a thread.
+    pub keep_alive_timeout: Duration,
+}
+
+/// One `[[route]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RouteSettings {
+    /// The path that it serves: `/chat`, `/room/{name}` for any one segment, `/files/{*rest}` for
+    /// any tail.
+    pub path: String,
+    /// The name of its plugin.
+    pub plugin: String,
+    /// Subprotocols of the plugin that are offered here, the preferred first; none for all.
+    pub subprotocols: Option<Vec<String>>,
+    /// What holds for its clients.
+    pub client: Arc<ClientSettings>,
+    /// Options for its instance of the plugin, those of `--set` worked in.
+    pub options: Map<String, Value>,
+    /// Where it begins in the file, for messages.
+    pub place: Place,
+}

@@ -1,0 +1,129 @@
+//! What each setting is where nothing is said, and the least and the most that it may be.
+//!
+//! Constants only, under the names of the settings in the file. The README's table and
+//! `scripts/detent.toml` repeat them for people; tests hold the three together.
+
+use std::time::Duration;
+
+use super::CONNECTIONS_MAX;
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+const GIB: u64 = 1024 * MIB;
+
+/// Shortest time that is not `0s`: what the kernel's socket timeouts can still tell apart.
+pub const TIME_LEAST: Duration = Duration::from_millis(1);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+
+/// A setting's default and range, both ends included.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds<T> {
+    /// What it is where neither the file nor the command line says anything.
+    pub default: T,
+    /// The least that is allowed.
+    pub least: T,
+    /// The most that is allowed.
+    pub most: T,
+}
+
+const fn bounds<T>(default: T, least: T, most: T) -> Bounds<T> {
+    Bounds {
+        default,
+        least,
+        most,
+    }
+}
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// Address and port of the one listener: this machine only, since opening it to the world is to be
+/// a deliberate setting.
+pub const LISTEN: &str = "127.0.0.1:25252";
+
+/// Addresses whose `X-Forwarded-For` and `X-Real-IP` are believed: a proxy on this machine.
+pub const TRUSTED_PROXIES: [&str; 2] = ["127.0.0.0/8", "::1/128"];
+
+/// Libraries that one process may load: each may cost a pthread key, and about 1,000 of them end
+/// it; 900 leaves some for the libraries that plugins bring along.
+pub const LIBRARY_LOADS: Bounds<u64> = bounds(500, 1, 900);
+
+/// Time from the first signal to the end of the process: below the 90 seconds after which systemd
+/// kills.
+pub const STOP_TIMEOUT: Bounds<Duration> = bounds(seconds(10), TIME_LEAST, DAY);
+
+/// Connections at once where a number is given; the table of clients is allocated at start.
+pub const CONNECTIONS: Bounds<u64> = bounds(CONNECTIONS_MAX, 1, CONNECTIONS_MAX);
+
+/// Connections of one address; 0 is no limit, since behind a proxy that is not trusted, or a large
+/// NAT, everyone has the same.
+pub const CONNECTIONS_PER_ADDRESS: Bounds<u64> = bounds(0, 0, CONNECTIONS_MAX);
+
+/// Handshakes under way at once: enough for everyone to come back at once after a restart (one
+/// takes about 0.1 ms of CPU, so that 1,000 wait a tenth of a second), and few enough that
+/// clients that send nothing hold at most 1,000 threads and 16 MiB of heads.
+pub const HANDSHAKES: Bounds<u64> = bounds(1000, 1, CONNECTIONS_MAX);
+
+/// Bytes of a request head; a browser with many cookies sends about 8 KiB.
+pub const HEAD_BYTES: Bounds<u64> = bounds(16 * KIB, KIB, MIB);
+
+/// Headers of one request; browsers behind two proxies send about 30.
+pub const HEADERS: Bounds<u64> = bounds(100, 1, 1000);
+
+/// Bytes of a plain HTTP request's body; it is held in memory whole.
+pub const BODY_BYTES: Bounds<u64> = bounds(64 * KIB, 0, 64 * MIB);
+
+/// Time for a whole request head and its body.
+pub const HANDSHAKE_TIMEOUT: Bounds<Duration> = bounds(seconds(10), TIME_LEAST, DAY);
+
+/// Silence between two plain HTTP requests of one connection; browsers reuse one within seconds or
+/// not at all, and each holds a thread.
+pub const KEEP_ALIVE_TIMEOUT: Bounds<Duration> = bounds(seconds(15), Duration::ZERO, DAY);
+
+/// Bytes of one message: what Centrifugo takes, four times what a chat needs.
+pub const MESSAGE_BYTES: Bounds<u64> = bounds(64 * KIB, 1, GIB);
+
+/// Bytes that wait for one client: what Centrifugo holds; 5,000 slow clients hold 5 GiB at worst.
+pub const BACKLOG_BYTES: Bounds<u64> = bounds(MIB, KIB, GIB);
+
+/// Messages of one client a second; 0 is no limit, since only the application knows what is normal.
+pub const MESSAGES_PER_SECOND: Bounds<u64> = bounds(0, 0, 1_000_000);
+
+/// Messages that one client may send at once, where its rate is limited.
+pub const MESSAGES_BURST: Bounds<u64> = bounds(0, 1, 1_000_000);
+
+/// Bytes of one client a second; 0 is no limit.
+pub const BYTES_PER_SECOND: Bounds<u64> = bounds(0, 0, 64 * GIB);
+
+/// Bytes that one client may send at once, where its rate is limited.
+pub const BYTES_BURST: Bounds<u64> = bounds(0, 1, 64 * GIB);
+
+/// Silence of a client after which it is sent a ping: below the 30 and 60 seconds after which
+/// routers and proxies forget a connection.
+pub const PING_INTERVAL: Bounds<Duration> = bounds(seconds(25), Duration::ZERO, DAY);
+
+/// Time for the answer to a ping.
+pub const PONG_TIMEOUT: Bounds<Duration> = bounds(seconds(10), TIME_LEAST, DAY);
+
+/// Time without a message from the client after which it is closed; never, since a client that only
+/// listens is a good one.
+pub const IDLE_TIMEOUT: Bounds<Duration> = bounds(Duration::ZERO, Duration::ZERO, MONTH);
+
+/// A socket that takes no byte for this long is dropped.
+pub const WRITE_TIMEOUT: Bounds<Duration> = bounds(seconds(30), TIME_LEAST, DAY);
+
+/// Time for the peer to answer a Close frame, the backlog before it included.
+pub const CLOSE_TIMEOUT: Bounds<Duration> = bounds(seconds(5), TIME_LEAST, DAY);
+
+/// Time after which a connection is closed however well it is; never, where nobody wants clients to
+/// move to another server or to show new credentials.
+pub const LIFETIME: Bounds<Duration> = bounds(Duration::ZERO, Duration::ZERO, MONTH);
+
+/// Random time on top of a lifetime, so that clients that came together do not leave together.
+pub const LIFETIME_JITTER: Bounds<Duration> = bounds(Duration::ZERO, Duration::ZERO, MONTH);
+
+/// Bytes of the configuration file: a thousand routes fit; it bounds what a wrong path (a log, a
+/// device) can make us read.
+pub const FILE_BYTES_MAX: u64 = MIB;
