@@ -121,8 +121,8 @@ pub(super) fn flag(of_section: &str, of_name: &str) -> Option<&'static str> {
     found.next().and_then(|(.., flag)| flag)
 }
 
-/// The table that a key belongs in; none for one of the top or an unknown one.
+/// The table that a key belongs in, empty for the top; none where there is no such key.
 pub(super) fn section_of(of_name: &str) -> Option<&'static str> {
-    let mut found = all().filter(|&(section, name, _)| name == of_name && !section.is_empty());
+    let mut found = all().filter(|&(_, name, _)| name == of_name);
     found.next().map(|(section, ..)| section)
 }

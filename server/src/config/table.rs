@@ -245,8 +245,10 @@ impl<'d> Table<'d> {
     }
 
     fn advice(&self, key: &str) -> String {
-        if let Some(section) = keys::section_of(key) {
-            return format!("it belongs under [{section}]");
+        match keys::section_of(key) {
+            Some("") => return "it belongs at the top, before the first [table]".to_owned(),
+            Some(section) => return format!("it belongs under [{section}]"),
+            None => {}
         }
         let similarity = |known: &str| strsim::normalized_damerau_levenshtein(known, key);
         let nearest = self.known.iter().max_by(|one, other| {

@@ -198,6 +198,10 @@ fn unknown_keys_at_each_level_suggest_the_near_one() {
     let known = "detent.toml:11:1: unknown key `zebra`: known here are path, plugin, ";
     assert!(lines[5].starts_with(known), "{found}");
     assert_eq!(
+        problems("[log]\nlisten = []"),
+        "detent.toml:2:1: unknown key `listen`: it belongs at the top, before the first [table]"
+    );
+    assert_eq!(
         problems("ping_interval = \"5s\""),
         "detent.toml:1:1: unknown key `ping_interval`: it belongs under [client]"
     );
