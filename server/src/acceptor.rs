@@ -4,7 +4,7 @@
 //! ends for an error: where the machine has no more of something, it waits a little and goes on.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
@@ -14,7 +14,9 @@ use log::{error, warn};
 use parking_lot::{Condvar, Mutex};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::admission::{Admission, Permits, too_many};
 use crate::connection::{self, Context};
+use crate::http::provenance;
 use crate::http::response::{Form, Response};
 use crate::limits::{
     ACCEPT_BACK_OFF, CONNECTION_STACK_BYTES, LISTEN_BACKLOG, REFUSAL_LOG_INTERVAL, REFUSALS_MAX,
@@ -50,6 +52,8 @@ pub struct Service {
     pub roster: Arc<Roster>,
     /// For outboxes.
     pub drain: DrainHandle,
+    /// Who is let in.
+    pub admission: Arc<Admission>,
     /// For connection threads.
     pub context: Arc<Context>,
 }
@@ -161,9 +165,14 @@ impl Accepting {
     fn take(&mut self, socket: TcpStream, peer: SocketAddr) {
         // Answers are small and wait for nobody; it fails only for a socket that is dead already.
         socket.set_nodelay(true).ok();
+        let permits = match self.permit(peer.ip()) {
+            Ok(permits) => permits,
+            Err((status, why)) => return self.refuse(socket, peer, status, &why),
+        };
         let Some(client) = self.service.roster.claim() else {
-            let limit = self.service.roster.capacity();
-            return self.refuse(socket, peer, &format!("all {limit} connections are taken"));
+            let limit = self.service.roster.limit();
+            let why = format!("all {limit} connections are taken");
+            return self.refuse(socket, peer, StatusCode::SERVICE_UNAVAILABLE, &why);
         };
         let outbox = Outbox::new(socket, client, self.service.drain.clone());
         let (context, thread_outbox) = (self.service.context.clone(), outbox.clone());
@@ -171,27 +180,46 @@ impl Accepting {
             thread::Builder::new()
                 .name(format!("client-{client}"))
                 .stack_size(CONNECTION_STACK_BYTES)
-                .spawn(move || connection::run(&context, client, thread_outbox, peer))
+                .spawn(move || connection::run(&context, client, thread_outbox, peer, permits))
         });
         if let Err(error) = started {
             self.log
                 .note(&format!("no thread for a connection: {error}"));
-            outbox.queue_http(&unavailable(
-                "the machine has no thread left for a connection",
-            ));
+            let why = "the machine has no thread left for a connection";
+            outbox.queue_http(&refusal(StatusCode::SERVICE_UNAVAILABLE, why));
             outbox.finish(Ending::LastWord);
             self.back_off();
         }
     }
 
-    /// Answers 503 without a thread; past a number that still linger, closes without an answer.
-    fn refuse(&mut self, socket: TcpStream, peer: SocketAddr, why: &str) {
-        self.log.note(&format!("{peer} - -: 503 {why}"));
+    /// A proxy's connections are those of many clients: they are counted when the request has told
+    /// whose they are.
+    fn permit(&self, peer: IpAddr) -> Result<Permits, (StatusCode, String)> {
+        let Service {
+            admission, context, ..
+        } = &*self.service;
+        let handshake = admission.claim_handshake().map_err(|max| {
+            let why = format!("{max} handshakes are under way");
+            (StatusCode::SERVICE_UNAVAILABLE, why)
+        })?;
+        let trusted = &context.sites.current().trusted_proxies;
+        let address = if provenance::is_trusted(peer, trusted) {
+            None
+        } else {
+            Some(admission.claim_address(peer).map_err(too_many)?)
+        };
+        Ok(Permits { handshake, address })
+    }
+
+    /// Answers without a thread; past a number that still linger, closes without an answer.
+    fn refuse(&mut self, socket: TcpStream, peer: SocketAddr, status: StatusCode, why: &str) {
+        self.log
+            .note(&format!("{peer} - -: {} {why}", status.as_u16()));
         if Arc::strong_count(&self.refusals) > REFUSALS_MAX {
             return;
         }
         let outbox = Outbox::for_refusal(socket, self.refusals.clone(), self.service.drain.clone());
-        outbox.queue_http(&unavailable(why));
+        outbox.queue_http(&refusal(status, why));
         outbox.finish(Ending::LastWord);
     }
 
@@ -206,8 +234,8 @@ impl Accepting {
     }
 }
 
-fn unavailable(why: &str) -> Vec<u8> {
-    Response::text(StatusCode::SERVICE_UNAVAILABLE, why).encode(Form::LAST)
+fn refusal(status: StatusCode, why: &str) -> Vec<u8> {
+    Response::text(status, why).encode(Form::LAST)
 }
 
 /// Errors of one connection that `accept` reports; the next may be fine (see accept(2)).

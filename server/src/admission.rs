@@ -8,7 +8,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use http::StatusCode;
 use parking_lot::Mutex;
+
+use crate::config::ServerLimits;
 
 /// Bits of an IPv6 address that one customer of a provider has at least: addresses that share them
 /// count as one.
@@ -33,9 +36,11 @@ pub struct AddressPermit {
 }
 
 impl Admission {
-    /// Other limits hold from now on; who is in stays. Zero is no limit.
-    pub fn set_limits(&self, handshakes: u32, per_address: u32) {
+    /// Other limits hold from now on; who is in stays.
+    pub fn set_limits(&self, limits: &ServerLimits) {
+        let handshakes = u32::try_from(limits.handshakes).unwrap_or(u32::MAX);
         self.handshakes_max.store(handshakes, Ordering::Relaxed);
+        let per_address = limits.connections_per_address.unwrap_or(u32::MAX);
         self.per_address_max.store(per_address, Ordering::Relaxed);
     }
 
@@ -47,7 +52,7 @@ impl Admission {
         let max = self.handshakes_max.load(Ordering::Relaxed);
         let before = self.handshakes.fetch_add(1, Ordering::Relaxed);
         let permit = HandshakePermit(self.clone());
-        if max != 0 && before >= max {
+        if before >= max {
             return Err(max);
         }
         Ok(permit)
@@ -62,7 +67,7 @@ impl Admission {
         let address = network(address);
         let mut addresses = self.addresses.lock();
         let count = addresses.entry(address).or_default();
-        if max != 0 && *count >= max {
+        if *count >= max {
             return Err(max);
         }
         *count += 1;
@@ -71,6 +76,20 @@ impl Admission {
             address,
         })
     }
+}
+
+/// What one connection has claimed.
+pub struct Permits {
+    /// Until it is a WebSocket or ends.
+    pub handshake: HandshakePermit,
+    /// None for a proxy's, until the request has told whose it is.
+    pub address: Option<AddressPermit>,
+}
+
+/// 429 for an address that has as many connections as one may have.
+pub fn too_many(max: u32) -> (StatusCode, String) {
+    let why = format!("this address has {max} connections, which is the most that one may have");
+    (StatusCode::TOO_MANY_REQUESTS, why)
 }
 
 impl Drop for HandshakePermit {
@@ -105,8 +124,17 @@ fn network(address: IpAddr) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::Admission;
+    use crate::config::ServerLimits;
     use std::net::IpAddr;
     use std::sync::Arc;
+
+    fn limits(handshakes: usize, per_address: Option<u32>) -> ServerLimits {
+        ServerLimits {
+            handshakes,
+            connections_per_address: per_address,
+            ..ServerLimits::default()
+        }
+    }
 
     fn address(text: &str) -> IpAddr {
         text.parse().expect("an address")
@@ -115,7 +143,7 @@ mod tests {
     #[test]
     fn an_address_gets_as_many_as_the_limit_and_a_leaver_makes_room() {
         let admission = Arc::new(Admission::default());
-        admission.set_limits(0, 2);
+        admission.set_limits(&limits(1, Some(2)));
         let first = admission.claim_address(address("192.0.2.1"));
         let _second = admission.claim_address(address("::ffff:192.0.2.1"));
         assert_eq!(admission.claim_address(address("192.0.2.1")).err(), Some(2));
@@ -127,7 +155,7 @@ mod tests {
     #[test]
     fn ipv6_addresses_of_one_network_count_as_one() {
         let admission = Arc::new(Admission::default());
-        admission.set_limits(0, 1);
+        admission.set_limits(&limits(1, Some(1)));
         let _held = admission.claim_address(address("2001:db8:0:1::1"));
         assert!(
             admission
@@ -140,7 +168,7 @@ mod tests {
     #[test]
     fn handshakes_are_counted_while_they_last() {
         let admission = Arc::new(Admission::default());
-        admission.set_limits(1, 0);
+        admission.set_limits(&limits(1, None));
         let held = admission.claim_handshake();
         assert_eq!(admission.claim_handshake().err(), Some(1));
         drop(held);

@@ -20,7 +20,7 @@ fn main() -> ExitCode {
     if args.check {
         return check(&args, &settings);
     }
-    server::run::run(&settings).unwrap_or_else(|error| {
+    server::run::run(&args, &settings).unwrap_or_else(|error| {
         tell(&format_args!("error: {error}"));
         error.exit_code()
     })

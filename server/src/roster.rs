@@ -12,7 +12,7 @@
 use std::collections::VecDeque;
 use std::ffi::c_void;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
@@ -77,6 +77,8 @@ pub struct Roster {
     /// First in, first out, so that ids count up and a slot rests as long as possible.
     free: Mutex<VecDeque<u32>>,
     released: Condvar,
+    /// Connections that may be there at once, at most as many as there are slots.
+    limit: AtomicUsize,
     /// Moves on by seconds.
     pub clock: Clock,
 }
@@ -104,13 +106,25 @@ impl Roster {
             // Slot 0 comes last, so that the first client is number 1.
             free: Mutex::new((1..connections_max as u32).chain([0]).collect()),
             released: Condvar::new(),
+            limit: AtomicUsize::new(connections_max),
             clock: Clock::default(),
         }
     }
 
-    /// Connections that may be there at once.
+    /// Slots: what the machine allows.
     pub fn capacity(&self) -> usize {
         self.slots.len()
+    }
+
+    /// Connections that may be there at once.
+    pub fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// From now on so many connections may be there at once; who is there stays.
+    pub fn set_limit(&self, limit: usize) {
+        self.limit
+            .store(limit.min(self.slots.len()), Ordering::Relaxed);
     }
 
     /// Connections that are there now, those in their handshake included.
@@ -120,7 +134,13 @@ impl Roster {
 
     /// A permit for one more connection and the number of its client; none where all are taken.
     pub fn claim(&self) -> Option<ClientId> {
-        let index = self.free.lock().pop_front()?;
+        let index = {
+            let mut free = self.free.lock();
+            if self.slots.len() - free.len() >= self.limit() {
+                return None;
+            }
+            free.pop_front()?
+        };
         // The slot is ours alone between claim and release.
         let id = &self.slots[index as usize].id;
         let next = id
@@ -253,6 +273,15 @@ impl Roster {
         }
     }
 
+    /// Calls `function` with the outbox of every client that is open on `route`.
+    pub fn for_each_outbox_of(&self, route: RouteId, function: impl Fn(&Arc<Outbox>)) {
+        let is_meant = |slot: &&Slot| slot.route.load(Ordering::Acquire) == route.0;
+        for slot in self.slots.iter().filter(is_meant) {
+            let outbox = slot.held.lock().outbox.clone();
+            outbox.iter().for_each(&function);
+        }
+    }
+
     /// Connections that are in a callback.
     pub fn busy(&self) -> impl Iterator<Item = (ClientId, Running)> {
         self.slots.iter().filter_map(|slot| {
@@ -291,6 +320,19 @@ mod tests {
         assert!(roster.claim().is_none());
         roster.free(first);
         assert_eq!(roster.claim(), Some(ClientId(3)));
+    }
+
+    #[test]
+    fn a_lower_limit_holds_for_those_who_come() {
+        let roster = Roster::new(3);
+        let first = roster.claim().expect("a slot is free");
+        roster.set_limit(1);
+        assert!(roster.claim().is_none());
+        roster.set_limit(100);
+        assert!(roster.claim().is_some() && roster.claim().is_some());
+        assert!(roster.claim().is_none(), "no more than slots");
+        roster.free(first);
+        assert!(roster.claim().is_some());
     }
 
     #[test]

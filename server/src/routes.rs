@@ -1,41 +1,40 @@
-//! Which route serves which path: made whole, then only read, and swapped whole at a reload.
+//! What is served, and under which settings: one value, made whole, then only read, and swapped whole at a
+//! reload.
 //!
-//! Main thread builds it; connection threads look paths up in it.
+//! Main thread builds it; acceptors and connection threads look things up in it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use http::StatusCode;
+use ipnet::IpNet;
 use matchit::Router;
 use parking_lot::RwLock;
 use percent_encoding::percent_decode_str;
 
+use crate::config::{ClientSettings, ServerLimits, Settings};
 use crate::http::refusal::Refusal;
+use crate::ids::RouteId;
 use crate::plugin::Route;
 
 /// What the path has at the places of the route's path, decoded.
 pub type Params = Box<[(Box<str>, Box<str>)]>;
 
+/// A route with the settings that hold on it.
+pub struct Mounted {
+    /// The route.
+    pub route: Arc<Route>,
+    /// What holds for its clients.
+    pub client: Arc<ClientSettings>,
+    /// Subprotocols of the plugin that are offered here; none for all.
+    pub subprotocols: Option<Vec<String>>,
+}
+
 /// All routes, by path.
 #[derive(Default)]
 pub struct RouteTable {
     router: Router<usize>,
-    routes: Vec<Arc<Route>>,
-}
-
-/// The table that holds now; shared by all connection threads, replaced by the main thread.
-#[derive(Clone, Default)]
-pub struct Routes(Arc<RwLock<Arc<RouteTable>>>);
-
-impl Routes {
-    /// The table that holds now. Waits for nobody: the lock is held for a copy of a pointer.
-    pub fn current(&self) -> Arc<RouteTable> {
-        self.0.read().clone()
-    }
-
-    /// From now on `table` holds for who asks. Only the main thread calls it.
-    pub fn replace(&self, table: Arc<RouteTable>) {
-        *self.0.write() = table;
-    }
+    mounted: Vec<Arc<Mounted>>,
 }
 
 /// Two routes that would serve the same path, or a path that is none.
@@ -51,10 +50,10 @@ impl RouteTable {
     ///
     /// # Errors
     /// The first route whose path stands in the way of an earlier one.
-    pub fn new(routes: Vec<Arc<Route>>) -> Result<RouteTable, PathError> {
+    pub fn new(mounted: Vec<Mounted>) -> Result<RouteTable, PathError> {
         let mut router = Router::new();
-        for (index, route) in routes.iter().enumerate() {
-            let path = route.path();
+        for (index, one) in mounted.iter().enumerate() {
+            let path = one.route.path();
             router
                 .insert(path.as_ref(), index)
                 .map_err(|error| PathError {
@@ -62,7 +61,8 @@ impl RouteTable {
                     why: error.to_string(),
                 })?;
         }
-        Ok(RouteTable { router, routes })
+        let mounted = mounted.into_iter().map(Arc::new).collect();
+        Ok(RouteTable { router, mounted })
     }
 
     /// The route that serves `path`, and what stands at the places of its own path. None where
@@ -70,7 +70,7 @@ impl RouteTable {
     ///
     /// # Errors
     /// 400 where such a place is not UTF-8 when it is decoded.
-    pub fn find(&self, path: &str) -> Result<Option<(&Arc<Route>, Params)>, Refusal> {
+    pub fn find(&self, path: &str) -> Result<Option<(&Arc<Mounted>, Params)>, Refusal> {
         let Ok(found) = self.router.at(path) else {
             return Ok(None);
         };
@@ -81,7 +81,7 @@ impl RouteTable {
             Ok((name.into(), value.into()))
         };
         let params = found.params.iter().map(decode).collect::<Result<_, _>>()?;
-        Ok(Some((&self.routes[*found.value], params)))
+        Ok(Some((&self.mounted[*found.value], params)))
     }
 
     /// The route whose own path is exactly `path`, places and all.
@@ -91,6 +91,70 @@ impl RouteTable {
 
     /// All routes in the order of their paths.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Route>> {
-        self.routes.iter()
+        self.mounted.iter().map(|mounted| &mounted.route)
+    }
+
+    /// All routes with their settings.
+    pub fn mounted(&self) -> impl Iterator<Item = &Arc<Mounted>> {
+        self.mounted.iter()
+    }
+
+    /// What holds for the clients of a route; none where it is not served any more.
+    pub fn client_settings(&self, id: RouteId) -> Option<&Arc<ClientSettings>> {
+        let mut mounted = self.mounted.iter();
+        let found = mounted.find(|mounted| mounted.route.id() == id)?;
+        Some(&found.client)
+    }
+}
+
+/// Everything that a reload replaces in one step.
+#[derive(Default)]
+pub struct Site {
+    /// Which route serves which path.
+    pub routes: RouteTable,
+    /// Limits of the whole server.
+    pub limits: ServerLimits,
+    /// Networks whose word about a client's address is believed.
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+impl Site {
+    /// What is served under `settings`.
+    pub fn new(routes: RouteTable, settings: &Settings) -> Site {
+        Site {
+            routes,
+            limits: settings.limits.clone(),
+            trusted_proxies: settings.trusted_proxies.clone(),
+        }
+    }
+}
+
+/// The site that holds now; shared by acceptors and connection threads, replaced by the main thread.
+#[derive(Clone, Default)]
+pub struct Sites(Arc<Shared>);
+
+#[derive(Default)]
+struct Shared {
+    current: RwLock<Arc<Site>>,
+    /// Counts replacements, so that who keeps something of the site sees without a lock whether it
+    /// still holds.
+    version: AtomicU32,
+}
+
+impl Sites {
+    /// The site that holds now. Waits for nobody: the lock is held for a copy of a pointer.
+    pub fn current(&self) -> Arc<Site> {
+        self.0.current.read().clone()
+    }
+
+    /// The number of the site that holds now.
+    pub fn version(&self) -> u32 {
+        self.0.version.load(Ordering::Acquire)
+    }
+
+    /// From now on `site` holds for who asks. Only the main thread calls it.
+    pub fn replace(&self, site: Site) {
+        *self.0.current.write() = Arc::new(site);
+        self.0.version.fetch_add(1, Ordering::AcqRel);
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use log::error;
 
-use crate::config::Settings;
+use crate::config::{Args, Settings};
 use crate::logging::Logging;
 use crate::server::{self, StartError};
 use crate::signals::exit_now;
@@ -17,21 +17,19 @@ const EXIT_BUG: u8 = 70;
 ///
 /// # Errors
 /// It could not start; nothing is left running.
-pub fn run(settings: &Settings) -> Result<ExitCode, StartError> {
-    let path = settings.log.file.clone();
-    let logging =
-        Logging::start(path.as_deref(), settings.log.level).map_err(|error| StartError::Log {
-            path: path.unwrap_or_default(),
-            error,
-        })?;
+pub fn run(args: &Args, settings: &Settings) -> Result<ExitCode, StartError> {
+    let logging = Logging::start(&settings.log).map_err(|error| StartError::Log {
+        path: settings.log.file.clone().unwrap_or_default(),
+        error,
+    })?;
     log_panics();
     match server::start(settings) {
         Ok(mut server) => {
-            server.serve(&logging);
+            server.serve(args, &logging);
             Ok(stop::stop(server, logging))
         }
         Err(error) => {
-            if logging.path().is_some() {
+            if settings.log.file.is_some() {
                 error!("{error}");
             }
             logging.end();

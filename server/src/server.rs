@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -12,11 +12,13 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::RecvTimeoutError;
 use log::{error, info, warn};
 
-use crate::acceptor::{self, Acceptor, Service};
+use crate::acceptor::Service;
+use crate::admission::Admission;
 use crate::capacity::{self, Capacity};
-use crate::config::Settings;
+use crate::config::{Args, ServerLimits, Settings};
 use crate::connection::Context;
 use crate::hub::Hub;
+use crate::listeners::{Bound, ListenError, Listeners};
 use crate::logging::Logging;
 use crate::mounts::Mounts;
 use crate::outbox::drain::Drain;
@@ -24,7 +26,7 @@ use crate::plugin::Services;
 use crate::roster::Roster;
 use crate::routes::RouteTable;
 use crate::signals::{Signal, SignalThread};
-use crate::{reaper, service_manager, watchdog};
+use crate::{reaper, reload, service_manager, watchdog};
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -46,13 +48,8 @@ pub enum StartError {
         error: io::Error,
     },
     /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {error}; is another server running there?")]
-    Listen {
-        /// Where.
-        address: SocketAddr,
-        /// Why.
-        error: io::Error,
-    },
+    #[error(transparent)]
+    Listen(#[from] ListenError),
     /// `--strict`, and something about the plugins is wrong.
     #[error(
         "--strict: not started, since {0} of the plugins or their options cannot be used (see the lines above)"
@@ -78,7 +75,7 @@ impl StartError {
 
 /// Everything that runs; its fields are what the stop takes apart.
 pub struct Server {
-    pub(crate) acceptors: Vec<Acceptor>,
+    pub(crate) listeners: Listeners,
     pub(crate) context: Arc<Context>,
     pub(crate) roster: Arc<Roster>,
     pub(crate) mounts: Mounts,
@@ -87,7 +84,6 @@ pub struct Server {
     pub(crate) hub: Hub,
     pub(crate) drain: Drain,
     pub(crate) signals: SignalThread,
-    pub(crate) stop_timeout: Duration,
 }
 
 /// Starts everything; from here on signals are messages.
@@ -96,15 +92,16 @@ pub struct Server {
 /// See [`StartError`]; the process is to end.
 pub fn start(settings: &Settings) -> Result<Server, StartError> {
     capacity::raise_open_files();
+    let machine = capacity::measure(None);
     let capacity = capacity::measure(settings.limits.connections);
     if capacity.connections == 0 {
         return Err(StartError::NoRoom(capacity));
     }
     check_folder(&settings.plugins)?;
-    let listeners = bind(&settings.listen)?;
+    let bound = Bound::bind(&settings.listen)?;
     // From here on the default action of a signal, to end the process, is replaced.
     let signals = SignalThread::start()?;
-    let slots = usize::try_from(capacity.connections).unwrap_or(usize::MAX);
+    let slots = usize::try_from(machine.connections).unwrap_or(usize::MAX);
     let roster = Arc::new(Roster::new(slots));
     let drain = Drain::start()?;
     let hub = Hub::start(slots)?;
@@ -115,30 +112,20 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
         hub: hub.handle(),
     };
     let mounts = mount(settings, services)?;
+    let admission = Arc::new(Admission::default());
     let context = Arc::new(Context {
-        client: settings.client.clone(),
-        limits: settings.limits.clone(),
-        routes: mounts.routes().clone(),
+        sites: mounts.sites().clone(),
+        admission: admission.clone(),
         departed,
     });
-    let service = Arc::new(Service {
+    let listeners = Listeners::new(Arc::new(Service {
         roster: roster.clone(),
         drain: drain.handle(),
+        admission,
         context: context.clone(),
-    });
-    let addresses = listeners
-        .iter()
-        .map(TcpListener::local_addr)
-        .collect::<io::Result<Vec<_>>>()?;
-    let acceptors = listeners
-        .into_iter()
-        .map(|listener| Acceptor::start(listener, service.clone()))
-        .collect::<io::Result<_>>()?;
-    announce(&mounts.routes().current(), &capacity, &addresses);
-    service_manager::ready();
-    let stop_timeout = settings.stop_timeout;
-    Ok(Server {
-        acceptors,
+    }));
+    let mut server = Server {
+        listeners,
         context,
         roster,
         mounts,
@@ -147,8 +134,16 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
         hub,
         drain,
         signals,
-        stop_timeout,
-    })
+    };
+    server.limit(&settings.limits);
+    let addresses = server.listeners.add(bound)?;
+    announce(
+        &server.mounts.sites().current().routes,
+        &capacity,
+        &addresses,
+    );
+    service_manager::ready();
+    Ok(server)
 }
 
 fn check_folder(path: &std::path::Path) -> Result<(), StartError> {
@@ -157,12 +152,6 @@ fn check_folder(path: &std::path::Path) -> Result<(), StartError> {
         error,
     };
     fs::read_dir(path).map_err(folder).map(drop)
-}
-
-fn bind(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
-    let bind =
-        |&address| acceptor::bind(address).map_err(|error| StartError::Listen { address, error });
-    addresses.iter().map(bind).collect()
 }
 
 fn mount(settings: &Settings, services: Services) -> Result<Mounts, StartError> {
@@ -177,7 +166,7 @@ fn mount(settings: &Settings, services: Services) -> Result<Mounts, StartError> 
     if settings.is_strict && !problems.is_empty() {
         return Err(StartError::Strict(problems.len()));
     }
-    if mounts.routes().current().iter().next().is_none() {
+    if mounts.sites().current().routes.iter().next().is_none() {
         warn!(
             "no plugin in {} can be used: every path answers 404",
             settings.plugins.display()
@@ -218,14 +207,14 @@ fn announce(routes: &RouteTable, capacity: &Capacity, addresses: &[SocketAddr]) 
 
 impl Server {
     /// The main thread's loop: signals as they come, and once a second a look at what runs.
-    pub fn serve(&mut self, logging: &Logging) {
+    pub fn serve(&mut self, args: &Args, logging: &Logging) {
         let second = Duration::from_secs(1);
         let mut next_tick = Instant::now() + second;
         loop {
             match self.signals.inbox.recv_deadline(next_tick) {
                 Ok(Signal::Reload) => {
                     service_manager::reloading();
-                    self.reload(logging);
+                    reload::reload(self, args, logging);
                     service_manager::ready();
                 }
                 Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
@@ -239,31 +228,10 @@ impl Server {
         }
     }
 
-    /// SIGHUP.
-    fn reload(&mut self, logging: &Logging) {
-        let mut changes = Vec::new();
-        if let Some(path) = logging.path() {
-            let path = path.display();
-            match logging.reopen() {
-                Ok(()) => changes.push(format!("log file {path}")),
-                Err(error) => error!("reload: log file {path}: {error}; the old one stays"),
-            }
-        }
-        let outcome = match self.mounts.reload(&self.settings) {
-            Ok(more) => {
-                changes.extend(more);
-                "reload done"
-            }
-            Err(problems) => {
-                for problem in problems {
-                    error!("reload: {problem}");
-                }
-                "reload given up, the settings are as before; done"
-            }
-        };
-        if changes.is_empty() {
-            changes.push("nothing has changed".to_owned());
-        }
-        info!("{outcome}: {}", changes.join(", "));
+    /// Limits of the whole server hold from now on.
+    pub(crate) fn limit(&self, limits: &ServerLimits) {
+        let connections = limits.connections.map(|most| most as usize);
+        self.roster.set_limit(connections.unwrap_or(usize::MAX));
+        self.listeners.service().admission.set_limits(limits);
     }
 }

@@ -19,13 +19,11 @@ use crate::{service_manager, watchdog};
 /// Closes every client with 1001, lets backlogs drain until the deadline, ends every thread.
 /// Blocks the main thread; a thread that still sits in a plugin's code then is named and left.
 pub fn stop(server: Server, logging: Logging) -> ExitCode {
-    let deadline = Instant::now() + server.stop_timeout;
+    let deadline = Instant::now() + server.settings.stop_timeout;
     service_manager::stopping();
     info!("stopping: {} connections", server.roster.connected());
     let finished = guard(deadline);
-    for acceptor in server.acceptors {
-        acceptor.end();
-    }
+    server.listeners.end();
     let cause = Cause::server(GOING_AWAY, "server is stopping");
     server
         .hub
@@ -33,7 +31,7 @@ pub fn stop(server: Server, logging: Logging) -> ExitCode {
         .tell(Event::CloseAll { route: None, cause });
     server.roster.for_each_outbox(Outbox::stop_http);
 
-    let abort_time = server.stop_timeout / STOP_ABORT_DIVISOR;
+    let abort_time = server.settings.stop_timeout / STOP_ABORT_DIVISOR;
     let mut is_empty = server.roster.wait_until_empty(deadline - 2 * abort_time);
     if !is_empty {
         let left = server.roster.connected();

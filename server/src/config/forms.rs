@@ -14,9 +14,9 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeValue, ValueDeserializer};
 
-use super::settings::LogFormat;
 use crate::http::origin::AllowedOrigins;
 use crate::limits::settings::{Bounds, TIME_LEAST};
+use crate::logging::LogFormat;
 use crate::outbox::SlowClient;
 
 /// A kind of value that a setting may have.

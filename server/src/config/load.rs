@@ -19,9 +19,10 @@ use super::forms::{Network, Number, Text, Time};
 use super::options::PluginOptions;
 use super::problem::{Place, Problem, Problems, Source};
 use super::routes;
-use super::settings::{LogFormat, LogSettings, ServerLimits, Settings};
+use super::settings::{ServerLimits, Settings};
 use super::table::{Document, Given, Table};
 use crate::limits::settings as limits;
+use crate::logging::{LogFormat, LogSettings};
 
 impl Settings {
     /// Reads the file that the command line names, and puts the command line over it. Can be called
@@ -67,7 +68,7 @@ impl Settings {
             document.note(Source::Place(place), text);
         }
         let top = errors.is_empty().then_some(top);
-        let settings = read(&document, top, file.parent().unwrap_or(Path::new("")));
+        let settings = read(&document, top, file);
         match document.into_problems() {
             problems if problems.is_empty() => Ok(settings),
             problems => Err(Problems::new(file, problems)),
@@ -95,8 +96,9 @@ fn one_line(text: &str) -> String {
 fn read<'d>(
     document: &'d Document<'d>,
     top: Option<Spanned<DeTable<'d>>>,
-    folder: &Path,
+    file: &Path,
 ) -> Settings {
+    let folder = file.parent().unwrap_or(Path::new(""));
     let args = document.args;
     let is_readable = top.is_some();
     let mut top = Table::new(document, "", top);
@@ -119,6 +121,7 @@ fn read<'d>(
     let loads = &limits::LIBRARY_LOADS;
     let stop = &limits::STOP_TIMEOUT;
     let settings = Settings {
+        file: file.to_owned(),
         plugins: plugins.unwrap_or_default(),
         listen: read_listen(&mut top),
         is_strict: args.strict || strict,

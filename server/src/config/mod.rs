@@ -25,4 +25,4 @@ pub use client::{ClientSettings, Rate};
 pub use keys::{CLIENT_KEYS, Effect, Key, ROUTE_KEYS, SERVER_KEYS};
 pub use options::{OptionError, PluginOptions};
 pub use problem::{Place, Problem, Problems, Source};
-pub use settings::{LogFormat, LogSettings, RouteSettings, ServerLimits, Settings};
+pub use settings::{RouteSettings, ServerLimits, Settings};

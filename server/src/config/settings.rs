@@ -8,16 +8,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use log::LevelFilter;
 use serde_json::{Map, Value};
 
 use super::client::ClientSettings;
 use super::options::PluginOptions;
 use super::problem::Place;
+use crate::limits::settings as limits;
+use crate::logging::LogSettings;
 
 /// Everything that was asked for, checked.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Settings {
+    /// The file that was read; empty where there was none.
+    pub file: PathBuf,
     /// Folder of the plugin libraries. No default.
     pub plugins: PathBuf,
     /// Addresses and ports to listen on; port 0 takes a free one. At least one, default
@@ -51,27 +54,6 @@ pub struct Settings {
     /// Options from the command line, for plugins on their default path; in `routes` they are
     /// worked in already.
     pub options: PluginOptions,
-}
-
-/// The log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogSettings {
-    /// What is logged. Default: `info`.
-    pub level: LevelFilter,
-    /// Where to; none for stderr, the default.
-    pub file: Option<PathBuf>,
-    /// How a line is written. Default: text.
-    pub format: LogFormat,
-}
-
-/// How a log line is written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    #[default]
-    Text,
-    /// One JSON object a line, for programs.
-    Json,
 }
 
 /// Limits of the whole server.
@@ -116,4 +98,27 @@ pub struct RouteSettings {
     pub options: Map<String, Value>,
     /// Where it begins in the file, for messages.
     pub place: Place,
+}
+
+impl Settings {
+    /// Where a route stands, for messages: `detent.toml:12:1`.
+    pub fn place(&self, route: &RouteSettings) -> String {
+        let Place { line, column } = route.place;
+        format!("{}:{line}:{column}", self.file.display())
+    }
+}
+
+impl Default for ServerLimits {
+    fn default() -> ServerLimits {
+        ServerLimits {
+            connections: None,
+            connections_per_address: None,
+            handshakes: limits::HANDSHAKES.default as usize,
+            head_bytes: limits::HEAD_BYTES.default as usize,
+            headers: limits::HEADERS.default as usize,
+            body_bytes: limits::BODY_BYTES.default as usize,
+            handshake_timeout: limits::HANDSHAKE_TIMEOUT.default,
+            keep_alive_timeout: limits::KEEP_ALIVE_TIMEOUT.default,
+        }
+    }
 }

@@ -9,6 +9,7 @@ use http::StatusCode;
 use log::{debug, info, warn};
 
 use super::Context;
+use crate::admission::{AddressPermit, too_many};
 use crate::http::framing;
 use crate::http::reader::{ReadError, Reader};
 use crate::http::refusal::Refusal;
@@ -18,11 +19,12 @@ use crate::http::{origin, provenance, upgrade};
 use crate::ids::ClientId;
 use crate::outbox::Outbox;
 use crate::plugin::{CallbackError, Route, Upgrade};
+use crate::routes::Mounted;
 
 /// What the connection does next.
 pub(super) enum Outcome {
     /// 101 is queued.
-    Upgraded(Arc<Route>, Request),
+    Upgraded(Arc<Mounted>, Option<AddressPermit>, Request),
     /// The answer is queued, and another request may follow.
     Kept,
     /// The answer is queued, and it was the last.
@@ -40,7 +42,7 @@ pub(super) struct Exchange<'a> {
 }
 
 enum Answer {
-    Upgraded(Arc<Route>),
+    Upgraded(Arc<Mounted>, Option<AddressPermit>),
     Plain(Response),
 }
 
@@ -87,11 +89,12 @@ impl<'a> Exchange<'a> {
             Err(ReadError::Left) => return self.left("- -"),
             Err(ReadError::Refused(refusal)) => return self.refuse_head(reader, &refusal),
         };
-        request.provenance = provenance::of(&request, self.peer, &self.context.client.origins);
         let answer = self.answer(reader, &mut request);
         let name = format!("{} {}", request.method(), request.path());
         let (response, ends) = match answer {
-            Ok(Answer::Upgraded(route)) => return Outcome::Upgraded(route, request),
+            Ok(Answer::Upgraded(mounted, address)) => {
+                return Outcome::Upgraded(mounted, address, request);
+            }
             Ok(Answer::Plain(response)) => {
                 debug!("{} {name}: {}", self.peer, response.status.as_u16());
                 (response, false)
@@ -158,15 +161,18 @@ impl<'a> Exchange<'a> {
         if request.path() == "*" {
             return Ok(Answer::Plain(Response::options(METHODS)));
         }
-        let route = self.find_route(request)?;
+        let mounted = self.find_route(request)?;
+        let origins = &mounted.client.origins;
         if upgrade::is_wanted(request) {
             upgrade::check(request)?;
-            self.admit(&route, request)?;
-            return Ok(Answer::Upgraded(route));
+            origin::check(request, origins)?;
+            let address = self.claim_address(request)?;
+            self.admit(&mounted, request)?;
+            return Ok(Answer::Upgraded(mounted, address));
         }
         if !matches!(request.method(), "GET" | "HEAD" | "OPTIONS") {
             // A page elsewhere must not make a browser change something here.
-            origin::check(request, &self.context.client.origins)?;
+            origin::check(request, origins)?;
         }
         let expects_continue = framing::expects_continue(request)?;
         if reader.has_unread_body() {
@@ -176,7 +182,7 @@ impl<'a> Exchange<'a> {
             request.body = reader.read_body()?;
             self.begin_answer()?;
         }
-        self.serve(&route, request).map(Answer::Plain)
+        self.serve(&mounted.route, request).map(Answer::Plain)
     }
 
     /// From here on the stop waits for the answer; no plugin is asked for one that cannot be sent.
@@ -188,22 +194,41 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    fn find_route(&self, request: &mut Request) -> Result<Arc<Route>, Unserved> {
-        let routes = self.context.routes.current();
-        let Some((route, params)) = routes.find(request.path())? else {
+    /// The route, and what it makes of the request: its places in the path, and where it comes from.
+    fn find_route(&self, request: &mut Request) -> Result<Arc<Mounted>, Unserved> {
+        let site = self.context.sites.current();
+        let Some((mounted, params)) = site.routes.find(request.path())? else {
             return Err(Refusal::new(StatusCode::NOT_FOUND, "no route here").into());
         };
         request.params = params;
-        if route.instance().is_out_of_service() {
+        let (origins, trusted) = (&mounted.client.origins, &site.trusted_proxies);
+        request.provenance = provenance::of(request, self.peer, origins, trusted);
+        if mounted.route.instance().is_out_of_service() {
             let why = "the plugin of this route is out of service";
             return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why).into());
         }
-        Ok(route.clone())
+        Ok(mounted.clone())
+    }
+
+    /// A permit for whose connection it is, where a proxy has told that; the acceptor has one for
+    /// the peer of any other.
+    fn claim_address(&self, request: &Request) -> Result<Option<AddressPermit>, Refusal> {
+        let trusted = &self.context.sites.current().trusted_proxies;
+        let client = request.provenance.client_address.parse();
+        let client = client.unwrap_or(self.peer.ip());
+        if !provenance::is_trusted(self.peer.ip(), trusted) || client.is_loopback() {
+            return Ok(None);
+        }
+        let claimed = self.context.admission.claim_address(client);
+        claimed.map(Some).map_err(|max| {
+            let (status, why) = too_many(max);
+            Refusal::new(status, why)
+        })
     }
 
     /// Everything between the head and 101; the answer is queued, not sent.
-    fn admit(&self, route: &Route, request: &Request) -> Result<(), Unserved> {
-        origin::check(request, &self.context.client.origins)?;
+    fn admit(&self, mounted: &Mounted, request: &Request) -> Result<(), Unserved> {
+        let route = &mounted.route;
         let (response, chosen) = match route.on_upgrade(self.client, request) {
             Ok(Upgrade::Admit {
                 response,
@@ -212,7 +237,11 @@ impl<'a> Exchange<'a> {
             Ok(Upgrade::Refuse(response)) => return Err(Unserved::ByPlugin(response)),
             Err(error) => return Err(plugin_failed(route, &error)),
         };
-        let offered = &route.library().subprotocols;
+        let library = route.library();
+        let offered = mounted
+            .subprotocols
+            .as_ref()
+            .unwrap_or(&library.subprotocols);
         let subprotocol = chosen
             .as_deref()
             .or_else(|| upgrade::choose_subprotocol(request, offered));

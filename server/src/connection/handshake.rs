@@ -5,17 +5,20 @@ use std::sync::Arc;
 
 use super::Context;
 use super::exchange::{Exchange, Outcome};
+use crate::admission::AddressPermit;
 use crate::http::reader::Reader;
 use crate::http::request::Request;
 use crate::ids::ClientId;
 use crate::limits::REQUESTS_PER_CONNECTION_MAX;
 use crate::outbox::{Ending, Outbox};
-use crate::plugin::Route;
+use crate::routes::Mounted;
 
 /// A client whose 101 is queued.
 pub(super) struct Admitted {
-    pub(super) route: Arc<Route>,
+    pub(super) mounted: Arc<Mounted>,
     pub(super) request: Box<Request>,
+    /// Where a proxy has told whose the connection is.
+    pub(super) address: Option<AddressPermit>,
     /// What came behind the head: the client's first frames.
     pub(super) rest: Vec<u8>,
 }
@@ -31,14 +34,16 @@ pub(super) fn run(
     outbox: &Arc<Outbox>,
     peer: SocketAddr,
 ) -> Option<Admitted> {
-    let mut reader = Reader::new(outbox, context.limits.handshake_timeout);
+    let timeout = context.sites.current().limits.handshake_timeout;
+    let mut reader = Reader::new(outbox, timeout);
     let exchange = Exchange::new(context, client, outbox, peer);
     for left in (0..REQUESTS_PER_CONNECTION_MAX).rev() {
         match exchange.run(&mut reader, left) {
-            Outcome::Upgraded(route, request) => {
+            Outcome::Upgraded(mounted, address, request) => {
                 return Some(Admitted {
-                    route,
+                    mounted,
                     request: Box::new(request),
+                    address,
                     rest: reader.into_rest(),
                 });
             }

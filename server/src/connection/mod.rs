@@ -9,6 +9,7 @@ mod exchange;
 mod handshake;
 mod rate;
 mod stream;
+mod terms;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,49 +20,57 @@ use tungstenite::error::{CapacityError, ProtocolError};
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
-use crate::config::{ClientSettings, ServerLimits};
+use crate::admission::{Admission, Permits};
+use crate::config::ClientSettings;
 use crate::ids::ClientId;
 use crate::limits::READ_BUFFER_BYTES;
 use crate::outbox::cause::{
-    ABNORMAL, Cause, INTERNAL, INVALID_DATA, NO_CODE, PROTOCOL_ERROR, TOO_BIG,
+    ABNORMAL, Cause, INTERNAL, INVALID_DATA, NO_CODE, POLICY, PROTOCOL_ERROR, TOO_BIG,
 };
 use crate::outbox::{Bounds, Ending, Outbox, set_own_outbox};
 use crate::plugin::{CallbackError, Instance, Place};
 use crate::roster::Session;
-use crate::routes::Routes;
+use crate::routes::Sites;
 use handshake::Admitted;
-use stream::{Keepalive, OutboxStream};
+use rate::Bucket;
+use stream::OutboxStream;
+use terms::Terms;
 
 /// What every connection thread needs; shared by all of them.
 pub struct Context {
-    /// What holds for each client.
-    pub client: Arc<ClientSettings>,
-    /// What holds for all of them together.
-    pub limits: ServerLimits,
-    /// Which plugin serves which path.
-    pub routes: Routes,
+    /// What is served, and under which settings.
+    pub sites: Sites,
+    /// Who is let in.
+    pub admission: Arc<Admission>,
     /// Takes the numbers of clients whose thread is about to end.
     pub departed: Sender<ClientId>,
 }
 
 /// Runs one connection from accept to end; the body of its thread.
-pub fn run(context: &Context, client: ClientId, outbox: Arc<Outbox>, peer: SocketAddr) {
+pub fn run(
+    context: &Context,
+    client: ClientId,
+    outbox: Arc<Outbox>,
+    peer: SocketAddr,
+    permits: Permits,
+) {
     let departure = Departure {
         context,
         client,
         outbox,
     };
     let outbox = &departure.outbox;
-    let Some(admitted) = handshake::run(context, client, outbox, peer) else {
+    // The permit of the address is held until the thread ends.
+    let Permits { handshake, address } = permits;
+    let Some(mut admitted) = handshake::run(context, client, outbox, peer) else {
         return;
     };
+    drop(handshake);
+    let _address = address.or(admitted.address.take());
     set_own_outbox(client, outbox.clone());
-    outbox.set_route(admitted.route.path());
-    outbox.set_bounds(Bounds {
-        backlog_bytes_max: context.client.backlog_bytes_max,
-        ..Bounds::default()
-    });
-    let path = admitted.route.path();
+    let path = admitted.mounted.route.path();
+    outbox.set_route(path.clone());
+    outbox.set_bounds(bounds(&admitted.mounted.client));
     match open(context, client, outbox, admitted) {
         Ok(connection) => connection.run_to_end(),
         Err(error) => {
@@ -96,6 +105,8 @@ struct Connection {
     path: Arc<str>,
     place: Place,
     socket: WebSocket<OutboxStream>,
+    messages: Bucket,
+    bytes: Bucket,
     /// What the peer's Close frame said.
     peer_cause: Option<Cause>,
 }
@@ -110,38 +121,46 @@ fn open(
     admitted: Admitted,
 ) -> Result<Connection, CallbackError> {
     let Admitted {
-        route,
+        mounted,
         request,
         rest,
+        ..
     } = admitted;
-    debug!(
-        "client {client} on {} from {}",
-        route.path(),
-        request.provenance.client_address
-    );
-    let path = route.path();
+    let (route, settings) = (mounted.route.clone(), mounted.client.clone());
+    // A route that goes waits for those that hold it.
+    drop(mounted);
+    let (id, path) = (route.id(), route.path());
+    let address = &request.provenance.client_address;
+    debug!("client {client} on {path} from {address}");
     let place = Place::open(route, client, outbox.clone(), request)?;
-    let settings = &context.client;
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)
         .max_message_size(Some(settings.message_bytes_max))
         .max_frame_size(Some(settings.message_bytes_max));
-    let keepalive = Keepalive {
-        ping_interval: settings.ping_interval,
-        pong_timeout: settings.pong_timeout,
-    };
-    let stream = OutboxStream::new(outbox.clone(), keepalive);
-    let socket = WebSocket::from_partially_read(stream, rest, Role::Server, Some(config));
-    let outbox = outbox.clone();
+    let terms = Terms::new(context.sites.clone(), id, settings);
+    let (messages, bytes) = terms.rates();
+    let stream = OutboxStream::new(outbox.clone(), terms);
     Ok(Connection {
         client,
-        outbox,
+        outbox: outbox.clone(),
         path,
         place,
-        socket,
+        socket: WebSocket::from_partially_read(stream, rest, Role::Server, Some(config)),
+        messages: Bucket::new(messages),
+        bytes: Bucket::new(bytes),
         peer_cause: None,
     })
+}
+
+/// What the settings say about a client's outbox.
+pub fn bounds(settings: &ClientSettings) -> Bounds {
+    Bounds {
+        backlog_bytes_max: settings.backlog_bytes_max,
+        slow_client: settings.slow_client,
+        write_timeout: settings.write_timeout,
+        close_timeout: settings.close_timeout,
+    }
 }
 
 impl Connection {
@@ -149,6 +168,12 @@ impl Connection {
         let (cause, ending) = self.read_to_end();
         let (client, path) = (self.client, &self.path);
         debug!("client {client} on {path} has ended: {cause}");
+        let dropped = self.outbox.dropped();
+        if dropped > 0 {
+            info!(
+                "client {client} on {path} was too slow for {dropped} messages, which it never got"
+            );
+        }
         self.place.close(&cause);
         self.outbox.finish(ending);
     }
@@ -156,7 +181,13 @@ impl Connection {
     /// Reads until the connection ends; says why, and how the socket is to be left.
     fn read_to_end(&mut self) -> (Cause, Ending) {
         loop {
-            match self.socket.read() {
+            let message = self.socket.read();
+            if let Ok(message) = &message
+                && let Err(ended) = self.admit(message)
+            {
+                return ended;
+            }
+            match message {
                 Ok(Message::Text(text)) => self.message(|plugin, client, session| {
                     plugin.on_text(client, session, text.as_str())
                 }),
@@ -167,6 +198,34 @@ impl Connection {
                 Err(error) => return self.end_for(error),
             }
         }
+    }
+
+    /// Counts a message against what the client may send, and renews the settings that hold for it.
+    fn admit(&mut self, message: &Message) -> Result<(), (Cause, Ending)> {
+        let stream = self.socket.get_mut();
+        if !message.is_close() && stream.has_renewed_terms() {
+            let (messages, bytes) = stream.terms().rates();
+            self.messages.set_rate(messages);
+            self.bytes.set_rate(bytes);
+        }
+        if message.is_text() || message.is_binary() {
+            stream.on_message();
+        }
+        let settings = stream.terms().settings();
+        let reason = if !self.messages.take(1) {
+            format!(
+                "more than {} messages a second",
+                settings.messages.per_second
+            )
+        } else if !self.bytes.take(message.len() as u64) {
+            format!("more than {} bytes a second", settings.bytes.per_second)
+        } else {
+            return Ok(());
+        };
+        if self.outbox.is_closing() {
+            return Ok(());
+        }
+        Err((self.reject(POLICY, reason), Ending::LastWord))
     }
 
     /// One message; what comes after our Close frame is dropped.
@@ -236,10 +295,13 @@ impl Connection {
             Error::Protocol(error) => (PROTOCOL_ERROR, lower_first(&error.to_string())),
             error => (PROTOCOL_ERROR, lower_first(&error.to_string())),
         };
-        info!(
-            "client {} on {}: {reason}; closed with {code}",
-            self.client, self.path
-        );
+        self.reject(code, reason)
+    }
+
+    /// Closes the client for what it did; the plugin and the log are told.
+    fn reject(&mut self, code: u16, reason: String) -> Cause {
+        let (client, path) = (self.client, &self.path);
+        info!("client {client} on {path}: {reason}; closed with {code}");
         self.tell(&reason);
         let cause = Cause::server(code, reason);
         self.outbox.close(cause.clone());

@@ -5,81 +5,140 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::Instant;
 
+use log::info;
+
+use super::bounds;
+use super::deadlines::{Deadlines, Due};
+use super::terms::Terms;
+use crate::outbox::cause::{Cause, GOING_AWAY};
 use crate::outbox::frame::{self, Opcode};
 use crate::outbox::{Delivery, Outbox};
-
-/// When a silent client is asked whether it is still there.
-pub(super) struct Keepalive {
-    /// Silence before a ping; none for no pings.
-    pub(super) ping_interval: Option<Duration>,
-    /// Time for its answer; any byte is one.
-    pub(super) pong_timeout: Duration,
-}
 
 /// One client's socket for tungstenite.
 pub(super) struct OutboxStream {
     outbox: Arc<Outbox>,
-    keepalive: Keepalive,
-    /// A ping is unanswered, and the socket's read timeout is that of the pong.
-    awaits_pong: bool,
+    terms: Terms,
+    deadlines: Deadlines,
+    /// The terms are others than those that were last asked for.
+    has_renewed_terms: bool,
 }
 
 impl OutboxStream {
     /// Takes over the socket of `outbox` and its read timeout.
-    pub(super) fn new(outbox: Arc<Outbox>, keepalive: Keepalive) -> OutboxStream {
+    pub(super) fn new(outbox: Arc<Outbox>, terms: Terms) -> OutboxStream {
         let stream = OutboxStream {
             outbox,
-            keepalive,
-            awaits_pong: false,
+            deadlines: Deadlines::new(terms.times(), Instant::now()),
+            terms,
+            has_renewed_terms: false,
         };
-        stream.set_read_timeout(stream.keepalive.ping_interval);
+        stream.set_read_timeout();
         stream
     }
 
-    fn set_read_timeout(&self, timeout: Option<Duration>) {
+    /// The settings that hold for the client.
+    pub(super) fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Whether the settings have changed since this was last asked.
+    pub(super) fn has_renewed_terms(&mut self) -> bool {
+        std::mem::take(&mut self.has_renewed_terms)
+    }
+
+    /// A message has come.
+    pub(super) fn on_message(&mut self) {
+        self.deadlines.on_message();
+    }
+
+    fn set_read_timeout(&self) {
+        let timeout = Some(self.deadlines.timeout());
         // Only a dead socket refuses, and the next read tells of that.
         self.outbox.socket().set_read_timeout(timeout).ok();
     }
 
+    /// A reload may have brought other settings.
+    fn renew_terms(&mut self) {
+        if self.terms.renew() {
+            self.has_renewed_terms = true;
+            self.outbox.set_bounds(bounds(self.terms.settings()));
+            self.deadlines.set_times(self.terms.times(), Instant::now());
+            self.set_read_timeout();
+        }
+    }
+
     /// The client was silent for as long as the read timeout says.
     fn on_silence(&mut self) -> io::Result<()> {
-        if self.awaits_pong && !self.outbox.is_closing() && !self.outbox.is_waiting() {
-            let time = humantime::format_duration(self.keepalive.pong_timeout);
-            return Err(io::Error::new(
-                ErrorKind::TimedOut,
-                format!("no pong within {time}"),
-            ));
-        }
-        let ping = frame::encode(Opcode::Ping, &[]);
-        if !self.awaits_pong && self.outbox.queue(&ping) == Delivery::Queued {
-            self.awaits_pong = true;
-            self.set_read_timeout(Some(self.keepalive.pong_timeout));
-            self.outbox.flush();
+        let due = self.deadlines.on_silence(Instant::now());
+        self.set_read_timeout();
+        let times = self.terms.times();
+        match due {
+            Due::Nothing => {}
+            Due::Ping => {
+                let ping = frame::encode(Opcode::Ping, &[]);
+                if self.outbox.queue(&ping) == Delivery::Queued {
+                    self.outbox.flush();
+                }
+            }
+            // Who is full or closing has other deadlines, which the drain thread keeps.
+            Due::Vanished if self.outbox.is_closing() || self.outbox.is_waiting() => {}
+            Due::Vanished => {
+                let time = humantime::format_duration(times.pong_timeout);
+                let text = format!("no pong within {time}");
+                return Err(io::Error::new(ErrorKind::TimedOut, text));
+            }
+            Due::Idle => {
+                let time = times.idle_timeout.unwrap_or_default();
+                let time = humantime::format_duration(time);
+                self.close(format!("no message within {time}"));
+            }
+            Due::Expired => self.close_expired(),
         }
         Ok(())
+    }
+
+    fn close_expired(&self) {
+        let lifetime = self.terms.settings().lifetime.unwrap_or_default();
+        let time = humantime::format_duration(lifetime);
+        self.close(format!("connected for {time}: connect again"));
+    }
+
+    fn close(&self, reason: String) {
+        let name = self.outbox.name();
+        let cause = Cause::server(GOING_AWAY, reason.clone());
+        if self.outbox.close(cause) == Delivery::Queued {
+            info!("{name}: {reason}; closed with {GOING_AWAY}");
+        }
     }
 }
 
 impl Read for OutboxStream {
-    /// Blocks until the client sends something, has been silent for too long (`TimedOut`), or the
-    /// socket is shut down by another thread.
+    /// Blocks until the client sends something, has vanished (`TimedOut`), or the socket is shut
+    /// down by another thread.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.outbox.flush();
         self.outbox.wait_for_room();
+        self.renew_terms();
+        if self.deadlines.is_expired() {
+            self.close_expired();
+        }
         loop {
             match self.outbox.socket().read(buffer) {
                 Ok(count) => {
-                    if self.awaits_pong {
-                        self.awaits_pong = false;
-                        self.set_read_timeout(self.keepalive.ping_interval);
+                    self.renew_terms();
+                    if self.deadlines.on_bytes() {
+                        self.set_read_timeout();
                     }
                     return Ok(count);
                 }
                 Err(error) => match error.kind() {
                     ErrorKind::Interrupted => {}
-                    ErrorKind::WouldBlock | ErrorKind::TimedOut => self.on_silence()?,
+                    ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                        self.renew_terms();
+                        self.on_silence()?;
+                    }
                     _ => return Err(error),
                 },
             }

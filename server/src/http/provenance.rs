@@ -1,9 +1,11 @@
 //! Where a request comes from: whose it is when a proxy stands before the server, and whether it
 //! comes from inside.
 //!
-//! A proxy on this machine is believed; anyone else could write the headers as they like.
+//! A proxy that the settings trust is believed; anyone else could write the headers as they like.
 
 use std::net::{IpAddr, SocketAddr};
+
+use ipnet::IpNet;
 
 use super::origin::{self, AllowedOrigins};
 use super::request::{Provenance, Request};
@@ -12,7 +14,12 @@ use super::request::{Provenance, Request};
 const PROXY_HEADERS: [&str; 4] = ["x-real-ip", "x-forwarded-for", "forwarded", "via"];
 
 /// Where `request` comes from, which `peer` has sent.
-pub fn of(request: &Request, peer: SocketAddr, origins: &AllowedOrigins) -> Provenance {
+pub fn of(
+    request: &Request,
+    peer: SocketAddr,
+    origins: &AllowedOrigins,
+    trusted: &[IpNet],
+) -> Provenance {
     let peer = peer.ip().to_canonical();
     let is_inside = peer.is_loopback()
         && !PROXY_HEADERS
@@ -20,15 +27,15 @@ pub fn of(request: &Request, peer: SocketAddr, origins: &AllowedOrigins) -> Prov
             .any(|name| request.header(name).is_some())
         && origin::check(request, origins).is_ok();
     Provenance {
-        client_address: client_address(request, peer).to_string().into(),
+        client_address: client_address(request, peer, trusted).to_string().into(),
         is_inside,
     }
 }
 
 /// The client's address: `peer`, or where `peer` is a proxy that we trust, the last address in
 /// `X-Forwarded-For` that is not such a proxy, or else `X-Real-IP`.
-fn client_address(request: &Request, peer: IpAddr) -> IpAddr {
-    if !is_trusted(peer) {
+fn client_address(request: &Request, peer: IpAddr, trusted: &[IpNet]) -> IpAddr {
+    if !is_trusted(peer, trusted) {
         return peer;
     }
     let forwarded: Vec<_> = request.list("x-forwarded-for").collect();
@@ -37,7 +44,7 @@ fn client_address(request: &Request, peer: IpAddr) -> IpAddr {
         let Some(address) = parse(text) else {
             return peer;
         };
-        if !is_trusted(address) {
+        if !is_trusted(address, trusted) {
             return address;
         }
     }
@@ -47,8 +54,10 @@ fn client_address(request: &Request, peer: IpAddr) -> IpAddr {
     real.and_then(parse).unwrap_or(peer)
 }
 
-fn is_trusted(address: IpAddr) -> bool {
-    address.is_loopback()
+/// Whether `address` is a proxy of ours.
+pub fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
+    let address = address.to_canonical();
+    trusted.iter().any(|network| network.contains(&address))
 }
 
 fn parse(text: &str) -> Option<IpAddr> {
@@ -68,7 +77,10 @@ mod tests {
         let head = format!("GET / HTTP/1.1\r\nHost: h\r\n{headers}\r\n");
         let peer = peer.parse().expect("an address");
         let request = Request::parse(head.as_bytes(), peer).expect("well-formed");
-        of(&request, peer, &AllowedOrigins::default())
+        {
+            let trusted = ["127.0.0.0/8", "::1/128"].map(|text| text.parse().expect("a network"));
+            of(&request, peer, &AllowedOrigins::default(), &trusted)
+        }
     }
 
     fn address(peer: &str, headers: &str) -> Box<str> {

@@ -10,14 +10,14 @@ mod wanted;
 use std::io;
 use std::sync::Arc;
 
-use log::{error, info};
+use log::{LevelFilter, error, info};
 
 use crate::config::Settings;
 use crate::hub::Event;
 use crate::ids::RouteId;
 use crate::outbox::cause::{Cause, GOING_AWAY};
 use crate::plugin::{HandOver, HandOverError, Libraries, Replaced, Route, Services};
-use crate::routes::{RouteTable, Routes};
+use crate::routes::{Mounted, RouteTable, Site, Sites};
 use crate::watchdog;
 use options::OptionChanges;
 use wanted::{Wanted, demands, wanted};
@@ -29,7 +29,7 @@ type Remounted = (Vec<Arc<Route>>, Vec<String>);
 pub struct Mounts {
     libraries: Libraries,
     services: Services,
-    routes: Routes,
+    sites: Sites,
     next_id: u32,
     /// Routes that are served no more and still have clients, or threads that are about to call.
     leaving: Vec<Arc<Route>>,
@@ -47,7 +47,7 @@ impl Mounts {
         let mut mounts = Mounts {
             libraries: Libraries::default(),
             services,
-            routes: Routes::default(),
+            sites: Sites::default(),
             next_id: 0,
             leaving: Vec::new(),
             replacements: 0,
@@ -61,25 +61,30 @@ impl Mounts {
         let mut served = Vec::new();
         for wanted in &wanted {
             match mounts.create(wanted) {
-                Ok(route) => served.push(route),
+                Ok(route) => served.push(wanted.mount(route)),
                 Err(problem) => problems.push(problem),
             }
         }
-        served.iter().for_each(Route::start);
         let table = RouteTable::new(served).map_err(io::Error::other)?;
-        mounts.routes.replace(Arc::new(table));
+        table.iter().for_each(Route::start);
+        mounts.sites.replace(Site::new(table, settings));
         Ok((mounts, problems))
     }
 
-    /// The way to the table that holds now.
-    pub fn routes(&self) -> &Routes {
-        &self.routes
+    /// The way to what is served now.
+    pub fn sites(&self) -> &Sites {
+        &self.sites
+    }
+
+    /// Tells every library which level of the log holds.
+    pub fn set_log_level(&self, level: LevelFilter) {
+        self.libraries.set_log_level(level);
     }
 
     /// Every route that may still be called: those that are served, and those that are leaving.
     pub fn all(&self) -> Vec<Arc<Route>> {
-        let served = self.routes.current();
-        served.iter().chain(&self.leaving).cloned().collect()
+        let site = self.sites.current();
+        site.routes.iter().chain(&self.leaving).cloned().collect()
     }
 
     /// Puts new settings and changed libraries into force: first all that concerns the settings, in
@@ -97,9 +102,9 @@ impl Mounts {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let before = self.routes.current();
-        let (now, mut changes) = self.remount(&before, &wanted)?;
-        changes.extend(self.retire(&before, &now));
+        let before = self.sites.current();
+        let (now, mut changes) = self.remount(&before.routes, &wanted, settings)?;
+        changes.extend(self.retire(&before.routes, &now));
         for problem in &found.problems {
             error!("reload: {problem}");
         }
@@ -118,6 +123,7 @@ impl Mounts {
         &mut self,
         before: &RouteTable,
         wanted: &[Wanted],
+        settings: &Settings,
     ) -> Result<Remounted, Vec<String>> {
         let mut made = Made::default();
         let mut now = Vec::with_capacity(wanted.len());
@@ -135,7 +141,9 @@ impl Mounts {
             };
             now.push(route);
         }
-        let table = RouteTable::new(now.clone()).map_err(|error| vec![error.to_string()])?;
+        let mounted = wanted.iter().zip(&now);
+        let mounted = mounted.map(|(wanted, route)| wanted.mount(route.clone()));
+        let table = RouteTable::new(mounted.collect()).map_err(|error| vec![error.to_string()])?;
         let options = OptionChanges::prepare(&kept);
         let options = options.map_err(|(route, error)| vec![self.explain(&route, &error)])?;
         let mut changes = Vec::new();
@@ -147,7 +155,7 @@ impl Mounts {
             changes.push(format!("route {} added", route.path()));
             route.start();
         }
-        self.routes.replace(Arc::new(table));
+        self.sites.replace(Site::new(table, settings));
         Ok((now, changes))
     }
 
@@ -222,11 +230,30 @@ impl Mounts {
         let id = RouteId(self.next_id);
         self.next_id += 1;
         let (library, services) = (wanted.library.clone(), self.services.clone());
-        Route::create(library, id, &wanted.path, &wanted.config, services).map_err(|error| {
-            let file = wanted.library.file_name();
-            format!("{file}: route {}: {error}", wanted.path)
-        })
+        Route::create(library, id, &wanted.path, &wanted.config, services)
+            .map_err(|error| format!("{}: route {}: {error}", wanted.place, wanted.path))
     }
+}
+
+impl Wanted {
+    fn mount(&self, route: Arc<Route>) -> Mounted {
+        Mounted {
+            route,
+            client: self.client.clone(),
+            subprotocols: self.subprotocols.clone(),
+        }
+    }
+}
+
+/// What stands in the way of serving what `settings` ask for, as far as it can be told without
+/// making an instance of a plugin: the libraries are opened, no `create` is called.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn problems(settings: &Settings) -> io::Result<Vec<String>> {
+    let found = Libraries::default().scan(&settings.plugins, demands(settings))?;
+    let (_, unusable) = wanted(settings, &found);
+    Ok(found.problems.into_iter().chain(unusable).collect())
 }
 
 /// Routes of which nobody knows yet; dropping it ends them.

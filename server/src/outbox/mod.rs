@@ -364,7 +364,8 @@ impl Outbox {
         }
     }
 
-    fn name(&self) -> String {
+    /// The client as the log names it: `client 3 on /chat`.
+    pub fn name(&self) -> String {
         let route = self.route.get().map_or("a handshake", |path| path);
         match self.client {
             Some(client) => format!("client {client} on {route}"),

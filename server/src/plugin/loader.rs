@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use libloading::os::unix as dl;
+use log::LevelFilter;
 use plugin_api::abi::{ENTRY_SYMBOL, Entry};
 use rustix::fs::{MemfdFlags, SealFlags};
 
@@ -93,6 +94,13 @@ impl Libraries {
             }
         }
         Ok(found)
+    }
+
+    /// Tells each library's own copy of the log which level holds.
+    pub fn set_log_level(&self, level: LevelFilter) {
+        for loaded in self.files.values() {
+            loaded.library.set_log_level(level);
+        }
     }
 
     /// Loads the file where it is not what was loaded `before`; none where it is.

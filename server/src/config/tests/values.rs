@@ -8,7 +8,8 @@ use log::LevelFilter;
 use serde_json::json;
 
 use super::{load, parse, valid};
-use crate::config::{Args, ClientSettings, LogFormat, Settings};
+use crate::config::{Args, ClientSettings, Settings};
+use crate::logging::LogFormat;
 use crate::outbox::SlowClient;
 
 const SECOND: Duration = Duration::from_secs(1);

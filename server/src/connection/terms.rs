@@ -1,0 +1,86 @@
+//! The settings that hold for one client now: those of its route, until a reload brings others.
+//!
+//! Used by the client's own thread. Whether they still hold costs one look at a number.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::deadlines::Times;
+use super::rate::Rate;
+use crate::config::ClientSettings;
+use crate::ids::RouteId;
+use crate::routes::Sites;
+
+/// One client's settings.
+pub(super) struct Terms {
+    sites: Sites,
+    route: RouteId,
+    version: u32,
+    settings: Arc<ClientSettings>,
+    /// This client's share of the jitter, of 2^32.
+    luck: u32,
+}
+
+impl Terms {
+    /// Those of a client that has just been let in under `settings`.
+    pub(super) fn new(sites: Sites, route: RouteId, settings: Arc<ClientSettings>) -> Terms {
+        Terms {
+            // Before the first, so that a reload since the handshake is not missed.
+            version: sites.version().wrapping_sub(1),
+            sites,
+            route,
+            settings,
+            // The standard library's only source of chance; nobody gains by guessing it.
+            luck: RandomState::new().hash_one(route.0) as u32,
+        }
+    }
+
+    /// Looks whether a reload has brought other settings. True where it has.
+    pub(super) fn renew(&mut self) -> bool {
+        let version = self.sites.version();
+        if version == self.version {
+            return false;
+        }
+        self.version = version;
+        // A route that is served no more keeps its settings until its clients have gone.
+        match self.sites.current().routes.client_settings(self.route) {
+            Some(settings) if !Arc::ptr_eq(settings, &self.settings) => {
+                self.settings = settings.clone();
+                true
+            }
+            _ => false,
+        }
+    }
+
+    pub(super) fn settings(&self) -> &ClientSettings {
+        &self.settings
+    }
+
+    pub(super) fn times(&self) -> Times {
+        let settings = &self.settings;
+        let jitter =
+            settings.lifetime_jitter.as_secs_f64() * f64::from(self.luck) / f64::from(u32::MAX);
+        Times {
+            ping_interval: settings.ping_interval,
+            pong_timeout: settings.pong_timeout,
+            idle_timeout: settings.idle_timeout,
+            lifetime: settings
+                .lifetime
+                .map(|lifetime| lifetime + Duration::from_secs_f64(jitter)),
+        }
+    }
+
+    /// How many messages, and how many bytes of them, the client may send.
+    pub(super) fn rates(&self) -> (Rate, Rate) {
+        let settings = &self.settings;
+        let rate = |per_second, burst: Option<u64>| Rate {
+            per_second,
+            burst: burst.unwrap_or_default(),
+        };
+        (
+            rate(settings.messages.per_second, settings.messages_burst()),
+            rate(settings.bytes.per_second, settings.bytes_burst()),
+        )
+    }
+}

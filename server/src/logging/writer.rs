@@ -1,0 +1,116 @@
+//! The thread `log`: the only one that waits for the disk or the terminal.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam_channel::{Receiver, Sender};
+
+/// What the thread is asked to do, in order.
+pub(super) enum Order {
+    /// Write a line.
+    Line(Vec<u8>),
+    /// Open the file anew.
+    Reopen(Sender<io::Result<()>>),
+    /// Write elsewhere from now on.
+    Switch(Output, Option<PathBuf>),
+    /// Say when all before is written.
+    Flush(Sender<()>),
+    /// End.
+    End,
+}
+
+/// Where lines go.
+pub enum Output {
+    /// To the terminal, or whoever has taken its place.
+    Stderr(io::Stderr),
+    /// To a file, behind what is there.
+    File(File),
+}
+
+impl Output {
+    /// The file at `path`, or stderr.
+    ///
+    /// # Errors
+    /// The file cannot be opened for appending.
+    pub fn open(path: Option<&Path>) -> io::Result<Output> {
+        match path {
+            None => Ok(Output::Stderr(io::stderr())),
+            Some(path) => OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path)
+                .map(Output::File),
+        }
+    }
+
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Output::Stderr(stderr) => stderr.write_all(bytes),
+            Output::File(file) => file.write_all(bytes),
+        }
+    }
+}
+
+/// State of the thread.
+pub(super) struct Writer {
+    output: Output,
+    path: Option<PathBuf>,
+    dropped: Arc<AtomicU64>,
+}
+
+impl Writer {
+    pub(super) fn new(output: Output, path: Option<PathBuf>, dropped: Arc<AtomicU64>) -> Writer {
+        Writer {
+            output,
+            path,
+            dropped,
+        }
+    }
+
+    /// Writes until it is told to end; lines that wait are written together.
+    pub(super) fn run(mut self, inbox: &Receiver<Order>) {
+        let mut batch = Vec::new();
+        while let Ok(first) = inbox.recv() {
+            let mut next = Some(first);
+            let mut last = None;
+            while let Some(order) = next {
+                match order {
+                    Order::Line(line) => batch.extend_from_slice(&line),
+                    other => {
+                        last = Some(other);
+                        break;
+                    }
+                }
+                next = inbox.try_recv().ok();
+            }
+            self.write(&mut batch);
+            match last {
+                Some(Order::Reopen(reply)) => {
+                    let opened = Output::open(self.path.as_deref());
+                    let result = opened.map(|output| self.output = output);
+                    reply.try_send(result).ok();
+                }
+                Some(Order::Switch(output, path)) => (self.output, self.path) = (output, path),
+                Some(Order::Flush(reply)) => drop(reply.try_send(())),
+                Some(Order::End) => return,
+                Some(Order::Line(_)) | None => {}
+            }
+        }
+    }
+
+    /// A disk that is full does not stop the service: what cannot be written counts as dropped.
+    fn write(&mut self, batch: &mut Vec<u8>) {
+        let dropped = self.dropped.swap(0, Ordering::Relaxed);
+        if dropped > 0 {
+            writeln!(batch, "(the log did not keep up: {dropped} lines dropped)").ok();
+        }
+        if !batch.is_empty() && self.output.write_all(batch).is_err() {
+            let lines = batch.iter().filter(|&&byte| byte == b'\n').count() as u64;
+            self.dropped.fetch_add(dropped + lines, Ordering::Relaxed);
+        }
+        batch.clear();
+    }
+}

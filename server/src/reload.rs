@@ -1,0 +1,120 @@
+//! SIGHUP: new settings and changed libraries take effect, all that concerns the settings or nothing of it.
+//!
+//! Main thread. First everything is read, checked, bound and opened that could fail; then it is put
+//! into force. The log file is opened anew in any case, since a log rotation waits for it.
+
+use log::{error, info, warn};
+
+use crate::config::{Args, Settings};
+use crate::connection::bounds;
+use crate::listeners::Bound;
+use crate::logging::{Logging, Output};
+use crate::server::Server;
+
+/// What could fail, done and not yet in force.
+struct Prepared {
+    settings: Settings,
+    bound: Bound,
+    output: Option<Output>,
+}
+
+/// Reloads, and tells in one line what has changed.
+pub(crate) fn reload(server: &mut Server, args: &Args, logging: &Logging) {
+    let outcome =
+        prepare(server, args, logging).and_then(|prepared| commit(server, prepared, logging));
+    match outcome {
+        Ok(changes) if changes.is_empty() => info!("reload done: nothing has changed"),
+        Ok(changes) => info!("reload done: {}", changes.join(", ")),
+        Err(problems) => {
+            for problem in problems {
+                error!("reload: {problem}");
+            }
+            reopen_log(logging);
+            warn!("reload done: given up, everything is as before");
+        }
+    }
+}
+
+fn prepare(server: &Server, args: &Args, logging: &Logging) -> Result<Prepared, Vec<String>> {
+    let mut settings = Settings::load(args).map_err(|problems| {
+        problems
+            .to_string()
+            .lines()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    })?;
+    let restart = server.settings.changes(&settings).restart;
+    if !restart.is_empty() {
+        warn!("reload: these need a restart: {}", restart.join(", "));
+        settings.plugins = server.settings.plugins.clone();
+        settings.is_strict = server.settings.is_strict;
+    }
+    let missing = server.listeners.missing(&settings.listen);
+    let bound = Bound::bind(&missing).map_err(|error| vec![error.to_string()])?;
+    let output = logging.open(&settings.log).map_err(|error| {
+        let path = settings.log.file.clone().unwrap_or_default();
+        vec![format!("log file {}: {error}", path.display())]
+    })?;
+    Ok(Prepared {
+        settings,
+        bound,
+        output,
+    })
+}
+
+fn commit(
+    server: &mut Server,
+    prepared: Prepared,
+    logging: &Logging,
+) -> Result<Vec<String>, Vec<String>> {
+    let Prepared {
+        settings,
+        bound,
+        output,
+    } = prepared;
+    // The last that can fail, and it changes nothing where it does.
+    let mounted = server.mounts.reload(&settings)?;
+    let mut changes = server.settings.changes(&settings).reloadable;
+    if output.is_none() {
+        changes.extend(reopen_log(logging));
+    }
+    logging.apply(&settings.log, output);
+    if settings.log.level != server.settings.log.level {
+        server.mounts.set_log_level(settings.log.level);
+    }
+    server.limit(&settings.limits);
+    for route in server.mounts.sites().current().routes.mounted() {
+        let bounds = bounds(&route.client);
+        server
+            .roster
+            .for_each_outbox_of(route.route.id(), |outbox| outbox.set_bounds(bounds));
+    }
+    match server.listeners.add(bound) {
+        Ok(added) => changes.extend(
+            added
+                .iter()
+                .map(|address| format!("listening on {address}")),
+        ),
+        Err(error) => error!("reload: cannot accept connections: {error}"),
+    }
+    let ended = server.listeners.keep(&settings.listen);
+    changes.extend(
+        ended
+            .iter()
+            .map(|address| format!("no longer listening on {address}")),
+    );
+    changes.extend(mounted);
+    server.settings = settings;
+    Ok(changes)
+}
+
+/// After a log rotation has moved the file away.
+fn reopen_log(logging: &Logging) -> Option<String> {
+    match logging.reopen() {
+        Ok(path) => path.map(|path| format!("log file {} opened anew", path.display())),
+        Err(error) => {
+            error!("reload: log file: {error}; the old one stays");
+            None
+        }
+    }
+}
