@@ -23,7 +23,7 @@
 //!
 //! | thread | number | runs | waits on |
 //! | --- | --- | --- | --- |
-//! | main | 1 | start, signals, watchdog, stop | signals, a tick |
+//! | main | 1 | start, signals, reload, watchdog, stop | signals, a tick |
 //! | `signals` | 1 | signals to messages | signals |
 //! | `accept` | 1 a listener | permits, connection threads | accept |
 //! | `client-N` | 1 a client | handshake, reads, callbacks | its socket; the hub's queue while it is full |
@@ -52,10 +52,10 @@
 pub mod run;
 pub mod check;
 pub mod stop;
-pub mod server;
 pub mod reload;
-pub mod signals;
+pub mod server;
 pub mod service_manager;
+pub mod signals;
 pub mod mounts;
 pub mod watchdog;
 pub mod listeners;

@@ -1,14 +1,17 @@
 //! One run of the server: the log, the start, the service, the stop.
 
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
+use crossbeam_channel::RecvTimeoutError;
 use log::error;
 
 use crate::config::{Args, Settings};
 use crate::logging::Logging;
-use crate::server::{self, StartError};
-use crate::signals::exit_now;
-use crate::stop;
+use crate::reload::reload;
+use crate::server::{self, Server, StartError};
+use crate::signals::{Signal, exit_now};
+use crate::{service_manager, stop};
 
 /// Exit code after a panic of a thread that the server cannot do without (`EX_SOFTWARE`).
 const EXIT_BUG: u8 = 70;
@@ -25,7 +28,7 @@ pub fn run(args: &Args, settings: &Settings) -> Result<ExitCode, StartError> {
     log_panics();
     match server::start(settings) {
         Ok(mut server) => {
-            server.serve(args, &logging);
+            serve(&mut server, args, &logging);
             Ok(stop::stop(server, logging))
         }
         Err(error) => {
@@ -34,6 +37,26 @@ pub fn run(args: &Args, settings: &Settings) -> Result<ExitCode, StartError> {
             }
             logging.end();
             Err(error)
+        }
+    }
+}
+
+/// The main thread's loop: signals as they come, and a tick once a second.
+fn serve(server: &mut Server, args: &Args, logging: &Logging) {
+    let second = Duration::from_secs(1);
+    let mut next_tick = Instant::now() + second;
+    loop {
+        match server.signals.inbox.recv_deadline(next_tick) {
+            Ok(Signal::Reload) => {
+                service_manager::reloading();
+                reload(server, args, logging);
+                service_manager::ready();
+            }
+            Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+            Err(RecvTimeoutError::Timeout) => {
+                next_tick += second;
+                server.tick();
+            }
         }
     }
 }

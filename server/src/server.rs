@@ -1,4 +1,4 @@
-//! Starts the threads from the inside out, and runs the main thread's loop.
+//! The running server: everything that the start makes, from the inside out.
 
 use std::fs;
 use std::io::{self, Write};
@@ -7,26 +7,23 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
-use crossbeam_channel::RecvTimeoutError;
 use log::{error, info, warn};
 
 use crate::acceptor::Service;
 use crate::admission::Admission;
 use crate::capacity::{self, Capacity};
-use crate::config::{Args, ServerLimits, Settings};
+use crate::config::{ServerLimits, Settings};
 use crate::connection::Context;
 use crate::hub::Hub;
 use crate::listeners::{Bound, ListenError, Listeners};
-use crate::logging::Logging;
 use crate::mounts::Mounts;
 use crate::outbox::drain::Drain;
 use crate::plugin::Services;
 use crate::roster::Roster;
 use crate::routes::RouteTable;
-use crate::signals::{Signal, SignalThread};
-use crate::{reaper, reload, service_manager, watchdog};
+use crate::signals::SignalThread;
+use crate::{reaper, service_manager, watchdog};
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -206,26 +203,11 @@ fn announce(routes: &RouteTable, capacity: &Capacity, addresses: &[SocketAddr]) 
 }
 
 impl Server {
-    /// The main thread's loop: signals as they come, and once a second a look at what runs.
-    pub fn serve(&mut self, args: &Args, logging: &Logging) {
-        let second = Duration::from_secs(1);
-        let mut next_tick = Instant::now() + second;
-        loop {
-            match self.signals.inbox.recv_deadline(next_tick) {
-                Ok(Signal::Reload) => {
-                    service_manager::reloading();
-                    reload::reload(self, args, logging);
-                    service_manager::ready();
-                }
-                Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) => {
-                    next_tick += second;
-                    self.roster.clock.advance();
-                    self.mounts.sweep();
-                    watchdog::look(&self.roster, &self.mounts.all());
-                }
-            }
-        }
+    /// Once a second: ends what can end, and tells of callbacks that run for long.
+    pub(crate) fn tick(&mut self) {
+        self.roster.clock.advance();
+        self.mounts.sweep();
+        watchdog::look(&self.roster, &self.mounts.all());
     }
 
     /// Limits of the whole server hold from now on.

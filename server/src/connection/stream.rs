@@ -92,7 +92,7 @@ impl OutboxStream {
             Due::Idle => {
                 let time = times.idle_timeout.unwrap_or_default();
                 let time = humantime::format_duration(time);
-                self.close(format!("no message within {time}"));
+                self.close(&format!("no message within {time}"));
             }
             Due::Expired => self.close_expired(),
         }
@@ -102,12 +102,12 @@ impl OutboxStream {
     fn close_expired(&self) {
         let lifetime = self.terms.settings().lifetime.unwrap_or_default();
         let time = humantime::format_duration(lifetime);
-        self.close(format!("connected for {time}: connect again"));
+        self.close(&format!("connected for {time}: connect again"));
     }
 
-    fn close(&self, reason: String) {
+    fn close(&self, reason: &str) {
         let name = self.outbox.name();
-        let cause = Cause::server(GOING_AWAY, reason.clone());
+        let cause = Cause::server(GOING_AWAY, reason.to_owned());
         if self.outbox.close(cause) == Delivery::Queued {
             info!("{name}: {reason}; closed with {GOING_AWAY}");
         }

@@ -41,10 +41,11 @@ pub(super) fn wanted(settings: &Settings, found: &Found) -> (Vec<Wanted>, Vec<St
     }
     let is_named = |name: &String| settings.routes.iter().any(|route| route.plugin == *name);
     for (name, library) in &found.libraries {
-        if settings.default_routes && !is_named(name) {
-            if let Err(problem) = add_default(&mut wanted, settings, library) {
-                problems.push(problem);
-            }
+        if settings.default_routes
+            && !is_named(name)
+            && let Err(problem) = add_default(&mut wanted, settings, library)
+        {
+            problems.push(problem);
         }
     }
     for name in settings.options.plugins() {
