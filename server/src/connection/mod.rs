@@ -4,6 +4,7 @@
 //! full. It is woken by bytes, by timeouts, and by a shutdown of its socket from another thread.
 //! The only room that names tungstenite's protocol types.
 
+mod frames;
 mod handshake;
 mod stream;
 
@@ -25,6 +26,7 @@ use crate::outbox::cause::{
 use crate::outbox::{Ending, Outbox, set_own_outbox};
 use crate::plugin::{CallbackError, Instance, Session};
 use crate::routes::RouteTable;
+use frames::Guarded;
 use handshake::Admitted;
 use stream::{Keepalive, OutboxStream};
 
@@ -91,7 +93,7 @@ struct Connection {
     route: Arc<Instance>,
     /// Taken by `on_close`.
     session: Option<Session>,
-    socket: WebSocket<OutboxStream>,
+    socket: WebSocket<Guarded<OutboxStream>>,
     /// What the peer's Close frame said.
     peer_cause: Option<Cause>,
 }
@@ -127,7 +129,8 @@ fn open(
         pong_timeout: settings.pong_timeout,
     };
     let stream = OutboxStream::new(outbox.clone(), keepalive);
-    let socket = WebSocket::from_partially_read(stream, rest, Role::Server, Some(config));
+    let stream = Guarded::new(stream, rest, settings.message_bytes_max);
+    let socket = WebSocket::from_raw_socket(stream, Role::Server, Some(config));
     let outbox = outbox.clone();
     Ok(Connection {
         client,
@@ -203,7 +206,9 @@ impl Connection {
                 let ended = Cause::peer(ABNORMAL, "the connection ended without a Close frame");
                 (ours.unwrap_or(ended), Ending::Complete)
             }
-            Error::Io(error) => (ours.unwrap_or_else(|| self.broken(&error)), Ending::Broken),
+            Error::Io(error) if frames::violation(&error).is_none() => {
+                (ours.unwrap_or_else(|| self.broken(&error)), Ending::Broken)
+            }
             error => (
                 ours.unwrap_or_else(|| self.rejected(&error)),
                 Ending::LastWord,
@@ -228,6 +233,9 @@ impl Connection {
     /// The peer broke a rule: it is told which, and nothing more is read from it.
     fn rejected(&mut self, error: &Error) -> Cause {
         let (code, reason) = match error {
+            Error::Io(error) if let Some(violation) = frames::violation(error) => {
+                (violation.code, violation.reason.to_string())
+            }
             Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => (
                 TOO_BIG,
                 format!("message of {size} bytes is over the limit of {max_size}"),
