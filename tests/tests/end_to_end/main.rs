@@ -6,6 +6,7 @@ mod command_line;
 mod cuts;
 mod echo;
 mod faults;
+mod frames;
 mod harness;
 mod http;
 mod keepalive;

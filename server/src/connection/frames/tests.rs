@@ -135,7 +135,11 @@ fn each_rule_is_judged_at_the_byte_that_breaks_it() {
         ("unmasked", &[0x81, 0x00], 1002),
         ("long ping", &[0x89, 0xfe], 1002),
         ("close with half a code", &[0x88, 0x81], 1002),
-        ("message in a message", &[0x01, 0x80, 0, 0, 0, 0, 0x81], 1002),
+        (
+            "message in a message",
+            &[0x01, 0x80, 0, 0, 0, 0, 0x81],
+            1002,
+        ),
         ("length of 125 in 16 bits", &[0x82, 0xfe, 0, 125], 1002),
         (
             "length of 65535 in 64 bits",
@@ -148,7 +152,11 @@ fn each_rule_is_judged_at_the_byte_that_breaks_it() {
             &[0x82, 0xff, 0, 0, 0, 0, 0, 1, 0x11, 0x71],
             1009,
         ),
-        ("close code 1005", &[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xed], 1002),
+        (
+            "close code 1005",
+            &[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xed],
+            1002,
+        ),
         ("no UTF-8", &[0x81, 0x8a, 0, 0, 0, 0, b'a', 0xff], 1007),
         (
             "surrogate in two frames",
@@ -187,16 +195,33 @@ fn fragments_are_counted() {
     assert_eq!(events(whole(&bytes)), expected);
 }
 
+#[test]
+fn fragments_over_the_limit_are_refused_at_the_length_that_is_too_much() {
+    let first = frame(0x02, &[7; LIMIT - 1], [0; 4]);
+    let right = [first.clone(), frame(0x80, b"x", [0; 4])].concat();
+    let message = [&[7; LIMIT - 1][..], b"x"].concat();
+    assert_eq!(
+        events(whole(&right)),
+        [Event::Binary(message), Event::Ended]
+    );
+    let over = [&first[..], &[0x80, 0x82]].concat();
+    assert_eq!(events(whole(&over)), [Event::Refused(1009)]);
+    assert_eq!(events(whole(&over[..over.len() - 1])), [Event::Ended]);
+}
+
 /// One message with its fragments, and control frames between them.
 fn message() -> impl Strategy<Value = Vec<u8>> {
     let text = prop_oneof![
         8 => "\\PC{0,50}".prop_map(|text| (1, text.into_bytes())),
         4 => prop::collection::vec(any::<u8>(), 0..300).prop_map(|bytes| (2, bytes)),
-        1 => (65_000..LIMIT + 10).prop_map(|length| (2, vec![b'x'; length])),
+        1 => prop_oneof![65_530..65_540_usize, LIMIT - 10..LIMIT + 10].prop_map(|length| (2, vec![b'x'; length])),
     ];
     let control = prop::option::weighted(
         0.2,
-        (prop_oneof![Just(0x89), Just(0x8a)], prop::collection::vec(any::<u8>(), 0..126)),
+        (
+            prop_oneof![Just(0x89), Just(0x8a)],
+            prop::collection::vec(any::<u8>(), 0..126),
+        ),
     );
     let fragments = prop::collection::vec((any::<Index>(), any::<[u8; 4]>(), control), 1..4);
     (text, fragments).prop_map(|((opcode, payload), fragments)| {

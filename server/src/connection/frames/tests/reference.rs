@@ -39,9 +39,6 @@ impl Decoder<'_> {
         let mut number = 0;
         for _ in 0..bytes {
             number = number << 8 | u128::from(self.byte()?);
-            if bytes == 8 && number == 0 {
-                continue;
-            }
         }
         Ok(number)
     }
@@ -90,7 +87,11 @@ impl Decoder<'_> {
             }
             short => (short, 0),
         };
-        if length < least { Err(BROKEN) } else { Ok(length) }
+        if length < least {
+            Err(BROKEN)
+        } else {
+            Ok(length)
+        }
     }
 
     fn data(
@@ -141,7 +142,8 @@ impl Decoder<'_> {
             return Err(Event::Ended);
         } else if std::str::from_utf8(&payload[2..]).is_ok() {
             let code = u16::from_be_bytes([payload[0], payload[1]]);
-            self.events.push(Event::Close(Some((code, payload[2..].to_vec()))));
+            self.events
+                .push(Event::Close(Some((code, payload[2..].to_vec()))));
             return Err(Event::Ended);
         } else {
             return Err(NO_TEXT);
@@ -152,11 +154,5 @@ impl Decoder<'_> {
 
 /// Whether no bytes that follow could make it text.
 fn can_be_no_text(bytes: &[u8]) -> bool {
-    // A character has at most four bytes: what lies further back has been looked at before.
-    let start = (0..=3.min(bytes.len()))
-        .map(|back| bytes.len() - back)
-        .find(|&start| bytes.get(start).is_some_and(|&byte| byte & 0xc0 != 0x80))
-        .unwrap_or(bytes.len().saturating_sub(4));
-    let result = std::str::from_utf8(&bytes[start..]);
-    result.is_err_and(|error| error.error_len().is_some())
+    std::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_some())
 }
