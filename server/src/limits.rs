@@ -36,6 +36,10 @@ pub const RESPONSE_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// First size of the buffer for a request head: most heads fit.
 pub const HEAD_BYTES_FIRST: usize = 1024;
 
+/// Fragments of one message: sixteen times what a message of the default size has where each byte is
+/// one, and few enough that a flood of empty ones ends within a second.
+pub const FRAGMENTS_MAX: u32 = 1 << 20;
+
 /// Bytes of tungstenite's read buffer for each client; the default of 128 KiB would be most of the
 /// memory of an idle client.
 pub const READ_BUFFER_BYTES: usize = 4 * 1024;
@@ -153,5 +157,6 @@ pub const LIBRARY_BYTES_MAX: u64 = 512 * 1024 * 1024;
 const _: () = assert!((REFUSALS_MAX as u64) < FILES_RESERVED);
 const _: () = assert!(OUTBOX_KEPT_BYTES <= FLUSH_BYTES);
 const _: () = assert!(HEAD_BYTES_FIRST <= HEAD_BYTES_MAX);
+const _: () = assert!(FRAGMENTS_MAX >= 1 << 16);
 const _: () = assert!(READ_BUFFER_BYTES <= HEAD_BYTES_MAX);
 const _: () = assert!(ROUND_EVENTS_MAX <= HUB_QUEUE_EVENTS);

@@ -6,6 +6,7 @@
 
 mod deadlines;
 mod exchange;
+mod frames;
 mod handshake;
 mod rate;
 mod stream;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 use log::{debug, info, warn};
-use tungstenite::error::{CapacityError, ProtocolError};
+use tungstenite::error::ProtocolError;
 use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
@@ -25,12 +26,13 @@ use crate::config::ClientSettings;
 use crate::ids::ClientId;
 use crate::limits::READ_BUFFER_BYTES;
 use crate::outbox::cause::{
-    ABNORMAL, Cause, INTERNAL, INVALID_DATA, NO_CODE, POLICY, PROTOCOL_ERROR, TOO_BIG,
+    ABNORMAL, Cause, INTERNAL, INVALID_DATA, NO_CODE, POLICY, PROTOCOL_ERROR,
 };
 use crate::outbox::{Bounds, Ending, Outbox, set_own_outbox};
 use crate::plugin::{CallbackError, Instance, Place};
 use crate::roster::Session;
 use crate::routes::Sites;
+use frames::Guarded;
 use handshake::Admitted;
 use rate::Bucket;
 use stream::OutboxStream;
@@ -104,7 +106,7 @@ struct Connection {
     outbox: Arc<Outbox>,
     path: Arc<str>,
     place: Place,
-    socket: WebSocket<OutboxStream>,
+    socket: WebSocket<Guarded<OutboxStream>>,
     messages: Bucket,
     bytes: Bucket,
     /// What the peer's Close frame said.
@@ -133,20 +135,22 @@ fn open(
     let address = &request.provenance.client_address;
     debug!("client {client} on {path} from {address}");
     let place = Place::open(route, client, outbox.clone(), request)?;
+    // How large a message may be is the guard's to say, since a reload may change it.
     let config = WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)
-        .max_message_size(Some(settings.message_bytes_max))
-        .max_frame_size(Some(settings.message_bytes_max));
+        .max_message_size(None)
+        .max_frame_size(None);
     let terms = Terms::new(context.sites.clone(), id, settings);
     let (messages, bytes) = terms.rates();
     let stream = OutboxStream::new(outbox.clone(), terms);
+    let stream = Guarded::new(stream, rest);
     Ok(Connection {
         client,
         outbox: outbox.clone(),
         path,
         place,
-        socket: WebSocket::from_partially_read(stream, rest, Role::Server, Some(config)),
+        socket: WebSocket::from_raw_socket(stream, Role::Server, Some(config)),
         messages: Bucket::new(messages),
         bytes: Bucket::new(bytes),
         peer_cause: None,
@@ -202,7 +206,7 @@ impl Connection {
 
     /// Counts a message against what the client may send, and renews the settings that hold for it.
     fn admit(&mut self, message: &Message) -> Result<(), (Cause, Ending)> {
-        let stream = self.socket.get_mut();
+        let stream = self.socket.get_mut().inner();
         if !message.is_close() && stream.has_renewed_terms() {
             let (messages, bytes) = stream.terms().rates();
             self.messages.set_rate(messages);
@@ -266,7 +270,9 @@ impl Connection {
                 let ended = Cause::peer(ABNORMAL, "the connection ended without a Close frame");
                 (ours.unwrap_or(ended), Ending::Complete)
             }
-            Error::Io(error) => (ours.unwrap_or_else(|| self.broken(&error)), Ending::Broken),
+            Error::Io(error) if frames::violation(&error).is_none() => {
+                (ours.unwrap_or_else(|| self.broken(&error)), Ending::Broken)
+            }
             error => (
                 ours.unwrap_or_else(|| self.rejected(&error)),
                 Ending::LastWord,
@@ -287,10 +293,9 @@ impl Connection {
     /// The peer broke a rule: it is told which, and nothing more is read from it.
     fn rejected(&mut self, error: &Error) -> Cause {
         let (code, reason) = match error {
-            Error::Capacity(CapacityError::MessageTooLong { size, max_size }) => (
-                TOO_BIG,
-                format!("message of {size} bytes is over the limit of {max_size}"),
-            ),
+            Error::Io(error) if let Some(violation) = frames::violation(error) => {
+                (violation.code, violation.reason.to_string())
+            }
             Error::Utf8(_) => (INVALID_DATA, "text is not valid UTF-8".to_owned()),
             Error::Protocol(error) => (PROTOCOL_ERROR, lower_first(&error.to_string())),
             error => (PROTOCOL_ERROR, lower_first(&error.to_string())),

@@ -11,6 +11,7 @@ use log::info;
 
 use super::bounds;
 use super::deadlines::{Deadlines, Due};
+use super::frames::Source;
 use super::terms::Terms;
 use crate::outbox::cause::{Cause, GOING_AWAY};
 use crate::outbox::frame::{self, Opcode};
@@ -111,6 +112,12 @@ impl OutboxStream {
         if self.outbox.close(cause) == Delivery::Queued {
             info!("{name}: {reason}; closed with {GOING_AWAY}");
         }
+    }
+}
+
+impl Source for OutboxStream {
+    fn message_bytes_max(&self) -> usize {
+        self.terms.settings().message_bytes_max
     }
 }
 

@@ -10,6 +10,7 @@ mod echo;
 mod faults;
 mod hand_over;
 mod hand_over_refused;
+mod frames;
 mod harness;
 mod http;
 mod keep_alive;

@@ -1,0 +1,212 @@
+//! The state machine that sees a client's bytes before tungstenite does.
+//!
+//! It reads headers, in place, and nothing else but the code in a Close frame: no input, no output,
+//! no allocation. What it lets through are whole headers of lawful frames, and only so much
+//! announced payload as has come: a frame of which only a part is here goes on as a fragment of
+//! that part, and the rest as further fragments when it comes. So tungstenite reserves no memory for
+//! what was only announced, and validates text as its bytes arrive instead of when a frame is whole.
+
+use super::header::{FINAL, HEADER_BYTES_MAX, Header, LENGTH_16, MASKED, Violation};
+use crate::limits::{FRAGMENTS_MAX, READ_BUFFER_BYTES};
+use crate::outbox::cause::{TOO_BIG, may_be_sent};
+
+/// Bytes of the header that is put before a later part of a frame.
+const PART_HEADER_BYTES: usize = 8;
+/// The code that IANA has registered and tungstenite does not know: it would be answered with 1002
+/// in any case, and here the log and the plugin are told why.
+const BAD_GATEWAY: u16 = 1014;
+
+const _: () = assert!(READ_BUFFER_BYTES <= u16::MAX as usize);
+const _: () = assert!(PART_HEADER_BYTES < HEADER_BYTES_MAX);
+
+/// What one connection has sent so far, as far as it counts for the bytes to come.
+#[derive(Debug, Default)]
+pub(super) struct FrameGuard {
+    /// The start of a header whose other bytes have not come.
+    held: [u8; HEADER_BYTES_MAX],
+    held_bytes: usize,
+    /// Of the frame whose payload is under way.
+    current: Option<Current>,
+    /// A message has begun and its last fragment's header has not come.
+    is_in_message: bool,
+    /// Bytes that the fragments of the message have announced.
+    message_bytes: u64,
+    fragments: u32,
+    has_ended: bool,
+    violation: Option<Violation>,
+}
+
+/// A frame of which the header has been let through.
+#[derive(Clone, Copy, Debug)]
+struct Current {
+    header: Header,
+    /// Bytes of payload that have not come.
+    remaining: u64,
+    /// As it applies to the next byte of payload.
+    mask: [u8; 4],
+}
+
+impl FrameGuard {
+    /// The rule that was broken; nothing is let through any more.
+    pub(super) fn violation(&self) -> Option<&Violation> {
+        self.violation.as_ref()
+    }
+
+    /// Whether the peer's Close frame has been let through, after which nothing counts.
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    /// Puts what must stand before the next bytes of the socket into `buffer`, which is longer than
+    /// that ([`HEADER_BYTES_MAX`] is enough); gives how many bytes that takes.
+    pub(super) fn prepare(&self, buffer: &mut [u8]) -> usize {
+        if self.current.is_some_and(|current| current.header.is_data()) {
+            return PART_HEADER_BYTES;
+        }
+        buffer[..self.held_bytes].copy_from_slice(&self.held[..self.held_bytes]);
+        self.held_bytes
+    }
+
+    /// Judges `bytes`: what [`FrameGuard::prepare`] took, and behind it what has come. Gives how many
+    /// of them go on to tungstenite; the others are held, or dropped because of a violation or
+    /// because they lie behind a Close frame. A message may have `message_bytes_max`.
+    pub(super) fn pass(&mut self, bytes: &mut [u8], message_bytes_max: u64) -> usize {
+        self.held_bytes = 0;
+        let mut passed = match self.current {
+            Some(current) => self.go_on(current, bytes),
+            None => 0,
+        };
+        while passed < bytes.len() && !self.has_ended {
+            match self.begin(&mut bytes[passed..], message_bytes_max) {
+                Ok(Some(count)) => passed += count,
+                Ok(None) => {
+                    let held = &bytes[passed..];
+                    self.held[..held.len()].copy_from_slice(held);
+                    self.held_bytes = held.len();
+                    break;
+                }
+                Err(violation) => {
+                    self.violation = Some(violation);
+                    break;
+                }
+            }
+        }
+        passed
+    }
+
+    /// More of the payload that is under way.
+    fn go_on(&mut self, current: Current, bytes: &mut [u8]) -> usize {
+        let header = current.header;
+        let start = if header.is_data() {
+            PART_HEADER_BYTES
+        } else {
+            0
+        };
+        let arrived = arrived(current.remaining, bytes.len() - start);
+        let remaining = current.remaining - arrived as u64;
+        if header.is_data() {
+            let is_last = remaining == 0 && header.is_final();
+            bytes[0] = if is_last { FINAL } else { 0 };
+            bytes[1] = MASKED | LENGTH_16;
+            bytes[2..4].copy_from_slice(&(arrived as u16).to_be_bytes());
+            bytes[4..8].copy_from_slice(&current.mask);
+        }
+        self.expect(header, remaining, current.mask, arrived);
+        start + arrived
+    }
+
+    /// A frame from its first byte. Gives how many bytes of it go on, none where its header is not
+    /// complete.
+    fn begin(
+        &mut self,
+        bytes: &mut [u8],
+        message_bytes_max: u64,
+    ) -> Result<Option<usize>, Violation> {
+        let Some(header) = Header::parse(bytes, self.is_in_message)? else {
+            return Ok(None);
+        };
+        let (message_bytes, fragments) = self.judge_size(header, message_bytes_max)?;
+        let has_code = header.is_close() && header.length > 0;
+        if bytes.len() < header.bytes + if has_code { 2 } else { 0 } {
+            return Ok(None);
+        }
+        let (head, payload) = bytes.split_at_mut(header.bytes);
+        let mut mask = [0; 4];
+        mask.copy_from_slice(&head[header.bytes - 4..]);
+        if has_code {
+            judge_code(u16::from_be_bytes([
+                payload[0] ^ mask[0],
+                payload[1] ^ mask[1],
+            ]))?;
+        }
+        let arrived = arrived(header.length, payload.len());
+        let remaining = header.length - arrived as u64;
+        if header.is_data() {
+            (self.message_bytes, self.fragments) = (message_bytes, fragments);
+            self.is_in_message = !header.is_final();
+            if remaining > 0 {
+                shorten(head, arrived);
+            }
+        }
+        self.expect(header, remaining, mask, arrived);
+        Ok(Some(header.bytes + arrived))
+    }
+
+    /// Notes what is to come of a frame after `arrived` bytes of its payload.
+    fn expect(&mut self, header: Header, remaining: u64, mut mask: [u8; 4], arrived: usize) {
+        mask.rotate_left(arrived % 4);
+        self.current = (remaining > 0).then_some(Current {
+            header,
+            remaining,
+            mask,
+        });
+        self.has_ended = header.is_close() && remaining == 0;
+    }
+
+    /// Bytes and fragments of the message with this frame.
+    fn judge_size(&self, header: Header, most: u64) -> Result<(u64, u32), Violation> {
+        if !header.is_data() {
+            return Ok((0, 0));
+        }
+        let (mut bytes, mut fragments) = (header.length, 1);
+        if header.is_continuation() {
+            bytes = bytes.saturating_add(self.message_bytes);
+            fragments += self.fragments;
+        }
+        let reason = if bytes > most {
+            format!("message of {bytes} bytes is over the limit of {most}")
+        } else if fragments > FRAGMENTS_MAX {
+            format!("message of more than {FRAGMENTS_MAX} fragments")
+        } else {
+            return Ok((bytes, fragments));
+        };
+        Err(Violation {
+            code: TOO_BIG,
+            reason: reason.into(),
+        })
+    }
+}
+
+/// How many of `remaining` bytes are among `available`.
+fn arrived(remaining: u64, available: usize) -> usize {
+    usize::try_from(remaining).map_or(available, |remaining| remaining.min(available))
+}
+
+/// Makes a data frame's header that of a fragment with `length` bytes, fewer than it announced. It
+/// stays as long as it is: tungstenite does not ask for the shortest form.
+fn shorten(head: &mut [u8], length: usize) {
+    head[0] &= !FINAL;
+    match head.len() {
+        6 => head[1] = MASKED | length as u8,
+        8 => head[2..4].copy_from_slice(&(length as u16).to_be_bytes()),
+        _ => head[2..10].copy_from_slice(&(length as u64).to_be_bytes()),
+    }
+}
+
+fn judge_code(code: u16) -> Result<(), Violation> {
+    if may_be_sent(code.into()) && code != BAD_GATEWAY {
+        return Ok(());
+    }
+    let reason = format!("close code {code} may not be sent");
+    Err(Violation::protocol(reason))
+}

@@ -1,0 +1,105 @@
+//! The thin layer between a client's socket and tungstenite: frames are judged as their bytes come.
+//!
+//! tungstenite judges a frame when it is whole, reserves what it announces, and counts no
+//! fragments. Here stands what it would see too late or not at all (RFC 6455 sections 5 and 7.4);
+//! what it sees in time, which is UTF-8 once [`guard`] gives it text in the parts that come, stays
+//! with it. Used by one connection thread.
+
+mod guard;
+mod header;
+#[cfg(test)]
+mod tests;
+
+use std::io::{self, ErrorKind, Read, Write};
+
+use guard::FrameGuard;
+pub(super) use header::Violation;
+
+/// Where a client's bytes come from.
+pub(super) trait Source: Read {
+    /// Bytes that a message may have now.
+    fn message_bytes_max(&self) -> usize;
+}
+
+/// A stream of which tungstenite reads only lawful frames.
+pub(super) struct Guarded<S> {
+    stream: S,
+    /// What came behind the request head, until it has been read.
+    early: Vec<u8>,
+    guard: FrameGuard,
+}
+
+impl<S> Guarded<S> {
+    /// Reads `early` and then `stream`.
+    pub(super) fn new(stream: S, early: Vec<u8>) -> Guarded<S> {
+        Guarded {
+            stream,
+            early,
+            guard: FrameGuard::default(),
+        }
+    }
+
+    /// The stream that is guarded; reading from it would go past the guard.
+    pub(super) fn inner(&mut self) -> &mut S {
+        &mut self.stream
+    }
+}
+
+impl<S: Source> Guarded<S> {
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.early.is_empty() {
+            return self.stream.read(buffer);
+        }
+        let count = buffer.len().min(self.early.len());
+        buffer[..count].copy_from_slice(&self.early[..count]);
+        self.early.drain(..count);
+        if self.early.is_empty() {
+            self.early = Vec::new();
+        }
+        Ok(count)
+    }
+}
+
+impl<S: Source> Read for Guarded<S> {
+    /// Blocks as `stream` does, and again where all that came is the start of a header.
+    ///
+    /// # Errors
+    /// Those of `stream`, and a [`Violation`] after everything that came before it has been read.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            if let Some(violation) = self.guard.violation() {
+                return Err(io::Error::new(ErrorKind::InvalidData, violation.clone()));
+            }
+            if self.guard.has_ended() {
+                return Ok(0);
+            }
+            // tungstenite has room for a header whenever it waits for one; it has less only within
+            // a control frame, and then nothing is put before what comes.
+            let start = self.guard.prepare(buffer);
+            let count = self.receive(&mut buffer[start..])?;
+            if count == 0 {
+                return Ok(0);
+            }
+            let most = self.stream.message_bytes_max() as u64;
+            let passed = self.guard.pass(&mut buffer[..start + count], most);
+            if passed > 0 {
+                return Ok(passed);
+            }
+        }
+    }
+}
+
+impl<S: Write> Write for Guarded<S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+/// The rule that the peer broke, where that is why a read failed.
+pub(super) fn violation(error: &io::Error) -> Option<&Violation> {
+    error.get_ref()?.downcast_ref()
+}
