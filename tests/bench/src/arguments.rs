@@ -4,7 +4,10 @@ use clap::Parser;
 
 /// What was asked for.
 #[derive(Debug, Parser)]
-#[command(name = "scripts/bench", about = "Measures Detent against two bare servers and its peers")]
+#[command(
+    name = "scripts/bench",
+    about = "Measures Detent against two bare servers and its peers"
+)]
 pub struct Arguments {
     /// An answer within two minutes: few loads, short windows, two rounds
     #[arg(long)]

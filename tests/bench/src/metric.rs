@@ -67,6 +67,12 @@ pub const CUT: Metric = Metric {
     title: "cut off",
     is_gain: true,
 };
+/// Pings that clients answered.
+pub const PINGS: Metric = Metric {
+    key: "pings",
+    title: "pings",
+    is_gain: true,
+};
 /// Messages that were asked for in a second.
 pub const RATE: Metric = Metric {
     key: "rate",
@@ -75,7 +81,7 @@ pub const RATE: Metric = Metric {
 };
 
 /// All of them in the order of their columns.
-pub const METRICS: [Metric; 20] = [
+pub const METRICS: [Metric; 21] = [
     CPU_US,
     PER_SECOND,
     CPU_PERCENT,
@@ -93,6 +99,7 @@ pub const METRICS: [Metric; 20] = [
     SWITCHES,
     CALLS,
     CUT,
+    PINGS,
     RATE,
     LOAD_PERCENT,
     FAULTS,

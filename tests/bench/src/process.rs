@@ -171,7 +171,8 @@ mod tests {
 
     #[test]
     fn a_field_is_found_by_its_whole_name() {
-        let status = "nonvoluntary_ctxt_switches:\t3\nvoluntary_ctxt_switches:\t4\nVmRSS:\t 12 kB\n";
+        let status =
+            "nonvoluntary_ctxt_switches:\t3\nvoluntary_ctxt_switches:\t4\nVmRSS:\t 12 kB\n";
         assert_eq!(field(status, "voluntary_ctxt_switches:"), 4.0);
         assert_eq!(field(status, "VmRSS:"), 12.0);
         assert_eq!(field(status, "VmSwap:"), 0.0);

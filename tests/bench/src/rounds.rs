@@ -80,7 +80,10 @@ fn judge(results: &Results) -> ExitCode {
         }
         let faults = row.spread(FAULTS.key).map_or(0.0, |faults| faults.high);
         if row.samples.iter().any(Option::is_none) || faults > 0.0 {
-            let why = row.problem.as_deref().unwrap_or("answers are missing or wrong");
+            let why = row
+                .problem
+                .as_deref()
+                .unwrap_or("answers are missing or wrong");
             say(&format!("FAILED: {} on {}: {why}", row.load, row.server));
             code = ExitCode::FAILURE;
         }
@@ -159,7 +162,10 @@ impl Run<'_> {
     fn all(&self, loads: &[Box<dyn Load>]) -> Results {
         let quick = self.arguments.quick;
         let rounds = self.arguments.rounds.unwrap_or(if quick { 2 } else { 3 });
-        let seconds = self.arguments.seconds.unwrap_or(if quick { 0.4 } else { 1.0 });
+        let seconds = self
+            .arguments
+            .seconds
+            .unwrap_or(if quick { 0.4 } else { 1.0 });
         let mut results = Results {
             machine: Machine::here(),
             rounds: rounds.into(),
@@ -284,7 +290,11 @@ fn save(results: &Results, path: &Path) -> Result<(), String> {
     for server in &results.servers {
         text += &format!("- {}: {}\n", server.name, server.version);
     }
-    text += &format!("\n{}\n## Everything\n{}", overview(results), details(results));
+    text += &format!(
+        "\n{}\n## Everything\n{}",
+        overview(results),
+        details(results)
+    );
     let files = [
         ("md", text),
         ("light.svg", chart(results, Theme::LIGHT)),

@@ -76,6 +76,7 @@ pub struct Swarm {
     opened: usize,
     ended: usize,
     cut: usize,
+    pings: usize,
     first_fault: Option<String>,
 }
 
@@ -114,6 +115,7 @@ impl Swarm {
             opened: 0,
             ended: 0,
             cut: 0,
+            pings: 0,
             first_fault: None,
         })
     }
@@ -199,6 +201,11 @@ impl Swarm {
         self.cut
     }
 
+    /// Pings that were answered.
+    pub fn pings(&self) -> usize {
+        self.pings
+    }
+
     /// Why the first of them ended.
     pub fn first_fault(&self) -> Option<&str> {
         self.first_fault.as_deref()
@@ -272,7 +279,9 @@ impl Swarm {
             if matches!(self.clients[client].state, State::Connecting) {
                 self.clients[client].state = State::Shaking;
                 let request = take(&mut self.requests[client]);
-                self.outgoing.of(client).extend_from_slice(request.as_bytes());
+                self.outgoing
+                    .of(client)
+                    .extend_from_slice(request.as_bytes());
             } else {
                 self.outgoing.touched.push(client);
             }
@@ -345,7 +354,10 @@ impl Swarm {
             at = frame.end;
             match frame.opcode {
                 TEXT | BINARY => traffic.message(index, payload, now, &mut self.outgoing),
-                PING => wire::append_masked(self.outgoing.of(index), PONG, payload),
+                PING => {
+                    self.pings += 1;
+                    wire::append_masked(self.outgoing.of(index), PONG, payload);
+                }
                 PONG => {}
                 opcode => return Err(format!("a frame with opcode {opcode}: {payload:?}")),
             }
@@ -440,4 +452,3 @@ impl Traffic for Silence {
 pub fn targets(path: &str, count: usize) -> Vec<String> {
     vec![path.to_owned(); count]
 }
-

@@ -36,7 +36,7 @@ impl Load for Broadcast {
     }
 
     fn rounds_max(&self) -> usize {
-        3
+        2
     }
 
     fn run(&self, stage: &Stage) -> Result<Sample, String> {

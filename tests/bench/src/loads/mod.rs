@@ -23,6 +23,8 @@ pub enum Ability {
     Chat,
     /// Pass messages to everyone in the room of the query: `/rooms?room=NAME`.
     Rooms,
+    /// Ping a silent client every 25 s, and send messages back.
+    Pings,
     /// Block for 10 ms with each message, then send it back: `/slow`.
     Slow,
 }

@@ -41,12 +41,7 @@ pub(super) fn closed() -> Vec<Box<dyn Load>> {
         Box::new(chat("chat-100", "chat, 1 sender to 100", 100, 1)),
         Box::new(chat("chat-1000", "chat, 1 sender to 1,000", 1000, 1)),
         Box::new(chat("chat-10000", "chat, 1 sender to 10,000", 10_000, 1)),
-        Box::new(chat(
-            "chat-busy",
-            "chat, 100 senders to 1,000",
-            1000,
-            100,
-        )),
+        Box::new(chat("chat-busy", "chat, 100 senders to 1,000", 1000, 100)),
     ]
 }
 

@@ -13,15 +13,16 @@ const SHAPE: Shape = Shape {
     members: 1_000,
     speakers: 10,
     deaf: 100,
-    // Large, so that sockets fill within seconds.
-    bytes: 4 * 1024,
+    // Large, so that sockets and backlogs are full within seconds.
+    bytes: 6 * 1024,
 };
 /// Far from what a server can do, so that it is the sockets that are full and not the processor.
 const PER_SECOND: f64 = 40.0;
 /// What a socket of the deaf takes before it is full: as little as the kernel allows.
 const RECEIVE_BUFFER_BYTES: usize = 4 * 1024;
-/// Time for sockets and backlogs to fill.
-const FILL: Duration = Duration::from_secs(2);
+/// Time for sockets to fill; the backlogs behind them fill within the window.
+const FILL: Duration = Duration::from_secs(3);
+const WINDOW_SECONDS: f64 = 4.0;
 
 /// The load.
 pub(super) struct Unread;
@@ -48,7 +49,7 @@ impl Load for Unread {
     }
 
     fn rounds_max(&self) -> usize {
-        3
+        2
     }
 
     fn run(&self, stage: &Stage) -> Result<Sample, String> {
@@ -63,7 +64,7 @@ impl Load for Unread {
         let mut script = Room::paced(SHAPE, PER_SECOND);
         let stage = Stage {
             calls_folder: None,
-            seconds: stage.seconds.max(2.0),
+            seconds: WINDOW_SECONDS,
             ..*stage
         };
         let quiet = timed(&stage, &mut swarm, &mut script, true)?;

@@ -7,8 +7,8 @@ use nix::time::{ClockId, clock_gettime};
 use super::Stage;
 use crate::calls::Calls;
 use crate::metric::{
-    CALLS, CPU_PERCENT, CPU_US, FAULTS, LOAD_PERCENT, P50_US, P99_US, P999_US, PER_SECOND, SWITCHES,
-    Sample, sample,
+    CALLS, CPU_PERCENT, CPU_US, FAULTS, LOAD_PERCENT, P50_US, P99_US, P999_US, PER_SECOND,
+    SWITCHES, Sample, sample,
 };
 use crate::script::{Script, play, rest};
 use crate::swarm::Swarm;

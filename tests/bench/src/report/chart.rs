@@ -99,14 +99,24 @@ fn panel(out: &mut String, theme: Theme, (x, y): (usize, usize), load: &Row, bar
     let unit = METRICS.into_iter().find(|metric| metric.key == load.main);
     let unit = unit.map_or("", |metric| metric.title);
     let better = if load.is_gain { "more" } else { "less" };
-    label(out, (x, y + 14), theme.text, " font-weight=\"600\"", &load.title);
+    label(
+        out,
+        (x, y + 14),
+        theme.text,
+        " font-weight=\"600\"",
+        &load.title,
+    );
     let note = format!("{unit}, {better} is better");
     label(out, (x, y + 30), theme.faint, " font-size=\"11\"", &note);
     let highest = bars.iter().map(|bar| bar.value).fold(0.0, f64::max);
     for (index, bar) in bars.iter().enumerate() {
         let top = y + HEAD_HEIGHT - 6 + index * BAR_PITCH;
         let room = (PANEL_WIDTH - NAMES_WIDTH - NUMBERS_WIDTH) as f64;
-        let length = if highest > 0.0 { (bar.value / highest * room).max(1.0) } else { 1.0 };
+        let length = if highest > 0.0 {
+            (bar.value / highest * room).max(1.0)
+        } else {
+            1.0
+        };
         let (fill, weight) = match bar.kind {
             Kind::Detent => (theme.detent, " font-weight=\"600\""),
             Kind::Bare => (theme.bare, ""),
@@ -128,5 +138,9 @@ fn panel(out: &mut String, theme: Theme, (x, y): (usize, usize), load: &Row, bar
 fn label(out: &mut String, (x, y): (usize, usize), fill: &str, more: &str, text: &str) {
     let text = text.replace('&', "&amp;").replace('<', "&lt;");
     // Writing to a string cannot fail.
-    writeln!(out, "<text x=\"{x}\" y=\"{y}\" fill=\"{fill}\"{more}>{text}</text>").ok();
+    writeln!(
+        out,
+        "<text x=\"{x}\" y=\"{y}\" fill=\"{fill}\"{more}>{text}</text>"
+    )
+    .ok();
 }

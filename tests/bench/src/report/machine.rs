@@ -27,7 +27,9 @@ impl Machine {
         let model = cpu
             .lines()
             .find_map(|line| line.strip_prefix("model name"))
-            .map_or("unknown processor", |rest| rest.trim_start_matches([' ', '\t', ':']));
+            .map_or("unknown processor", |rest| {
+                rest.trim_start_matches([' ', '\t', ':'])
+            });
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let memory = read("/proc/meminfo");
         let memory_kib = memory
@@ -53,4 +55,3 @@ fn today() -> String {
         .format(format)
         .unwrap_or_default()
 }
-

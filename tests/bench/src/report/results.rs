@@ -99,7 +99,11 @@ impl Row {
     /// A metric over all rounds.
     pub fn spread(&self, key: &str) -> Option<Spread> {
         let samples = self.samples.iter().flatten();
-        Spread::of(samples.filter_map(|sample| sample.get(key).copied()).collect())
+        Spread::of(
+            samples
+                .filter_map(|sample| sample.get(key).copied())
+                .collect(),
+        )
     }
 
     /// The main metric over that of `other`, round by round.

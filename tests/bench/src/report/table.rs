@@ -63,7 +63,10 @@ fn cell(results: &Results, row: &Row) -> String {
     if let Some(ratio) = limit.and_then(|limit| row.ratio(limit)) {
         write!(text, " ({:.2})", ratio.median).ok();
     }
-    if row.spread(FAULTS.key).is_some_and(|faults| faults.high > 0.0) {
+    if row
+        .spread(FAULTS.key)
+        .is_some_and(|faults| faults.high > 0.0)
+    {
         text.push('!');
     }
     text
@@ -127,7 +130,16 @@ mod tests {
     #[test]
     fn numbers_have_three_digits_or_commas() {
         let texts = [0.0, 0.074, 0.15, 5.123, 23.66, 137.2, 9_999.4, 1_234_567.0].map(number);
-        let expected = ["0.00", "0.074", "0.15", "5.12", "23.7", "137", "9999", "1,234,567"];
+        let expected = [
+            "0.00",
+            "0.074",
+            "0.15",
+            "5.12",
+            "23.7",
+            "137",
+            "9999",
+            "1,234,567",
+        ];
         assert_eq!(texts, expected);
     }
 }

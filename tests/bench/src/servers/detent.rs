@@ -7,6 +7,14 @@ use std::process::Command;
 use super::{Folders, Kind, Server, copy, run};
 use crate::loads::Ability;
 
+const ABILITIES: &[Ability] = &[
+    Ability::Echo,
+    Ability::Chat,
+    Ability::Rooms,
+    Ability::Slow,
+    Ability::Pings,
+];
+
 /// Detent as it is in this tree.
 pub(super) fn here(folders: &Folders) -> Result<Server, String> {
     let own = ["rooms", "slow"].map(|name| folders.built.join(format!("lib{name}.so")));
@@ -40,7 +48,15 @@ pub(super) fn at(folders: &Folders, revision: &str) -> Result<Server, String> {
     let target = tree.join("target/bench");
     run(cargo()
         .current_dir(&bench)
-        .args(["build", "--release", "--quiet", "--package", "rooms", "--package", "slow"])
+        .args([
+            "build",
+            "--release",
+            "--quiet",
+            "--package",
+            "rooms",
+            "--package",
+            "slow",
+        ])
         .arg("--target-dir")
         .arg(&target))?;
     let own = ["rooms", "slow"].map(|name| target.join(format!("release/lib{name}.so")));
@@ -59,19 +75,29 @@ fn make(folders: &Folders, tree: &Path, name: &str, own: &[PathBuf]) -> Result<S
         }
     }
     let version = run(Command::new(&program).arg("--version"))?;
-    let revision = run(Command::new("git")
-        .current_dir(tree)
-        .args(["describe", "--always", "--dirty", "--exclude=*"]))?;
+    let revision = run(Command::new("git").current_dir(tree).args([
+        "describe",
+        "--always",
+        "--dirty",
+        "--exclude=*",
+    ]))?;
     // The chat logs every message; the peers' rooms do not. The largest message is more than the
     // default allows.
-    let arguments = ["--listen", "127.0.0.1:0", "--log-level", "warn", "--max-message", "1MiB"];
+    let arguments = [
+        "--listen",
+        "127.0.0.1:0",
+        "--log-level",
+        "warn",
+        "--max-message",
+        "1MiB",
+    ];
     let mut arguments: Vec<_> = arguments.map(Into::into).into();
     arguments.extend(["--plugins".into(), plugins.into_os_string()]);
     Ok(Server {
         name: name.to_owned(),
         version: format!("{} ({})", version.trim(), revision.trim()),
         kind: Kind::Detent,
-        abilities: &[Ability::Echo, Ability::Chat, Ability::Rooms, Ability::Slow],
+        abilities: ABILITIES,
         clients_max: usize::MAX,
         program,
         arguments,
@@ -82,8 +108,19 @@ fn make(folders: &Folders, tree: &Path, name: &str, own: &[PathBuf]) -> Result<S
 fn build(tree: &Path) -> Result<Vec<PathBuf>, String> {
     let messages = run(cargo()
         .current_dir(tree)
-        .args(["build", "--release", "--message-format=json-render-diagnostics"])
-        .args(["--package", "server", "--package", "echo", "--package", "chat"]))?;
+        .args([
+            "build",
+            "--release",
+            "--message-format=json-render-diagnostics",
+        ])
+        .args([
+            "--package",
+            "server",
+            "--package",
+            "echo",
+            "--package",
+            "chat",
+        ]))?;
     let mut files = Vec::new();
     for line in messages.lines() {
         let Ok(message) = serde_json::from_str::<serde_json::Value>(line) else {
@@ -95,12 +132,19 @@ fn build(tree: &Path) -> Result<Vec<PathBuf>, String> {
         }
         let is_library = message["target"]["crate_types"][0] == "cdylib";
         let library = message["filenames"][0].as_str().filter(|_| is_library);
-        files.extend(message["executable"].as_str().or(library).map(PathBuf::from));
+        files.extend(
+            message["executable"]
+                .as_str()
+                .or(library)
+                .map(PathBuf::from),
+        );
     }
     if files.len() == 3 {
         Ok(files)
     } else {
-        Err(format!("cargo built {files:?}, not a server and two plugins"))
+        Err(format!(
+            "cargo built {files:?}, not a server and two plugins"
+        ))
     }
 }
 

@@ -51,7 +51,10 @@ const PEERS: [Peer; 5] = [
 /// Peers that no registry has which this script uses.
 const NOWHERE: [(&str, &str); 2] = [
     ("uWebSockets.js", "not on npm; Bun has uWebSockets inside"),
-    ("Ratchet", "on Packagist only; php stands for its loop on stream_select"),
+    (
+        "Ratchet",
+        "on Packagist only; php stands for its loop on stream_select",
+    ),
 ];
 
 /// Where a peer's sources are and where it is built.
@@ -101,7 +104,12 @@ impl Place {
     fn need(&self, program: &str, version: &str, packages: &[&str]) -> Result<String, String> {
         let ask = || {
             let output = Command::new(program).arg(version).output().ok()?;
-            Some(String::from_utf8_lossy(&output.stdout).lines().next()?.to_owned())
+            Some(
+                String::from_utf8_lossy(&output.stdout)
+                    .lines()
+                    .next()?
+                    .to_owned(),
+            )
         };
         if let Some(version) = ask() {
             return Ok(version);
@@ -129,15 +137,21 @@ impl Place {
         for file in ["package.json", "server.js"] {
             copy(&self.sources.join(file), &self.built.join(file))?;
         }
-        let manifest = self.built.join("node_modules").join(package).join("package.json");
+        let manifest = self
+            .built
+            .join("node_modules")
+            .join(package)
+            .join("package.json");
         if !manifest.exists() {
             if !self.install {
                 return Err(format!("npm package {package}: --install fetches it"));
             }
             self.need("npm", "--version", &["npm"])?;
-            run(Command::new("npm")
-                .current_dir(&self.built)
-                .args(["install", "--no-audit", "--no-fund"]))?;
+            run(Command::new("npm").current_dir(&self.built).args([
+                "install",
+                "--no-audit",
+                "--no-fund",
+            ]))?;
         }
         let text = std::fs::read_to_string(&manifest)
             .map_err(|error| format!("{}: {error}", manifest.display()))?;
@@ -202,7 +216,11 @@ fn tokio(place: &Place) -> Result<Server, String> {
         let version = entry.and_then(|entry| entry.split('"').nth(3));
         format!("{name} {}", version.unwrap_or("?"))
     };
-    let version = format!("{}, {}", version_of("tokio-tungstenite"), version_of("tokio"));
+    let version = format!(
+        "{}, {}",
+        version_of("tokio-tungstenite"),
+        version_of("tokio")
+    );
     let program = place.built.join("release/bench-tokio");
     Ok(peer("tokio", &version, program, None))
 }

@@ -57,7 +57,8 @@ async fn echo(mut socket: WebSocketStream<TcpStream>, is_slow: bool) -> Result<(
         if message.is_text() || message.is_binary() {
             if is_slow {
                 // A blocking call, where tokio wants it.
-                let slept = tokio::task::spawn_blocking(|| thread::sleep(Duration::from_millis(10)));
+                let slept =
+                    tokio::task::spawn_blocking(|| thread::sleep(Duration::from_millis(10)));
                 slept.await.expect("a sleep does not panic");
             }
             socket.send(message).await?;
@@ -66,14 +67,23 @@ async fn echo(mut socket: WebSocketStream<TcpStream>, is_slow: bool) -> Result<(
     Ok(())
 }
 
-async fn room(socket: WebSocketStream<TcpStream>, name: &str, rooms: &Mutex<Rooms>) -> Result<(), Error> {
+async fn room(
+    socket: WebSocketStream<TcpStream>,
+    name: &str,
+    rooms: &Mutex<Rooms>,
+) -> Result<(), Error> {
     let (queue, mut queued) = mpsc::unbounded_channel();
     let (number, room) = {
         let mut rooms = rooms.lock().expect("nobody panics with it");
         rooms.last_number += 1;
-        (rooms.last_number, rooms.by_name.entry(name.to_owned()).or_default().clone())
+        (
+            rooms.last_number,
+            rooms.by_name.entry(name.to_owned()).or_default().clone(),
+        )
     };
-    room.lock().expect("nobody panics with it").insert(number, queue);
+    room.lock()
+        .expect("nobody panics with it")
+        .insert(number, queue);
     let (mut sink, mut stream) = socket.split();
     let ended = loop {
         tokio::select! {
