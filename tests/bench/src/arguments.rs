@@ -41,13 +41,19 @@ pub struct Arguments {
     #[arg(long, value_name = "REVISION")]
     pub against: Vec<String>,
 
-    /// Store this run in tests/bench/results, as what later runs compare themselves with
+    /// Store this run in tests/bench/results, as what later runs compare themselves with; with --load
+    /// or --server the other stored rows stay
     #[arg(long)]
     pub save: bool,
 
     /// Show everything that was measured, not only the table
     #[arg(long)]
     pub details: bool,
+
+    /// Count instructions of three scenarios under valgrind instead, and compare with the stored
+    /// counts (with --save: store them)
+    #[arg(long)]
+    pub instructions: bool,
 
     /// List loads and end
     #[arg(long)]

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod calls;
+mod instructions;
 mod loads;
 mod metric;
 mod pace;

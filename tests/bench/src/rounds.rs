@@ -9,6 +9,7 @@ use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::arguments::Arguments;
+use crate::instructions;
 use crate::loads::{self, Load, Stage};
 use crate::metric::{FAULTS, METRICS, PER_SECOND, Sample};
 use crate::report::{
@@ -41,6 +42,10 @@ pub fn run() -> Result<ExitCode, String> {
     let stored = Results::read(&stored_path);
     let servers = choose_servers(&arguments, &folders)?;
     raise_open_files();
+    if arguments.instructions {
+        let detent = servers.first().ok_or("no server to count")?;
+        return instructions::run(&folders, detent, arguments.save);
+    }
     let start = Instant::now();
     let results = Run {
         folders: &folders,
@@ -59,10 +64,13 @@ pub fn run() -> Result<ExitCode, String> {
     for line in stored.map_or(Vec::new(), |stored| compare(&results, &stored)) {
         println!("{line}");
     }
+    let code = judge(&results);
     if arguments.save {
-        save(&results, &stored_path)?;
+        let is_part = !arguments.load.is_empty() || !arguments.server.is_empty();
+        let kept = Results::read(&stored_path).filter(|_| is_part);
+        save(&results.over(kept), &stored_path)?;
     }
-    Ok(judge(&results))
+    Ok(code)
 }
 
 /// Progress and remarks, beside the table on stdout.

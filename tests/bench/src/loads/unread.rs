@@ -18,8 +18,9 @@ const SHAPE: Shape = Shape {
 };
 /// Far from what a server can do, so that it is the sockets that are full and not the processor.
 const PER_SECOND: f64 = 40.0;
-/// What a socket of the deaf takes before it is full: as little as the kernel allows.
-const RECEIVE_BUFFER_BYTES: usize = 4 * 1024;
+/// What a socket of the deaf takes before it is full. Less than the kernel's choice, which may be
+/// megabytes; far more than a message, or they would be slow already while they read.
+const RECEIVE_BUFFER_BYTES: usize = 64 * 1024;
 /// Time for sockets to fill; the backlogs behind them fill within the window.
 const FILL: Duration = Duration::from_secs(3);
 const WINDOW_SECONDS: f64 = 4.0;

@@ -151,6 +151,33 @@ impl Results {
         firsts
     }
 
+    /// This run, and of the one that was stored what this one did not measure.
+    pub fn over(mut self, stored: Option<Results>) -> Results {
+        let Some(stored) = stored else {
+            return self;
+        };
+        let mut rows = stored.rows;
+        for row in self.rows.drain(..) {
+            let same = |old: &&mut Row| old.load == row.load && old.server == row.server;
+            match rows.iter_mut().find(same) {
+                Some(old) => *old = row,
+                None => rows.push(row),
+            }
+        }
+        let mut servers = stored.servers;
+        for server in self.servers.drain(..) {
+            match servers.iter_mut().find(|old| old.name == server.name) {
+                Some(old) => *old = server,
+                None => servers.push(server),
+            }
+        }
+        Results {
+            rows,
+            servers,
+            ..self
+        }
+    }
+
     /// Reads a stored run; none where there is none that can be read.
     pub fn read(path: &Path) -> Option<Results> {
         serde_json::from_str(&fs::read_to_string(path).ok()?).ok()

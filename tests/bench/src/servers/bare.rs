@@ -11,7 +11,7 @@ pub(super) fn epoll(folders: &Folders) -> Server {
         kind: Kind::Bare,
         abilities: &[Ability::Echo, Ability::Chat, Ability::Rooms],
         clients_max: usize::MAX,
-        program: folders.built.join("bare"),
+        program: folders.built.join("bare").into(),
         arguments: Vec::new(),
     }
 }
@@ -24,7 +24,7 @@ pub(super) fn threads(folders: &Folders) -> Server {
         kind: Kind::Bare,
         abilities: &[Ability::Echo, Ability::Slow],
         clients_max: usize::MAX,
-        program: folders.built.join("bare-threads"),
+        program: folders.built.join("bare-threads").into(),
         arguments: Vec::new(),
     }
 }

@@ -99,7 +99,7 @@ fn make(folders: &Folders, tree: &Path, name: &str, own: &[PathBuf]) -> Result<S
         kind: Kind::Detent,
         abilities: ABILITIES,
         clients_max: usize::MAX,
-        program,
+        program: program.into(),
         arguments,
     })
 }

@@ -37,7 +37,7 @@ pub struct Server {
     pub abilities: &'static [Ability],
     /// More clients than these it cannot take.
     pub clients_max: usize,
-    program: PathBuf,
+    program: OsString,
     arguments: Vec<OsString>,
 }
 
@@ -57,12 +57,22 @@ impl Server {
     /// # Errors
     /// It does not start.
     pub fn start(&self, folders: &Folders) -> Result<Process, String> {
+        self.start_under(folders, &[])
+    }
+
+    /// The same with a program and its arguments before it, such as valgrind.
+    ///
+    /// # Errors
+    /// It does not start.
+    pub fn start_under(&self, folders: &Folders, wrapper: &[OsString]) -> Result<Process, String> {
         let logs = folders.work.join("logs");
         fs::create_dir_all(&logs).map_err(|error| format!("{}: {error}", logs.display()))?;
         let path = logs.join(format!("{}.log", self.name));
         let log = File::create(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let mut command = Command::new(&self.program);
-        command.args(&self.arguments).stderr(Stdio::from(log));
+        let words = wrapper.iter().chain([&self.program]).chain(&self.arguments);
+        let mut words = words.cloned();
+        let mut command = Command::new(words.next().ok_or("no program")?);
+        command.args(words).stderr(Stdio::from(log));
         Process::start(command).map_err(|error| format!("{error}; see {}", path.display()))
     }
 }

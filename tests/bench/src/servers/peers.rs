@@ -94,7 +94,7 @@ fn peer(name: &str, version: &str, program: PathBuf, argument: Option<PathBuf>) 
         kind: Kind::Peer,
         abilities: ALL,
         clients_max: usize::MAX,
-        program,
+        program: program.into(),
         arguments: argument.into_iter().map(PathBuf::into_os_string).collect(),
     }
 }
