@@ -3,7 +3,7 @@
 use super::window::measure;
 use super::{Ability, Load, Stage};
 use crate::metric::{CPU_US, Metric, Sample};
-use crate::script::{Room, Shape};
+use crate::script::{Room, Shape, settle};
 use crate::swarm::{Connecting, Swarm, targets};
 
 /// The most that machines with default limits can hold.
@@ -49,6 +49,7 @@ impl Load for Broadcast {
             deaf: 0,
             bytes: super::room::BYTES,
         };
+        settle(&mut swarm, shape)?;
         let stage = Stage {
             seconds: SECONDS,
             warm_up_seconds: 0.5,

@@ -3,7 +3,7 @@
 use super::window::measure;
 use super::{Ability, Load, Stage};
 use crate::metric::{CPU_US, Metric, P99_US, PER_SECOND, RATE, Sample};
-use crate::script::{Room, Shape};
+use crate::script::{Room, Shape, settle};
 use crate::swarm::{Connecting, Swarm, targets};
 
 /// Bytes of what is said in rooms.
@@ -106,6 +106,7 @@ impl Load for Chat {
         };
         let mut swarm = Swarm::new(stage.process.address())?;
         swarm.connect(&targets, Connecting::default())?;
+        settle(&mut swarm, shape)?;
         if !self.is_paced {
             return measure(stage, &mut swarm, &mut Room::closed(shape));
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::window::{add_faults, timed};
 use super::{Ability, Load, Stage};
 use crate::metric::{CUT, Metric, P50_US, P99_US, QUIET_P50_US, SLOWDOWN, SLOWDOWN_P99, Sample};
-use crate::script::{Room, Shape, play, rest};
+use crate::script::{Room, Shape, play, rest, settle};
 use crate::swarm::{Connecting, Swarm, targets};
 
 const SHAPE: Shape = Shape {
@@ -62,6 +62,7 @@ impl Load for Unread {
             ..Connecting::default()
         };
         swarm.connect(&targets("/chat", SHAPE.deaf), small)?;
+        settle(&mut swarm, SHAPE)?;
         let mut script = Room::paced(SHAPE, PER_SECOND);
         let stage = Stage {
             calls_folder: None,

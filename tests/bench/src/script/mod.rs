@@ -2,9 +2,11 @@
 
 mod echo;
 mod room;
+mod settle;
 
 pub use echo::Echo;
 pub use room::{Room, Shape};
+pub use settle::settle;
 
 use std::time::{Duration, Instant};
 
