@@ -1,0 +1,35 @@
+// The benchmark's server on `ws`: /echo, /chat, /rooms?room=NAME, /slow.
+import { WebSocketServer } from 'ws';
+
+const clock = new Int32Array(new SharedArrayBuffer(4));
+const rooms = new Map();
+let lastNumber = 0;
+
+const server = new WebSocketServer({ host: '127.0.0.1', port: 0, backlog: 4096, maxPayload: 1024 * 1024 });
+server.on('listening', () => console.log(`listening on 127.0.0.1:${server.address().port}`));
+server.on('connection', (socket, request) => {
+  socket.on('error', () => {});
+  if (request.url === '/echo') {
+    socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }));
+  } else if (request.url === '/slow') {
+    socket.on('message', (data, isBinary) => {
+      // A blocking call, as a synchronous database driver makes it.
+      Atomics.wait(clock, 0, 0, 10);
+      socket.send(data, { binary: isBinary });
+    });
+  } else {
+    enter(socket, request.url);
+  }
+});
+
+function enter(socket, name) {
+  const number = ++lastNumber;
+  if (!rooms.has(name)) rooms.set(name, new Set());
+  const room = rooms.get(name);
+  room.add(socket);
+  socket.on('close', () => room.delete(socket));
+  socket.on('message', (data) => {
+    const line = `Client ${number}: ${data}`;
+    for (const member of room) member.send(line);
+  });
+}

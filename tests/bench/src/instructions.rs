@@ -1,0 +1,196 @@
+//! Instructions of three fixed scenarios, counted by callgrind: exact where times are noise. What the
+//! server executes without any client is taken off, and the rest is divided by what was done.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::process::Process;
+use crate::report::number;
+use crate::script::{Echo, Room, Script, Shape, rest};
+use crate::servers::{Folders, Server};
+use crate::swarm::{Connecting, Swarm, targets};
+
+/// Threads meet in another order each time, so that counts differ a little from run to run.
+const TOLERANCE_SHARE: f64 = 0.03;
+/// Time for one scenario; the server is some fifty times slower under callgrind.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// What is stored: which compiler made the binary, and instructions by scenario.
+#[derive(Serialize, Deserialize)]
+struct Counts {
+    compiler: String,
+    instructions: BTreeMap<String, f64>,
+}
+
+/// A scenario: its name, and what it does; says how many units that were.
+struct Scenario {
+    name: &'static str,
+    play: fn(&Process) -> Result<f64, String>,
+}
+
+const SCENARIOS: [Scenario; 3] = [
+    Scenario {
+        name: "echo, per message of 64 bytes",
+        play: |process| echo(process, 2_000),
+    },
+    Scenario {
+        name: "chat to 20, per delivery",
+        play: |process| chat(process, 200),
+    },
+    Scenario {
+        name: "connect and leave, per client",
+        play: |process| connect(process, 100),
+    },
+];
+
+/// Counts, compares with the stored counts, and stores with `save`. Fails where a count grew by more
+/// than the tolerance.
+///
+/// # Errors
+/// The server does not run under callgrind, or the file cannot be written.
+pub fn run(folders: &Folders, server: &Server, save: bool) -> Result<ExitCode, String> {
+    if Command::new("valgrind")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status()
+        .is_err()
+    {
+        eprintln!("bench: no instructions counted: valgrind is missing (apt-get install valgrind)");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let path = folders.root.join("tests/bench/instructions/counts.json");
+    let stored: Option<Counts> = fs::read_to_string(&path)
+        .ok()
+        .and_then(|text| serde_json::from_str(&text).ok());
+    let base = count(folders, server, |_| Ok(1.0))?.0;
+    let mut counts = Counts {
+        compiler: compiler(),
+        instructions: BTreeMap::new(),
+    };
+    for scenario in &SCENARIOS {
+        let (instructions, units) = count(folders, server, scenario.play)?;
+        let each = (instructions - base) / units;
+        counts.instructions.insert(scenario.name.to_owned(), each);
+    }
+    let code = compare(&counts, stored.as_ref());
+    if save {
+        let text = serde_json::to_string_pretty(&counts).map_err(|error| error.to_string())?;
+        fs::write(&path, text + "\n").map_err(|error| format!("{}: {error}", path.display()))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    Ok(code)
+}
+
+fn compare(counts: &Counts, stored: Option<&Counts>) -> ExitCode {
+    println!("| instructions | now | stored | change |\n| --- | --: | --: | --: |");
+    let mut code = ExitCode::SUCCESS;
+    for (name, now) in &counts.instructions {
+        let old = stored.and_then(|stored| stored.instructions.get(name));
+        let Some(old) = old else {
+            println!("| {name} | {} | – | |", number(*now));
+            continue;
+        };
+        let change = now / old - 1.0;
+        let mark = if change > TOLERANCE_SHARE {
+            code = ExitCode::FAILURE;
+            " WORSE"
+        } else {
+            ""
+        };
+        let (now, old) = (number(*now), number(*old));
+        println!(
+            "| {name} | {now} | {old} | {:+.1} %{mark} |",
+            change * 100.0
+        );
+    }
+    if let Some(stored) = stored.filter(|stored| stored.compiler != counts.compiler) {
+        println!("\nThe stored counts are those of {}.", stored.compiler);
+    }
+    code
+}
+
+/// Instructions of a server's whole life, and the units that `play` says it did.
+fn count(
+    folders: &Folders,
+    server: &Server,
+    play: impl FnOnce(&Process) -> Result<f64, String>,
+) -> Result<(f64, f64), String> {
+    let file = folders.work.join("callgrind.out");
+    fs::remove_file(&file).ok();
+    let mut option = OsString::from("--callgrind-out-file=");
+    option.push(&file);
+    let wrapper = ["valgrind".into(), "--tool=callgrind".into(), option];
+    let process = server.start_under(folders, &wrapper)?;
+    let units = play(&process)?;
+    drop(process);
+    Ok((total(&file)?, units))
+}
+
+/// The last line of callgrind's file tells the sum.
+fn total(file: &Path) -> Result<f64, String> {
+    let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    text.lines()
+        .rev()
+        .find_map(|line| line.strip_prefix("totals:"))
+        .and_then(|rest| rest.trim().parse().ok())
+        .ok_or_else(|| format!("{}: no totals", file.display()))
+}
+
+fn echo(process: &Process, messages: u64) -> Result<f64, String> {
+    let mut swarm = Swarm::new(process.address())?;
+    swarm.connect(&targets("/echo", 1), Connecting::default())?;
+    converse(&mut swarm, &mut Echo::closed(0..1, 64, 1), messages)
+}
+
+fn chat(process: &Process, messages: u64) -> Result<f64, String> {
+    let shape = Shape {
+        rooms: 1,
+        members: 20,
+        speakers: 1,
+        deaf: 0,
+        bytes: 64,
+    };
+    let mut swarm = Swarm::new(process.address())?;
+    swarm.connect(&targets("/chat", shape.members), Connecting::default())?;
+    let deliveries = messages * shape.members as u64;
+    converse(&mut swarm, &mut Room::closed(shape), deliveries)
+}
+
+fn connect(process: &Process, clients: usize) -> Result<f64, String> {
+    let mut swarm = Swarm::new(process.address())?;
+    let one_by_one = Connecting {
+        at_once: 1,
+        ..Connecting::default()
+    };
+    swarm.connect(&targets("/echo", clients), one_by_one)?;
+    Ok(clients as f64)
+}
+
+/// Plays a closed loop until so much was heard; says how much.
+fn converse(swarm: &mut Swarm, script: &mut impl Script, wanted: u64) -> Result<f64, String> {
+    let deadline = Instant::now() + TIMEOUT;
+    swarm.say(|outgoing| script.begin(outgoing));
+    while script.tally().heard_in_all < wanted {
+        swarm.poll(deadline, script)?;
+        if Instant::now() >= deadline || swarm.ended() > 0 {
+            let fault = swarm.first_fault().unwrap_or("too slow");
+            return Err(format!("not all was heard: {fault}"));
+        }
+    }
+    rest(swarm, script)?;
+    Ok(script.tally().heard_in_all as f64)
+}
+
+fn compiler() -> String {
+    let output = Command::new("rustc").arg("--version").output();
+    output.map_or_else(
+        |_| "an unknown compiler".to_owned(),
+        |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+    )
+}

@@ -1,0 +1,86 @@
+//! The loads, one module each, and what they have in common.
+
+mod broadcast;
+mod echo;
+mod idle;
+mod room;
+mod slow;
+mod storm;
+mod unread;
+mod window;
+
+use std::path::Path;
+
+use crate::metric::{Metric, Sample};
+use crate::process::Process;
+
+/// What a server must be able to do for a load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ability {
+    /// Send messages back: `/echo`.
+    Echo,
+    /// Pass messages to everyone: `/chat`.
+    Chat,
+    /// Pass messages to everyone in the room of the query: `/rooms?room=NAME`.
+    Rooms,
+    /// Ping a silent client every 25 s, and send messages back.
+    Pings,
+    /// Block for 10 ms with each message, then send it back: `/slow`.
+    Slow,
+}
+
+/// One load.
+pub trait Load {
+    /// Its name on the command line and in the stored results.
+    fn name(&self) -> &'static str;
+    /// Its name for people.
+    fn title(&self) -> &'static str;
+    /// What it needs.
+    fn ability(&self) -> Ability;
+    /// Clients, so that who cannot take so many is left out.
+    fn clients(&self) -> usize;
+    /// What stands in the table of all loads.
+    fn main(&self) -> Metric;
+    /// Rounds beyond this teach nothing that the time is worth.
+    fn rounds_max(&self) -> usize {
+        usize::MAX
+    }
+    /// Whether it is part of `--quick`.
+    fn is_quick(&self) -> bool {
+        false
+    }
+    /// Runs it once on a fresh server.
+    ///
+    /// # Errors
+    /// The server does not do what it should.
+    fn run(&self, stage: &Stage) -> Result<Sample, String>;
+}
+
+/// What a load gets to run on.
+pub struct Stage<'a> {
+    /// The server, just started.
+    pub process: &'a Process,
+    /// Length of the timed window.
+    pub seconds: f64,
+    /// Time before it.
+    pub warm_up_seconds: f64,
+    /// Deliveries a second of the best peer, or of the bare server where there are no peers, in the
+    /// room of 1,000.
+    pub best_room_rate: Option<f64>,
+    /// Where files may be put; none to count no system calls.
+    pub calls_folder: Option<&'a Path>,
+}
+
+/// All loads in the order in which they run and stand in the table.
+pub fn all() -> Vec<Box<dyn Load>> {
+    let mut loads = room::closed();
+    loads.extend(echo::all());
+    loads.extend(idle::all());
+    loads.push(room::paced());
+    loads.push(Box::new(unread::Unread));
+    loads.push(room::many());
+    loads.push(Box::new(broadcast::Broadcast));
+    loads.push(Box::new(storm::Storm));
+    loads.push(Box::new(slow::Slow));
+    loads
+}

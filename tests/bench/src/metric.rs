@@ -1,0 +1,117 @@
+//! What is measured: names, units, and which way is better.
+
+use std::collections::BTreeMap;
+
+/// One thing that is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// Name in the stored results.
+    pub key: &'static str,
+    /// Head of a column.
+    pub title: &'static str,
+    /// More of it is better.
+    pub is_gain: bool,
+}
+
+const fn cost(key: &'static str, title: &'static str) -> Metric {
+    Metric {
+        key,
+        title,
+        is_gain: false,
+    }
+}
+
+/// Processor time of the server for each message delivered.
+pub const CPU_US: Metric = cost("cpu_us", "CPU µs/message");
+/// Messages delivered in a second.
+pub const PER_SECOND: Metric = Metric {
+    key: "per_second",
+    title: "messages/s",
+    is_gain: true,
+};
+/// Median latency.
+pub const P50_US: Metric = cost("p50_us", "p50 µs");
+/// Latency that one message of a hundred exceeds.
+pub const P99_US: Metric = cost("p99_us", "p99 µs");
+/// Latency that one message of a thousand exceeds.
+pub const P999_US: Metric = cost("p999_us", "p99.9 µs");
+/// Context switches of the server for each message delivered.
+pub const SWITCHES: Metric = cost("switches", "switches/message");
+/// System calls of the server for each message delivered.
+pub const CALLS: Metric = cost("calls", "system calls/message");
+/// Messages that were lost, doubled or wrong, and connections that broke.
+pub const FAULTS: Metric = cost("faults", "faults");
+/// Share of one processor that the load itself took; near 100 it may be the bottleneck.
+pub const LOAD_PERCENT: Metric = cost("load_percent", "load's own CPU %");
+/// Share of one processor that the server took.
+pub const CPU_PERCENT: Metric = cost("cpu_percent", "CPU %");
+/// Resident memory for each client.
+pub const RESIDENT_KIB: Metric = cost("resident_kib", "resident KiB/client");
+/// Kernel stacks and page tables for each client.
+pub const KERNEL_KIB: Metric = cost("kernel_kib", "kernel KiB/client");
+/// Processor time of the server to connect one client.
+pub const CONNECT_US: Metric = cost("connect_us", "CPU µs/connection");
+/// Time of the first storm.
+pub const FIRST_MS: Metric = cost("first_ms", "first ms");
+/// Time of the second storm.
+pub const AGAIN_MS: Metric = cost("again_ms", "again ms");
+/// Median latency over that of the same clients while everyone read.
+pub const SLOWDOWN: Metric = cost("slowdown", "p50 / quiet p50");
+/// The same for the 99th percentile.
+pub const SLOWDOWN_P99: Metric = cost("slowdown_p99", "p99 / quiet p99");
+/// Median latency while everyone reads.
+pub const QUIET_P50_US: Metric = cost("quiet_p50_us", "quiet p50 µs");
+/// Clients that the server cut off.
+pub const CUT: Metric = Metric {
+    key: "cut",
+    title: "cut off",
+    is_gain: true,
+};
+/// Pings that clients answered.
+pub const PINGS: Metric = Metric {
+    key: "pings",
+    title: "pings",
+    is_gain: true,
+};
+/// Messages that were asked for in a second.
+pub const RATE: Metric = Metric {
+    key: "rate",
+    title: "asked/s",
+    is_gain: true,
+};
+
+/// All of them in the order of their columns.
+pub const METRICS: [Metric; 21] = [
+    CPU_US,
+    PER_SECOND,
+    CPU_PERCENT,
+    RESIDENT_KIB,
+    KERNEL_KIB,
+    CONNECT_US,
+    FIRST_MS,
+    AGAIN_MS,
+    SLOWDOWN,
+    SLOWDOWN_P99,
+    QUIET_P50_US,
+    P50_US,
+    P99_US,
+    P999_US,
+    SWITCHES,
+    CALLS,
+    CUT,
+    PINGS,
+    RATE,
+    LOAD_PERCENT,
+    FAULTS,
+];
+
+/// What one run of one load on one server gave, by key.
+pub type Sample = BTreeMap<String, f64>;
+
+/// A sample of these values.
+pub fn sample<const N: usize>(values: [(Metric, f64); N]) -> Sample {
+    values
+        .into_iter()
+        .map(|(metric, value)| (metric.key.to_owned(), value))
+        .collect()
+}

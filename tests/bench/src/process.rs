@@ -1,0 +1,180 @@
+//! A running server as the kernel sees it: processor time, memory, threads, context switches.
+
+use std::fs;
+use std::io::{self, BufRead, BufReader};
+use std::net::SocketAddr;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::{Signal, kill};
+use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
+use nix::unistd::Pid;
+
+/// Time for a server to say where it listens.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
+/// Time between the request to stop and the end by force.
+const STOP_TIMEOUT: Duration = Duration::from_secs(15);
+/// What every server's line of stdout begins with.
+const ANNOUNCEMENT: &str = "listening on ";
+/// Kernel stack of one thread on the platforms we know.
+const KERNEL_STACK_KIB: f64 = 16.0;
+
+/// A server that listens; stopped when dropped.
+pub struct Process {
+    child: Child,
+    address: SocketAddr,
+    clock: ClockId,
+    /// Held so that a server that prints more does not fail.
+    _stdout: mpsc::Receiver<BufReader<ChildStdout>>,
+}
+
+/// What the kernel holds for a process at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    /// Resident pages, in KiB.
+    pub resident_kib: f64,
+    /// Kernel stacks and page tables, in KiB.
+    pub kernel_kib: f64,
+}
+
+impl Process {
+    /// Starts a server and waits until it says where it listens.
+    ///
+    /// # Errors
+    /// It cannot be run, or ends or stays silent.
+    pub fn start(mut command: Command) -> Result<Process, String> {
+        let name = format!("{command:?}");
+        let failed = |what: &dyn std::fmt::Display| format!("{name}: {what}");
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|error| failed(&error))?;
+        let mut stdout = BufReader::new(child.stdout.take().ok_or("no stdout")?);
+        let (found, address) = mpsc::channel();
+        let (done, kept) = mpsc::channel();
+        thread::spawn(move || {
+            let mut line = String::new();
+            while stdout.read_line(&mut line).is_ok_and(|count| count > 0) {
+                if let Some(text) = line.trim().strip_prefix(ANNOUNCEMENT) {
+                    // Nobody waits any more where the server took too long.
+                    found.send(text.parse::<SocketAddr>()).ok();
+                    done.send(stdout).ok();
+                    return;
+                }
+                line.clear();
+            }
+        });
+        let address = match address.recv_timeout(START_TIMEOUT) {
+            Ok(Ok(address)) => address,
+            other => {
+                child.kill().ok();
+                child.wait().ok();
+                return Err(failed(&format!("did not say where it listens ({other:?})")));
+            }
+        };
+        let clock = clock_getcpuclockid(Pid::from_raw(child.id() as i32))
+            .map_err(|error| failed(&error))?;
+        Ok(Process {
+            child,
+            address,
+            clock,
+            _stdout: kept,
+        })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Processor time of all its threads since the start, the ended ones too, in nanoseconds' steps.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn cpu(&self) -> Result<Duration, String> {
+        clock_gettime(self.clock)
+            .map(Duration::from)
+            .map_err(|error| format!("the server has ended: {error}"))
+    }
+
+    /// Memory now.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn memory(&self) -> Result<Memory, String> {
+        let status = self.read("status").map_err(|error| error.to_string())?;
+        let threads = field(&status, "Threads:");
+        Ok(Memory {
+            resident_kib: field(&status, "VmRSS:"),
+            kernel_kib: threads * KERNEL_STACK_KIB + field(&status, "VmPTE:"),
+        })
+    }
+
+    /// Context switches of all threads that live now, since their start.
+    pub fn context_switches(&self) -> f64 {
+        let folder = format!("/proc/{}/task", self.id());
+        let Ok(tasks) = fs::read_dir(folder) else {
+            return 0.0;
+        };
+        tasks
+            .filter_map(|task| fs::read_to_string(task.ok()?.path().join("status")).ok())
+            .map(|status| {
+                field(&status, "voluntary_ctxt_switches:")
+                    + field(&status, "nonvoluntary_ctxt_switches:")
+            })
+            .sum()
+    }
+
+    fn read(&self, file: &str) -> io::Result<String> {
+        fs::read_to_string(format!("/proc/{}/{file}", self.id()))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM).ok();
+        let deadline = Instant::now() + STOP_TIMEOUT;
+        while Instant::now() < deadline {
+            if !matches!(self.child.try_wait(), Ok(None)) {
+                return;
+            }
+            // The standard library has no wait with a deadline.
+            thread::sleep(Duration::from_millis(2));
+        }
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// A number of /proc/PID/status; zero where it is missing.
+fn field(status: &str, name: &str) -> f64 {
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix(name))
+        .and_then(|rest| rest.split_whitespace().next())
+        .and_then(|number| number.parse().ok())
+        .unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::field;
+
+    #[test]
+    fn a_field_is_found_by_its_whole_name() {
+        let status =
+            "nonvoluntary_ctxt_switches:\t3\nvoluntary_ctxt_switches:\t4\nVmRSS:\t 12 kB\n";
+        assert_eq!(field(status, "voluntary_ctxt_switches:"), 4.0);
+        assert_eq!(field(status, "VmRSS:"), 12.0);
+        assert_eq!(field(status, "VmSwap:"), 0.0);
+    }
+}

@@ -1,0 +1,13 @@
+//! What came out of it: stored, shown, compared.
+
+mod chart;
+mod compare;
+mod machine;
+mod results;
+mod table;
+
+pub use chart::{Theme, chart};
+pub use compare::compare;
+pub use machine::Machine;
+pub use results::{Results, Row, ServerInfo, Spread};
+pub use table::{details, number, overview};

@@ -1,0 +1,148 @@
+//! Clients that want every message back, in order.
+
+use std::ops::Range;
+use std::time::Instant;
+
+use super::Script;
+use crate::pace::Pace;
+use crate::speech::Speech;
+use crate::swarm::{Outgoing, Traffic};
+use crate::tally::Tally;
+
+/// One client's place in its conversation.
+struct Talk {
+    next: u32,
+    expected: u32,
+    /// By number, modulo what may be in flight; not used at a pace.
+    said_at: Vec<Instant>,
+}
+
+/// Clients of an echo.
+pub struct Echo {
+    speech: Speech,
+    first: usize,
+    talks: Vec<Talk>,
+    in_flight: usize,
+    pace: Option<(f64, Pace)>,
+    is_stopped: bool,
+    missing: u64,
+    tally: Tally,
+}
+
+impl Echo {
+    /// Closed loop: each of these clients keeps so many messages of `bytes` bytes in flight.
+    pub fn closed(clients: Range<usize>, bytes: usize, in_flight: usize) -> Echo {
+        Echo::new(clients, bytes, in_flight, None)
+    }
+
+    /// Open loop: these clients take turns and say so many messages a second in all.
+    pub fn paced(clients: Range<usize>, bytes: usize, per_second: f64) -> Echo {
+        Echo::new(clients, bytes, 1, Some(per_second))
+    }
+
+    fn new(clients: Range<usize>, bytes: usize, in_flight: usize, rate: Option<f64>) -> Echo {
+        let talk = || Talk {
+            next: 0,
+            expected: 0,
+            said_at: vec![Instant::now(); in_flight],
+        };
+        Echo {
+            speech: Speech::new(bytes),
+            first: clients.start,
+            talks: clients.map(|_| talk()).collect(),
+            in_flight,
+            pace: rate.map(|rate| (rate, Pace::new(rate))),
+            is_stopped: false,
+            missing: 0,
+            tally: Tally::default(),
+        }
+    }
+
+    /// Whether this client is one of these.
+    pub fn has(&self, client: usize) -> bool {
+        (self.first..self.first + self.talks.len()).contains(&client)
+    }
+
+    fn say(&mut self, place: usize, now: Instant, outgoing: &mut Outgoing) {
+        let talk = &mut self.talks[place];
+        let number = talk.next;
+        talk.next += 1;
+        talk.said_at[number as usize % self.in_flight] = now;
+        self.missing += 1;
+        let out = outgoing.of(self.first + place);
+        self.speech.append(out, place as u32, number);
+    }
+}
+
+impl Traffic for Echo {
+    fn message(&mut self, client: usize, payload: &[u8], now: Instant, outgoing: &mut Outgoing) {
+        let place = client - self.first;
+        let Some((speaker, number)) = self.speech.read(payload) else {
+            self.tally.wrong += 1;
+            return;
+        };
+        let talk = &mut self.talks[place];
+        if speaker as usize != place || number >= talk.next {
+            self.tally.wrong += 1;
+            return;
+        }
+        let accounted = self.tally.hear(&mut talk.expected, number);
+        if accounted == 0 {
+            return;
+        }
+        self.missing -= accounted;
+        match &self.pace {
+            Some((_, pace)) => {
+                let index = u64::from(number) * self.talks.len() as u64 + place as u64;
+                self.tally.time(pace.due_of(index), now);
+            }
+            None => {
+                let said_at = talk.said_at[number as usize % self.in_flight];
+                self.tally.time(said_at, now);
+                if !self.is_stopped {
+                    self.say(place, now, outgoing);
+                }
+            }
+        }
+    }
+}
+
+impl Script for Echo {
+    fn begin(&mut self, outgoing: &mut Outgoing) {
+        if let Some((rate, pace)) = &mut self.pace {
+            *pace = Pace::new(*rate);
+            return;
+        }
+        for place in 0..self.talks.len() {
+            for _ in 0..self.in_flight {
+                self.say(place, Instant::now(), outgoing);
+            }
+        }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.pace.as_ref().and_then(|(_, pace)| pace.due())
+    }
+
+    fn speak(&mut self, outgoing: &mut Outgoing) {
+        if let Some((_, pace)) = &mut self.pace {
+            let place = pace.take() as usize % self.talks.len();
+            self.say(place, Instant::now(), outgoing);
+        }
+    }
+
+    fn stop(&mut self) {
+        self.is_stopped = true;
+        if let Some((_, pace)) = &mut self.pace {
+            pace.stop();
+        }
+    }
+
+    fn missing(&self) -> u64 {
+        self.missing
+    }
+
+    fn tally(&mut self) -> &mut Tally {
+        &mut self.tally
+    }
+}

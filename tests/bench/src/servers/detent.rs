@@ -1,0 +1,153 @@
+//! Detent as a release binary with its real plugins, of this tree or of another revision.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{Folders, Kind, Server, copy, run};
+use crate::loads::Ability;
+
+const ABILITIES: &[Ability] = &[
+    Ability::Echo,
+    Ability::Chat,
+    Ability::Rooms,
+    Ability::Slow,
+    Ability::Pings,
+];
+
+/// Detent as it is in this tree.
+pub(super) fn here(folders: &Folders) -> Result<Server, String> {
+    let own = ["rooms", "slow"].map(|name| folders.built.join(format!("lib{name}.so")));
+    make(folders, &folders.root, "detent", &own)
+}
+
+/// Detent as it was at `revision`, in a work tree of its own under the target folder. The
+/// benchmark's own plugins are built there too, against the plugin API of that revision.
+pub(super) fn at(folders: &Folders, revision: &str) -> Result<Server, String> {
+    let git = || {
+        let mut git = Command::new("git");
+        git.current_dir(&folders.root);
+        git
+    };
+    let commit = format!("{revision}^{{commit}}");
+    let short = run(git().args(["rev-parse", "--short", "--verify", &commit]))?;
+    let short = short.trim();
+    let tree = folders.work.join("against").join(short);
+    if !tree.exists() {
+        run(git()
+            .args(["worktree", "add", "--detach", "--force"])
+            .arg(&tree)
+            .arg(short))?;
+    }
+    let bench = tree.join("tests/bench");
+    fs::create_dir_all(&bench).map_err(|error| format!("{}: {error}", bench.display()))?;
+    run(Command::new("cp")
+        .current_dir(folders.root.join("tests/bench"))
+        .args(["-r", "Cargo.toml", "Cargo.lock", "src", "plugins"])
+        .arg(&bench))?;
+    let target = tree.join("target/bench");
+    run(cargo()
+        .current_dir(&bench)
+        .args([
+            "build",
+            "--release",
+            "--quiet",
+            "--package",
+            "rooms",
+            "--package",
+            "slow",
+        ])
+        .arg("--target-dir")
+        .arg(&target))?;
+    let own = ["rooms", "slow"].map(|name| target.join(format!("release/lib{name}.so")));
+    make(folders, &tree, &format!("detent@{short}"), &own)
+}
+
+fn make(folders: &Folders, tree: &Path, name: &str, own: &[PathBuf]) -> Result<Server, String> {
+    let built = build(tree)?;
+    let folder = folders.work.join(name);
+    let plugins = folder.join("plugins");
+    let program = folder.join("server");
+    for file in built.iter().chain(own) {
+        match file.extension() {
+            None => copy(file, &program)?,
+            Some(_) => copy(file, &plugins.join(file.file_name().unwrap_or_default()))?,
+        }
+    }
+    let version = run(Command::new(&program).arg("--version"))?;
+    let revision = run(Command::new("git").current_dir(tree).args([
+        "describe",
+        "--always",
+        "--dirty",
+        "--exclude=*",
+    ]))?;
+    // The chat logs every message; the peers' rooms do not. The largest message is more than the
+    // default allows.
+    let arguments = [
+        "--listen",
+        "127.0.0.1:0",
+        "--log-level",
+        "warn",
+        "--max-message",
+        "1MiB",
+    ];
+    let mut arguments: Vec<_> = arguments.map(Into::into).into();
+    arguments.extend(["--plugins".into(), plugins.into_os_string()]);
+    Ok(Server {
+        name: name.to_owned(),
+        version: format!("{} ({})", version.trim(), revision.trim()),
+        kind: Kind::Detent,
+        abilities: ABILITIES,
+        clients_max: usize::MAX,
+        program: program.into(),
+        arguments,
+    })
+}
+
+/// The server's binary and the libraries of echo and chat.
+fn build(tree: &Path) -> Result<Vec<PathBuf>, String> {
+    let messages = run(cargo()
+        .current_dir(tree)
+        .args([
+            "build",
+            "--release",
+            "--message-format=json-render-diagnostics",
+        ])
+        .args([
+            "--package",
+            "server",
+            "--package",
+            "echo",
+            "--package",
+            "chat",
+        ]))?;
+    let mut files = Vec::new();
+    for line in messages.lines() {
+        let Ok(message) = serde_json::from_str::<serde_json::Value>(line) else {
+            continue;
+        };
+        let wanted = ["server", "echo", "chat"].map(Some);
+        if !wanted.contains(&message["target"]["name"].as_str()) {
+            continue;
+        }
+        let is_library = message["target"]["crate_types"][0] == "cdylib";
+        let library = message["filenames"][0].as_str().filter(|_| is_library);
+        files.extend(
+            message["executable"]
+                .as_str()
+                .or(library)
+                .map(PathBuf::from),
+        );
+    }
+    if files.len() == 3 {
+        Ok(files)
+    } else {
+        Err(format!(
+            "cargo built {files:?}, not a server and two plugins"
+        ))
+    }
+}
+
+fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}

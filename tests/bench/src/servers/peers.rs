@@ -1,0 +1,237 @@
+//! Somebody else's servers: small programs of ours on the libraries that this machine can get.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::{Folders, Kind, Server, copy, run};
+use crate::loads::Ability;
+
+/// A peer that is not here, and what to do.
+pub struct Missing {
+    /// Which.
+    pub name: &'static str,
+    /// Why, and how to get it.
+    pub why: String,
+}
+
+const ALL: &[Ability] = &[Ability::Echo, Ability::Chat, Ability::Rooms, Ability::Slow];
+/// Where Debian puts the sources of Go packages.
+const DEBIAN_GOPATH: &str = "/usr/share/gocode";
+/// stream_select refuses descriptors from 1,024 on.
+const PHP_CLIENTS_MAX: usize = 1_000;
+
+struct Peer {
+    name: &'static str,
+    prepare: fn(&Place) -> Result<Server, String>,
+}
+
+const PEERS: [Peer; 5] = [
+    Peer {
+        name: "bun",
+        prepare: bun,
+    },
+    Peer {
+        name: "gorilla",
+        prepare: gorilla,
+    },
+    Peer {
+        name: "ws",
+        prepare: ws,
+    },
+    Peer {
+        name: "tokio",
+        prepare: tokio,
+    },
+    Peer {
+        name: "php",
+        prepare: php,
+    },
+];
+
+/// Peers that no registry has which this script uses.
+const NOWHERE: [(&str, &str); 2] = [
+    ("uWebSockets.js", "not on npm; Bun has uWebSockets inside"),
+    (
+        "Ratchet",
+        "on Packagist only; php stands for its loop on stream_select",
+    ),
+];
+
+/// Where a peer's sources are and where it is built.
+struct Place {
+    sources: PathBuf,
+    built: PathBuf,
+    install: bool,
+}
+
+pub(super) fn prepare(folders: &Folders, install: bool) -> (Vec<Server>, Vec<Missing>) {
+    let (mut servers, mut missing) = (Vec::new(), Vec::new());
+    for peer in &PEERS {
+        let place = Place {
+            sources: folders.root.join("tests/bench/peers").join(peer.name),
+            built: folders.work.join("peers").join(peer.name),
+            install,
+        };
+        match (peer.prepare)(&place) {
+            Ok(server) => servers.push(server),
+            Err(why) => missing.push(Missing {
+                name: peer.name,
+                why,
+            }),
+        }
+    }
+    missing.extend(NOWHERE.map(|(name, why)| Missing {
+        name,
+        why: why.to_owned(),
+    }));
+    (servers, missing)
+}
+
+fn peer(name: &str, version: &str, program: PathBuf, argument: Option<PathBuf>) -> Server {
+    Server {
+        name: name.to_owned(),
+        version: version.trim().to_owned(),
+        kind: Kind::Peer,
+        abilities: ALL,
+        clients_max: usize::MAX,
+        program: program.into(),
+        arguments: argument.into_iter().map(PathBuf::into_os_string).collect(),
+    }
+}
+
+impl Place {
+    /// The program's version, or how to get the program.
+    fn need(&self, program: &str, version: &str, packages: &[&str]) -> Result<String, String> {
+        let ask = || {
+            let output = Command::new(program).arg(version).output().ok()?;
+            Some(
+                String::from_utf8_lossy(&output.stdout)
+                    .lines()
+                    .next()?
+                    .to_owned(),
+            )
+        };
+        if let Some(version) = ask() {
+            return Ok(version);
+        }
+        self.install_packages(packages)?;
+        ask().ok_or_else(|| format!("{program} does not run"))
+    }
+
+    /// Installs Debian's packages where that was asked for.
+    fn install_packages(&self, packages: &[&str]) -> Result<(), String> {
+        let packages_text = packages.join(" ");
+        if !self.install {
+            return Err(format!("apt-get install {packages_text}, or --install"));
+        }
+        run(Command::new("apt-get").arg("update"))?;
+        run(Command::new("apt-get")
+            .env("DEBIAN_FRONTEND", "noninteractive")
+            .args(["install", "--yes", "--no-install-recommends"])
+            .args(packages))
+        .map(drop)
+    }
+
+    /// Copies the sources next to `node_modules`, which npm makes if it may.
+    fn npm(&self, package: &str) -> Result<String, String> {
+        for file in ["package.json", "server.js"] {
+            copy(&self.sources.join(file), &self.built.join(file))?;
+        }
+        let manifest = self
+            .built
+            .join("node_modules")
+            .join(package)
+            .join("package.json");
+        if !manifest.exists() {
+            if !self.install {
+                return Err(format!("npm package {package}: --install fetches it"));
+            }
+            self.need("npm", "--version", &["npm"])?;
+            run(Command::new("npm").current_dir(&self.built).args([
+                "install",
+                "--no-audit",
+                "--no-fund",
+            ]))?;
+        }
+        let text = std::fs::read_to_string(&manifest)
+            .map_err(|error| format!("{}: {error}", manifest.display()))?;
+        let manifest: serde_json::Value =
+            serde_json::from_str(&text).map_err(|error| error.to_string())?;
+        Ok(manifest["version"].as_str().unwrap_or("?").to_owned())
+    }
+}
+
+fn ws(place: &Place) -> Result<Server, String> {
+    let node = place.need("node", "--version", &["nodejs"])?;
+    let version = format!("ws {}, node {node}", place.npm("ws")?);
+    let script = place.built.join("server.js");
+    Ok(peer("ws", &version, "node".into(), Some(script)))
+}
+
+fn bun(place: &Place) -> Result<Server, String> {
+    let version = format!("bun {}", place.npm("bun")?);
+    let program = place.built.join("node_modules/bun/bin/bun.exe");
+    let script = place.built.join("server.js");
+    Ok(peer("bun", &version, program, Some(script)))
+}
+
+fn gorilla(place: &Place) -> Result<Server, String> {
+    let packages = ["golang-go", "golang-github-gorilla-websocket-dev"];
+    let go = place.need("go", "version", &packages)?;
+    let library = Path::new(DEBIAN_GOPATH).join("src/github.com/gorilla/websocket");
+    if !library.exists() {
+        place.install_packages(&packages)?;
+    }
+    let query = Command::new("dpkg-query")
+        .args(["--show", "--showformat=${Version}", packages[1]])
+        .output();
+    let library = query.map_or_else(
+        |_| "?".to_owned(),
+        |output| String::from_utf8_lossy(&output.stdout).into_owned(),
+    );
+    // Debian's sources lie in a GOPATH; the module proxy is not asked.
+    run(Command::new("go")
+        .current_dir(&place.sources)
+        .env("GO111MODULE", "off")
+        .env("GOPATH", DEBIAN_GOPATH)
+        .args(["build", "-o"])
+        .arg(&place.built)
+        .arg("main.go"))?;
+    let version = format!("gorilla/websocket {library}, {go}");
+    Ok(peer("gorilla", &version, place.built.clone(), None))
+}
+
+fn tokio(place: &Place) -> Result<Server, String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    run(Command::new(cargo)
+        .current_dir(&place.sources)
+        .args(["build", "--release", "--locked", "--quiet", "--target-dir"])
+        .arg(&place.built))?;
+    let lock = std::fs::read_to_string(place.sources.join("Cargo.lock")).unwrap_or_default();
+    let version_of = |name: &str| {
+        let entry = lock.split("[[package]]").find(|entry| {
+            let mut lines = entry.trim().lines();
+            lines.next() == Some(&format!("name = \"{name}\""))
+        });
+        let version = entry.and_then(|entry| entry.split('"').nth(3));
+        format!("{name} {}", version.unwrap_or("?"))
+    };
+    let version = format!(
+        "{}, {}",
+        version_of("tokio-tungstenite"),
+        version_of("tokio")
+    );
+    let program = place.built.join("release/bench-tokio");
+    Ok(peer("tokio", &version, program, None))
+}
+
+fn php(place: &Place) -> Result<Server, String> {
+    let php = place.need("php", "--version", &["php-cli"])?;
+    let php = php.split(" (").next().unwrap_or_default().to_owned();
+    let script = place.sources.join("server.php");
+    let version = format!("{php}, stream_select, no library");
+    Ok(Server {
+        clients_max: PHP_CLIENTS_MAX,
+        ..peer("php", &version, "php".into(), Some(script))
+    })
+}
