@@ -8,8 +8,6 @@ use server::ids::ClientId;
 use server::outbox::Outbox;
 use server::outbox::drain::Drain;
 
-/// Backlog that no benchmark fills.
-
 /// An outbox and the socket that a browser would have.
 pub(crate) struct Guest {
     /// The server's end.
