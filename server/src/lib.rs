@@ -42,8 +42,8 @@
 //!   the end of a round.
 //! - Every queue and buffer has a bound, and it stands in [`limits`].
 //! - `on_close` comes exactly once for each `on_open` that succeeded.
-//! - Only `connection` and `http::upgrade` name tungstenite, only `plugin` names libloading and holds
-//!   `unsafe`, only `signals` names signal-hook.
+//! - Only `connection` and `http::upgrade` name tungstenite, only `plugin` names libloading, only `signals`
+//!   names signal-hook, only `plugin` and `stack` hold `unsafe`.
 //!
 //! - A module imports only modules that stand below it in this list.
 //!
@@ -73,5 +73,6 @@ pub mod outbox;
 pub mod activity;
 pub mod capacity;
 pub mod logging;
+pub mod stack;
 pub mod limits;
 pub mod ids;

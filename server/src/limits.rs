@@ -40,16 +40,28 @@ pub const HEAD_BYTES_FIRST: usize = 1024;
 /// one, and few enough that a flood of empty ones ends within a second.
 pub const FRAGMENTS_MAX: u32 = 1 << 20;
 
-/// Bytes of tungstenite's read buffer for each client; the default of 128 KiB would be most of the
-/// memory of an idle client.
-pub const READ_BUFFER_BYTES: usize = 4 * 1024;
+/// Bytes of tungstenite's read buffer for a client that is mostly silent: a few chat messages. The
+/// default of 128 KiB would be most of the memory of an idle client.
+pub const READ_BUFFER_BYTES_LEAST: usize = 512;
+
+/// Bytes of tungstenite's read buffer for a client that sends much. A part of a frame has to fit
+/// into a length of 16 bits.
+pub const READ_BUFFER_BYTES_MOST: usize = 32 * 1024;
+
+/// The read buffer grows by this factor when a read fills it, and shrinks by it when
+/// [`READS_BEFORE_SHRINKING`] reads in a row would have fitted many times.
+pub const READ_BUFFER_STEP: usize = 4;
+
+/// See [`READ_BUFFER_STEP`].
+pub const READS_BEFORE_SHRINKING: u32 = 256;
 
 /// Frames of one's own that are queued past this are sent before the next read: bounds what a
 /// client that pipelines can make us hold.
 pub const FLUSH_BYTES: usize = 64 * 1024;
 
-/// Bytes of buffer that an outbox keeps when it is empty.
-pub const OUTBOX_KEPT_BYTES: usize = 1024;
+/// Bytes of buffer that an outbox keeps when it is empty, until its client has been silent for a
+/// while: the answers to a client that pipelines.
+pub const OUTBOX_KEPT_BYTES: usize = 16 * 1024;
 
 /// A client's own backlog above its limit divided by this stops our reading from it.
 pub const PAUSE_DIVISOR: usize = 2;
@@ -97,6 +109,10 @@ pub const CONNECTION_STACK_BYTES: usize = 1024 * 1024;
 /// Reserved stack of a connection thread where address space is scarce.
 #[cfg(not(target_pointer_width = "64"))]
 pub const CONNECTION_STACK_BYTES: usize = 256 * 1024;
+
+/// Bytes of stack that are given back after a handshake: as deep as one reaches, plugin callbacks
+/// included, if they do nothing unusual.
+pub const STACK_GIVEN_BACK_BYTES: usize = 64 * 1024;
 
 /// Memory mappings that one thread takes (stack, guard, signal stack, its guard).
 pub const MAPPINGS_PER_THREAD: u64 = 4;
@@ -158,5 +174,6 @@ const _: () = assert!((REFUSALS_MAX as u64) < FILES_RESERVED);
 const _: () = assert!(OUTBOX_KEPT_BYTES <= FLUSH_BYTES);
 const _: () = assert!(HEAD_BYTES_FIRST <= HEAD_BYTES_MAX);
 const _: () = assert!(FRAGMENTS_MAX >= 1 << 16);
-const _: () = assert!(READ_BUFFER_BYTES <= HEAD_BYTES_MAX);
+const _: () = assert!(READ_BUFFER_BYTES_LEAST <= READ_BUFFER_BYTES_MOST);
+const _: () = assert!(READ_BUFFER_BYTES_MOST <= u16::MAX as usize);
 const _: () = assert!(ROUND_EVENTS_MAX <= HUB_QUEUE_EVENTS);

@@ -12,19 +12,19 @@ mod rate;
 mod stream;
 mod terms;
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 use log::{debug, info, warn};
 use tungstenite::error::ProtocolError;
-use tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
-use tungstenite::{Error, Message, WebSocket};
+use tungstenite::protocol::{CloseFrame, WebSocketContext};
+use tungstenite::{Error, Message};
 
 use crate::admission::{Admission, Permits};
 use crate::config::ClientSettings;
 use crate::ids::ClientId;
-use crate::limits::READ_BUFFER_BYTES;
 use crate::outbox::cause::{
     ABNORMAL, Cause, INTERNAL, INVALID_DATA, NO_CODE, POLICY, PROTOCOL_ERROR,
 };
@@ -32,7 +32,8 @@ use crate::outbox::{Bounds, Ending, Outbox, set_own_outbox};
 use crate::plugin::{CallbackError, Instance, Place};
 use crate::roster::Session;
 use crate::routes::Sites;
-use frames::Guarded;
+use crate::stack;
+use frames::{Guarded, protocol_for};
 use handshake::Admitted;
 use rate::Bucket;
 use stream::OutboxStream;
@@ -74,7 +75,10 @@ pub fn run(
     outbox.set_route(path.clone());
     outbox.set_bounds(bounds(&admitted.mounted.client));
     match open(context, client, outbox, admitted) {
-        Ok(connection) => connection.run_to_end(),
+        Ok(connection) => {
+            stack::give_back();
+            connection.run_to_end();
+        }
         Err(error) => {
             warn!("client {client} on {path}: {error}; closed with {INTERNAL}");
             outbox.close(Cause::server(INTERNAL, fault_reason(&error)));
@@ -106,7 +110,8 @@ struct Connection {
     outbox: Arc<Outbox>,
     path: Arc<str>,
     place: Place,
-    socket: WebSocket<Guarded<OutboxStream>>,
+    protocol: WebSocketContext,
+    stream: Guarded<OutboxStream>,
     messages: Bucket,
     bytes: Bucket,
     /// What the peer's Close frame said.
@@ -114,14 +119,14 @@ struct Connection {
 }
 
 /// Calls `on_open`; apart from the read loop, so that the request and the stack it needs are gone
-/// by then.
+/// by then. What lasts is on the heap, where it takes no more than it needs.
 #[inline(never)]
 fn open(
     context: &Context,
     client: ClientId,
     outbox: &Arc<Outbox>,
     admitted: Admitted,
-) -> Result<Connection, CallbackError> {
+) -> Result<Box<Connection>, CallbackError> {
     let Admitted {
         mounted,
         request,
@@ -135,26 +140,21 @@ fn open(
     let address = &request.provenance.client_address;
     debug!("client {client} on {path} from {address}");
     let place = Place::open(route, client, outbox.clone(), request)?;
-    // How large a message may be is the guard's to say, since a reload may change it.
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(0)
-        .max_message_size(None)
-        .max_frame_size(None);
     let terms = Terms::new(context.sites.clone(), id, settings);
     let (messages, bytes) = terms.rates();
     let stream = OutboxStream::new(outbox.clone(), terms);
-    let stream = Guarded::new(stream, rest);
-    Ok(Connection {
+    let mut stream = Guarded::new(stream, rest);
+    Ok(Box::new(Connection {
         client,
         outbox: outbox.clone(),
         path,
         place,
-        socket: WebSocket::from_raw_socket(stream, Role::Server, Some(config)),
+        protocol: protocol_for(&mut stream),
+        stream,
         messages: Bucket::new(messages),
         bytes: Bucket::new(bytes),
         peer_cause: None,
-    })
+    }))
 }
 
 /// What the settings say about a client's outbox.
@@ -185,7 +185,7 @@ impl Connection {
     /// Reads until the connection ends; says why, and how the socket is to be left.
     fn read_to_end(&mut self) -> (Cause, Ending) {
         loop {
-            let message = self.socket.read();
+            let message = self.protocol.read(&mut self.stream);
             if let Ok(message) = &message
                 && let Err(ended) = self.admit(message)
             {
@@ -199,14 +199,26 @@ impl Connection {
                     .message(|plugin, client, session| plugin.on_binary(client, session, &payload)),
                 Ok(Message::Close(frame)) => self.peer_cause = Some(told_by(frame)),
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
+                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
+                    self.renew_protocol();
+                    stack::give_back();
+                }
                 Err(error) => return self.end_for(error),
             }
         }
     }
 
+    /// tungstenite's buffer cannot change its size, so that its state is made anew; between two
+    /// messages, with nothing read that has not been used, it holds nothing else.
+    fn renew_protocol(&mut self) {
+        if self.stream.wants_other_buffer() {
+            self.protocol = protocol_for(&mut self.stream);
+        }
+    }
+
     /// Counts a message against what the client may send, and renews the settings that hold for it.
     fn admit(&mut self, message: &Message) -> Result<(), (Cause, Ending)> {
-        let stream = self.socket.get_mut().inner();
+        let stream = self.stream.inner();
         if !message.is_close() && stream.has_renewed_terms() {
             let (messages, bytes) = stream.terms().rates();
             self.messages.set_rate(messages);
@@ -282,7 +294,7 @@ impl Connection {
 
     /// The transport failed: the peer reset the connection, or vanished.
     fn broken(&mut self, error: &std::io::Error) -> Cause {
-        if error.kind() == std::io::ErrorKind::TimedOut {
+        if error.kind() == ErrorKind::TimedOut {
             info!("client {} on {} vanished: {error}", self.client, self.path);
         }
         let text = error.to_string();

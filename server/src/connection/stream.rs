@@ -22,6 +22,8 @@ pub(super) struct OutboxStream {
     outbox: Arc<Outbox>,
     terms: Terms,
     deadlines: Deadlines,
+    /// The client was silent for so long that its buffers are to be small.
+    is_resting: bool,
     /// The terms are others than those that were last asked for.
     has_renewed_terms: bool,
 }
@@ -33,6 +35,7 @@ impl OutboxStream {
             outbox,
             deadlines: Deadlines::new(terms.times(), Instant::now()),
             terms,
+            is_resting: false,
             has_renewed_terms: false,
         };
         stream.set_read_timeout();
@@ -78,6 +81,8 @@ impl OutboxStream {
         match due {
             Due::Nothing => {}
             Due::Ping => {
+                self.is_resting = true;
+                self.outbox.shrink();
                 let ping = frame::encode(Opcode::Ping, &[]);
                 if self.outbox.queue(&ping) == Delivery::Queued {
                     self.outbox.flush();
@@ -122,8 +127,8 @@ impl Source for OutboxStream {
 }
 
 impl Read for OutboxStream {
-    /// Blocks until the client sends something, has vanished (`TimedOut`), or the socket is shut
-    /// down by another thread.
+    /// Blocks until the client sends something, is silent (`WouldBlock`, once in a while), has
+    /// vanished (`TimedOut`), or the socket is shut down by another thread.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.outbox.flush();
         self.outbox.wait_for_room();
@@ -145,6 +150,9 @@ impl Read for OutboxStream {
                     ErrorKind::WouldBlock | ErrorKind::TimedOut => {
                         self.renew_terms();
                         self.on_silence()?;
+                        if std::mem::take(&mut self.is_resting) {
+                            return Err(ErrorKind::WouldBlock.into());
+                        }
                     }
                     _ => return Err(error),
                 },

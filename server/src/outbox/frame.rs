@@ -26,8 +26,13 @@ const LENGTH_64: u8 = 127;
 
 /// Appends one frame with the whole of `payload` to `out`.
 pub fn append(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
-    let length = payload.len();
-    out.reserve(length + HEADER_BYTES_MAX);
+    out.reserve(payload.len() + HEADER_BYTES_MAX);
+    append_header(out, opcode, payload.len());
+    out.extend_from_slice(payload);
+}
+
+/// Appends the header of a frame whose payload of `length` bytes is to follow.
+pub fn append_header(out: &mut Vec<u8>, opcode: Opcode, length: usize) {
     out.push(FINAL | opcode as u8);
     if let Ok(length) = u8::try_from(length)
         && length < LENGTH_16
@@ -40,7 +45,6 @@ pub fn append(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
         out.push(LENGTH_64);
         out.extend_from_slice(&(length as u64).to_be_bytes());
     }
-    out.extend_from_slice(payload);
 }
 
 /// One frame with the whole of `payload`.

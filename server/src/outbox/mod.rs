@@ -225,16 +225,25 @@ impl Outbox {
         Delivery::Queued
     }
 
-    /// Queues one message, as [`Outbox::queue`] does, without another copy of it.
+    /// Queues one message, as [`Outbox::queue`] does; a large one is sent at once from where it is.
     pub fn queue_message(self: &Arc<Self>, opcode: Opcode, payload: &[u8]) -> Delivery {
         let mut state = self.state.lock();
-        let has_room = state.queue.len() + payload.len() + HEADER_BYTES_MAX <= FLUSH_BYTES;
-        if state.phase == Phase::Open && !state.is_waiting && has_room {
+        if state.phase != Phase::Open {
+            return Delivery::Gone;
+        }
+        if state.is_waiting {
+            return self.append_to_backlog(&mut state, &frame::encode(opcode, payload));
+        }
+        if state.queue.len() + payload.len() + HEADER_BYTES_MAX <= FLUSH_BYTES {
             state.queue.append_frame(opcode, payload);
             return Delivery::Queued;
         }
-        drop(state);
-        self.queue(&frame::encode(opcode, payload))
+        state.queue.append_header(opcode, payload.len());
+        let sent = self.try_send(state.queue.bytes(), payload).ok();
+        self.note_sent(&mut state, sent, |queue, count| {
+            queue.take_payload(count, payload)
+        });
+        Delivery::Queued
     }
 
     /// Sends what is queued and then `run`, a run of whole frames, with one non-blocking send;
@@ -257,6 +266,11 @@ impl Outbox {
         if !state.is_waiting && !state.queue.is_empty() {
             self.send(&mut state, &[]);
         }
+    }
+
+    /// Gives memory back that a client does not need while it is silent.
+    pub fn shrink(&self) {
+        self.state.lock().queue.shrink();
     }
 
     /// Blocks while the socket is full and the backlog is above half its limit; woken by the drain
@@ -306,15 +320,26 @@ impl Outbox {
 
     /// Sends the queue and `run`; what is not taken waits for the drain thread.
     fn send(self: &Arc<Self>, state: &mut State, run: &[u8]) {
-        match self.try_send(state.queue.bytes(), run) {
-            Ok(sent) => {
-                if !state.queue.take(sent, run) {
+        let sent = self.try_send(state.queue.bytes(), run).ok();
+        self.note_sent(state, sent, |queue, count| queue.take(count, run));
+    }
+
+    /// Takes note of a send, which failed where there is no number: `take` keeps what was not sent, and is true where nothing is left.
+    fn note_sent(
+        self: &Arc<Self>,
+        state: &mut State,
+        sent: Option<usize>,
+        take: impl FnOnce(&mut Queue, usize) -> bool,
+    ) {
+        match sent {
+            Some(count) => {
+                if !take(&mut state.queue, count) {
                     state.is_waiting = true;
                     state.stall_deadline = Some(Instant::now() + state.bounds.write_timeout);
                     self.notice(state);
                 }
             }
-            Err(_) => self.abort_locked(state),
+            None => self.abort_locked(state),
         }
     }
 

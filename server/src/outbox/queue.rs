@@ -41,6 +41,13 @@ impl Queue {
         frame::append(&mut self.buffer, opcode, payload);
     }
 
+    /// Appends the header of a frame whose payload is not copied, but handed to the next
+    /// [`Queue::take_payload`].
+    pub(super) fn append_header(&mut self, opcode: Opcode, length: usize) {
+        self.compact();
+        frame::append_header(&mut self.buffer, opcode, length);
+    }
+
     /// Moving at most as much as was sent since the last time keeps appending linear.
     fn compact(&mut self) {
         if self.sent > self.len() {
@@ -65,10 +72,7 @@ impl Queue {
             return true;
         }
         if count < queued {
-            self.cut = match self.cut.checked_sub(count) {
-                Some(cut) => cut,
-                None => frame::remainder(&self.bytes()[self.cut..], count - self.cut),
-            };
+            self.cut = self.cut_after(count);
             self.sent += count;
             self.append(run);
         } else {
@@ -81,12 +85,48 @@ impl Queue {
         false
     }
 
+    /// As [`Queue::take`], where the queue ends with a header and `payload` belongs to it.
+    pub(super) fn take_payload(&mut self, count: usize, payload: &[u8]) -> bool {
+        let queued = self.len();
+        if count == queued + payload.len() {
+            self.clear();
+            return true;
+        }
+        self.cut = self.cut_after(count);
+        if count < queued {
+            self.sent += count;
+            self.append(payload);
+        } else {
+            self.buffer.clear();
+            self.sent = 0;
+            self.buffer.extend_from_slice(&payload[count - queued..]);
+        }
+        false
+    }
+
+    /// How much has to follow when `count` bytes are sent, which end in a frame that begins in the
+    /// queue.
+    fn cut_after(&self, count: usize) -> usize {
+        match self.cut.checked_sub(count) {
+            Some(cut) => cut,
+            None => frame::remainder(&self.bytes()[self.cut..], count - self.cut),
+        }
+    }
+
     /// Gives up every frame of which nothing is sent yet.
     pub(super) fn keep_cut_frame(&mut self) {
         self.buffer.truncate(self.sent + self.cut);
     }
 
-    /// Empties the queue and gives its memory back, but for a little.
+    /// Gives memory back that nothing is in.
+    pub(super) fn shrink(&mut self) {
+        if self.is_empty() {
+            self.buffer = Vec::new();
+            self.sent = 0;
+        }
+    }
+
+    /// Empties the queue, and keeps as much memory as a busy client needs again and again.
     pub(super) fn clear(&mut self) {
         self.buffer.clear();
         self.buffer.shrink_to(OUTBOX_KEPT_BYTES);
@@ -124,6 +164,25 @@ mod tests {
                 queue.take(more, &[]);
                 assert_eq!(queue.bytes(), &whole[count + more..]);
             }
+        }
+    }
+
+    #[test]
+    fn every_cut_of_queue_and_payload_keeps_every_byte() {
+        let payload = vec![b'y'; 300];
+        let whole = [frames(&[3, 130]), encode(Opcode::Binary, &payload)].concat();
+        let first_two = frames(&[3, 130]).len();
+        for count in 0..whole.len() {
+            let mut queue = Queue::default();
+            queue.append(&frames(&[3, 130]));
+            queue.append_header(Opcode::Binary, payload.len());
+            assert!(!queue.take_payload(count, &payload));
+            assert_eq!(queue.bytes(), &whole[count..]);
+            queue.keep_cut_frame();
+            // What is left is the rest of the frame that the cut went through.
+            let ends = [0, 5, first_two, whole.len()];
+            let end = ends.into_iter().find(|&end| end >= count).expect("it ends");
+            assert_eq!(queue.bytes(), &whole[count..end]);
         }
     }
 

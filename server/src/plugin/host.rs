@@ -207,7 +207,7 @@ impl RouteHost {
 /// Validates what goes out: the peer would close for text that is not UTF-8.
 fn opcode(kind: u32, payload: &[u8]) -> Result<Opcode, Status> {
     match kind {
-        TEXT if std::str::from_utf8(payload).is_ok() => Ok(Opcode::Text),
+        TEXT if simdutf8::basic::from_utf8(payload).is_ok() => Ok(Opcode::Text),
         BINARY => Ok(Opcode::Binary),
         _ => Err(INVALID),
     }

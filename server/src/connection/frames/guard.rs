@@ -7,7 +7,7 @@
 //! what was only announced, and validates text as its bytes arrive instead of when a frame is whole.
 
 use super::header::{FINAL, HEADER_BYTES_MAX, Header, LENGTH_16, MASKED, Violation};
-use crate::limits::{FRAGMENTS_MAX, READ_BUFFER_BYTES};
+use crate::limits::{FRAGMENTS_MAX, READ_BUFFER_BYTES_MOST};
 use crate::outbox::cause::{TOO_BIG, may_be_sent};
 
 /// Bytes of the header that is put before a later part of a frame.
@@ -16,7 +16,7 @@ const PART_HEADER_BYTES: usize = 8;
 /// in any case, and here the log and the plugin are told why.
 const BAD_GATEWAY: u16 = 1014;
 
-const _: () = assert!(READ_BUFFER_BYTES <= u16::MAX as usize);
+const _: () = assert!(READ_BUFFER_BYTES_MOST <= u16::MAX as usize);
 const _: () = assert!(PART_HEADER_BYTES < HEADER_BYTES_MAX);
 
 /// What one connection has sent so far, as far as it counts for the bytes to come.
@@ -50,6 +50,11 @@ impl FrameGuard {
     /// The rule that was broken; nothing is let through any more.
     pub(super) fn violation(&self) -> Option<&Violation> {
         self.violation.as_ref()
+    }
+
+    /// Whether all that was let through is whole messages and control frames.
+    pub(super) fn is_between_messages(&self) -> bool {
+        self.current.is_none() && !self.is_in_message
     }
 
     /// Whether the peer's Close frame has been let through, after which nothing counts.

@@ -5,6 +5,7 @@
 //! what it sees in time, which is UTF-8 once [`guard`] gives it text in the parts that come, stays
 //! with it. Used by one connection thread.
 
+mod appetite;
 mod guard;
 mod header;
 #[cfg(test)]
@@ -12,6 +13,9 @@ mod tests;
 
 use std::io::{self, ErrorKind, Read, Write};
 
+use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
+
+use appetite::Appetite;
 use guard::FrameGuard;
 pub(super) use header::Violation;
 
@@ -27,6 +31,7 @@ pub(super) struct Guarded<S> {
     /// What came behind the request head, until it has been read.
     early: Vec<u8>,
     guard: FrameGuard,
+    appetite: Appetite,
 }
 
 impl<S> Guarded<S> {
@@ -36,7 +41,13 @@ impl<S> Guarded<S> {
             stream,
             early,
             guard: FrameGuard::default(),
+            appetite: Appetite::default(),
         }
+    }
+
+    /// Whether a buffer of another size is due, and nothing is under way that the old one holds.
+    pub(super) fn wants_other_buffer(&self) -> bool {
+        self.appetite.has_changed() && self.guard.is_between_messages()
     }
 
     /// The stream that is guarded; reading from it would go past the guard.
@@ -64,7 +75,8 @@ impl<S: Source> Read for Guarded<S> {
     /// Blocks as `stream` does, and again where all that came is the start of a header.
     ///
     /// # Errors
-    /// Those of `stream`, and a [`Violation`] after everything that came before it has been read.
+    /// Those of `stream`; `WouldBlock`, between two messages and when all that was read before has
+    /// been used, where another buffer is due (see [`protocol_for`]); and a [`Violation`] after everything that came before it has been read.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             if let Some(violation) = self.guard.violation() {
@@ -73,13 +85,23 @@ impl<S: Source> Read for Guarded<S> {
             if self.guard.has_ended() {
                 return Ok(0);
             }
+            if self.wants_other_buffer() {
+                return Err(ErrorKind::WouldBlock.into());
+            }
             // tungstenite has room for a header whenever it waits for one; it has less only within
             // a control frame, and then nothing is put before what comes.
             let start = self.guard.prepare(buffer);
-            let count = self.receive(&mut buffer[start..])?;
-            if count == 0 {
-                return Ok(0);
-            }
+            let count = match self.receive(&mut buffer[start..]) {
+                Ok(0) => return Ok(0),
+                Ok(count) => count,
+                Err(error) => {
+                    if error.kind() == ErrorKind::WouldBlock {
+                        self.appetite.rest();
+                    }
+                    return Err(error);
+                }
+            };
+            self.appetite.note(start + count, buffer.len());
             let most = self.stream.message_bytes_max() as u64;
             let passed = self.guard.pass(&mut buffer[..start + count], most);
             if passed > 0 {
@@ -97,6 +119,17 @@ impl<S: Write> Write for Guarded<S> {
     fn flush(&mut self) -> io::Result<()> {
         self.stream.flush()
     }
+}
+
+/// tungstenite's state for a stream, with a buffer for what the client sends now.
+pub(super) fn protocol_for<S>(stream: &mut Guarded<S>) -> WebSocketContext {
+    // How large a message may be is the guard's to say, since a reload may change it.
+    let config = WebSocketConfig::default()
+        .read_buffer_size(stream.appetite.take())
+        .write_buffer_size(0)
+        .max_message_size(None)
+        .max_frame_size(None);
+    WebSocketContext::new(Role::Server, Some(config))
 }
 
 /// The rule that the peer broke, where that is why a read failed.

@@ -7,11 +7,10 @@ use std::io::{self, Read, Write};
 
 use proptest::prelude::*;
 use proptest::sample::Index;
-use tungstenite::protocol::{Role, WebSocketConfig};
-use tungstenite::{Error, Message, WebSocket};
+use tungstenite::{Error, Message};
 
-use super::{Guarded, Source, violation};
-use crate::limits::{FRAGMENTS_MAX, READ_BUFFER_BYTES};
+use super::{Guarded, Source, protocol_for, violation};
+use crate::limits::FRAGMENTS_MAX;
 
 /// Bytes of a message in these tests: more than a length of 16 bits can say.
 const LIMIT: usize = 70_000;
@@ -68,16 +67,11 @@ impl Write for Pieces {
 fn events(mut pieces: VecDeque<Vec<u8>>) -> Vec<Event> {
     pieces.retain(|piece| !piece.is_empty());
     let early = pieces.pop_front().unwrap_or_default();
-    let stream = Guarded::new(Pieces(pieces), early);
-    let config = WebSocketConfig::default()
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .write_buffer_size(0)
-        .max_message_size(None)
-        .max_frame_size(None);
-    let mut socket = WebSocket::from_raw_socket(stream, Role::Server, Some(config));
+    let mut stream = Guarded::new(Pieces(pieces), early);
+    let mut protocol = protocol_for(&mut stream);
     let mut events = Vec::new();
     loop {
-        events.push(match socket.read() {
+        events.push(match protocol.read(&mut stream) {
             Ok(Message::Text(text)) => Event::Text(text.as_bytes().to_vec()),
             Ok(Message::Binary(bytes)) => Event::Binary(bytes.to_vec()),
             Ok(Message::Ping(bytes)) => Event::Ping(bytes.to_vec()),
@@ -86,6 +80,11 @@ fn events(mut pieces: VecDeque<Vec<u8>>) -> Vec<Event> {
                 frame.map(|frame| (frame.code.into(), frame.reason.as_bytes().to_vec())),
             ),
             Ok(Message::Frame(frame)) => panic!("never read: {frame}"),
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                assert!(stream.wants_other_buffer());
+                protocol = protocol_for(&mut stream);
+                continue;
+            }
             Err(error) => {
                 events.push(end(&error));
                 return events;
