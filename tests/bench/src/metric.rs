@@ -105,6 +105,9 @@ pub const METRICS: [Metric; 21] = [
     FAULTS,
 ];
 
+/// Metrics that are not set against the bare server: it holds next to nothing, or they are ratios already.
+pub const ABSOLUTE: [&str; 3] = [RESIDENT_KIB.key, CPU_PERCENT.key, SLOWDOWN.key];
+
 /// What one run of one load on one server gave, by key.
 pub type Sample = BTreeMap<String, f64>;
 
