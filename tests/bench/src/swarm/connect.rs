@@ -24,6 +24,9 @@ pub struct Connecting {
     pub at_once: usize,
     /// Receive buffer of the socket; none for the kernel's choice.
     pub receive_buffer_bytes: Option<usize>,
+    /// Largest segment that the server may send; none for loopback's 64 KiB, of which the kernel lets
+    /// megabytes wait in a socket.
+    pub segment_bytes: Option<u32>,
 }
 
 impl Default for Connecting {
@@ -31,6 +34,7 @@ impl Default for Connecting {
         Connecting {
             at_once: 64,
             receive_buffer_bytes: None,
+            segment_bytes: None,
         }
     }
 }
@@ -77,6 +81,9 @@ impl Swarm {
         socket.set_tcp_nodelay(true)?;
         if let Some(bytes) = connecting.receive_buffer_bytes {
             socket.set_recv_buffer_size(bytes)?;
+        }
+        if let Some(bytes) = connecting.segment_bytes {
+            socket.set_tcp_mss(bytes)?;
         }
         match socket.connect(&self.address.into()) {
             Ok(()) => {}

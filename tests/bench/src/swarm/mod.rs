@@ -68,7 +68,6 @@ pub struct Swarm {
     buffer: Vec<u8>,
     opened: usize,
     ended: usize,
-    cut: usize,
     pings: usize,
     first_fault: Option<String>,
 }
@@ -88,7 +87,6 @@ impl Swarm {
             buffer: vec![0; READ_BYTES],
             opened: 0,
             ended: 0,
-            cut: 0,
             pings: 0,
             first_fault: None,
         })
@@ -102,11 +100,6 @@ impl Swarm {
     /// Clients whose connection ended before the load did.
     pub fn ended(&self) -> usize {
         self.ended
-    }
-
-    /// Clients that the server cut off while they did not read.
-    pub fn cut(&self) -> usize {
-        self.cut
     }
 
     /// Pings that were answered.
