@@ -64,8 +64,7 @@ pub fn run() -> Result<ExitCode, String> {
     }
     let code = judge(&results);
     if arguments.save {
-        let is_part = !arguments.load.is_empty() || !arguments.server.is_empty();
-        let kept = Results::read(&stored_path).filter(|_| is_part);
+        let kept = Results::read(&stored_path).filter(|_| !arguments.load.is_empty());
         save(&results.over(kept), &stored_path)?;
         say(&format!("stored as {}", stored_path.display()));
     }

@@ -31,8 +31,8 @@ impl Swarm {
         let is_over = flags.intersects(EventFlags::HUP | EventFlags::ERR);
         if is_over && !self.clients[client].is_reading {
             self.clients[client].state = State::Ended;
-            // A server may cut off who does not read; that is no fault.
-            // Or epoll would report its end again and again.
+            // A server may cut off who does not read: that is no fault, and not to be reported by epoll
+            // again and again.
             epoll::delete(&self.epoll, &self.clients[client].socket).ok();
         } else if (is_over || flags.contains(EventFlags::IN))
             && let Err(fault) = self.read(client, buffer, traffic)
