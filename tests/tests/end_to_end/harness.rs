@@ -26,11 +26,7 @@ fn a_log_line_that_never_comes_is_none_after_its_time() {
     assert!(begin.elapsed() >= SHORT);
     assert!(server.log_line_within(SHORT, &["listening on"]).is_some());
     let parts = ["listening on", "and something else"];
-    assert_eq!(
-        server.log_line_within(SHORT, &parts),
-        None,
-        "all parts count"
-    );
+    assert_eq!(server.log_line_within(SHORT, &parts), None, "all parts count");
     assert_eq!(server.count_log(&["listening on"]), 1);
     assert_eq!(server.count_log(&["no such line"]), 0);
 }
@@ -48,10 +44,7 @@ fn waiting_for_a_log_line_ends_with_the_server_and_shows_the_log() {
 fn a_message_that_is_missing_or_of_another_kind_fails() {
     let server = Server::start();
     let mut client = Client::connect(&server, "/echo");
-    client
-        .stream()
-        .set_read_timeout(Some(SHORT))
-        .expect("a valid timeout");
+    client.stream().set_read_timeout(Some(SHORT)).expect("a valid timeout");
     assert!(assert_fails(|| client.text()).contains("no message"));
     let mut client = Client::connect(&server, "/echo");
     client.send_binary(b"x");
@@ -66,14 +59,10 @@ fn a_message_that_is_missing_or_of_another_kind_fails() {
 fn a_frame_that_is_missing_fails() {
     let server = Server::start();
     let mut raw = Raw::upgrade(&server, "/echo");
-    raw.0
-        .set_read_timeout(Some(SHORT))
-        .expect("a valid timeout");
+    raw.0.set_read_timeout(Some(SHORT)).expect("a valid timeout");
     assert!(assert_fails(|| raw.frame()).contains("the server sends"));
     raw.write(frame(TEXT, b"x"));
-    raw.0
-        .set_read_timeout(Some(tests::DEADLINE))
-        .expect("a valid timeout");
+    raw.0.set_read_timeout(Some(tests::DEADLINE)).expect("a valid timeout");
     assert_fails(|| raw.close_frame());
 }
 

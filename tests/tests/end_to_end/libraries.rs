@@ -44,16 +44,7 @@ fn a_file_that_is_no_library_is_told_so() {
 fn a_library_that_was_cut_anywhere_is_refused_before_it_is_opened() {
     let whole = fs::read(library("chat")).expect("it was built");
     let mut setup = Setup::new().plugins(&["echo"]);
-    let lengths = [
-        4,
-        60,
-        64,
-        100,
-        1_000,
-        4_096,
-        whole.len() / 2,
-        whole.len() - 1,
-    ];
+    let lengths = [4, 60, 64, 100, 1_000, 4_096, whole.len() / 2, whole.len() - 1];
     for length in lengths {
         setup = setup.file(&format!("libcut{length}.so"), &whole[..length]);
     }
@@ -71,10 +62,7 @@ fn an_undefined_symbol_is_named() {
     compile_c("unresolved", &setup.plugins_folder());
     let line = line_about(setup, "libunresolved.so");
     assert!(line.contains("exists_nowhere"), "{line}");
-    assert!(
-        !line.contains("/proc/"),
-        "people know the file, not our copy: {line}"
-    );
+    assert!(!line.contains("/proc/"), "people know the file, not our copy: {line}");
 }
 
 #[test]
@@ -191,7 +179,5 @@ fn a_library_may_be_overwritten_cut_and_removed_while_it_runs() {
     board.send("still here");
     assert_eq!(board.text(), "Client 1: still here");
     client.close(1000, "");
-    wait_until("on_close ran", || {
-        server.count_log(&["closed 1: 1000"]) == 1
-    });
+    wait_until("on_close ran", || server.count_log(&["closed 1: 1000"]) == 1);
 }

@@ -30,15 +30,9 @@ fn a_line_has_time_level_and_target() {
     say(&server, "hello");
     let line = server.wait_for_log(&["Client 1 says: hello"]);
     let (time, rest) = line.split_once(' ').expect("time, a space, the rest");
-    assert!(
-        time.starts_with("20") && time.ends_with('Z') && time.contains('T'),
-        "{line}"
-    );
+    assert!(time.starts_with("20") && time.ends_with('Z') && time.contains('T'), "{line}");
     assert!(rest.contains("INFO"), "{line}");
-    assert!(
-        rest.ends_with(" plugin::chat: Client 1 says: hello"),
-        "{line}"
-    );
+    assert!(rest.ends_with(" plugin::chat: Client 1 says: hello"), "{line}");
 }
 
 #[test]
@@ -50,19 +44,13 @@ fn sighup_opens_the_file_anew_after_a_rotation() {
     wait_until("the file has it", || read(&file).contains("says: before"));
     fs::rename(&file, &rotated).expect("it is there");
     say(&server, "between");
-    wait_until("the old file has it", || {
-        read(&rotated).contains("says: between")
-    });
+    wait_until("the old file has it", || read(&rotated).contains("says: between"));
     assert!(!file.exists());
 
     server.signal(Signal::HUP);
-    wait_until("the new file is there", || {
-        read(&file).contains("reloaded: log file")
-    });
+    wait_until("the new file is there", || read(&file).contains("reloaded: log file"));
     say(&server, "after");
-    wait_until("the new file has it", || {
-        read(&file).contains("says: after")
-    });
+    wait_until("the new file has it", || read(&file).contains("says: after"));
     server.stop();
     let (old, new) = (read(&rotated), read(&file));
     assert!(!old.contains("says: after"));

@@ -127,10 +127,7 @@ fn a_destroy_that_never_returns_is_not_waited_for() {
     let arguments = ["--stop-timeout", "1s", "--set", &option];
     let mut server = setup().arguments(&arguments).start();
     server.stop();
-    assert_eq!(
-        server.count_log(&["ERROR", "not waited for: ", "destroy"]),
-        1
-    );
+    assert_eq!(server.count_log(&["ERROR", "not waited for: ", "destroy"]), 1);
 }
 
 #[test]
