@@ -42,8 +42,8 @@ pub struct Arguments {
     pub against: Vec<String>,
 
     /// Store this run in tests/bench/results, as what later runs compare themselves with; with --load
-    /// or --server the other stored rows stay
-    #[arg(long)]
+    /// the other stored loads stay
+    #[arg(long, conflicts_with_all = ["server", "quick"])]
     pub save: bool,
 
     /// Show everything that was measured, not only the table

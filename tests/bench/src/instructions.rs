@@ -17,7 +17,7 @@ use crate::servers::{Folders, Server};
 use crate::swarm::{Connecting, Swarm, targets};
 
 /// Threads meet in another order each time, so that counts differ a little from run to run.
-const TOLERANCE_SHARE: f64 = 0.03;
+const TOLERANCE_SHARE: f64 = 0.05;
 /// Time for one scenario; the server is some fifty times slower under callgrind.
 const TIMEOUT: Duration = Duration::from_secs(120);
 

@@ -61,12 +61,6 @@ pub const SLOWDOWN: Metric = cost("slowdown", "p50 / quiet p50");
 pub const SLOWDOWN_P99: Metric = cost("slowdown_p99", "p99 / quiet p99");
 /// Median latency while everyone reads.
 pub const QUIET_P50_US: Metric = cost("quiet_p50_us", "quiet p50 µs");
-/// Clients that the server cut off.
-pub const CUT: Metric = Metric {
-    key: "cut",
-    title: "cut off",
-    is_gain: true,
-};
 /// Pings that clients answered.
 pub const PINGS: Metric = Metric {
     key: "pings",
@@ -81,7 +75,7 @@ pub const RATE: Metric = Metric {
 };
 
 /// All of them in the order of their columns.
-pub const METRICS: [Metric; 21] = [
+pub const METRICS: [Metric; 20] = [
     CPU_US,
     PER_SECOND,
     CPU_PERCENT,
@@ -98,12 +92,14 @@ pub const METRICS: [Metric; 21] = [
     P999_US,
     SWITCHES,
     CALLS,
-    CUT,
     PINGS,
     RATE,
     LOAD_PERCENT,
     FAULTS,
 ];
+
+/// Metrics that are not set against the bare server: it holds next to nothing, or they are ratios already.
+pub const ABSOLUTE: [&str; 3] = [RESIDENT_KIB.key, CPU_PERCENT.key, SLOWDOWN.key];
 
 /// What one run of one load on one server gave, by key.
 pub type Sample = BTreeMap<String, f64>;

@@ -1,7 +1,5 @@
 //! The run: loads one after the other, servers in turns within each round.
 
-use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -9,13 +7,13 @@ use clap::Parser;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::arguments::Arguments;
+use crate::choose;
 use crate::instructions;
 use crate::loads::{self, Load, Stage};
 use crate::metric::{FAULTS, METRICS, PER_SECOND, Sample};
-use crate::report::{
-    Machine, Results, Row, ServerInfo, Theme, chart, compare, details, number, overview,
-};
-use crate::servers::{self, Folders, Kind, Server};
+use crate::report::{Machine, Results, Row, ServerInfo, compare, details, number, overview, save};
+use crate::say;
+use crate::servers::{Folders, Kind, Server};
 
 /// Clients above this make perf's own files too many.
 const COUNTED_CLIENTS_MAX: usize = 1_000;
@@ -30,17 +28,17 @@ const ROOM: &str = "chat-1000";
 /// Something cannot be built or written; a load that fails is in the table instead.
 pub fn run() -> Result<ExitCode, String> {
     let arguments = Arguments::parse();
-    let loads = choose_loads(&arguments)?;
+    let loads = choose::loads(&arguments)?;
     if arguments.list {
         for load in loads::all() {
             println!("{:16} {}", load.name(), load.title());
         }
         return Ok(ExitCode::SUCCESS);
     }
-    let folders = folders()?;
+    let folders = choose::folders()?;
     let stored_path = folders.root.join("tests/bench/results/latest.json");
     let stored = Results::read(&stored_path);
-    let servers = choose_servers(&arguments, &folders)?;
+    let servers = choose::servers(&arguments, &folders)?;
     raise_open_files();
     if arguments.instructions {
         let detent = servers.first().ok_or("no server to count")?;
@@ -66,16 +64,11 @@ pub fn run() -> Result<ExitCode, String> {
     }
     let code = judge(&results);
     if arguments.save {
-        let is_part = !arguments.load.is_empty() || !arguments.server.is_empty();
-        let kept = Results::read(&stored_path).filter(|_| is_part);
+        let kept = Results::read(&stored_path).filter(|_| !arguments.load.is_empty());
         save(&results.over(kept), &stored_path)?;
+        say(&format!("stored as {}", stored_path.display()));
     }
     Ok(code)
-}
-
-/// Progress and remarks, beside the table on stdout.
-fn say(text: &str) {
-    eprintln!("bench: {text}");
 }
 
 /// Fails where Detent or a bare server failed, or lost something; times are not judged.
@@ -97,55 +90,6 @@ fn judge(results: &Results) -> ExitCode {
         }
     }
     code
-}
-
-fn choose_loads(arguments: &Arguments) -> Result<Vec<Box<dyn Load>>, String> {
-    let all = loads::all();
-    for name in &arguments.load {
-        if all.iter().all(|load| load.name() != name) {
-            return Err(format!("--load {name}: there is no such load; see --list"));
-        }
-    }
-    let is_chosen = |load: &dyn Load| match arguments.load.as_slice() {
-        [] => !arguments.quick || load.is_quick(),
-        names => names.iter().any(|name| name == load.name()),
-    };
-    Ok(all.into_iter().filter(|load| is_chosen(&**load)).collect())
-}
-
-fn choose_servers(arguments: &Arguments, folders: &Folders) -> Result<Vec<Server>, String> {
-    say("building");
-    let mut servers = servers::own(folders, &arguments.against)?;
-    if arguments.peers {
-        let (peers, missing) = servers::peers(folders, arguments.install);
-        servers.extend(peers);
-        for missing in missing {
-            say(&format!("left out: {}: {}", missing.name, missing.why));
-        }
-    }
-    for name in &arguments.server {
-        if servers.iter().all(|server| server.name != *name) {
-            return Err(format!("--server {name}: there is no such server here"));
-        }
-    }
-    if !arguments.server.is_empty() {
-        servers.retain(|server| arguments.server.contains(&server.name));
-    }
-    for server in &servers {
-        say(&format!("{}: {}", server.name, server.version));
-    }
-    Ok(servers)
-}
-
-fn folders() -> Result<Folders, String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let root = root
-        .canonicalize()
-        .map_err(|error| format!("{}: {error}", root.display()))?;
-    let program = std::env::current_exe().map_err(|error| error.to_string())?;
-    let built: PathBuf = program.parent().ok_or("no folder")?.to_owned();
-    let work = built.parent().ok_or("no target folder")?.to_owned();
-    Ok(Folders { root, work, built })
 }
 
 /// The servers inherit it.
@@ -278,40 +222,4 @@ fn shown(load: &dyn Load, sample: &Sample) -> String {
         Some(format!("{} {}", number(*value), metric.title))
     });
     values.take(4).collect::<Vec<_>>().join(", ")
-}
-
-fn save(results: &Results, path: &Path) -> Result<(), String> {
-    results.write(path)?;
-    let machine = &results.machine;
-    let mut text = format!(
-        "# How fast\n\n{}, {} GiB, {}, {}. Medians of {} rounds of {} s in which the servers took turns; load \
-         and servers shared the machine (load average {} at the start). In brackets: the ratio to the bare server, \
-         or to bare threads where the bare server does not do it. `!`: something was lost, doubled or cut off.\n\n",
-        machine.processor,
-        machine.memory_gib,
-        machine.kernel,
-        machine.date,
-        results.rounds,
-        results.seconds,
-        machine.load_average,
-    );
-    for server in &results.servers {
-        text += &format!("- {}: {}\n", server.name, server.version);
-    }
-    text += &format!(
-        "\n{}\n## Everything\n{}",
-        overview(results),
-        details(results)
-    );
-    let files = [
-        ("md", text),
-        ("light.svg", chart(results, Theme::LIGHT)),
-        ("dark.svg", chart(results, Theme::DARK)),
-    ];
-    for (extension, text) in files {
-        let path = path.with_extension(extension);
-        fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
-    }
-    say(&format!("stored as {}", path.display()));
-    Ok(())
 }

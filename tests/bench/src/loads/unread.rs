@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::window::{add_faults, timed};
 use super::{Ability, Load, Stage};
-use crate::metric::{CUT, Metric, P50_US, P99_US, QUIET_P50_US, SLOWDOWN, SLOWDOWN_P99, Sample};
+use crate::metric::{Metric, P50_US, P99_US, QUIET_P50_US, SLOWDOWN, SLOWDOWN_P99, Sample};
 use crate::script::{Room, Shape, play, rest, settle};
 use crate::swarm::{Connecting, Swarm, targets};
 
@@ -14,15 +14,17 @@ const SHAPE: Shape = Shape {
     speakers: 10,
     deaf: 100,
     // Large, so that sockets and backlogs are full within seconds.
-    bytes: 6 * 1024,
+    bytes: 8 * 1024,
 };
 /// Far from what a server can do, so that it is the sockets that are full and not the processor.
 const PER_SECOND: f64 = 40.0;
 /// What a socket of the deaf takes before it is full. Less than the kernel's choice, which may be
 /// megabytes; far more than a message, or they would be slow already while they read.
 const RECEIVE_BUFFER_BYTES: usize = 64 * 1024;
+/// Segments as on Ethernet; a socket of the server then holds one MiB and not four.
+const SEGMENT_BYTES: u32 = 1448;
 /// Time for sockets to fill; the backlogs behind them fill within the window.
-const FILL: Duration = Duration::from_secs(3);
+const FILL: Duration = Duration::from_secs(4);
 const WINDOW_SECONDS: f64 = 4.0;
 
 /// The load.
@@ -59,6 +61,7 @@ impl Load for Unread {
         swarm.connect(&targets("/chat", hearing), Connecting::default())?;
         let small = Connecting {
             receive_buffer_bytes: Some(RECEIVE_BUFFER_BYTES),
+            segment_bytes: Some(SEGMENT_BYTES),
             ..Connecting::default()
         };
         swarm.connect(&targets("/chat", SHAPE.deaf), small)?;
@@ -82,7 +85,6 @@ impl Load for Unread {
             sample.insert(key.key.to_owned(), ratio);
         }
         sample.insert(QUIET_P50_US.key.to_owned(), quiet[P50_US.key]);
-        sample.insert(CUT.key.to_owned(), swarm.cut() as f64);
         Ok(sample)
     }
 }

@@ -1,6 +1,7 @@
 //! This run against the stored one: where Detent got worse by more than the rounds differ.
 
 use super::{Results, Spread, number};
+use crate::metric::ABSOLUTE;
 
 /// Differences below this are not told, however alike the rounds were.
 const NOISE_SHARE: f64 = 0.05;
@@ -43,8 +44,9 @@ pub fn compare(now: &Results, stored: &Results) -> Vec<String> {
 /// What Detent is judged by in one load, and whether it is a ratio.
 fn figure(results: &Results, load: &str) -> Option<(Spread, bool)> {
     let row = results.row(load, "detent")?;
-    let is_absolute = load == "idle" || load == "pings" || load == "unread";
-    if !is_absolute && let Some(ratio) = results.limit(load).and_then(|limit| row.ratio(limit)) {
+    if !ABSOLUTE.contains(&&*row.main)
+        && let Some(ratio) = results.limit(load).and_then(|limit| row.ratio(limit))
+    {
         return Some((ratio, true));
     }
     Some((row.spread(&row.main)?, false))

@@ -1,5 +1,6 @@
 //! A run as it is stored, and medians, spreads and ratios out of it.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
@@ -151,19 +152,22 @@ impl Results {
         firsts
     }
 
-    /// This run, and of the one that was stored what this one did not measure.
+    /// This run, and of the one that was stored the loads that this one did not measure.
     pub fn over(mut self, stored: Option<Results>) -> Results {
         let Some(stored) = stored else {
             return self;
         };
-        let mut rows = stored.rows;
-        for row in self.rows.drain(..) {
-            let same = |old: &&mut Row| old.load == row.load && old.server == row.server;
-            match rows.iter_mut().find(same) {
-                Some(old) => *old = row,
-                None => rows.push(row),
+        // Servers are compared within a run, so a load is replaced whole, in its place.
+        let measured: HashSet<String> = self.rows.iter().map(|row| row.load.clone()).collect();
+        let mut rows = Vec::new();
+        for row in stored.rows {
+            if measured.contains(&row.load) {
+                rows.extend(self.rows.extract_if(.., |new| new.load == row.load));
+            } else {
+                rows.push(row);
             }
         }
+        rows.append(&mut self.rows);
         let mut servers = stored.servers;
         for server in self.servers.drain(..) {
             match servers.iter_mut().find(|old| old.name == server.name) {

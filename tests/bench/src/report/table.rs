@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{Results, Row};
-use crate::metric::{FAULTS, METRICS, Metric, RESIDENT_KIB};
+use crate::metric::{ABSOLUTE, FAULTS, METRICS, Metric};
 
 /// A number with as many digits as it deserves.
 pub fn number(value: f64) -> String {
@@ -56,10 +56,9 @@ fn cell(results: &Results, row: &Row) -> String {
         return "–".to_owned();
     };
     let mut text = number(spread.median);
-    // Next to no memory is no measure for memory.
     let limit = results
         .limit(&row.load)
-        .filter(|limit| limit.server != row.server && row.main != RESIDENT_KIB.key);
+        .filter(|limit| limit.server != row.server && !ABSOLUTE.contains(&&*row.main));
     if let Some(ratio) = limit.and_then(|limit| row.ratio(limit)) {
         write!(text, " ({:.2})", ratio.median).ok();
     }

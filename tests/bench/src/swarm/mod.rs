@@ -1,0 +1,178 @@
+//! The load's clients: one thread, one epoll, whole frames.
+//!
+//! Everything that a server sends is parsed here and handed to the load's [`Traffic`]; what that
+//! wants to say leaves with one send for each client and read, so that the load costs less than
+//! the servers it measures.
+
+mod connect;
+mod serve;
+
+pub use connect::{Connecting, targets};
+
+use std::mem::take;
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::time::Instant;
+
+use rustix::buffer::spare_capacity;
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, CreateFlags};
+
+const READ_BYTES: usize = 256 * 1024;
+const EVENTS_PER_WAIT: usize = 1024;
+
+/// What a load does with what its clients hear.
+pub trait Traffic {
+    /// A whole message.
+    fn message(&mut self, client: usize, payload: &[u8], now: Instant, outgoing: &mut Outgoing);
+}
+
+/// What clients are about to say.
+#[derive(Default)]
+pub struct Outgoing {
+    unsent: Vec<Vec<u8>>,
+    touched: Vec<usize>,
+}
+
+impl Outgoing {
+    /// Bytes behind what `client` still has to say; whole frames are to be appended.
+    pub fn of(&mut self, client: usize) -> &mut Vec<u8> {
+        self.touched.push(client);
+        &mut self.unsent[client]
+    }
+}
+
+enum State {
+    Connecting,
+    Shaking,
+    Open,
+    Ended,
+}
+
+struct Client {
+    socket: TcpStream,
+    state: State,
+    /// The beginning of a frame.
+    partial: Vec<u8>,
+    is_reading: bool,
+    is_watched_for_write: bool,
+}
+
+/// All clients of a load.
+pub struct Swarm {
+    epoll: OwnedFd,
+    address: SocketAddr,
+    clients: Vec<Client>,
+    requests: Vec<String>,
+    outgoing: Outgoing,
+    buffer: Vec<u8>,
+    opened: usize,
+    ended: usize,
+    pings: usize,
+    first_fault: Option<String>,
+}
+
+impl Swarm {
+    /// A swarm without clients for the server on `address`.
+    ///
+    /// # Errors
+    /// The kernel gives no epoll.
+    pub fn new(address: SocketAddr) -> Result<Swarm, String> {
+        Ok(Swarm {
+            epoll: epoll::create(CreateFlags::CLOEXEC).map_err(|error| error.to_string())?,
+            address,
+            clients: Vec::new(),
+            requests: Vec::new(),
+            outgoing: Outgoing::default(),
+            buffer: vec![0; READ_BYTES],
+            opened: 0,
+            ended: 0,
+            pings: 0,
+            first_fault: None,
+        })
+    }
+
+    /// Number of clients, the ended ones too.
+    pub fn len(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// Clients whose connection ended before the load did.
+    pub fn ended(&self) -> usize {
+        self.ended
+    }
+
+    /// Pings that were answered.
+    pub fn pings(&self) -> usize {
+        self.pings
+    }
+
+    /// Why the first of them ended.
+    pub fn first_fault(&self) -> Option<&str> {
+        self.first_fault.as_deref()
+    }
+
+    /// Lets a client say something now.
+    pub fn say(&mut self, speak: impl FnOnce(&mut Outgoing)) {
+        speak(&mut self.outgoing);
+        self.flush();
+    }
+
+    /// From now on this client reads nothing, so that its socket fills.
+    pub fn stop_reading(&mut self, client: usize) {
+        self.clients[client].is_reading = false;
+        self.watch(client);
+    }
+
+    /// Ends all connections in good order at the level of TCP.
+    pub fn disconnect(&mut self) {
+        self.clients.clear();
+        self.requests.clear();
+        self.outgoing = Outgoing::default();
+        self.opened = 0;
+    }
+
+    /// Waits for bytes, until `until` at most, and serves what came.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn poll(&mut self, until: Instant, traffic: &mut impl Traffic) -> Result<(), String> {
+        let time = until.saturating_duration_since(Instant::now());
+        let timeout = Timespec {
+            tv_sec: time.as_secs() as i64,
+            tv_nsec: time.subsec_nanos().into(),
+        };
+        let mut events = Vec::with_capacity(EVENTS_PER_WAIT);
+        match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&timeout)) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.to_string()),
+        }
+        let mut buffer = take(&mut self.buffer);
+        for event in &events {
+            let client = event.data.u64() as usize;
+            if client < self.clients.len() {
+                self.serve(client, event.flags, &mut buffer, traffic);
+            }
+        }
+        self.buffer = buffer;
+        Ok(())
+    }
+
+    /// Serves until `until`.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub fn run(&mut self, until: Instant, traffic: &mut impl Traffic) -> Result<(), String> {
+        while Instant::now() < until {
+            self.poll(until, traffic)?;
+        }
+        Ok(())
+    }
+}
+
+/// Nobody listens.
+pub struct Silence;
+
+impl Traffic for Silence {
+    fn message(&mut self, _: usize, _: &[u8], _: Instant, _: &mut Outgoing) {}
+}

@@ -1,0 +1,171 @@
+//! What a client's socket is ready for: bytes in, whole frames to the traffic, bytes out.
+
+use std::mem::take;
+use std::time::Instant;
+
+use bench::wire::{self, BINARY, Frame, PING, PONG, TEXT};
+use rustix::event::epoll::{self, EventData, EventFlags};
+use rustix::net::{RecvFlags, SendFlags};
+
+use super::{State, Swarm, Traffic};
+
+impl Swarm {
+    pub(super) fn serve(
+        &mut self,
+        client: usize,
+        flags: EventFlags,
+        buffer: &mut [u8],
+        traffic: &mut impl Traffic,
+    ) {
+        if flags.contains(EventFlags::OUT) {
+            if matches!(self.clients[client].state, State::Connecting) {
+                self.clients[client].state = State::Shaking;
+                let request = take(&mut self.requests[client]);
+                self.outgoing
+                    .of(client)
+                    .extend_from_slice(request.as_bytes());
+            } else {
+                self.outgoing.touched.push(client);
+            }
+        }
+        let is_over = flags.intersects(EventFlags::HUP | EventFlags::ERR);
+        if is_over && !self.clients[client].is_reading {
+            self.clients[client].state = State::Ended;
+            // A server may cut off who does not read: that is no fault, and not to be reported by epoll
+            // again and again.
+            epoll::delete(&self.epoll, &self.clients[client].socket).ok();
+        } else if (is_over || flags.contains(EventFlags::IN))
+            && let Err(fault) = self.read(client, buffer, traffic)
+        {
+            self.end(client, &fault);
+        }
+        self.flush();
+    }
+
+    fn read(
+        &mut self,
+        index: usize,
+        buffer: &mut [u8],
+        traffic: &mut impl Traffic,
+    ) -> Result<(), String> {
+        let client = &mut self.clients[index];
+        if matches!(client.state, State::Ended) || !client.is_reading {
+            return Ok(());
+        }
+        let count = match rustix::net::recv(&client.socket, &mut *buffer, RecvFlags::DONTWAIT) {
+            Ok((0, _)) => return Err("the server ended the connection".to_owned()),
+            Ok((count, _)) => count,
+            Err(rustix::io::Errno::AGAIN) => return Ok(()),
+            Err(error) => return Err(error.to_string()),
+        };
+        let now = Instant::now();
+        if client.partial.is_empty() {
+            let used = self.take(index, &buffer[..count], now, traffic)?;
+            self.clients[index]
+                .partial
+                .extend_from_slice(&buffer[used..count]);
+            return Ok(());
+        }
+        let mut bytes = take(&mut client.partial);
+        bytes.extend_from_slice(&buffer[..count]);
+        let used = self.take(index, &bytes, now, traffic)?;
+        bytes.drain(..used);
+        self.clients[index].partial = bytes;
+        Ok(())
+    }
+
+    /// Takes all that is whole; says how many bytes that was.
+    fn take(
+        &mut self,
+        index: usize,
+        bytes: &[u8],
+        now: Instant,
+        traffic: &mut impl Traffic,
+    ) -> Result<usize, String> {
+        let mut at = 0;
+        if matches!(self.clients[index].state, State::Shaking) {
+            let Some(length) = self.admitted(bytes)? else {
+                return Ok(0);
+            };
+            at = length;
+            self.clients[index].state = State::Open;
+            self.opened += 1;
+        }
+        while let Some(frame) = Frame::read(bytes, at)? {
+            let payload = &bytes[frame.start..frame.end];
+            at = frame.end;
+            match frame.opcode {
+                TEXT | BINARY => traffic.message(index, payload, now, &mut self.outgoing),
+                PING => {
+                    self.pings += 1;
+                    wire::append_masked(self.outgoing.of(index), PONG, payload);
+                }
+                PONG => {}
+                opcode => return Err(format!("a frame with opcode {opcode}: {payload:?}")),
+            }
+        }
+        Ok(at)
+    }
+
+    pub(super) fn flush(&mut self) {
+        let mut touched = take(&mut self.outgoing.touched);
+        for client in touched.drain(..) {
+            if let Err(fault) = self.send(client) {
+                self.end(client, &fault);
+            }
+        }
+        self.outgoing.touched = touched;
+    }
+
+    fn send(&mut self, index: usize) -> Result<(), String> {
+        let client = &mut self.clients[index];
+        let unsent = &mut self.outgoing.unsent[index];
+        match client.state {
+            // It leaves when the connection stands.
+            State::Connecting => return Ok(()),
+            State::Ended => unsent.clear(),
+            State::Shaking | State::Open => {}
+        }
+        let mut sent = 0;
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        while sent < unsent.len() {
+            match rustix::net::send(&client.socket, &unsent[sent..], flags) {
+                Ok(count) => sent += count,
+                Err(rustix::io::Errno::AGAIN) => break,
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+        if sent == unsent.len() {
+            unsent.clear();
+        } else {
+            unsent.drain(..sent);
+        }
+        if unsent.is_empty() == client.is_watched_for_write {
+            client.is_watched_for_write = !client.is_watched_for_write;
+            self.watch(index);
+        }
+        Ok(())
+    }
+
+    pub(super) fn watch(&mut self, index: usize) {
+        let client = &self.clients[index];
+        let mut flags = EventFlags::empty();
+        flags.set(EventFlags::IN, client.is_reading);
+        flags.set(EventFlags::OUT, client.is_watched_for_write);
+        let key = EventData::new_u64(index as u64);
+        // A descriptor of ours that was added.
+        epoll::modify(&self.epoll, &client.socket, key, flags).ok();
+    }
+
+    fn end(&mut self, index: usize, fault: &str) {
+        let client = &mut self.clients[index];
+        if matches!(client.state, State::Ended) {
+            return;
+        }
+        client.state = State::Ended;
+        // Or epoll would report its end again and again.
+        epoll::delete(&self.epoll, &client.socket).ok();
+        self.ended += 1;
+        self.first_fault.get_or_insert_with(|| fault.to_owned());
+    }
+}
