@@ -98,6 +98,10 @@ pub const CLOSE_REASON_BYTES_MAX: usize = 123;
 /// that byte and not a reset.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// First silence of a client after which the memory that its handshake used is given back: not at
+/// once, since that costs an interrupt of every processor, and a crowd that comes is in a hurry.
+pub const REST_AFTER: Duration = Duration::from_secs(1);
+
 /// Longest wait of a connection thread in one read, so that it sees within this time that settings
 /// have changed.
 pub const LOOK_AGAIN: Duration = Duration::from_secs(60);

@@ -75,10 +75,7 @@ pub fn run(
     outbox.set_route(path.clone());
     outbox.set_bounds(bounds(&admitted.mounted.client));
     match open(context, client, outbox, admitted) {
-        Ok(connection) => {
-            stack::give_back();
-            connection.run_to_end();
-        }
+        Ok(connection) => connection.run_to_end(),
         Err(error) => {
             warn!("client {client} on {path}: {error}; closed with {INTERNAL}");
             outbox.close(Cause::server(INTERNAL, fault_reason(&error)));

@@ -80,9 +80,9 @@ impl OutboxStream {
         let times = self.terms.times();
         match due {
             Due::Nothing => {}
+            Due::Rest => self.rest(),
             Due::Ping => {
-                self.is_resting = true;
-                self.outbox.shrink();
+                self.rest();
                 let ping = frame::encode(Opcode::Ping, &[]);
                 if self.outbox.queue(&ping) == Delivery::Queued {
                     self.outbox.flush();
@@ -103,6 +103,12 @@ impl OutboxStream {
             Due::Expired => self.close_expired(),
         }
         Ok(())
+    }
+
+    /// What a silent client does not need is given back.
+    fn rest(&mut self) {
+        self.is_resting = true;
+        self.outbox.shrink();
     }
 
     fn close_expired(&self) {

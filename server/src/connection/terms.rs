@@ -18,21 +18,21 @@ pub(super) struct Terms {
     route: RouteId,
     version: u32,
     settings: Arc<ClientSettings>,
-    /// This client's share of the jitter, of 2^32.
-    luck: u32,
+    /// This client's share of the jitter, from 0 to 1.
+    luck: f64,
 }
 
 impl Terms {
     /// Those of a client that has just been let in under `settings`.
     pub(super) fn new(sites: Sites, route: RouteId, settings: Arc<ClientSettings>) -> Terms {
+        let has_jitter = !settings.lifetime_jitter.is_zero();
         Terms {
             // Before the first, so that a reload since the handshake is not missed.
             version: sites.version().wrapping_sub(1),
             sites,
             route,
             settings,
-            // The standard library's only source of chance; nobody gains by guessing it.
-            luck: RandomState::new().hash_one(route.0) as u32,
+            luck: if has_jitter { chance() } else { 0.5 },
         }
     }
 
@@ -59,8 +59,7 @@ impl Terms {
 
     pub(super) fn times(&self) -> Times {
         let settings = &self.settings;
-        let jitter =
-            settings.lifetime_jitter.as_secs_f64() * f64::from(self.luck) / f64::from(u32::MAX);
+        let jitter = settings.lifetime_jitter.as_secs_f64() * self.luck;
         Times {
             ping_interval: settings.ping_interval,
             pong_timeout: settings.pong_timeout,
@@ -83,4 +82,11 @@ impl Terms {
             rate(settings.bytes.per_second, settings.bytes_burst()),
         )
     }
+}
+
+/// A number from 0 to 1, from the standard library's only source of chance; nobody gains by guessing
+/// it. Asks the kernel, so that it is only for who needs it.
+fn chance() -> f64 {
+    let chance = RandomState::new().hash_one(()) as u32;
+    f64::from(chance) / f64::from(u32::MAX)
 }

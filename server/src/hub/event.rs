@@ -1,6 +1,8 @@
 //! What is told to the hub, and the way there.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::{Arc, OnceLock};
+use std::thread::{self, Thread};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 
@@ -91,20 +93,30 @@ pub enum Event {
 
 /// The way to the hub; every connection thread, timer and plugin thread has one.
 #[derive(Clone)]
-pub struct HubHandle(Sender<Event>);
+pub struct HubHandle {
+    events: Sender<Event>,
+    bell: Arc<Bell>,
+}
 
 impl HubHandle {
     /// The way and its end, which holds [`HUB_QUEUE_EVENTS`].
-    pub(super) fn pair() -> (HubHandle, Receiver<Event>) {
+    pub(super) fn pair() -> (HubHandle, Inbox) {
         let (sender, receiver) = bounded(HUB_QUEUE_EVENTS);
-        (HubHandle(sender), receiver)
+        let bell = Arc::new(Bell::default());
+        let inbox = Inbox {
+            events: receiver,
+            bell: bell.clone(),
+        };
+        let events = sender;
+        (HubHandle { events, bell }, inbox)
     }
 
     /// Offers an event. Blocks while the queue is full, which holds up who speaks; woken by the
     /// hub, which never blocks.
     pub fn tell(&self, event: Event) {
         // The hub ends last; what comes after it (a plugin's own thread) concerns nobody.
-        self.0.send(event).ok();
+        self.events.send(event).ok();
+        self.bell.ring();
     }
 
     /// Number of members of `topic`. Blocks until the hub has come to it; none where it has ended.
@@ -112,5 +124,66 @@ impl HubHandle {
         let (reply, answer) = bounded(1);
         self.tell(Event::Count { topic, reply });
         answer.recv().ok()
+    }
+}
+
+/// The hub's end of the way.
+pub(super) struct Inbox {
+    events: Receiver<Event>,
+    bell: Arc<Bell>,
+}
+
+impl Inbox {
+    /// The next event, where there is one.
+    pub(super) fn try_next(&self) -> Option<Event> {
+        self.events.try_recv().ok()
+    }
+
+    /// The next event. Blocks until there is one; woken by who tells it. The channel's own wait
+    /// would spin and yield before it sleeps, at every pause between two messages.
+    pub(super) fn next(&self) -> Event {
+        loop {
+            if let Some(event) = self.try_next() {
+                return event;
+            }
+            self.bell.lie_down();
+            // What came before the hub lay down has rung for nobody.
+            if let Some(event) = self.try_next() {
+                self.bell.get_up();
+                return event;
+            }
+            thread::park();
+        }
+    }
+}
+
+/// Wakes the hub when something is in its queue, and only if it sleeps.
+#[derive(Default)]
+struct Bell {
+    is_asleep: AtomicBool,
+    hub: OnceLock<Thread>,
+}
+
+impl Bell {
+    /// Called by who has put an event into the queue.
+    fn ring(&self) {
+        // Either this sees that the hub lies down, or the hub sees the event after it lay down.
+        fence(Ordering::SeqCst);
+        if self.is_asleep.load(Ordering::Relaxed)
+            && self.is_asleep.swap(false, Ordering::AcqRel)
+            && let Some(hub) = self.hub.get()
+        {
+            hub.unpark();
+        }
+    }
+
+    fn lie_down(&self) {
+        self.hub.get_or_init(thread::current);
+        self.is_asleep.store(true, Ordering::Release);
+        fence(Ordering::SeqCst);
+    }
+
+    fn get_up(&self) {
+        self.is_asleep.store(false, Ordering::Release);
     }
 }

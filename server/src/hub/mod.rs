@@ -13,9 +13,9 @@ use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use crossbeam_channel::Receiver;
 use log::warn;
 
+use event::Inbox;
 pub use event::{Audience, Event, HubHandle};
 
 use crate::ids::{ClientId, RouteId};
@@ -37,7 +37,7 @@ impl Hub {
     /// # Errors
     /// No thread is to be had.
     pub fn start(capacity: usize) -> io::Result<Hub> {
-        let (handle, events) = HubHandle::pair();
+        let (handle, inbox) = HubHandle::pair();
         let rounds = Rounds {
             members: Members::new(capacity),
             run: Run::default(),
@@ -47,7 +47,7 @@ impl Hub {
         };
         let thread = thread::Builder::new()
             .name("hub".to_owned())
-            .spawn(move || rounds.run(&events))?;
+            .spawn(move || rounds.run(&inbox))?;
         Ok(Hub { handle, thread })
     }
 
@@ -77,14 +77,14 @@ struct Rounds {
 }
 
 impl Rounds {
-    fn run(mut self, events: &Receiver<Event>) {
+    fn run(mut self, inbox: &Inbox) {
         let mut goes_on = true;
-        while goes_on && let Ok(first) = events.recv() {
-            goes_on = self.take(first);
+        while goes_on {
+            goes_on = self.take(inbox.next());
             let mut count = 1;
             while goes_on
                 && count < ROUND_EVENTS_MAX
-                && let Ok(event) = events.try_recv()
+                && let Some(event) = inbox.try_next()
             {
                 goes_on = self.take(event);
                 count += 1;
