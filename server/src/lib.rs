@@ -43,7 +43,7 @@
 //! - Every queue and buffer has a bound, and it stands in [`limits`].
 //! - `on_close` comes exactly once for each `on_open` that succeeded.
 //! - Only `connection` and `http::upgrade` name tungstenite, only `plugin` names libloading, only `signals`
-//!   names signal-hook, only `plugin` and `stack` hold `unsafe`.
+//!   names signal-hook, only `plugin` and `threads` hold `unsafe`.
 //!
 //! - A module imports only modules that stand below it in this list.
 //!
@@ -73,6 +73,6 @@ pub mod outbox;
 pub mod activity;
 pub mod capacity;
 pub mod logging;
-pub mod stack;
+pub mod threads;
 pub mod limits;
 pub mod ids;

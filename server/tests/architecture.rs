@@ -76,7 +76,7 @@ fn only_their_rooms_name_the_libraries() {
         ("libloading", &["plugin"]),
         ("signal_hook", &["signals"]),
         ("plugin_api", &["plugin"]),
-        ("allow(unsafe_code)", &["plugin", "stack"]),
+        ("allow(unsafe_code)", &["plugin", "threads"]),
         ("clap", &["config", "main"]),
         ("httparse", &["http"]),
     ] {

@@ -32,7 +32,7 @@ use crate::outbox::{Bounds, Ending, Outbox, set_own_outbox};
 use crate::plugin::{CallbackError, Instance, Place};
 use crate::roster::Session;
 use crate::routes::Sites;
-use crate::stack;
+use crate::threads;
 use frames::{Guarded, protocol_for};
 use handshake::Admitted;
 use rate::Bucket;
@@ -57,6 +57,7 @@ pub fn run(
     peer: SocketAddr,
     permits: Permits,
 ) {
+    threads::be_patient();
     let departure = Departure {
         context,
         client,
@@ -198,7 +199,7 @@ impl Connection {
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
                     self.renew_protocol();
-                    stack::give_back();
+                    threads::give_back();
                 }
                 Err(error) => return self.end_for(error),
             }

@@ -14,6 +14,8 @@ use crate::swarm::{Connecting, Silence, Swarm, targets};
 const CLIENTS: usize = 2_000;
 /// The most that machines with default limits can hold.
 const CLIENTS_PINGED: usize = 15_000;
+/// Before memory is measured.
+const SILENCE: Duration = Duration::from_secs(3);
 /// The server's default `--ping-interval`.
 const PING_INTERVAL: Duration = Duration::from_secs(25);
 /// Long enough for one ping to each client, the kernel's timers being up to an eighth late, and too
@@ -75,6 +77,8 @@ impl Load for Idle {
         swarm.say(|outgoing| script.begin(outgoing));
         script.stop();
         rest(&mut swarm, &mut script)?;
+        // Idle is who has been silent for a while: servers that give memory back then may do so.
+        std::thread::sleep(SILENCE);
         let with_clients = stage.process.memory()?;
         let clients = CLIENTS as f64;
         let mut sample = sample([
