@@ -48,6 +48,35 @@
 //! - A module imports only modules that stand below it in this list.
 //!
 //! The test `architecture` holds the last two.
+//!
+//! # How far it grows
+//!
+//! *Connections.* Each takes a thread, a descriptor and four memory mappings (stack, guard, signal
+//! stack, its guard), of which about 15 KiB are resident and 18 KiB are the kernel's. The lowest of
+//! `vm.max_map_count` / 4, `kernel.pid_max`, `kernel.threads-max`, the control group's `pids.max` and
+//! the open files is the capacity; [`capacity`] reads them all and the start line names the one that
+//! counts. With a kernel's defaults that is 16,000 by `max_map_count`; raised, 32,000 by `pid_max`,
+//! then a million by the table of clients. Idle threads cost the scheduler nothing.
+//!
+//! *Messages to their own sender* (echo, request and answer) never meet the hub: they take no lock
+//! that another client takes, and grow with the processors.
+//!
+//! *Broadcasts* all pass one hub thread. A delivery is one `send`, 3 to 4 µs of which nearly all is
+//! the kernel's, so that one thread makes about 250,000 deliveries a second of single messages,
+//! whatever the number of processors; where broadcasts come faster than that, they are joined into
+//! runs, and one `send` carries many of them: a busy room of 1,000 gets millions of messages a second.
+//! On 16 processors the hub is the first to be full when many rooms are each too quiet for runs.
+//!
+//! *Then* the hub is to be split by member, not by topic, since one topic may be all the load: each
+//! shard has a share of the clients, with their memberships, and a part of every topic. One order
+//! stays one order if every publish passes one numbered queue that all shards read from start to end,
+//! and each shard works in rounds as the hub does now: all members of a topic still see its messages
+//! in the same order, and shards only differ in how far they are. A publish then costs each shard a
+//! look (some 50 ns) and a delivery still costs its `send`, so that `n` shards deliver about `n` times
+//! as much as long as a room has many more than `n` members; below that the look is most of the work,
+//! and one hub is better. Events of one client (opened, join, closed) go to its own shard through the
+//! same queue, or a member could miss what was published after it joined. The bench target `growth`
+//! simulates this with the costs above.
 
 pub mod run;
 pub mod check;
