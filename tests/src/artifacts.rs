@@ -66,6 +66,12 @@ pub fn compile_c(name: &str, folder: &Path) -> PathBuf {
 /// Compiles a file of C99 against the plugin API's header; a warning fails the test.
 #[track_caller]
 pub fn compile_c_file(source: &Path, library: &Path) {
+    compile_c_with(source, library, &[]);
+}
+
+/// As [`compile_c_file`], with further arguments for the compiler.
+#[track_caller]
+pub fn compile_c_with(source: &Path, library: &Path, arguments: &[&str]) {
     let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
     let mut command = Command::new(compiler);
     command.args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]);
@@ -74,7 +80,8 @@ pub fn compile_c_file(source: &Path, library: &Path) {
         .arg(root().join("plugin-api/include"))
         .arg("-o")
         .arg(library)
-        .arg(source);
+        .arg(source)
+        .args(arguments);
     let output = command.output().expect("a C compiler can be run");
     assert!(
         output.status.success(),

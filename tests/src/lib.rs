@@ -14,7 +14,7 @@ mod variant;
 #[cfg(feature = "browser")]
 pub mod webdriver;
 
-pub use artifacts::{compile_c, compile_c_file, library};
+pub use artifacts::{compile_c, compile_c_file, compile_c_with, library};
 pub use client::{Client, Refused};
 pub use process::Finished;
 pub use raw::{

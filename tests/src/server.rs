@@ -10,6 +10,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 
 use crate::process::Process;
+use crate::setup::CONFIGURATION;
 use crate::{DEADLINE, Raw, Setup, wait_until};
 
 /// A running server. Dropping it kills it.
@@ -69,6 +70,20 @@ impl Server {
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         self.process.signal(signal);
+    }
+
+    /// Writes the configuration file anew, without a reload.
+    #[track_caller]
+    pub fn configure(&self, text: &str) {
+        let file = self.folder().join(CONFIGURATION);
+        fs::write(file, text).expect("the folder can be written");
+    }
+
+    /// Writes the configuration file anew and reloads; gives the reload's last line.
+    #[track_caller]
+    pub fn reload_with(&self, text: &str) -> String {
+        self.configure(text);
+        self.reload()
     }
 
     /// Sends SIGHUP and waits until the reload is over; gives its last line.

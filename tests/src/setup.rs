@@ -9,11 +9,16 @@ use tempfile::TempDir;
 use crate::process::{Finished, Process};
 use crate::{Server, artifacts};
 
+/// The configuration file, beside the plugins folder.
+pub(crate) const CONFIGURATION: &str = "detent.toml";
+
 /// What a server is started with.
 pub struct Setup {
     folder: TempDir,
     arguments: Vec<String>,
     shell: Option<String>,
+    /// The command line says where to listen.
+    has_listen: bool,
 }
 
 impl Default for Setup {
@@ -31,7 +36,24 @@ impl Setup {
             folder,
             arguments: Vec::new(),
             shell: None,
+            has_listen: true,
         }
+    }
+
+    /// Gives the server a configuration file, which [`Server::configure`] replaces.
+    pub fn configuration(mut self, text: &str) -> Setup {
+        let file = self.folder().join(CONFIGURATION);
+        fs::write(&file, text).expect("the folder can be written");
+        let file = file.to_str().expect("temporary folders have plain names");
+        self.arguments
+            .extend(["--config".to_owned(), file.to_owned()]);
+        self
+    }
+
+    /// Leaves it to the configuration file where to listen.
+    pub fn listens_as_configured(mut self) -> Setup {
+        self.has_listen = false;
+        self
     }
 
     /// Puts plugins of the workspace into the plugins folder.
@@ -101,8 +123,10 @@ impl Setup {
         command
             .arg("--plugins")
             .arg(self.plugins_folder())
-            .args(["--listen", address])
             .args(&self.arguments);
+        if self.has_listen {
+            command.args(["--listen", address]);
+        }
         command
     }
 }

@@ -96,10 +96,11 @@ impl Plugin for Probe {
             .map(|(name, value)| format!("{name}={}", String::from_utf8_lossy(value)))
             .collect();
         let request = format!(
-            "method={} path={} query={:?} peer={} address={} inside={} {}",
+            "method={} path={} query={:?} name={:?} peer={} address={} inside={} {}",
             request.method(),
             request.path(),
             request.query(),
+            request.param("name"),
             request.peer(),
             request.client_address(),
             request.is_inside(),

@@ -1,0 +1,91 @@
+//! A thousand reloads while clients chat, and as many libraries as one process may load.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use tests::{Client, Setup, variant};
+
+const FILE: &str = "libvariant.so";
+
+/// Sends numbered messages until told to stop; none may be lost, doubled or out of order.
+fn chat(client: &mut Client, is_over: &AtomicBool) -> u64 {
+    let mut count = 0;
+    while !is_over.load(Ordering::Relaxed) {
+        count += 1;
+        client.send(&format!("m{count}"));
+        let answer = client.text();
+        let words: Vec<&str> = answer.split(' ').collect();
+        assert_eq!(
+            (words[1], words[5]),
+            (&*count.to_string(), &*format!("m{count}")),
+            "{answer}"
+        );
+    }
+    count
+}
+
+#[test]
+#[allow(clippy::print_stdout)] // a measurement, for who runs it with --nocapture
+fn a_thousand_reloads_lose_nobody_and_nothing() {
+    const RELOADS: usize = 1000;
+    let route = |greeting: &str| {
+        format!(
+            "[[route]]\npath = \"/variant\"\nplugin = \"variant\"\nmessage = \"{greeting}0 KiB\"\n[route.options]\ngreeting = \"{greeting}\"\n"
+        )
+    };
+    let texts = [route("1"), route("2"), "listen = nonsense".to_owned()];
+    let setup = Setup::new().file(FILE, &variant("one"));
+    let server = setup.configuration(&texts[0]).start();
+    let is_over = AtomicBool::new(false);
+    let start = Instant::now();
+    let mut clients: Vec<Client> = (0..4)
+        .map(|_| Client::connect(&server, "/variant"))
+        .collect();
+    let messages: u64 = thread::scope(|scope| {
+        let chatting: Vec<_> = clients
+            .iter_mut()
+            .map(|client| scope.spawn(|| chat(client, &is_over)))
+            .collect();
+        for number in 1..=RELOADS {
+            server.reload_with(&texts[number % texts.len()]);
+        }
+        is_over.store(true, Ordering::Relaxed);
+        chatting
+            .into_iter()
+            .map(|one| one.join().expect("it chats"))
+            .sum()
+    });
+    println!(
+        "{RELOADS} reloads during {messages} messages in {:?}",
+        start.elapsed()
+    );
+    assert_eq!(server.count_log(&["reload done: "]), RELOADS);
+    // Every third is wrong, and each of the others has other options than the one before.
+    assert_eq!(server.count_log(&["reload done: given up"]), RELOADS / 3);
+    assert_eq!(
+        server.count_log(&["reload done: ", "options of route /variant"]),
+        RELOADS - RELOADS / 3
+    );
+    assert_eq!(server.count_log(&[": closed "]), 0, "nobody was dropped");
+}
+
+#[test]
+fn no_more_libraries_are_loaded_than_allowed() {
+    let setup = Setup::new().file(FILE, &variant("v0"));
+    let server = setup.configuration("library_loads_max = 3\n").start();
+    let mut client = Client::connect(&server, "/variant");
+    for number in 1..=3 {
+        server.put_plugin(FILE, &variant(&format!("v{number}")));
+        server.reload();
+    }
+    let line = server.wait_for_log(&["ERROR", FILE, "is not loaded: this process has loaded 3"]);
+    let remedy =
+        "libraries, which is its limit (library_loads_max); restart it; the one at work goes on";
+    assert!(line.ends_with(remedy), "{line}");
+    client.send("a");
+    assert_eq!(client.text(), "v2 1 1 2  a");
+    server.reload_with("library_loads_max = 4\n");
+    client.send("b");
+    assert_eq!(client.text(), "v3 2 2 3  b");
+}
