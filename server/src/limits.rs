@@ -10,21 +10,8 @@ pub mod settings;
 /// Share of the stop deadline that is kept to abort what did not close by itself, as a divisor.
 pub const STOP_ABORT_DIVISOR: u32 = 10;
 
-/// Bytes of a request head; a browser with many cookies sends about 8 KiB.
-pub const HEAD_BYTES_MAX: usize = settings::HEAD_BYTES.default as usize;
-
-/// Headers of one request.
-pub const HEADERS_MAX: usize = settings::HEADERS.default as usize;
-
-/// Bytes of a plain HTTP request's body.
-pub const BODY_BYTES_MAX: usize = settings::BODY_BYTES.default as usize;
-
 /// Bytes of all chunk extensions of one body, which are ignored: nobody sends more than a few.
 pub const CHUNK_EXTENSION_BYTES_MAX: usize = 4 * 1024;
-
-/// Silence between two requests of one connection after which it is closed: above the few seconds
-/// in which a page asks again, and short, since each such connection holds a thread.
-pub const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Requests of one connection before it is closed, as nginx does it: so that a client that never
 /// pauses gives its place back now and then.
@@ -176,7 +163,7 @@ pub const LIBRARY_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
 const _: () = assert!((REFUSALS_MAX as u64) < FILES_RESERVED);
 const _: () = assert!(OUTBOX_KEPT_BYTES <= FLUSH_BYTES);
-const _: () = assert!(HEAD_BYTES_FIRST <= HEAD_BYTES_MAX);
+const _: () = assert!(HEAD_BYTES_FIRST as u64 <= settings::HEAD_BYTES.least);
 const _: () = assert!(FRAGMENTS_MAX >= 1 << 16);
 const _: () = assert!(READ_BUFFER_BYTES_LEAST <= READ_BUFFER_BYTES_MOST);
 const _: () = assert!(READ_BUFFER_BYTES_MOST <= u16::MAX as usize);

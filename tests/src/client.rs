@@ -11,6 +11,7 @@ use tungstenite::{Error, Message, WebSocket};
 use crate::{DEADLINE, Server};
 
 /// A connected client; every read fails the test after [`DEADLINE`].
+#[derive(Debug)]
 pub struct Client {
     socket: WebSocket<TcpStream>,
     /// The subprotocol that the server chose.

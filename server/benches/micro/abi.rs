@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
+use server::http::HttpLimits;
 use server::http::request::Request;
 use server::hub::Hub;
 use server::ids::RouteId;
@@ -47,7 +48,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     set_own_outbox(client, guest.outbox.clone());
     let head = b"GET /echo HTTP/1.1\r\nHost: h\r\n\r\n";
     let peer = "127.0.0.1:1".parse().expect("an address");
-    let request = Request::parse(head, peer).expect("it is valid");
+    let request = Request::parse(head, peer, HttpLimits::default()).expect("it is valid");
     let mut place =
         Place::open(route, client, guest.outbox.clone(), Box::new(request)).expect("echo opens");
     let text = "x".repeat(64);

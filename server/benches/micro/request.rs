@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 
 use criterion::{Criterion, Throughput};
+use server::http::HttpLimits;
 use server::http::request::Request;
 
 /// What Firefox sends.
@@ -19,7 +20,10 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("request");
     group.throughput(Throughput::Bytes(HEAD.len() as u64));
     group.bench_function("parse a browser's head", |bencher| {
-        bencher.iter(|| Request::parse(black_box(HEAD.as_bytes()), peer).expect("it is valid"));
+        bencher.iter(|| {
+            Request::parse(black_box(HEAD.as_bytes()), peer, HttpLimits::default())
+                .expect("it is valid")
+        });
     });
     group.finish();
 }

@@ -68,7 +68,7 @@ pub struct ServerLimits {
     /// Handshakes under way at once. 1 to 1,048,576, default 1000. More lets a crowd in sooner, less
     /// leaves those who never finish one fewer threads.
     pub handshakes: usize,
-    /// Bytes of a request head; more are answered 431. 1 KiB to 1 MiB, default 16 KiB.
+    /// Bytes of a request head; more are answered 431. 1 KiB to 60 KiB, default 16 KiB.
     pub head_bytes: usize,
     /// Headers of one request; more are answered 431. 1 to 1000, default 100.
     pub headers: usize,

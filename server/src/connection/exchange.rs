@@ -116,7 +116,10 @@ impl<'a> Exchange<'a> {
         };
         let form = Form {
             is_head: request.method() == "HEAD",
-            closes: ends || left == 0 || !may_be_followed(&request, reader),
+            closes: ends
+                || left == 0
+                || !reader.keeps_alive()
+                || !may_be_followed(&request, reader),
         };
         self.send(response, form)
     }

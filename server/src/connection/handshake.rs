@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::Context;
 use super::exchange::{Exchange, Outcome};
 use crate::admission::AddressPermit;
-use crate::http::reader::Reader;
+use crate::http::HttpLimits;
+use crate::http::reader::{Reader, Times};
 use crate::http::request::Request;
 use crate::ids::ClientId;
 use crate::limits::REQUESTS_PER_CONNECTION_MAX;
@@ -34,8 +35,8 @@ pub(super) fn run(
     outbox: &Arc<Outbox>,
     peer: SocketAddr,
 ) -> Option<Admitted> {
-    let timeout = context.sites.current().limits.handshake_timeout;
-    let mut reader = Reader::new(outbox, timeout);
+    let (times, limits) = terms(context);
+    let mut reader = Reader::new(outbox, times, limits);
     let exchange = Exchange::new(context, client, outbox, peer);
     for left in (0..REQUESTS_PER_CONNECTION_MAX).rev() {
         match exchange.run(&mut reader, left) {
@@ -51,6 +52,8 @@ pub(super) fn run(
                 // Who does not read its answers gets no further ones.
                 outbox.wait_for_room();
                 if reader.await_next() {
+                    let (times, limits) = terms(context);
+                    reader.renew(times, limits);
                     continue;
                 }
                 // What it asks for just now is read and dropped, so that it gets no reset.
@@ -64,6 +67,21 @@ pub(super) fn run(
     // The last answer has said that it closes.
     finish(outbox, Ending::LastWord);
     None
+}
+
+/// What holds for a request that comes now.
+fn terms(context: &Context) -> (Times, HttpLimits) {
+    let site = context.sites.current();
+    let times = Times {
+        request: site.limits.handshake_timeout,
+        between: site.limits.keep_alive_timeout,
+    };
+    let limits = HttpLimits {
+        head_bytes: site.limits.head_bytes,
+        headers: site.limits.headers,
+        body_bytes: site.limits.body_bytes,
+    };
+    (times, limits)
 }
 
 /// A long answer has as long as the socket takes something of it, not only until the deadline of a

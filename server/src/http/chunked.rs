@@ -7,10 +7,11 @@ use std::ops::ControlFlow;
 
 use http::StatusCode;
 
-use super::fields::{self, ROOM};
+use super::HttpLimits;
+use super::fields;
 use super::framing::body_too_large;
 use super::refusal::Refusal;
-use crate::limits::{BODY_BYTES_MAX, CHUNK_EXTENSION_BYTES_MAX, HEAD_BYTES_MAX};
+use crate::limits::CHUNK_EXTENSION_BYTES_MAX;
 
 /// Digits of a chunk's size: more than any size that is taken, and enough for leading zeros.
 const SIZE_DIGITS_MAX: usize = 16;
@@ -18,6 +19,7 @@ const SIZE_DIGITS_MAX: usize = 16;
 /// A body under way.
 #[derive(Debug, Default)]
 pub struct Decoder {
+    limits: HttpLimits,
     body: Vec<u8>,
     state: State,
     /// Bytes of all chunk extensions so far.
@@ -45,13 +47,21 @@ enum State {
 type Step = ControlFlow<(), usize>;
 
 impl Decoder {
+    /// For a body within `limits`.
+    pub fn new(limits: HttpLimits) -> Decoder {
+        Decoder {
+            limits,
+            ..Decoder::default()
+        }
+    }
+
     /// Takes what it can of `bytes` and says how many these were. What is left belongs to what
     /// follows: to the next call, with more bytes behind it, or where the body is complete to the
     /// next request.
     ///
     /// # Errors
-    /// 400 where the chunks are malformed, 413 for a body over [`BODY_BYTES_MAX`] or chunk
-    /// extensions over [`CHUNK_EXTENSION_BYTES_MAX`], 431 for trailers over [`HEAD_BYTES_MAX`].
+    /// 400 where the chunks are malformed, 413 for a body over its limit or chunk
+    /// extensions over [`CHUNK_EXTENSION_BYTES_MAX`], 431 for trailers over a head's limit.
     pub fn take(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
         let mut used = 0;
         while !self.is_complete() {
@@ -121,8 +131,8 @@ impl Decoder {
             .ok()
             .and_then(|digits| u64::from_str_radix(digits, 16).ok())
             .and_then(|size| usize::try_from(size).ok())
-            .filter(|size| *size <= BODY_BYTES_MAX - self.body.len())
-            .ok_or_else(body_too_large)?;
+            .filter(|size| *size <= self.limits.body_bytes - self.body.len())
+            .ok_or_else(|| body_too_large(self.limits))?;
         let ControlFlow::Continue(rest) = self.skip_extensions(&bytes[digits..])? else {
             return Ok(ControlFlow::Break(()));
         };
@@ -173,17 +183,18 @@ impl Decoder {
             [b'\n', ..] => return Err(fields::bare_line_feed()),
             _ => fields::end(bytes, self.searched),
         };
-        if end.unwrap_or(bytes.len()) > HEAD_BYTES_MAX {
+        let most = self.limits.head_bytes;
+        if end.unwrap_or(bytes.len()) > most {
             return Err(Refusal::new(
                 StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-                format!("trailers over {HEAD_BYTES_MAX} bytes"),
+                format!("trailers over {most} bytes"),
             ));
         }
         let Some(end) = end else {
             self.searched = fields::searched(bytes);
             return Ok(ControlFlow::Break(()));
         };
-        fields::parse(&bytes[..end], &mut ROOM.clone())?;
+        fields::parse(&bytes[..end], self.limits, |_| Ok(()))?;
         self.state = State::End;
         Ok(ControlFlow::Continue(end))
     }

@@ -6,23 +6,40 @@
 use http::StatusCode;
 use httparse::{EMPTY_HEADER, Error, Header, Status};
 
+use super::HttpLimits;
 use super::refusal::Refusal;
-use crate::limits::HEADERS_MAX;
 
 /// Names longer than this are not repeated in an answer.
 const NAME_SHOWN_BYTES: usize = 64;
 
-/// Room for the lines of one head.
-pub const ROOM: [Header<'static>; HEADERS_MAX] = [EMPTY_HEADER; HEADERS_MAX];
+/// Lines for which there is room without an allocation.
+const ROOM: usize = 100;
 
-/// Reads lines up to and with the empty one, which `bytes` end with.
+/// Reads lines up to and with the empty one, which `bytes` end with, and gives them to `read`.
 ///
 /// # Errors
-/// 400 with what is wrong, 431 for more than [`HEADERS_MAX`].
-pub fn parse<'a, 'b>(
+/// 400 with what is wrong, 431 for too many, and those of `read`.
+pub fn parse<'a, T>(
+    bytes: &'a [u8],
+    limits: HttpLimits,
+    read: impl FnOnce(&[Header<'a>]) -> Result<T, Refusal>,
+) -> Result<T, Refusal> {
+    let mut few = [EMPTY_HEADER; ROOM];
+    let mut many = Vec::new();
+    let room = if limits.headers <= ROOM {
+        &mut few[..limits.headers]
+    } else {
+        many.resize(limits.headers, EMPTY_HEADER);
+        many.as_mut_slice()
+    };
+    read(parse_into(bytes, room)?)
+}
+
+fn parse_into<'a, 'b>(
     bytes: &'a [u8],
     room: &'b mut [Header<'a>],
 ) -> Result<&'b [Header<'a>], Refusal> {
+    let most = room.len();
     if has_bare_line_feed(bytes) {
         return Err(bare_line_feed());
     }
@@ -31,7 +48,7 @@ pub fn parse<'a, 'b>(
         Ok(Status::Partial) => Err(Refusal::malformed("the request head is not complete")),
         Err(Error::TooManyHeaders) => Err(Refusal::new(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            format!("more than {HEADERS_MAX} headers"),
+            format!("more than {most} headers"),
         )),
         Err(error) => Err(Refusal::malformed(
             explain(bytes).unwrap_or_else(|| format!("malformed header: {error}")),
@@ -138,7 +155,8 @@ fn shown(name: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{ROOM, parse};
+    use super::parse;
+    use crate::http::HttpLimits;
 
     #[test]
     fn each_fault_is_named() {
@@ -164,8 +182,8 @@ mod tests {
             ),
             ("A: \x7f\r\n\r\n", "the header A holds a control character"),
         ] {
-            let mut room = ROOM;
-            let refusal = parse(lines.as_bytes(), &mut room).expect_err(lines);
+            let limits = HttpLimits::default();
+            let refusal = parse(lines.as_bytes(), limits, |_| Ok(())).expect_err(lines);
             assert_eq!(refusal.status.as_u16(), 400, "{lines:?}");
             assert!(refusal.why.contains(part), "{lines:?}: {}", refusal.why);
         }
@@ -173,10 +191,14 @@ mod tests {
 
     #[test]
     fn what_is_odd_but_legal_is_read() {
-        let mut room = ROOM;
         let lines = b"a:b\r\nB: \t c\td \xff \r\nC:\r\n\r\n";
-        let headers = parse(lines, &mut room).expect("it is legal");
-        let values: Vec<_> = headers.iter().map(|header| header.value).collect();
+        let values = parse(lines, HttpLimits::default(), |headers| {
+            Ok(headers
+                .iter()
+                .map(|header| header.value)
+                .collect::<Vec<_>>())
+        });
+        let values = values.expect("it is legal");
         assert_eq!(values, [b"b".as_slice(), b"c\td \xff", b""]);
     }
 }

@@ -5,14 +5,14 @@
 
 use http::StatusCode;
 
+use super::HttpLimits;
 use super::refusal::Refusal;
 use super::request::Request;
-use crate::limits::BODY_BYTES_MAX;
 
 /// The end of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// After so many bytes, at most [`BODY_BYTES_MAX`]; zero where there is no body.
+    /// After so many bytes, zero where there is no body.
     Length(usize),
     /// Where its last chunk says so.
     Chunked,
@@ -22,11 +22,11 @@ impl Framing {
     /// What the head says.
     ///
     /// # Errors
-    /// 400 where it is malformed or says two things, 413 over [`BODY_BYTES_MAX`], 501 for a
+    /// 400 where it is malformed or says two things, 413 over the limit, 501 for a
     /// transfer coding other than chunked.
-    pub fn of(request: &Request) -> Result<Framing, Refusal> {
+    pub fn of(request: &Request, limits: HttpLimits) -> Result<Framing, Refusal> {
         if request.header("transfer-encoding").is_none() {
-            return content_length(request).map(Framing::Length);
+            return content_length(request, limits).map(Framing::Length);
         }
         if request.header("content-length").is_some() {
             return Err(Refusal::malformed(
@@ -62,7 +62,7 @@ impl Framing {
 }
 
 /// Digits and nothing else, once: also `5, 5` is a list that another program may read as it likes.
-fn content_length(request: &Request) -> Result<usize, Refusal> {
+fn content_length(request: &Request, limits: HttpLimits) -> Result<usize, Refusal> {
     let mut values = request.header_values("content-length");
     let Some(value) = values.next() else {
         return Ok(0);
@@ -78,15 +78,15 @@ fn content_length(request: &Request) -> Result<usize, Refusal> {
         .ok()
         .and_then(|digits| digits.parse().ok());
     length
-        .filter(|&length| length <= BODY_BYTES_MAX)
-        .ok_or_else(body_too_large)
+        .filter(|&length| length <= limits.body_bytes)
+        .ok_or_else(|| body_too_large(limits))
 }
 
-/// 413 for a body over [`BODY_BYTES_MAX`].
-pub fn body_too_large() -> Refusal {
+/// 413 for a body over its limit.
+pub fn body_too_large(limits: HttpLimits) -> Refusal {
     Refusal::new(
         StatusCode::PAYLOAD_TOO_LARGE,
-        format!("request body over {BODY_BYTES_MAX} bytes"),
+        format!("request body over {} bytes", limits.body_bytes),
     )
 }
 
@@ -111,12 +111,13 @@ pub fn expects_continue(request: &Request) -> Result<bool, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::{Framing, expects_continue};
+    use crate::http::HttpLimits;
     use crate::http::request::Request;
 
     fn request(lines: &str) -> Request {
         let head = format!("POST / HTTP/1.1\r\nHost: h\r\n{lines}\r\n");
         let peer = "192.0.2.1:1".parse().expect("an address");
-        Request::parse(head.as_bytes(), peer).expect("well-formed")
+        Request::parse(head.as_bytes(), peer, HttpLimits::default()).expect("well-formed")
     }
 
     #[test]
@@ -156,7 +157,8 @@ mod tests {
             ("Transfer-Encoding: chunked;a=b\r\n", Err(501)),
             ("Transfer-Encoding: xchunked\r\n", Err(501)),
         ] {
-            let found = Framing::of(&request(lines)).map_err(|refusal| refusal.status.as_u16());
+            let found = Framing::of(&request(lines), HttpLimits::default())
+                .map_err(|refusal| refusal.status.as_u16());
             assert_eq!(found, framing, "{lines:?}");
         }
     }

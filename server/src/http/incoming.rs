@@ -7,16 +7,18 @@ use std::io;
 
 use http::StatusCode;
 
+use super::HttpLimits;
 use super::fields;
 use super::refusal::Refusal;
 use super::request::too_large;
 use super::request_line::RequestLine;
-use crate::limits::{HEAD_BYTES_FIRST, HEAD_BYTES_MAX};
+use crate::limits::HEAD_BYTES_FIRST;
 
 /// What has come and is not used.
 #[derive(Debug, Default)]
 pub struct Incoming {
     buffer: Vec<u8>,
+    limits: HttpLimits,
     /// Bytes of `buffer` in which no end of a head begins.
     searched: usize,
     /// The request line that `buffer` begins with is complete and well-formed.
@@ -26,6 +28,11 @@ pub struct Incoming {
 }
 
 impl Incoming {
+    /// Other limits hold from the next request on.
+    pub fn set_limits(&mut self, limits: HttpLimits) {
+        self.limits = limits;
+    }
+
     /// Appends what `read` writes into the room that it is given.
     ///
     /// # Errors
@@ -69,7 +76,7 @@ impl Incoming {
     ///
     /// # Errors
     /// 400 where it is no HTTP/1, 505 for another version than 1.1, 414 for a line and 431 for a
-    /// head over [`HEAD_BYTES_MAX`].
+    /// head over their limit.
     pub fn head(&mut self) -> Result<Option<&[u8]>, Refusal> {
         if !self.has_begun() {
             return Ok(None);
@@ -77,8 +84,8 @@ impl Incoming {
         check_start(&self.buffer)?;
         self.check_line()?;
         let end = fields::end(&self.buffer, self.searched);
-        if end.unwrap_or(self.buffer.len()) > HEAD_BYTES_MAX {
-            return Err(too_large());
+        if end.unwrap_or(self.buffer.len()) > self.limits.head_bytes {
+            return Err(too_large(self.limits));
         }
         if end.is_none() {
             self.searched = fields::searched(&self.buffer);
@@ -107,8 +114,9 @@ impl Incoming {
             return Ok(());
         }
         let line_end = self.buffer.iter().position(|&byte| byte == b'\n');
-        if line_end.unwrap_or(self.buffer.len()) > HEAD_BYTES_MAX {
-            let why = format!("request line over {HEAD_BYTES_MAX} bytes");
+        let most = self.limits.head_bytes;
+        if line_end.unwrap_or(self.buffer.len()) > most {
+            let why = format!("request line over {most} bytes");
             return Err(Refusal::new(StatusCode::URI_TOO_LONG, why));
         }
         let Some(line_end) = line_end else {
@@ -141,6 +149,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::Incoming;
+    use crate::http::HttpLimits;
     use crate::http::request::Request;
 
     /// Method, path, query and headers of a request.
@@ -148,7 +157,8 @@ mod tests {
 
     fn parse(head: &[u8]) -> Result<Parsed, u16> {
         let peer = "192.0.2.1:1".parse().expect("an address");
-        let request = Request::parse(head, peer).map_err(|refusal| refusal.status.as_u16())?;
+        let request = Request::parse(head, peer, HttpLimits::default())
+            .map_err(|refusal| refusal.status.as_u16())?;
         let headers = (0..)
             .map_while(|index| request.header_at(index))
             .map(|(name, value)| (name.to_vec(), value.to_vec()))

@@ -17,3 +17,35 @@ pub mod origin;
 pub mod provenance;
 pub mod upgrade;
 pub mod response;
+
+use crate::limits::settings;
+
+/// How much of a request is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HttpLimits {
+    /// Bytes of a head; then 431.
+    pub head_bytes: usize,
+    /// Header lines; then 431.
+    pub headers: usize,
+    /// Bytes of a body; then 413.
+    pub body_bytes: usize,
+}
+
+impl HttpLimits {
+    /// No limits.
+    pub const MOST: HttpLimits = HttpLimits {
+        head_bytes: usize::MAX,
+        headers: usize::MAX,
+        body_bytes: usize::MAX,
+    };
+}
+
+impl Default for HttpLimits {
+    fn default() -> HttpLimits {
+        HttpLimits {
+            head_bytes: settings::HEAD_BYTES.default as usize,
+            headers: settings::HEADERS.default as usize,
+            body_bytes: settings::BODY_BYTES.default as usize,
+        }
+    }
+}

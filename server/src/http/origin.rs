@@ -92,13 +92,15 @@ fn is_same_host(origin: &str, request: &Request) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{AllowedOrigins, check};
+    use crate::http::HttpLimits;
     use crate::http::request::Request;
 
     fn is_allowed(host: &str, origin: &str, allowed: &[&str]) -> bool {
         let allowed = AllowedOrigins::parse(allowed.iter().copied()).expect("valid origins");
         let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n\r\n");
         let peer = "192.0.2.1:1".parse().expect("an address");
-        let request = Request::parse(head.as_bytes(), peer).expect("well-formed");
+        let request =
+            Request::parse(head.as_bytes(), peer, HttpLimits::default()).expect("well-formed");
         check(&request, &allowed).is_ok()
     }
 

@@ -70,13 +70,15 @@ fn parse(text: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::of;
+    use crate::http::HttpLimits;
     use crate::http::origin::AllowedOrigins;
     use crate::http::request::{Provenance, Request};
 
     fn provenance(peer: &str, headers: &str) -> Provenance {
         let head = format!("GET / HTTP/1.1\r\nHost: h\r\n{headers}\r\n");
         let peer = peer.parse().expect("an address");
-        let request = Request::parse(head.as_bytes(), peer).expect("well-formed");
+        let request =
+            Request::parse(head.as_bytes(), peer, HttpLimits::default()).expect("well-formed");
         {
             let trusted = ["127.0.0.0/8", "::1/128"].map(|text| text.parse().expect("a network"));
             of(&request, peer, &AllowedOrigins::default(), &trusted)

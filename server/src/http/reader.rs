@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 
+use super::HttpLimits;
 use super::chunked::Decoder;
 use super::framing::Framing;
 use super::incoming::Incoming;
 use super::refusal::Refusal;
 use super::request::Request;
 use super::request_line;
-use crate::limits::KEEP_ALIVE_TIMEOUT;
 use crate::outbox::Outbox;
 
 /// Why there is no request.
@@ -33,11 +33,20 @@ impl From<Refusal> for ReadError {
     }
 }
 
+/// How long a peer may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// For one request, head and body.
+    pub request: Duration,
+    /// Between two requests; zero for no second one.
+    pub between: Duration,
+}
+
 /// One connection before it is a WebSocket.
 pub struct Reader<'a> {
     outbox: &'a Arc<Outbox>,
-    /// For one request.
-    timeout: Duration,
+    limits: HttpLimits,
+    times: Times,
     deadline: Instant,
     incoming: Incoming,
     /// Of the body that is still to be read.
@@ -45,29 +54,43 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Gives the peer `timeout` for each request; for the first one from now.
-    pub fn new(outbox: &'a Arc<Outbox>, timeout: Duration) -> Reader<'a> {
+    /// Gives the peer its time for the first request from now.
+    pub fn new(outbox: &'a Arc<Outbox>, times: Times, limits: HttpLimits) -> Reader<'a> {
+        let mut incoming = Incoming::default();
+        incoming.set_limits(limits);
         Reader {
             outbox,
-            timeout,
-            deadline: Instant::now() + timeout,
-            incoming: Incoming::default(),
+            limits,
+            times,
+            deadline: Instant::now() + times.request,
+            incoming,
             framing: Framing::Length(0),
         }
     }
 
+    /// Other times and limits hold from the next request on.
+    pub fn renew(&mut self, times: Times, limits: HttpLimits) {
+        (self.times, self.limits) = (times, limits);
+        self.incoming.set_limits(limits);
+    }
+
+    /// Whether another request may follow at all.
+    pub fn keeps_alive(&self) -> bool {
+        !self.times.between.is_zero()
+    }
+
     /// Waits for the first byte of a further request, whose deadline runs from then. False where
-    /// none comes within [`KEEP_ALIVE_TIMEOUT`], or the peer leaves. Blocks for the socket; woken
+    /// none comes in time, or the peer leaves. Blocks for the socket; woken
     /// by bytes, the timeout, or a shutdown of the socket.
     pub fn await_next(&mut self) -> bool {
         self.incoming.end_request();
-        self.deadline = Instant::now() + KEEP_ALIVE_TIMEOUT;
+        self.deadline = Instant::now() + self.times.between;
         while !self.incoming.has_begun() {
             if !matches!(self.read_more(), Ok(true)) {
                 return false;
             }
         }
-        self.deadline = Instant::now() + self.timeout;
+        self.deadline = Instant::now() + self.times.request;
         true
     }
 
@@ -78,8 +101,8 @@ impl<'a> Reader<'a> {
     pub fn read_head(&mut self, peer: SocketAddr) -> Result<Request, ReadError> {
         loop {
             if let Some(head) = self.incoming.head()? {
-                let (request, length) = (Request::parse(head, peer)?, head.len());
-                self.framing = Framing::of(&request)?;
+                let (request, length) = (Request::parse(head, peer, self.limits)?, head.len());
+                self.framing = Framing::of(&request, self.limits)?;
                 self.incoming.consume(length);
                 return Ok(request);
             }
@@ -120,7 +143,7 @@ impl<'a> Reader<'a> {
     }
 
     fn read_chunks(&mut self) -> Result<Vec<u8>, ReadError> {
-        let mut decoder = Decoder::default();
+        let mut decoder = Decoder::new(self.limits);
         loop {
             let used = decoder.take(self.incoming.bytes())?;
             self.incoming.consume(used);
@@ -145,7 +168,7 @@ impl<'a> Reader<'a> {
         match self.read_more() {
             Ok(true) => Ok(()),
             Ok(false) => {
-                let time = humantime::format_duration(self.timeout);
+                let time = humantime::format_duration(self.times.request);
                 let why = format!("{what} not complete within {time}");
                 Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, why).into())
             }

@@ -6,11 +6,12 @@
 use std::net::SocketAddr;
 use std::ops::Range;
 
-use super::fields::{self, ROOM};
+use super::HttpLimits;
+use super::fields;
 use super::refusal::Refusal;
 use super::request_line::RequestLine;
 use super::target::{Target, check_host};
-use crate::limits::HEAD_BYTES_MAX;
+use crate::limits::settings::HEAD_BYTES;
 
 /// A handshake or a plain request of HTTP/1.1.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ pub struct Provenance {
     pub is_inside: bool,
 }
 
-/// Bytes of a request: two bytes an end, since a head has at most [`HEAD_BYTES_MAX`].
+/// Bytes of a request: two bytes an end, which the most that a head may have fits into.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     start: u16,
@@ -56,16 +57,16 @@ struct Field {
 /// The longest text of a peer: an IPv6 address with scope, and a port.
 const PEER_BYTES_MAX: usize = 64;
 
-const _: () = assert!(HEAD_BYTES_MAX + PEER_BYTES_MAX <= u16::MAX as usize);
+const _: () = assert!(HEAD_BYTES.most as usize + PEER_BYTES_MAX <= u16::MAX as usize);
 
 impl Request {
     /// Parses a complete head: everything up to and with the empty line.
     ///
     /// # Errors
     /// 400 where it is malformed, 431 for too many headers or bytes, 505 for another version than 1.1.
-    pub fn parse(head: &[u8], peer: SocketAddr) -> Result<Request, Refusal> {
-        if head.len() > HEAD_BYTES_MAX {
-            return Err(too_large());
+    pub fn parse(head: &[u8], peer: SocketAddr, limits: HttpLimits) -> Result<Request, Refusal> {
+        if head.len() > limits.head_bytes {
+            return Err(too_large(limits));
         }
         let Some(line_end) = head.windows(2).position(|pair| pair == b"\r\n") else {
             return Err(fields::bare_line_feed());
@@ -74,9 +75,6 @@ impl Request {
         let method = text(&head[line.method.clone()]);
         let target_text = text(&head[line.target.clone()]);
         let target = Target::parse(method, target_text)?;
-        let mut room = ROOM;
-        let parsed = fields::parse(&head[line_end + 2..], &mut room)?;
-
         let place = |part: &[u8]| {
             let start = part.as_ptr().addr() - head.as_ptr().addr();
             Span::new(start..start + part.len())
@@ -85,14 +83,14 @@ impl Request {
             let start = line.target.start;
             Span::new(start + part.start..start + part.end)
         };
-        let mut headers: Box<[Field]> = parsed
-            .iter()
-            .map(|header| Field {
+        let (mut headers, host) = fields::parse(&head[line_end + 2..], limits, |parsed| {
+            let field = |header: &httparse::Header<'_>| Field {
                 name: place(header.name.as_bytes()),
                 value: place(header.value),
-            })
-            .collect();
-        let host = the_host(parsed)?;
+            };
+            let headers: Box<[Field]> = parsed.iter().map(field).collect();
+            Ok((headers, the_host(parsed)?))
+        })?;
         if let Some(authority) = target.authority {
             // RFC 9112 section 3.2.2: whoever reads the Host header is to read this instead.
             headers[host].value = in_target(authority);
@@ -181,7 +179,7 @@ impl Request {
 }
 
 impl Span {
-    /// `range` ends within [`HEAD_BYTES_MAX`] and [`PEER_BYTES_MAX`].
+    /// `range` ends within the longest head and [`PEER_BYTES_MAX`].
     fn new(range: Range<usize>) -> Span {
         Span {
             start: range.start as u16,
@@ -190,11 +188,11 @@ impl Span {
     }
 }
 
-/// 431 for a head over [`HEAD_BYTES_MAX`].
-pub fn too_large() -> Refusal {
+/// 431 for a head over its limit.
+pub fn too_large(limits: HttpLimits) -> Refusal {
     Refusal::new(
         http::StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-        format!("request head over {HEAD_BYTES_MAX} bytes"),
+        format!("request head over {} bytes", limits.head_bytes),
     )
 }
 
@@ -221,10 +219,13 @@ fn text(bytes: &[u8]) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{Field, Provenance, Refusal, Request};
+    use super::{Field, HttpLimits, Provenance, Refusal, Request};
 
     fn parse(head: &str) -> Result<Request, Refusal> {
-        Request::parse(head.as_bytes(), "127.0.0.1:1".parse().expect("an address"))
+        {
+            let peer = "127.0.0.1:1".parse().expect("an address");
+            Request::parse(head.as_bytes(), peer, HttpLimits::default())
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use http::{HeaderValue, StatusCode};
 use tungstenite::handshake::server::create_response;
 
+use super::HttpLimits;
 use super::fields::is_token;
 use super::framing::Framing;
 use super::refusal::Refusal;
@@ -46,7 +47,8 @@ pub fn check(request: &Request) -> Result<(), Refusal> {
             "Sec-WebSocket-Key is not 16 bytes in base64",
         ));
     }
-    if Framing::of(request)?.has_body() {
+    // What it announces is within the limits, or its head would have been refused.
+    if Framing::of(request, HttpLimits::MOST)?.has_body() {
         return Err(Refusal::malformed("a WebSocket handshake has no body"));
     }
     check_subprotocols(request)

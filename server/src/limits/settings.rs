@@ -67,7 +67,7 @@ pub const CONNECTIONS_PER_ADDRESS: Bounds<u64> = bounds(0, 0, CONNECTIONS_MAX);
 pub const HANDSHAKES: Bounds<u64> = bounds(1000, 1, CONNECTIONS_MAX);
 
 /// Bytes of a request head; a browser with many cookies sends about 8 KiB.
-pub const HEAD_BYTES: Bounds<u64> = bounds(16 * KIB, KIB, MIB);
+pub const HEAD_BYTES: Bounds<u64> = bounds(16 * KIB, KIB, 60 * KIB);
 
 /// Headers of one request; browsers behind two proxies send about 30.
 pub const HEADERS: Bounds<u64> = bounds(100, 1, 1000);

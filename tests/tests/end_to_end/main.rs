@@ -30,6 +30,8 @@ mod room;
 mod routes;
 mod service;
 mod service_manager;
+mod settings_client;
+mod settings_server;
 mod slow;
 mod smuggling;
 mod start;

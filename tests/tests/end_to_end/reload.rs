@@ -66,9 +66,7 @@ fn listeners_are_added_and_removed_and_their_clients_stay() {
         .expect("it is told");
     let port: String = added.chars().take_while(char::is_ascii_digit).collect();
     let address = format!("127.0.0.2:{port}").parse().expect("an address");
-    let mut new = Client::connect_to(address, "/echo", &[])
-        .ok()
-        .expect("it listens");
+    let mut new = Client::connect_to(address, "/echo", &[]).expect("it listens");
     assert_eq!(ask(&mut new, "new"), "new");
     assert_eq!(ask(&mut old, "old"), "old");
     assert!(
