@@ -169,7 +169,7 @@ fn an_unknown_option_refuses_the_route_and_names_it() {
     assert!(line.contains("expected `exclude_sender`"), "{line}");
     assert_echo_runs(&server);
     let refused = Client::connect_with(&server, "/chat", &[]);
-    assert_eq!(refused.err().expect("there is no such route").status, 404);
+    assert_eq!(refused.expect_err("there is no such route").status, 404);
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn by_default_only_pages_of_the_same_host_may() {
 fn the_refusal_says_which_option_would_let_it_in() {
     let server = Server::start();
     let refused = Client::connect_with(&server, "/echo", &[("Origin", "https://a.example")]);
-    let refused = refused.err().expect("it is refused");
+    let refused = refused.expect_err("it is refused");
     assert!(refused.body.contains("--allow-origin https://a.example"));
 }
 

@@ -58,7 +58,7 @@ fn a_page_of_an_allowed_origin_that_is_not_the_own_is_inside() {
     page.send("from a page");
     assert_eq!(listener.text(), "from a page");
     let refused = Client::connect_with(&server, "/push", &[("Origin", "https://evil.example")]);
-    assert_eq!(refused.err().expect("it is refused").status, 403);
+    assert_eq!(refused.expect_err("it is refused").status, 403);
 }
 
 #[test]

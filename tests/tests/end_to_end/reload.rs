@@ -41,9 +41,7 @@ fn a_route_is_added_and_another_removed() {
     server.wait_for_log(&["plugin::variant: dropped one"]);
     let mut new = Client::connect(&server, "/b");
     assert_eq!(ask(&mut new, "hello"), "one 1 1 0  hello");
-    let refused = Client::connect_with(&server, "/a", &[])
-        .err()
-        .expect("it is gone");
+    let refused = Client::connect_with(&server, "/a", &[]).expect_err("it is gone");
     assert_eq!(refused.status, 404);
     assert_eq!(ask(&mut elsewhere, "here"), "here");
 }
@@ -87,9 +85,7 @@ fn limits_hold_for_those_who_come_and_those_who_are_there() {
         "{line}"
     );
     let mut new = Client::connect(&server, "/echo");
-    let refused = Client::connect_with(&server, "/echo", &[])
-        .err()
-        .expect("two are there");
+    let refused = Client::connect_with(&server, "/echo", &[]).expect_err("two are there");
     assert_eq!(refused.status, 503);
     new.send(&long);
     assert_eq!(new.closed().0, 1009);
@@ -101,9 +97,7 @@ fn limits_hold_for_those_who_come_and_those_who_are_there() {
 fn origins_hold_for_those_who_come() {
     let server = start("");
     let origin = [("Origin", "https://page.example")];
-    let refused = Client::connect_with(&server, "/echo", &origin)
-        .err()
-        .expect("a foreign page");
+    let refused = Client::connect_with(&server, "/echo", &origin).expect_err("a foreign page");
     assert_eq!(refused.status, 403);
     server.reload_with("client.origins = [\"https://page.example\"]\n");
     assert!(Client::connect_with(&server, "/echo", &origin).is_ok());

@@ -28,9 +28,8 @@ fn one_plugin_serves_several_paths_each_by_itself() {
     a.send("broadcast for a only");
     assert_eq!(a.text(), "for a only");
     assert_eq!(ask(&mut b, "path"), "/b", "nothing came before");
-    let refused = Client::connect_with(&server, "/probe", &[])
-        .err()
-        .expect("it has routes of its own");
+    let refused =
+        Client::connect_with(&server, "/probe", &[]).expect_err("it has routes of its own");
     assert_eq!(refused.status, 404);
 }
 
@@ -44,9 +43,7 @@ fn a_place_in_the_path_is_read_apart_from_the_query() {
     assert!(request.contains("query=Some(\"name=two\")"), "{request}");
     assert!(request.contains("path=/room/gr%C3%BCn%20one "), "{request}");
     for path in ["/room", "/room/", "/room/a/b"] {
-        let refused = Client::connect_with(&server, path, &[])
-            .err()
-            .expect("it does not fit");
+        let refused = Client::connect_with(&server, path, &[]).expect_err("it does not fit");
         assert_eq!(refused.status, 404, "{path}");
     }
     let (status, _, body) = Raw::answer(&server, handshake("/room/%ff", &[]));
@@ -105,9 +102,7 @@ fn plugins_that_no_route_names_are_served_only_if_wanted() {
     let text = "default_routes = false\n".to_owned() + &probe("/p", "");
     let server = setup.configuration(&text).start();
     assert!(Client::connect_with(&server, "/p", &[]).is_ok());
-    let refused = Client::connect_with(&server, "/echo", &[])
-        .err()
-        .expect("it is not served");
+    let refused = Client::connect_with(&server, "/echo", &[]).expect_err("it is not served");
     assert_eq!(refused.status, 404);
 }
 

@@ -197,13 +197,17 @@ fn a_slow_client_is_closed_by_default() {
 fn write_timeout() {
     let server = start("write_timeout = \"200ms\"\nbacklog = \"64 MiB\"");
     let _stuck = Raw::upgrade(&server, "/probe");
-    flood(
-        &server,
-        &[
-            "WARN",
-            "client 1 on /probe has taken no byte for 200ms; dropped",
-        ],
-    );
+    let mut speaker = Client::connect(&server, "/probe");
+    // More than both ends' sockets hold, and less than the backlog.
+    let text = format!("broadcast {}", "x".repeat(10_000));
+    for _ in 0..1500 {
+        speaker.send(&text);
+        speaker.text();
+    }
+    server.wait_for_log(&[
+        "WARN",
+        "client 1 on /probe has taken no byte for 200ms; dropped",
+    ]);
     server.wait_for_log(&["closed 1: 1006 by Server", "took no byte for 200ms"]);
 }
 
