@@ -6,6 +6,7 @@
 
 mod artifacts;
 mod client;
+mod closes;
 mod process;
 mod raw;
 mod server;

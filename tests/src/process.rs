@@ -77,6 +77,14 @@ impl Process {
         self.child.wait().expect("the child can be waited for")
     }
 
+    /// Whether it ends by itself within `time`, with exit code 0, and all that it wrote has been read.
+    pub(crate) fn ends_well_within(&mut self, time: Duration) -> bool {
+        let deadline = Instant::now() + time;
+        let has_closed =
+            self.output.wait_until_closed(deadline) && self.log.wait_until_closed(deadline);
+        has_closed && self.child.wait().is_ok_and(|status| status.success())
+    }
+
     #[track_caller]
     pub(crate) fn finish(mut self) -> Finished {
         let code = self.wait().code();

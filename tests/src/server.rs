@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
+use crate::closes;
 use crate::process::Process;
 use crate::setup::CONFIGURATION;
 use crate::{DEADLINE, Raw, Setup, wait_until};
@@ -111,6 +112,16 @@ impl Server {
             "the server did not end in good order:\n{}",
             self.log()
         );
+        self.check_closes();
+    }
+
+    /// `on_close` came once for each `on_open`.
+    #[track_caller]
+    fn check_closes(&self) {
+        let log = self.log();
+        if let Some(mismatch) = closes::mismatch(&log) {
+            panic!("{mismatch}:\n{log}");
+        }
     }
 
     /// Starts it again on the same port.
@@ -253,12 +264,22 @@ fn has_all(line: &str, parts: &[&str]) -> bool {
 }
 
 impl Drop for Server {
+    /// Stops it, so that every test also sees whether each client was closed once. One that does not
+    /// end soon has a plugin that blocks, and is killed.
     fn drop(&mut self) {
         if thread::panicking() {
             eprint_log(&self.log());
+        } else if !self.process.has_ended() {
+            self.process.signal(Signal::TERM);
+            if self.process.ends_well_within(PATIENCE) {
+                self.check_closes();
+            }
         }
     }
 }
+
+/// How long a server may take to end when its test is over.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 #[allow(clippy::print_stderr)] // for people who read why a test failed
 fn eprint_log(log: &str) {

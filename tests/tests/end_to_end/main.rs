@@ -2,6 +2,7 @@
 
 mod calls;
 mod causes;
+mod chaos;
 mod chunked;
 mod command_line;
 mod config_file;
@@ -33,6 +34,8 @@ mod service_manager;
 mod settings_client;
 mod settings_server;
 mod slow;
+mod slowloris;
+mod soak;
 mod smuggling;
 mod start;
 mod stop;

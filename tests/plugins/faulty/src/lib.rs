@@ -76,8 +76,9 @@ impl Plugin for Faulty {
     }
 
     /// `?open=ORDER`.
-    fn on_open(&self, _client: &Client, request: &Request) -> Result<Session> {
+    fn on_open(&self, client: &Client, request: &Request) -> Result<Session> {
         obey(&order(request, "open="))?;
+        log::info!("opened {}", client.id());
         Ok(Session::default())
     }
 

@@ -106,6 +106,7 @@ impl Plugin for Probe {
             request.is_inside(),
             headers.join(" "),
         );
+        log::info!("opened {}", client.id());
         Ok(Session {
             messages: 0,
             request,

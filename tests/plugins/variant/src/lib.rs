@@ -66,6 +66,14 @@ struct Session {
     user: String,
 }
 
+fn session_of(request: &Request) -> Session {
+    let user = request.header("X-User").unwrap_or_default().to_owned();
+    Session {
+        user,
+        ..Session::default()
+    }
+}
+
 /// A thread that speaks until it is told to end.
 struct Ticker {
     is_ending: Arc<AtomicBool>,
@@ -158,12 +166,9 @@ impl Plugin for Variant {
         }
     }
 
-    fn on_open(&self, _: &Client, request: &Request) -> Result<Session> {
-        let user = request.header("X-User").unwrap_or_default().to_owned();
-        Ok(Session {
-            user,
-            ..Session::default()
-        })
+    fn on_open(&self, client: &Client, request: &Request) -> Result<Session> {
+        log::info!("opened {}", client.id());
+        Ok(session_of(request))
     }
 
     fn on_resume(
@@ -174,7 +179,7 @@ impl Plugin for Variant {
     ) -> Result<Session> {
         let Some(saved) = saved else {
             client.send(format!("{} has no memory of you", name()))?;
-            return self.on_open(client, request);
+            return Ok(session_of(request));
         };
         let mut session: Session = load(saved)?;
         if is("fail-session") && session.is_odd {

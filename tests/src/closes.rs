@@ -1,0 +1,81 @@
+//! `on_close` comes exactly once for each `on_open` that succeeded: read from the log lines that the
+//! plugins of the tests, and the message board, write in both.
+
+use std::collections::BTreeMap;
+
+/// What stands in the lines: behind which words the client's number follows, or before which.
+const OPENED: [&str; 3] = [
+    "plugin::probe: opened ",
+    "plugin::variant: opened ",
+    "plugin::faulty: opened ",
+];
+const CLOSED: [&str; 3] = [
+    "plugin::probe: closed ",
+    "plugin::variant: closed ",
+    "plugin::faulty: closed ",
+];
+const BOARD: &str = "plugin::chat: Client ";
+
+/// Says what is wrong; nothing where each client of the log that was opened was closed once. Says
+/// nothing either where lines are missing from the log.
+pub(crate) fn mismatch(log: &str) -> Option<String> {
+    let is_incomplete = ["lines dropped)", "not waited for: ", "log.level"];
+    if is_incomplete.iter().any(|words| log.contains(words)) {
+        return None;
+    }
+    let mut clients: BTreeMap<String, (u32, u32)> = BTreeMap::new();
+    for line in log.lines() {
+        for (opened, closed) in OPENED.iter().zip(CLOSED) {
+            if let Some(id) = number_after(line, opened) {
+                clients.entry(format!("{opened}{id}")).or_default().0 += 1;
+            }
+            if let Some(id) = number_after(line, closed) {
+                clients.entry(format!("{opened}{id}")).or_default().1 += 1;
+            }
+        }
+        if let Some(id) = number_after(line, BOARD) {
+            let counts = clients.entry(format!("{BOARD}{id}")).or_default();
+            counts.0 += u32::from(line.contains(" has connected from "));
+            counts.1 += u32::from(line.contains(" has left ("));
+        }
+    }
+    let wrong = clients
+        .iter()
+        .find(|(_, (opened, closed))| opened != closed || *opened > 1);
+    wrong.map(|(name, (opened, closed))| {
+        format!("`{name}`: on_open came {opened} times and on_close {closed} times")
+    })
+}
+
+fn number_after<'a>(line: &'a str, words: &str) -> Option<&'a str> {
+    let rest = line.split_once(words)?.1;
+    let end = rest
+        .find(|character: char| !character.is_ascii_digit())
+        .unwrap_or(rest.len());
+    (end > 0).then_some(&rest[..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::mismatch;
+
+    #[test]
+    fn each_has_to_be_closed_once() {
+        let good = "plugin::probe: opened 1\nplugin::chat: Client 1 has connected from h\n\
+                    plugin::probe: closed 1: 1000\nplugin::chat: Client 1 has left (1000)\n";
+        assert_eq!(mismatch(good), None);
+        for bad in [
+            "plugin::probe: opened 1\n",
+            "plugin::probe: closed 1: 1000\n",
+            "plugin::variant: opened 1\nplugin::variant: closed 1\nplugin::variant: closed 1\n",
+            "plugin::probe: opened 1\nplugin::probe: closed 11\n",
+            "plugin::chat: Client 4 has connected from h\n",
+        ] {
+            assert!(mismatch(bad).is_some(), "{bad}");
+        }
+        assert_eq!(
+            mismatch("plugin::probe: opened 1\n(the log did not keep up: 5 lines dropped)\n"),
+            None
+        );
+    }
+}

@@ -1,0 +1,152 @@
+//! Everything at once: honest clients among every hostile kind, a reload every second and new code now
+//! and then. The honest lose nothing, and in the end the server is as it was before.
+//!
+//! `DETENT_CHAOS_SECONDS=600` makes it long.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tests::{Client, PING, Raw, Server, Setup, TEXT, frame, handshake, variant, wait_until};
+
+const FILE: &str = "libvariant.so";
+const HONEST: usize = 8;
+/// What the memory may have grown in the end: caches of an allocator that has seen a crowd.
+const GROWTH_KIB_MAX: u64 = 64 * 1024;
+
+fn seconds() -> u64 {
+    let given = std::env::var("DETENT_CHAOS_SECONDS");
+    given.ok().and_then(|text| text.parse().ok()).unwrap_or(8)
+}
+
+/// Numbered messages; each answer has to be the next one, whichever version gives it.
+fn honest(server: &Server, is_over: &AtomicBool, total: &AtomicU64) {
+    let mut client = Client::connect(server, "/variant");
+    let mut count = 0_u64;
+    while !is_over.load(Ordering::Relaxed) {
+        for number in 1..=3 {
+            client.send(&format!("m{}", count + number));
+        }
+        for _ in 0..3 {
+            count += 1;
+            let answer = client.text();
+            let words: Vec<&str> = answer.split(' ').collect();
+            assert_eq!(
+                (words[1], words[5]),
+                (&*count.to_string(), &*format!("m{count}")),
+                "{answer}"
+            );
+        }
+    }
+    total.fetch_add(count, Ordering::Relaxed);
+    client.close(1000, "");
+}
+
+/// One act of one hostile kind; what comes of it is the server's business.
+fn hostile(server: &Server, kind: usize) {
+    let open = || Raw::upgrade(server, "/chat");
+    match kind {
+        0 => Client::connect(server, "/chat").reset(),
+        1 => {
+            let client = open();
+            client.end_writing();
+        }
+        2 => drop(Raw::answer(server, "GARBAGE\0\u{1}\r\n\r\n")),
+        3 => open().write([0xff; 64]),
+        4 => open().write(tests::unmasked_frame(TEXT, b"unmasked")),
+        5 => open().write(&frame(TEXT, &[0xff, 0xfe])[..]),
+        6 => open().write(&frame(TEXT, &[b'x'; 100])[..50]),
+        7 => open().write(frame(PING, b"flood").repeat(200)),
+        8 => {
+            // Speaks and never listens.
+            let mut client = open();
+            client.write(frame(TEXT, &[b'y'; 500]).repeat(50));
+        }
+        9 => drop(Raw::connect(server)),
+        10 => Raw::connect(server).write(&handshake("/chat", &[])[..40]),
+        11 => drop(Raw::answer(
+            server,
+            "GET /nowhere HTTP/1.1\r\nHost: h\r\n\r\n",
+        )),
+        12 => {
+            let mut client = Client::connect(server, "/faulty");
+            client.try_send("fail");
+        }
+        13 => {
+            let mut client = Client::connect(server, "/faulty");
+            client.try_send("block 50");
+        }
+        _ => {
+            let mut client = Client::connect(server, "/faulty");
+            client.try_send(&"x".repeat(70_000));
+        }
+    }
+}
+
+const KINDS: usize = 15;
+
+fn configuration(number: u64) -> &'static str {
+    match number % 3 {
+        0 => "client.backlog = \"200 KiB\"\n",
+        1 => "client.backlog = \"300 KiB\"\nclient.ping_interval = \"5s\"\n",
+        _ => "this is no configuration\n",
+    }
+}
+
+#[test]
+#[allow(clippy::print_stdout)] // what happened, for who runs it with --nocapture
+fn the_honest_lose_nothing_and_nothing_is_left_behind() {
+    let setup = Setup::new()
+        .plugins(&["chat", "faulty"])
+        .file(FILE, &variant("v0"));
+    let mut server = setup.configuration(configuration(0)).start();
+    // What the first client of a route makes once does not count.
+    for path in ["/chat", "/variant", "/faulty"] {
+        Client::connect(&server, path).close(1000, "");
+    }
+    wait_until("they have left", || server.threads() < 20);
+    let before = (server.threads(), server.open_files(), server.resident_kib());
+    let (is_over, messages, acts) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
+    let mut swaps = 0;
+    thread::scope(|scope| {
+        for _ in 0..HONEST {
+            scope.spawn(|| honest(&server, &is_over, &messages));
+        }
+        for first in 0..3 {
+            let (server, is_over, acts) = (&server, &is_over, &acts);
+            scope.spawn(move || {
+                let mut kind = first;
+                while !is_over.load(Ordering::Relaxed) {
+                    hostile(server, kind % KINDS);
+                    acts.fetch_add(1, Ordering::Relaxed);
+                    kind += 1;
+                }
+            });
+        }
+        let start = Instant::now();
+        let mut number = 0;
+        while start.elapsed() < Duration::from_secs(seconds()) {
+            number += 1;
+            if number % 2 == 0 {
+                swaps += 1;
+                server.put_plugin(FILE, &variant(&format!("v{swaps}")));
+            }
+            server.reload_with(configuration(number));
+            thread::park_timeout(Duration::from_millis(900));
+        }
+        is_over.store(true, Ordering::Relaxed);
+    });
+    println!(
+        "{messages:?} honest messages, {acts:?} hostile acts, {swaps} new versions; before (threads, files, KiB) {before:?}, after {:?}",
+        (server.threads(), server.open_files(), server.resident_kib())
+    );
+    assert!(messages.into_inner() > 0 && acts.into_inner() > 0);
+    wait_until("as many threads as before", || server.threads() == before.0);
+    // Each library that was loaded keeps its copy open.
+    wait_until("as many files as before", || {
+        server.open_files() <= before.1 + swaps
+    });
+    let grown = server.resident_kib().saturating_sub(before.2);
+    assert!(grown < GROWTH_KIB_MAX, "{grown} KiB more than before");
+    server.stop();
+}
