@@ -49,6 +49,9 @@
 //!
 //! The test `architecture` holds the last two.
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod run;
 pub mod check;
 pub mod stop;

@@ -17,3 +17,5 @@ pub mod origin;
 pub mod provenance;
 pub mod upgrade;
 pub mod response;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
