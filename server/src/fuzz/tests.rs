@@ -17,7 +17,10 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
     let mut paths: Vec<_> = files.map(|file| file.expect("a file").path()).collect();
     paths.sort();
     let seeds: Vec<_> = paths.iter().map(std::fs::read).collect();
-    seeds.into_iter().map(|seed| seed.expect("a file")).collect()
+    seeds
+        .into_iter()
+        .map(|seed| seed.expect("a file"))
+        .collect()
 }
 
 /// Two seeds or as many bytes, joined somewhere, and some bytes of that changed.

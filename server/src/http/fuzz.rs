@@ -80,7 +80,10 @@ pub(crate) fn requests_hold(bytes: &[u8], cuttings: &[Vec<usize>]) {
         }
         for (name, value) in headers {
             assert!(name.iter().all(u8::is_ascii_graphic) && !name.contains(&b':'));
-            assert!(!value.iter().any(|byte| b"\r\n\0".contains(byte)), "{value:?}");
+            assert!(
+                !value.iter().any(|byte| b"\r\n\0".contains(byte)),
+                "{value:?}"
+            );
         }
     }
 }

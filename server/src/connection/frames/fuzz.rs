@@ -102,14 +102,6 @@ fn end(error: &Error) -> Event {
     }
 }
 
-pub(super) fn whole(bytes: &[u8]) -> VecDeque<Vec<u8>> {
-    VecDeque::from([bytes.to_vec()])
-}
-
-pub(super) fn bytewise(bytes: &[u8]) -> VecDeque<Vec<u8>> {
-    bytes.iter().map(|&byte| vec![byte]).collect()
-}
-
 /// Asserts that the layers see in `pieces` what the plain decoder sees in all of them together.
 pub(crate) fn agree(pieces: Vec<Vec<u8>>) {
     let expected = reference::events(&pieces.concat());

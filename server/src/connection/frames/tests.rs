@@ -1,10 +1,20 @@
 //! The layer and tungstenite together, against a plain decoder that is written for the test.
 
+use std::collections::VecDeque;
+
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-use super::fuzz::{Event, LIMIT, agree, bytewise, events, whole};
+use super::fuzz::{Event, LIMIT, agree, events};
 use crate::limits::FRAGMENTS_MAX;
+
+fn whole(bytes: &[u8]) -> VecDeque<Vec<u8>> {
+    VecDeque::from([bytes.to_vec()])
+}
+
+fn bytewise(bytes: &[u8]) -> VecDeque<Vec<u8>> {
+    bytes.iter().map(|&byte| vec![byte]).collect()
+}
 
 fn frame(first: u8, payload: &[u8], mask: [u8; 4]) -> Vec<u8> {
     let mut frame = vec![first];

@@ -204,7 +204,10 @@ impl Calls<'_> {
             let clients = (table.client_count)(host, &raw mut clients);
             let nowhere = (table.client_count)(host, std::ptr::null_mut());
             assert_eq!(nowhere, INVALID);
-            (clients, (table.member_count)(host, Bytes::new(&topic), &raw mut members))
+            (
+                clients,
+                (table.member_count)(host, Bytes::new(&topic), &raw mut members),
+            )
         };
         self.expect(statuses.0, true, !self.is_over);
         self.expect(statuses.1, is_topic(&topic), !self.is_over);
@@ -281,10 +284,16 @@ impl Calls<'_> {
     fn end(self) {
         let heard = self.world.end();
         assert_eq!(heard[1], self.model.heard(1));
-        assert!(heard[FOREIGN].is_empty(), "another route's client heard something");
+        assert!(
+            heard[FOREIGN].is_empty(),
+            "another route's client heard something"
+        );
         let mut rest = heard[OWN].iter();
         for said in &self.said_to_own {
-            assert!(rest.any(|heard| heard == said), "lost or out of order: {said:?}");
+            assert!(
+                rest.any(|heard| heard == said),
+                "lost or out of order: {said:?}"
+            );
         }
     }
 }
@@ -327,7 +336,8 @@ fn about_http(input: &mut Input<'_>, draft: &mut Draft<'_>) {
     assert!(matches!(status, OK | ABSENT | INVALID), "{status}");
     // SAFETY: they point into the request, which is still here.
     let found = unsafe { (name.as_slice(), value.as_slice()) };
-    let is_inside = |part: &[u8]| part.is_empty() || HANDSHAKE.windows(part.len()).any(|of| of == part);
+    let is_inside =
+        |part: &[u8]| part.is_empty() || HANDSHAKE.windows(part.len()).any(|of| of == part);
     assert!(is_inside(found.0) && (is_inside(found.1) || found.1 == b"127.0.0.1:1"));
     if choice < 4 && status != OK {
         assert!(found.1.is_empty(), "a value that is not there");

@@ -37,7 +37,10 @@ impl Input<'_> {
         match self.byte().unwrap_or(0) {
             small @ 0..200 => small.into(),
             edge @ 200..240 => NUMBERS[usize::from(edge % 8)],
-            _ => self.take(8).iter().fold(0, |number, &byte| number << 8 | u64::from(byte)),
+            _ => self
+                .take(8)
+                .iter()
+                .fold(0, |number, &byte| number << 8 | u64::from(byte)),
         }
     }
 

@@ -78,9 +78,9 @@ impl Model {
             Told::Send(client, heard) => self.hear(client, heard),
             Told::Publish(topic, heard, except) => {
                 for client in (0..2).filter(|&client| Some(client) != except) {
-                    let is_meant = topic.as_ref().is_none_or(|topic| {
-                        self.members.contains(&(client, topic.clone()))
-                    });
+                    let is_meant = topic
+                        .as_ref()
+                        .is_none_or(|topic| self.members.contains(&(client, topic.clone())));
                     if is_meant {
                         self.hear(client, heard.clone());
                     }

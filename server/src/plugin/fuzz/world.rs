@@ -148,11 +148,18 @@ impl Guest {
 fn frames(mut bytes: &[u8]) -> Vec<Heard> {
     let mut frames: Vec<Heard> = Vec::new();
     while let [first, second, rest @ ..] = bytes {
-        assert!(frames.last().is_none_or(|last| last.0 != 8), "behind a Close frame");
+        assert!(
+            frames.last().is_none_or(|last| last.0 != 8),
+            "behind a Close frame"
+        );
         let (length, least, rest) = match second {
             126 => {
                 let (length, rest) = rest.split_at(2);
-                (u64::from(u16::from_be_bytes([length[0], length[1]])), 126, rest)
+                (
+                    u64::from(u16::from_be_bytes([length[0], length[1]])),
+                    126,
+                    rest,
+                )
             }
             127 => {
                 let (length, rest) = rest.split_first_chunk().expect("a length");
@@ -160,7 +167,10 @@ fn frames(mut bytes: &[u8]) -> Vec<Heard> {
             }
             short => ((*short).into(), 0, rest),
         };
-        assert!(length >= least && *second < 128, "length {length}, {second}");
+        assert!(
+            length >= least && *second < 128,
+            "length {length}, {second}"
+        );
         let (payload, rest) = rest.split_at(usize::try_from(length).expect("it is here"));
         bytes = rest;
         match first {
