@@ -78,6 +78,9 @@
 //! same queue, or a member could miss what was published after it joined. The bench target `growth`
 //! simulates this with the costs above.
 
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzz;
 pub mod run;
 pub mod check;
 pub mod stop;

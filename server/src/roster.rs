@@ -40,6 +40,8 @@ struct Slot {
 
 /// A client at its route, between `on_open` and `on_close`.
 pub struct Seat {
+    /// The route whose plugin has made the session.
+    pub route: RouteId,
     /// Which of the route's instances, one after the other, has made the session.
     pub generation: u32,
     /// What that instance keeps for the client.
@@ -229,8 +231,9 @@ impl Roster {
     }
 
     /// The client has a session from now on.
-    pub fn seat(&self, client: ClientId, route: RouteId, seat: Seat) {
+    pub fn seat(&self, client: ClientId, seat: Seat) {
         let slot = self.slot(client);
+        let route = seat.route;
         *slot.seat.lock() = Some(seat);
         slot.seated.store(route.0, Ordering::Release);
     }
@@ -246,7 +249,8 @@ impl Roster {
         &self.slot(client).seat
     }
 
-    /// The seats of all clients with a session on `route`.
+    /// The seats of all clients with a session on `route`. Until it is locked, one may become empty
+    /// and pass to a client of another route: whoever has the lock asks the seat whose it is.
     pub fn seats(&self, route: RouteId) -> impl Iterator<Item = (ClientId, &Mutex<Option<Seat>>)> {
         let is_meant = move |slot: &&Slot| slot.seated.load(Ordering::Acquire) == route.0;
         self.slots.iter().filter(is_meant).map(|slot| {
@@ -297,7 +301,9 @@ impl Roster {
 
 #[cfg(test)]
 mod tests {
-    use super::Roster;
+    use super::{Roster, Seat, Session};
+    use crate::http::HttpLimits;
+    use crate::http::request::Request;
     use crate::ids::{ClientId, RouteId};
 
     #[test]
@@ -333,6 +339,38 @@ mod tests {
         assert!(roster.claim().is_none(), "no more than slots");
         roster.free(first);
         assert!(roster.claim().is_some());
+    }
+
+    #[test]
+    fn a_seat_that_passes_on_before_it_is_locked_says_whose_it_is() {
+        let roster = Roster::new(1);
+        let take_seat = |route| {
+            let client = roster.claim().expect("a slot is free");
+            roster.seat(client, seat(route));
+            client
+        };
+        let first = take_seat(RouteId(0));
+        let (found, lock) = roster.seats(RouteId(0)).next().expect("it is seated");
+        assert_eq!(found, first);
+        // It leaves, and its slot goes to a client of another route before anyone has the lock.
+        roster.unseat(first);
+        roster.free(first);
+        take_seat(RouteId(1));
+        let route = lock.lock().as_ref().map(|seat| seat.route);
+        assert_eq!(route, Some(RouteId(1)));
+    }
+
+    fn seat(route: RouteId) -> Seat {
+        let head = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+        let peer = "127.0.0.1:1".parse().expect("an address");
+        Seat {
+            route,
+            generation: 0,
+            session: Session::new(std::ptr::null_mut()),
+            request: Box::new(
+                Request::parse(head, peer, HttpLimits::default()).expect("it is well-formed"),
+            ),
+        }
     }
 
     #[test]

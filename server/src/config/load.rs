@@ -34,25 +34,25 @@ impl Settings {
         let Some(file) = &args.config else {
             return Settings::parse("", Path::new(""), args);
         };
-        let failed = |source, text| {
-            let problem = Problem { source, text };
-            Problems::new(file, vec![problem])
-        };
-        let text = match read_file(file) {
-            Ok(text) => text,
+        match read_file(file) {
+            Ok(bytes) => Settings::decode(bytes, file, args),
             Err(error) => {
                 let text = format!("cannot be read: {error}; give --config a file of settings");
-                return Err(failed(Source::File, text));
+                Err(failed(file, Source::File, text))
             }
-        };
-        match String::from_utf8(text) {
+        }
+    }
+
+    /// As [`Settings::load`], of a file whose bytes are at hand.
+    pub(super) fn decode(bytes: Vec<u8>, file: &Path, args: &Args) -> Result<Settings, Problems> {
+        match String::from_utf8(bytes) {
             Ok(text) => Settings::parse(&text, file, args),
             Err(error) => {
                 let valid = error.utf8_error().valid_up_to();
                 let before = String::from_utf8_lossy(&error.as_bytes()[..valid]);
                 let place = Source::Place(Place::of(&before, valid));
                 let text = "is not UTF-8 from here on: save the file in this encoding";
-                Err(failed(place, text.to_owned()))
+                Err(failed(file, place, text.to_owned()))
             }
         }
     }
@@ -74,6 +74,11 @@ impl Settings {
             problems => Err(Problems::new(file, problems)),
         }
     }
+}
+
+/// The one problem because of which nothing else was looked for.
+fn failed(file: &Path, source: Source, text: String) -> Problems {
+    Problems::new(file, vec![Problem { source, text }])
 }
 
 /// Reads at most one byte more than a file of settings may have.

@@ -9,6 +9,8 @@ mod args;
 mod changes;
 mod client;
 mod forms;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod keys;
 mod load;
 mod options;

@@ -33,6 +33,8 @@ use crate::plugin::{CallbackError, Instance, Place};
 use crate::roster::Session;
 use crate::routes::Sites;
 use crate::threads;
+#[cfg(any(test, fuzzing))]
+pub(crate) use frames::fuzz::agree as frames_agree;
 use frames::{Guarded, protocol_for};
 use handshake::Admitted;
 use rate::Bucket;

@@ -148,65 +148,7 @@ fn check_start(bytes: &[u8]) -> Result<(), Refusal> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::Incoming;
-    use crate::http::HttpLimits;
-    use crate::http::request::Request;
-
-    /// Method, path, query and headers of a request.
-    type Parsed = (String, String, Option<String>, Vec<(Vec<u8>, Vec<u8>)>);
-
-    fn parse(head: &[u8]) -> Result<Parsed, u16> {
-        let peer = "192.0.2.1:1".parse().expect("an address");
-        let request = Request::parse(head, peer, HttpLimits::default())
-            .map_err(|refusal| refusal.status.as_u16())?;
-        let headers = (0..)
-            .map_while(|index| request.header_at(index))
-            .map(|(name, value)| (name.to_vec(), value.to_vec()))
-            .collect();
-        let query = request.query().map(str::to_owned);
-        Ok((
-            request.method().to_owned(),
-            request.path().to_owned(),
-            query,
-            headers,
-        ))
-    }
-
-    /// All requests in `bytes`, cut at `cuts`, and what is left; ends with the first refusal.
-    fn requests(bytes: &[u8], cuts: &[usize]) -> (Vec<Result<Parsed, u16>>, Vec<u8>) {
-        let mut incoming = Incoming::default();
-        let mut found = Vec::new();
-        let mut from = 0;
-        for &cut in cuts.iter().chain([&bytes.len()]) {
-            let mut piece = &bytes[from..cut];
-            from = cut;
-            while !piece.is_empty() {
-                let count = incoming
-                    .fill(|room| std::io::Read::read(&mut piece, room))
-                    .expect("memory can be read");
-                assert_ne!(count, 0);
-            }
-            loop {
-                let head = match incoming.head() {
-                    Ok(Some(head)) => head,
-                    Ok(None) => break,
-                    Err(refusal) => {
-                        found.push(Err(refusal.status.as_u16()));
-                        return (found, Vec::new());
-                    }
-                };
-                let (parsed, length) = (parse(head), head.len());
-                let is_refused = parsed.is_err();
-                found.push(parsed);
-                if is_refused {
-                    return (found, Vec::new());
-                }
-                incoming.consume(length);
-                incoming.end_request();
-            }
-        }
-        (found, incoming.into_bytes())
-    }
+    use crate::http::fuzz::{parse, requests};
 
     #[test]
     fn requests_that_follow_one_another_are_told_apart() {

@@ -17,6 +17,8 @@ pub mod origin;
 pub mod provenance;
 pub mod upgrade;
 pub mod response;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 
 use crate::limits::settings;
 

@@ -9,6 +9,7 @@ mod wanted;
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{Ordering, fence};
 
 use log::{LevelFilter, error, info};
 
@@ -178,6 +179,8 @@ impl Mounts {
         // A connection thread that is on the route, or on its way there, holds a reference.
         let is_over = |route: &mut Arc<Route>| Arc::strong_count(route) == 1;
         for route in self.leaving.extract_if(.., is_over) {
+            // Counting does not wait for what others did before they let go; this does.
+            fence(Ordering::Acquire);
             route.end();
         }
     }

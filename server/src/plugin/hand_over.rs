@@ -108,7 +108,9 @@ impl<'a> HandOver<'a> {
             since,
         };
         for (client, mut seat) in seats {
-            let Some(taken) = seat.as_mut() else { continue };
+            // Its client may have left before it was locked, and another route's have come.
+            let taken = seat.as_mut().filter(|seat| seat.route == route.id());
+            let Some(taken) = taken else { continue };
             let saved = save_session(&hand_over.old, client, taken)?;
             let session = hand_over
                 .new

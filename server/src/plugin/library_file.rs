@@ -163,4 +163,13 @@ mod tests {
             );
         }
     }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn a_whole_library_with_an_entry_is_accepted() {
+        let seed = include_bytes!("../../../tests/fuzz/seeds/library_file/entry");
+        assert_eq!(check(seed), Ok(()));
+        let newer = include_bytes!("../../../tests/fuzz/seeds/library_file/newer-abi");
+        assert_eq!(check(newer), Err(FileError::Minor { needed: 9 }));
+    }
 }

@@ -7,6 +7,8 @@
 mod callbacks;
 mod entry;
 mod faults;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod hand_over;
 mod host;
 mod host_http;

@@ -204,11 +204,12 @@ impl Place {
             match instance.on_open(client, &request) {
                 Ok(session) => {
                     let seat = Seat {
+                        route: route.id(),
                         generation: instance.generation,
                         session,
                         request,
                     };
-                    route.parts.services.roster.seat(client, route.id(), seat);
+                    route.parts.services.roster.seat(client, seat);
                 }
                 Err(error) => {
                     leave(&route.parts, client);

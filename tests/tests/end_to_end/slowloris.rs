@@ -57,7 +57,7 @@ fn begin(server: &Server, stage: &str) -> Raw {
     match stage {
         "request head" => client.write("GET /echo HTTP/1.1\r\nHost: h\r\nX-Slow: "),
         "request body" => {
-            client.write("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx")
+            client.write("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx");
         }
         "frame header" => client.write([0x81]),
         "payload" => {

@@ -6,6 +6,8 @@
 //! with it. Used by one connection thread.
 
 mod appetite;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzz;
 mod guard;
 mod header;
 #[cfg(test)]

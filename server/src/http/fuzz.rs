@@ -1,0 +1,91 @@
+//! Request heads as a fuzzer and the tests drive them: bytes in pieces, requests out.
+
+use super::HttpLimits;
+use super::incoming::Incoming;
+use super::request::Request;
+
+/// Method, path, query and headers of a request.
+pub(crate) type Parsed = (String, String, Option<String>, Vec<(Vec<u8>, Vec<u8>)>);
+
+pub(crate) fn parse(head: &[u8]) -> Result<Parsed, u16> {
+    let peer = "192.0.2.1:1".parse().expect("an address");
+    let request = Request::parse(head, peer, HttpLimits::default())
+        .map_err(|refusal| refusal.status.as_u16())?;
+    let headers = (0..)
+        .map_while(|index| request.header_at(index))
+        .map(|(name, value)| (name.to_vec(), value.to_vec()))
+        .collect();
+    let query = request.query().map(str::to_owned);
+    Ok((
+        request.method().to_owned(),
+        request.path().to_owned(),
+        query,
+        headers,
+    ))
+}
+
+/// All requests in `bytes`, cut at `cuts`, and what is left; ends with the first refusal.
+pub(crate) fn requests(bytes: &[u8], cuts: &[usize]) -> (Vec<Result<Parsed, u16>>, Vec<u8>) {
+    let mut incoming = Incoming::default();
+    let mut found = Vec::new();
+    let mut from = 0;
+    for &cut in cuts.iter().chain([&bytes.len()]) {
+        let mut piece = &bytes[from..cut];
+        from = cut;
+        while !piece.is_empty() {
+            let count = incoming
+                .fill(|room| std::io::Read::read(&mut piece, room))
+                .expect("memory can be read");
+            assert_ne!(count, 0);
+        }
+        loop {
+            let head = match incoming.head() {
+                Ok(Some(head)) => head,
+                Ok(None) => break,
+                Err(refusal) => {
+                    found.push(Err(refusal.status.as_u16()));
+                    return (found, Vec::new());
+                }
+            };
+            let (parsed, length) = (parse(head), head.len());
+            let is_refused = parsed.is_err();
+            found.push(parsed);
+            if is_refused {
+                return (found, Vec::new());
+            }
+            incoming.consume(length);
+            incoming.end_request();
+        }
+    }
+    (found, incoming.into_bytes())
+}
+
+/// Asserts that the requests in `bytes` do not depend on where they are cut, and that each is one
+/// that every other program reads the same way.
+pub(crate) fn requests_hold(bytes: &[u8], cuttings: &[Vec<usize>]) {
+    let (found, rest) = requests(bytes, &[]);
+    for cuts in cuttings {
+        let other = requests(bytes, cuts);
+        assert_eq!((&other.0, &other.1), (&found, &rest), "cut at {cuts:?}");
+    }
+    for (method, path, query, headers) in found.iter().flatten() {
+        let is_host = |(name, _): &&(Vec<u8>, Vec<u8>)| name.eq_ignore_ascii_case(b"host");
+        assert_eq!(headers.iter().filter(is_host).count(), 1, "Host");
+        assert!(
+            path.starts_with('/') || path == "*" || method == "CONNECT",
+            "{method} {path}"
+        );
+        let texts = [method.as_bytes(), path.as_bytes()].into_iter();
+        let texts = texts.chain(query.iter().map(String::as_bytes));
+        for text in texts {
+            assert!(text.iter().all(u8::is_ascii_graphic), "{text:?}");
+        }
+        for (name, value) in headers {
+            assert!(name.iter().all(u8::is_ascii_graphic) && !name.contains(&b':'));
+            assert!(
+                !value.iter().any(|byte| b"\r\n\0".contains(byte)),
+                "{value:?}"
+            );
+        }
+    }
+}

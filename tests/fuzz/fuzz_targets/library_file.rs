@@ -1,0 +1,4 @@
+//! See `server::fuzz::library_file`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| server::fuzz::library_file(data));
