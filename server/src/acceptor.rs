@@ -3,14 +3,14 @@
 //! Each blocks in `accept` and is woken at the stop by a shutdown of its listening socket. It never
 //! ends for an error: where the machine has no more of something, it waits a little and goes on.
 
+use std::fmt::Arguments;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
 
 use http::StatusCode;
-use log::{error, warn};
+use log::{Level, error};
 use parking_lot::{Condvar, Mutex};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -19,7 +19,7 @@ use crate::connection::{self, Context};
 use crate::http::provenance;
 use crate::http::response::{Form, Response};
 use crate::limits::{
-    ACCEPT_BACK_OFF, CONNECTION_STACK_BYTES, LISTEN_BACKLOG, REFUSAL_LOG_INTERVAL, REFUSALS_MAX,
+    ACCEPT_BACK_OFF, CONNECTION_STACK_BYTES, LISTEN_BACKLOG, REFUSALS_MAX,
 };
 use crate::outbox::drain::DrainHandle;
 use crate::outbox::{Ending, Outbox};
@@ -83,7 +83,6 @@ impl Acceptor {
             stop: stop.clone(),
             service,
             refusals: Arc::new(()),
-            log: RefusalLog::default(),
         };
         let thread = thread::Builder::new()
             .name("accept".to_owned())
@@ -112,37 +111,10 @@ struct Accepting {
     service: Arc<Service>,
     /// Each refused connection that still lingers holds one count.
     refusals: Arc<()>,
-    log: RefusalLog,
-}
-
-/// Logs refusals at most once a second, with their number, so that a storm of them cannot fill the
-/// log.
-#[derive(Default)]
-struct RefusalLog {
-    last: Option<Instant>,
-    unlogged: u64,
-}
-
-impl RefusalLog {
-    fn note(&mut self, line: &str) {
-        let now = Instant::now();
-        self.unlogged += 1;
-        if self
-            .last
-            .is_none_or(|last| now.duration_since(last) >= REFUSAL_LOG_INTERVAL)
-        {
-            warn!(
-                "{line} ({} refused since the last such line)",
-                self.unlogged
-            );
-            self.unlogged = 0;
-            self.last = Some(now);
-        }
-    }
 }
 
 impl Accepting {
-    fn run(mut self) {
+    fn run(self) {
         let mut has_failed = false;
         while !*self.stop.is_stopping.lock() {
             match self.listener.accept() {
@@ -162,7 +134,7 @@ impl Accepting {
         }
     }
 
-    fn take(&mut self, socket: TcpStream, peer: SocketAddr) {
+    fn take(&self, socket: TcpStream, peer: SocketAddr) {
         // Answers are small and wait for nobody; it fails only for a socket that is dead already.
         socket.set_nodelay(true).ok();
         let permits = match self.permit(peer.ip()) {
@@ -183,8 +155,7 @@ impl Accepting {
                 .spawn(move || connection::run(&context, client, thread_outbox, peer, permits))
         });
         if let Err(error) = started {
-            self.log
-                .note(&format!("no thread for a connection: {error}"));
+            self.note(format_args!("no thread for a connection: {error}"));
             let why = "the machine has no thread left for a connection";
             outbox.queue_http(&refusal(StatusCode::SERVICE_UNAVAILABLE, why));
             outbox.finish(Ending::LastWord);
@@ -212,15 +183,18 @@ impl Accepting {
     }
 
     /// Answers without a thread; past a number that still linger, closes without an answer.
-    fn refuse(&mut self, socket: TcpStream, peer: SocketAddr, status: StatusCode, why: &str) {
-        self.log
-            .note(&format!("{peer} - -: {} {why}", status.as_u16()));
+    fn refuse(&self, socket: TcpStream, peer: SocketAddr, status: StatusCode, why: &str) {
+        self.note(format_args!("{peer} - -: {} {why}", status.as_u16()));
         if Arc::strong_count(&self.refusals) > REFUSALS_MAX {
             return;
         }
         let outbox = Outbox::for_refusal(socket, self.refusals.clone(), self.service.drain.clone());
         outbox.queue_http(&refusal(status, why));
         outbox.finish(Ending::LastWord);
+    }
+
+    fn note(&self, line: Arguments<'_>) {
+        self.service.context.refusals.note(Level::Warn, line);
     }
 
     /// Waits a little, or until the stop.
