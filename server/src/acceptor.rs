@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use http::StatusCode;
-use log::{Level, error};
+use log::Level;
 use parking_lot::{Condvar, Mutex};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -18,9 +18,7 @@ use crate::admission::{Admission, Permits, too_many};
 use crate::connection::{self, Context};
 use crate::http::provenance;
 use crate::http::response::{Form, Response};
-use crate::limits::{
-    ACCEPT_BACK_OFF, CONNECTION_STACK_BYTES, LISTEN_BACKLOG, REFUSALS_MAX,
-};
+use crate::limits::{ACCEPT_BACK_OFF, CONNECTION_STACK_BYTES, LISTEN_BACKLOG, REFUSALS_MAX};
 use crate::outbox::drain::DrainHandle;
 use crate::outbox::{Ending, Outbox};
 use crate::roster::Roster;
@@ -125,7 +123,12 @@ impl Accepting {
                 Err(error) if is_of_the_peer(&error) => {}
                 Err(error) => {
                     if !*self.stop.is_stopping.lock() && !has_failed {
-                        error!("cannot accept connections: {error}; trying again until it works");
+                        self.note(
+                            Level::Error,
+                            format_args!(
+                                "cannot accept connections: {error}; trying again until it works"
+                            ),
+                        );
                     }
                     has_failed = true;
                     self.back_off();
@@ -155,7 +158,10 @@ impl Accepting {
                 .spawn(move || connection::run(&context, client, thread_outbox, peer, permits))
         });
         if let Err(error) = started {
-            self.note(format_args!("no thread for a connection: {error}"));
+            self.note(
+                Level::Warn,
+                format_args!("no thread for a connection: {error}"),
+            );
             let why = "the machine has no thread left for a connection";
             outbox.queue_http(&refusal(StatusCode::SERVICE_UNAVAILABLE, why));
             outbox.finish(Ending::LastWord);
@@ -184,7 +190,10 @@ impl Accepting {
 
     /// Answers without a thread; past a number that still linger, closes without an answer.
     fn refuse(&self, socket: TcpStream, peer: SocketAddr, status: StatusCode, why: &str) {
-        self.note(format_args!("{peer} - -: {} {why}", status.as_u16()));
+        self.note(
+            Level::Warn,
+            format_args!("{peer} - -: {} {why}", status.as_u16()),
+        );
         if Arc::strong_count(&self.refusals) > REFUSALS_MAX {
             return;
         }
@@ -193,8 +202,8 @@ impl Accepting {
         outbox.finish(Ending::LastWord);
     }
 
-    fn note(&self, line: Arguments<'_>) {
-        self.service.context.refusals.note(Level::Warn, line);
+    fn note(&self, level: Level, line: Arguments<'_>) {
+        self.service.context.refusals.note(level, line);
     }
 
     /// Waits a little, or until the stop.

@@ -265,7 +265,10 @@ impl Connection {
             let Err(error) = callback(plugin, client, session) else {
                 return;
             };
-            refusals.note(Level::Warn, format_args!("client {client} on {path}: {error}"));
+            refusals.note(
+                Level::Warn,
+                format_args!("client {client} on {path}: {error}"),
+            );
             if !plugin.on_error(client, session, &error) {
                 outbox.close(Cause::server(INTERNAL, fault_reason(&error)));
             }
