@@ -22,6 +22,7 @@ use crate::limits::{ACCEPT_BACK_OFF, CONNECTION_STACK_BYTES, LISTEN_BACKLOG, REF
 use crate::outbox::drain::DrainHandle;
 use crate::outbox::{Ending, Outbox};
 use crate::roster::Roster;
+use crate::stack;
 
 /// Binds a listening socket; connections wait in it until the acceptor starts.
 ///
@@ -152,6 +153,7 @@ impl Accepting {
         let outbox = Outbox::new(socket, client, self.service.drain.clone());
         let (context, thread_outbox) = (self.service.context.clone(), outbox.clone());
         let started = self.service.roster.hold(client, outbox.clone(), || {
+            stack::check_room()?;
             thread::Builder::new()
                 .name(format!("client-{client}"))
                 .stack_size(CONNECTION_STACK_BYTES)

@@ -114,6 +114,10 @@ pub const CONNECTION_STACK_BYTES: usize = 1024 * 1024;
 #[cfg(not(target_pointer_width = "64"))]
 pub const CONNECTION_STACK_BYTES: usize = 256 * 1024;
 
+/// Address space that has to be left beside the stack of a new connection: for what it and the others
+/// allocate, since an allocation that fails ends the process. Matters under `ulimit -v` only.
+pub const MEMORY_KEPT_BYTES: usize = 8 * 1024 * 1024;
+
 /// Bytes of stack that are given back after a handshake: as deep as one reaches, plugin callbacks
 /// included, if they do nothing unusual.
 pub const STACK_GIVEN_BACK_BYTES: usize = 64 * 1024;

@@ -157,6 +157,19 @@ static detent_status on_message(void *route, void *session, detent_client_id cli
     return host->send(host, client, DETENT_TEXT, BYTES(report, strlen(report)));
 }
 
+/* Neither admits nor refuses: `?welcome` says 200 to a handshake. */
+static detent_status on_upgrade(void *route, const detent_request *request,
+                                detent_response *response, const detent_sink *error)
+{
+    const detent_host *host = route;
+    detent_bytes query = { NULL, 0 };
+    (void)error;
+    host->request_field(request, DETENT_FIELD_QUERY, &query);
+    if (query.len == strlen("welcome") && memcmp(query.data, "welcome", query.len) == 0)
+        return host->response_status(response, 200);
+    return DETENT_OK;
+}
+
 /* Answers with what the host said to each impossible part of an answer. */
 static detent_status on_request(void *route, const detent_request *request,
                                 detent_response *response, const detent_sink *error)
@@ -181,7 +194,7 @@ static detent_status on_request(void *route, const detent_request *request,
              host->response_header(response, TEXT("X-A"), BYTES(values[i], strlen(values[i]))));
     NOTE("response_header invalid", host->response_header(response, TEXT("X-A"), BYTES(zeros, 1)));
     NOTE("response_subprotocol invalid", host->response_subprotocol(response, TEXT("mine")));
-    NOTE("request_field absent", host->request_field(request, 99, &value));
+    NOTE("request_field invalid", host->request_field(request, 99, &value));
     NOTE("request_field invalid", host->request_field(request, DETENT_FIELD_PATH, NULL));
     NOTE("request_header absent", host->request_header(request, TEXT("x"), SIZE_MAX, &value));
     NOTE("request_header invalid", host->request_header(request, not_utf8[0], 0, &value));
@@ -192,6 +205,7 @@ static detent_status on_request(void *route, const detent_request *request,
 static const detent_functions functions = {
     .size = sizeof(detent_functions),
     .create = create,
+    .on_upgrade = on_upgrade,
     .on_open = on_open,
     .on_message = on_message,
     .on_request = on_request,

@@ -66,6 +66,10 @@ fn an_answer_that_http_does_not_know_cannot_be_made() {
         !lower.contains("x-a") && !lower.contains("cookie"),
         "{head}"
     );
+    // 200 to a handshake neither admits nor refuses.
+    let (status, ..) = Raw::answer(&server, handshake("/garbage?welcome", &[]));
+    assert_eq!(status, 500);
+    server.wait_for_log(&["on_upgrade failed: ", "neither admits nor refuses"]);
     assert_others_go_on(&server);
 }
 

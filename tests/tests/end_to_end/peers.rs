@@ -38,11 +38,11 @@ fn one_that_is_half_closed_still_gets_its_answers() {
     let server = Server::start();
     let mut raw = Raw::connect(&server);
     raw.write(handshake("/echo", &[]));
-    raw.write([frame(TEXT, b"first"), frame(TEXT, &[b'x'; 100_000])].concat());
+    raw.write([frame(TEXT, b"first"), frame(TEXT, &[b'x'; 60_000])].concat());
     raw.end_writing();
     assert!(raw.head().starts_with("HTTP/1.1 101 "));
     assert_eq!(raw.frame(), (TEXT, b"first".to_vec()));
-    assert_eq!(raw.frame(), (TEXT, vec![b'x'; 100_000]));
+    assert_eq!(raw.frame(), (TEXT, vec![b'x'; 60_000]));
     raw.rest();
 }
 
@@ -181,6 +181,37 @@ fn one_that_floods_over_its_rate_is_closed_once_and_logged_once() {
     assert_eq!(rest, b"");
     sending.join().expect("it does not panic");
     assert_eq!(server.count_log(&["more than 100 messages a second"]), 1);
+}
+
+/// Its window is closed for good, as that of a machine that was put to sleep.
+#[test]
+fn one_that_takes_no_byte_is_cut_off_after_the_write_timeout() {
+    let setup = Setup::new().plugins(&["probe"]);
+    let file = setup.folder().join("detent.toml");
+    fs::write(
+        &file,
+        "client.write_timeout = \"500ms\"\nclient.backlog = \"64MiB\"\n",
+    )
+    .expect("the folder can be written");
+    let file = file
+        .to_str()
+        .expect("temporary folders have plain names")
+        .to_owned();
+    let server = setup.arguments(&["--config", &file]).start();
+    let mut bystander = Client::connect(&server, "/probe");
+    let files = server.open_files();
+    let mut raw = Raw::upgrade(&server, "/probe");
+    // More than the sockets' buffers hold, less than the backlog may.
+    raw.write(frame(TEXT, b"burst 3000000"));
+    server.wait_for_log(&[
+        "WARN",
+        "client 2 on /probe has taken no byte for 500ms; dropped",
+    ]);
+    server.wait_for_log(&["plugin::probe: closed 2: 1006 by Server"]);
+    wait_until("its socket is closed", || server.open_files() == files);
+    assert_eq!(bystander.text(), "client 2 has left");
+    bystander.send("id");
+    assert_eq!(bystander.text(), "1");
 }
 
 /// An answer larger than all buffers, of which nobody takes a byte, must not hold up the stop.

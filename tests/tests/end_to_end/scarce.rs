@@ -66,12 +66,13 @@ fn out_of_open_files_it_waits_without_spinning_and_recovers() {
     assert_echoes(&mut Client::connect(&server, "/echo"));
 }
 
-/// A thread's stack is address space: where none is left, the thread cannot be made.
+/// A thread's stack is address space: where none is left, the thread cannot be made; and where just
+/// that much is left, the next allocation anywhere would end the process.
 #[test]
 fn out_of_memory_for_a_stack_the_answer_is_503_and_it_recovers() {
     let server = Setup::new().plugins(&["echo"]).start();
     let mut bystander = Client::connect(&server, "/echo");
-    let room = (server.address_space_kib() + 3 * 1024) * 1024;
+    let room = (server.address_space_kib() + 10 * 1024) * 1024;
     let before = server.set_limit(Resource::As, Some(room));
     let mut refused = 0;
     let mut clients = ask(&server, 12);
@@ -85,13 +86,21 @@ fn out_of_memory_for_a_stack_the_answer_is_503_and_it_recovers() {
     }
     assert!(refused > 0, "there was room for all");
     server.wait_for_log(&["WARN", "no thread for a connection: "]);
-    let used = server.processor_time();
+    assert_echoes(&mut bystander);
+    // Enough for a stack and not for what the thread allocates then, in steps of two pages.
+    for beside_kib in (0..160).step_by(8) {
+        let room = (server.address_space_kib() + 1024 + beside_kib) * 1024;
+        server.set_limit(Resource::As, Some(room));
+        let head = ask(&server, 1)[0].head();
+        assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
+    }
     assert_echoes(&mut bystander);
     server.set_limit(Resource::As, before);
     drop(clients);
     for _ in 0..20 {
         assert_echoes(&mut Client::connect(&server, "/echo"));
     }
+    let used = server.processor_time();
     assert!(used < SECOND, "{used:?}");
 }
 
