@@ -95,6 +95,7 @@ fn reload_and_stop_go_through_while_floods_run() {
         bytes.push(b'\n');
         server.put_plugin("libprobe.so", &bytes);
         let line = server.reload();
+        assert!(line.contains("code of route /probe"), "{line}");
         assert!(started.elapsed() < Duration::from_secs(10), "{line}");
         assert_echoes(&server);
     }

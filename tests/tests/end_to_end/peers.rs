@@ -157,7 +157,7 @@ fn one_that_floods_over_its_rate_is_closed_once_and_logged_once() {
         .to_str()
         .expect("temporary folders have plain names")
         .to_owned();
-    let server = setup.arguments(&["--config", &file]).start();
+    let mut server = setup.arguments(&["--config", &file]).start();
     let mut raw = Raw::upgrade(&server, "/echo");
     let mut sender = raw.0.try_clone().expect("a second handle");
     let sending = std::thread::spawn(move || {
@@ -180,6 +180,9 @@ fn one_that_floods_over_its_rate_is_closed_once_and_logged_once() {
     raw.0.read_to_end(&mut rest).ok();
     assert_eq!(rest, b"");
     sending.join().expect("it does not panic");
+    server.wait_for_log(&["more than 100 messages a second; closed with 1008"]);
+    drop(raw);
+    server.stop();
     assert_eq!(server.count_log(&["more than 100 messages a second"]), 1);
 }
 
