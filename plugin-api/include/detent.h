@@ -282,7 +282,8 @@ struct detent_host {
     /* Number of clients on the route now. [any] */
     detent_status (*client_count)(const detent_host *host, uint64_t *count);
 
-    /* Number of members of `topic`, after all that this thread asked for before. [any] */
+    /* Number of members of `topic`, after all that this thread asked for before; joins of an
+     * instance that has not taken over yet do not count. [any] */
     detent_status (*member_count)(const detent_host *host, detent_bytes topic, uint64_t *count);
 
     /* Calls on_timer after `delay_ms` and then every `period_ms` (0: once). Up to 1,024 timers a

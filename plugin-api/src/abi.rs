@@ -432,7 +432,8 @@ pub struct Host {
     ) -> Status,
     /// Number of clients on the route now. `[any]`
     pub client_count: unsafe extern "C" fn(host: *const Host, count: *mut u64) -> Status,
-    /// Number of members of `topic`, after all that this thread asked for before. `[any]`
+    /// Number of members of `topic`, after all that this thread asked for before; joins of an instance
+    /// that has not taken over yet do not count. `[any]`
     pub member_count:
         unsafe extern "C" fn(host: *const Host, topic: Bytes, count: *mut u64) -> Status,
     /// Calls `on_timer` after `delay_ms` and then every `period_ms` (0: once). Up to 1,024 timers a

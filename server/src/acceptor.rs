@@ -3,14 +3,14 @@
 //! Each blocks in `accept` and is woken at the stop by a shutdown of its listening socket. It never
 //! ends for an error: where the machine has no more of something, it waits a little and goes on.
 
+use std::fmt::Arguments;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Instant;
 
 use http::StatusCode;
-use log::{error, warn};
+use log::Level;
 use parking_lot::{Condvar, Mutex};
 use socket2::{Domain, Protocol, Socket, Type};
 
@@ -18,12 +18,11 @@ use crate::admission::{Admission, Permits, too_many};
 use crate::connection::{self, Context};
 use crate::http::provenance;
 use crate::http::response::{Form, Response};
-use crate::limits::{
-    ACCEPT_BACK_OFF, CONNECTION_STACK_BYTES, LISTEN_BACKLOG, REFUSAL_LOG_INTERVAL, REFUSALS_MAX,
-};
+use crate::limits::{ACCEPT_BACK_OFF, CONNECTION_STACK_BYTES, LISTEN_BACKLOG, REFUSALS_MAX};
 use crate::outbox::drain::DrainHandle;
 use crate::outbox::{Ending, Outbox};
 use crate::roster::Roster;
+use crate::threads;
 
 /// Binds a listening socket; connections wait in it until the acceptor starts.
 ///
@@ -83,7 +82,6 @@ impl Acceptor {
             stop: stop.clone(),
             service,
             refusals: Arc::new(()),
-            log: RefusalLog::default(),
         };
         let thread = thread::Builder::new()
             .name("accept".to_owned())
@@ -112,37 +110,10 @@ struct Accepting {
     service: Arc<Service>,
     /// Each refused connection that still lingers holds one count.
     refusals: Arc<()>,
-    log: RefusalLog,
-}
-
-/// Logs refusals at most once a second, with their number, so that a storm of them cannot fill the
-/// log.
-#[derive(Default)]
-struct RefusalLog {
-    last: Option<Instant>,
-    unlogged: u64,
-}
-
-impl RefusalLog {
-    fn note(&mut self, line: &str) {
-        let now = Instant::now();
-        self.unlogged += 1;
-        if self
-            .last
-            .is_none_or(|last| now.duration_since(last) >= REFUSAL_LOG_INTERVAL)
-        {
-            warn!(
-                "{line} ({} refused since the last such line)",
-                self.unlogged
-            );
-            self.unlogged = 0;
-            self.last = Some(now);
-        }
-    }
 }
 
 impl Accepting {
-    fn run(mut self) {
+    fn run(self) {
         let mut has_failed = false;
         while !*self.stop.is_stopping.lock() {
             match self.listener.accept() {
@@ -153,7 +124,12 @@ impl Accepting {
                 Err(error) if is_of_the_peer(&error) => {}
                 Err(error) => {
                     if !*self.stop.is_stopping.lock() && !has_failed {
-                        error!("cannot accept connections: {error}; trying again until it works");
+                        self.note(
+                            Level::Error,
+                            format_args!(
+                                "cannot accept connections: {error}; trying again until it works"
+                            ),
+                        );
                     }
                     has_failed = true;
                     self.back_off();
@@ -162,7 +138,7 @@ impl Accepting {
         }
     }
 
-    fn take(&mut self, socket: TcpStream, peer: SocketAddr) {
+    fn take(&self, socket: TcpStream, peer: SocketAddr) {
         // Answers are small and wait for nobody; it fails only for a socket that is dead already.
         socket.set_nodelay(true).ok();
         let permits = match self.permit(peer.ip()) {
@@ -177,14 +153,17 @@ impl Accepting {
         let outbox = Outbox::new(socket, client, self.service.drain.clone());
         let (context, thread_outbox) = (self.service.context.clone(), outbox.clone());
         let started = self.service.roster.hold(client, outbox.clone(), || {
+            threads::check_room()?;
             thread::Builder::new()
                 .name(format!("client-{client}"))
                 .stack_size(CONNECTION_STACK_BYTES)
                 .spawn(move || connection::run(&context, client, thread_outbox, peer, permits))
         });
         if let Err(error) = started {
-            self.log
-                .note(&format!("no thread for a connection: {error}"));
+            self.note(
+                Level::Warn,
+                format_args!("no thread for a connection: {error}"),
+            );
             let why = "the machine has no thread left for a connection";
             outbox.queue_http(&refusal(StatusCode::SERVICE_UNAVAILABLE, why));
             outbox.finish(Ending::LastWord);
@@ -212,15 +191,21 @@ impl Accepting {
     }
 
     /// Answers without a thread; past a number that still linger, closes without an answer.
-    fn refuse(&mut self, socket: TcpStream, peer: SocketAddr, status: StatusCode, why: &str) {
-        self.log
-            .note(&format!("{peer} - -: {} {why}", status.as_u16()));
+    fn refuse(&self, socket: TcpStream, peer: SocketAddr, status: StatusCode, why: &str) {
+        self.note(
+            Level::Warn,
+            format_args!("{peer} - -: {} {why}", status.as_u16()),
+        );
         if Arc::strong_count(&self.refusals) > REFUSALS_MAX {
             return;
         }
         let outbox = Outbox::for_refusal(socket, self.refusals.clone(), self.service.drain.clone());
         outbox.queue_http(&refusal(status, why));
         outbox.finish(Ending::LastWord);
+    }
+
+    fn note(&self, level: Level, line: Arguments<'_>) {
+        self.service.context.refusals.note(level, line);
     }
 
     /// Waits a little, or until the stop.

@@ -94,6 +94,7 @@ pub mod listeners;
 pub mod acceptor;
 pub mod connection;
 pub mod admission;
+pub mod refusal_log;
 pub mod reaper;
 pub mod routes;
 pub mod config;

@@ -101,6 +101,10 @@ pub const CONNECTION_STACK_BYTES: usize = 1024 * 1024;
 #[cfg(not(target_pointer_width = "64"))]
 pub const CONNECTION_STACK_BYTES: usize = 256 * 1024;
 
+/// Address space that has to be left beside the stack of a new connection: for what it and the others
+/// allocate, since an allocation that fails ends the process. Matters under `ulimit -v` only.
+pub const MEMORY_KEPT_BYTES: usize = 8 * 1024 * 1024;
+
 /// Bytes of stack that are given back after a handshake: as deep as one reaches, plugin callbacks
 /// included, if they do nothing unusual.
 pub const STACK_GIVEN_BACK_BYTES: usize = 64 * 1024;
@@ -127,8 +131,13 @@ pub const DEPARTED_QUEUE: usize = 1024;
 /// Refused connections that are still being told so; each takes one of the reserved files.
 pub const REFUSALS_MAX: usize = 32;
 
-/// Time between two log lines about refused connections.
-pub const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(1);
+/// Log lines about refusals and faults of clients that a storm of them may cause at once: enough to
+/// see each of a page's mistakes.
+pub const REFUSAL_LINES_AT_ONCE: u64 = 200;
+
+/// Such lines a second once a storm has used up [`REFUSAL_LINES_AT_ONCE`]; the rest is counted, and
+/// the number logged once a second.
+pub const REFUSAL_LINES_PER_SECOND: u64 = 10;
 
 /// Wait of the acceptor after an error such as too many open files.
 pub const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);

@@ -20,6 +20,7 @@ use crate::listeners::{Bound, ListenError, Listeners};
 use crate::mounts::Mounts;
 use crate::outbox::drain::Drain;
 use crate::plugin::Services;
+use crate::refusal_log::RefusalLog;
 use crate::roster::Roster;
 use crate::routes::RouteTable;
 use crate::signals::SignalThread;
@@ -113,6 +114,7 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
     let context = Arc::new(Context {
         sites: mounts.sites().clone(),
         admission: admission.clone(),
+        refusals: RefusalLog::default(),
         departed,
     });
     let listeners = Listeners::new(Arc::new(Service {
@@ -203,11 +205,13 @@ fn announce(routes: &RouteTable, capacity: &Capacity, addresses: &[SocketAddr]) 
 }
 
 impl Server {
-    /// Once a second: ends what can end, and tells of callbacks that run for long.
+    /// Once a second: ends what can end, and tells of callbacks that run for long and of lines that
+    /// were left out.
     pub(crate) fn tick(&mut self) {
         self.roster.clock.advance();
         self.mounts.sweep();
         watchdog::look(&self.roster, &self.mounts.all());
+        self.context.refusals.tell();
     }
 
     /// Limits of the whole server hold from now on.

@@ -1,13 +1,16 @@
-//! What a connection thread asks of the system: how it is scheduled, and that it takes back stack that
-//! is not needed again soon.
+//! What connection threads ask of the system: whether there is memory for one more, how it is scheduled,
+//! and that it takes back stack that is not needed again soon.
 //!
 //! The one room beside `plugin` with `unsafe`.
 #![allow(unsafe_code)]
 
-use rustix::mm::{Advice, madvise};
-use rustix::param::page_size;
+use std::io;
 
-use crate::limits::{CONNECTION_STACK_BYTES, STACK_GIVEN_BACK_BYTES};
+use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap};
+use rustix::param::page_size;
+use rustix::process::{Resource, getrlimit};
+
+use crate::limits::{CONNECTION_STACK_BYTES, MEMORY_KEPT_BYTES, STACK_GIVEN_BACK_BYTES};
 
 /// Room for the frames of this call and of `madvise`.
 const OWN_FRAMES_BYTES: usize = 512;
@@ -24,6 +27,28 @@ pub fn be_patient() {
     // SAFETY: it reads the parameter and changes nothing but this thread's policy; every user may set
     // this one. A system that refuses leaves the thread as it was.
     unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const no_priority) };
+}
+
+/// Whether there is address space for one more stack and something beside it. A thread that is made
+/// with the last of it ends the whole process: neither the standard library nor a plugin can go on
+/// where the next few bytes are refused.
+///
+/// # Errors
+/// There is not.
+pub fn check_room() -> io::Result<()> {
+    if getrlimit(Resource::As).current.is_none() {
+        // Only a limit of the address space is met this early; asking costs more than a look at it.
+        return Ok(());
+    }
+    let length = CONNECTION_STACK_BYTES + MEMORY_KEPT_BYTES;
+    let readable = ProtFlags::READ | ProtFlags::WRITE;
+    // SAFETY: a new mapping, which nobody knows of, wherever the kernel puts it; it is not touched, and
+    // gone before this returns.
+    unsafe {
+        let mapping = mmap_anonymous(std::ptr::null_mut(), length, readable, MapFlags::PRIVATE)?;
+        munmap(mapping, length)?;
+    }
+    Ok(())
 }
 
 /// Gives back the pages below the caller's frame, as far as a handshake reaches. Only for connection

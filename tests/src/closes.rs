@@ -19,7 +19,12 @@ const BOARD: &str = "plugin::chat: Client ";
 /// Says what is wrong; nothing where each client of the log that was opened was closed once. Says
 /// nothing either where lines are missing from the log.
 pub(crate) fn mismatch(log: &str) -> Option<String> {
-    let is_incomplete = ["lines dropped)", "not waited for: ", "log.level"];
+    let is_incomplete = [
+        "lines dropped)",
+        "not waited for: ",
+        "are cut off",
+        "log.level",
+    ];
     if is_incomplete.iter().any(|words| log.contains(words)) {
         return None;
     }

@@ -7,7 +7,8 @@ use std::process::ExitStatus;
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::Signal;
+use rustix::param::clock_ticks_per_second;
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
 
 use crate::closes;
 use crate::process::Process;
@@ -234,6 +235,40 @@ impl Server {
     /// Memory that it has reserved for data of its own, touched or not.
     pub fn data_kib(&self) -> u64 {
         self.status_kib("VmData:")
+    }
+
+    /// Its address space now, reserved or used.
+    pub fn address_space_kib(&self) -> u64 {
+        self.status_kib("VmSize:")
+    }
+
+    /// The most resident memory that it has had.
+    pub fn peak_resident_kib(&self) -> u64 {
+        self.status_kib("VmHWM:")
+    }
+
+    /// Processor time that it has used so far.
+    pub fn processor_time(&self) -> Duration {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid()));
+        let stat = stat.expect("the process is there");
+        // Behind the name, which may hold anything (proc(5)): fields 14 and 15 of all.
+        let (_, fields) = stat.rsplit_once(')').expect("the name is in parentheses");
+        let ticks = fields.split_whitespace().skip(11).take(2);
+        let ticks: u64 = ticks
+            .map(|ticks| ticks.parse::<u64>().expect("a number"))
+            .sum();
+        Duration::from_millis(ticks * 1000 / clock_ticks_per_second())
+    }
+
+    /// Sets a soft limit of the running process, and gives the one before.
+    pub fn set_limit(&self, resource: Resource, limit: Option<u64>) -> Option<u64> {
+        let pid = i32::try_from(self.pid()).ok().and_then(Pid::from_raw);
+        let set = |current, maximum| {
+            let new = Rlimit { current, maximum };
+            prlimit(pid, resource, new).expect("the process is there and is ours")
+        };
+        let maximum = getrlimit(resource).maximum;
+        set(limit, maximum).current
     }
 
     fn status_kib(&self, name: &str) -> u64 {

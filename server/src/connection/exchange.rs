@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::StatusCode;
-use log::{debug, info, warn};
+use log::{Level, debug};
 
 use super::Context;
 use crate::admission::{AddressPermit, too_many};
@@ -101,15 +101,14 @@ impl<'a> Exchange<'a> {
             }
             Err(Unserved::Refused(refusal)) => {
                 let status = refusal.status;
-                info!("{} {name}: {} {}", self.peer, status.as_u16(), refusal.why);
+                self.note(&name, status, &refusal.why);
                 (
                     Response::text(status, &refusal.why),
                     refusal.ends_connection(),
                 )
             }
             Err(Unserved::ByPlugin(response)) => {
-                let status = response.status.as_u16();
-                info!("{} {name}: {status} refused by the plugin", self.peer);
+                self.note(&name, response.status, "refused by the plugin");
                 (response, false)
             }
             Err(Unserved::Left) => return self.left(&name),
@@ -124,6 +123,12 @@ impl<'a> Exchange<'a> {
         self.send(response, form)
     }
 
+    fn note(&self, name: &str, status: StatusCode, why: &str) {
+        let (peer, status) = (self.peer, status.as_u16());
+        let line = format_args!("{peer} {name}: {status} {why}");
+        self.context.refusals.note(Level::Info, line);
+    }
+
     fn left(&self, name: &str) -> Outcome {
         debug!("{} {name}: left before its request was complete", self.peer);
         Outcome::Left
@@ -132,8 +137,8 @@ impl<'a> Exchange<'a> {
     /// A head that is refused is named as far as its first line can be read.
     fn refuse_head(&self, reader: &Reader<'_>, refusal: &Refusal) -> Outcome {
         let (method, path) = reader.refused_name().unwrap_or(("-", "-"));
-        let status = refusal.status.as_u16();
-        info!("{} {method} {path}: {status} {}", self.peer, refusal.why);
+        let name = format!("{method} {path}");
+        self.note(&name, refusal.status, &refusal.why);
         let form = Form {
             is_head: method == "HEAD",
             closes: true,
@@ -238,7 +243,7 @@ impl<'a> Exchange<'a> {
                 subprotocol,
             }) => (response, subprotocol),
             Ok(Upgrade::Refuse(response)) => return Err(Unserved::ByPlugin(response)),
-            Err(error) => return Err(plugin_failed(route, &error)),
+            Err(error) => return Err(self.plugin_failed(route, &error)),
         };
         let library = route.library();
         let offered = mounted
@@ -264,8 +269,15 @@ impl<'a> Exchange<'a> {
                 let why = "this path speaks WebSocket: connect to it with ws:// or wss://";
                 Err(Refusal::new(StatusCode::UPGRADE_REQUIRED, why).into())
             }
-            Err(error) => Err(plugin_failed(route, &error)),
+            Err(error) => Err(self.plugin_failed(route, &error)),
         }
+    }
+
+    fn plugin_failed(&self, route: &Route, error: &CallbackError) -> Unserved {
+        let line = format_args!("route {}: {error}", route.path());
+        self.context.refusals.note(Level::Warn, line);
+        let why = "the plugin of this route failed";
+        Unserved::Refused(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, why))
     }
 }
 
@@ -296,10 +308,4 @@ fn check_method(request: &Request) -> Result<(), Refusal> {
             format!("method {method} is not known here"),
         ),
     })
-}
-
-fn plugin_failed(route: &Route, error: &CallbackError) -> Unserved {
-    warn!("route {}: {error}", route.path());
-    let why = "the plugin of this route failed";
-    Unserved::Refused(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, why))
 }

@@ -17,7 +17,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
-use log::{debug, info, warn};
+use log::{Level, debug, info};
 use tungstenite::error::ProtocolError;
 use tungstenite::protocol::{CloseFrame, WebSocketContext};
 use tungstenite::{Error, Message};
@@ -30,6 +30,7 @@ use crate::outbox::cause::{
 };
 use crate::outbox::{Bounds, Ending, Outbox, set_own_outbox};
 use crate::plugin::{CallbackError, Instance, Place};
+use crate::refusal_log::RefusalLog;
 use crate::roster::Session;
 use crate::routes::Sites;
 use crate::threads;
@@ -47,6 +48,8 @@ pub struct Context {
     pub sites: Sites,
     /// Who is let in.
     pub admission: Arc<Admission>,
+    /// Takes the lines that strangers cause.
+    pub refusals: RefusalLog,
     /// Takes the numbers of clients whose thread is about to end.
     pub departed: Sender<ClientId>,
 }
@@ -80,7 +83,8 @@ pub fn run(
     match open(context, client, outbox, admitted) {
         Ok(connection) => connection.run_to_end(),
         Err(error) => {
-            warn!("client {client} on {path}: {error}; closed with {INTERNAL}");
+            let line = format_args!("client {client} on {path}: {error}; closed with {INTERNAL}");
+            context.refusals.note(Level::Warn, line);
             outbox.close(Cause::server(INTERNAL, fault_reason(&error)));
             outbox.finish(Ending::LastWord);
         }
@@ -114,6 +118,7 @@ struct Connection {
     stream: Guarded<OutboxStream>,
     messages: Bucket,
     bytes: Bucket,
+    refusals: RefusalLog,
     /// What the peer's Close frame said.
     peer_cause: Option<Cause>,
 }
@@ -153,6 +158,7 @@ fn open(
         stream,
         messages: Bucket::new(messages),
         bytes: Bucket::new(bytes),
+        refusals: context.refusals.clone(),
         peer_cause: None,
     }))
 }
@@ -253,6 +259,7 @@ impl Connection {
             return;
         }
         let (client, outbox, path) = (self.client, &self.outbox, &self.path);
+        let refusals = &self.refusals;
         self.place.call(|plugin, session| {
             if plugin.is_out_of_service() {
                 outbox.close(Cause::server(INTERNAL, "the plugin is out of service"));
@@ -261,7 +268,10 @@ impl Connection {
             let Err(error) = callback(plugin, client, session) else {
                 return;
             };
-            warn!("client {client} on {path}: {error}");
+            refusals.note(
+                Level::Warn,
+                format_args!("client {client} on {path}: {error}"),
+            );
             if !plugin.on_error(client, session, &error) {
                 outbox.close(Cause::server(INTERNAL, fault_reason(&error)));
             }
@@ -318,7 +328,8 @@ impl Connection {
     /// Closes the client for what it did; the plugin and the log are told.
     fn reject(&mut self, code: u16, reason: String) -> Cause {
         let (client, path) = (self.client, &self.path);
-        info!("client {client} on {path}: {reason}; closed with {code}");
+        let line = format_args!("client {client} on {path}: {reason}; closed with {code}");
+        self.refusals.note(Level::Info, line);
         self.tell(&reason);
         let cause = Cause::server(code, reason);
         self.outbox.close(cause.clone());

@@ -169,6 +169,7 @@ impl Mounts {
             let cause = Cause::server(GOING_AWAY, "the route was removed");
             let id = Some(route.id());
             self.services.hub.tell(Event::CloseAll { route: id, cause });
+            route.stop_timers();
             self.leaving.push(route.clone());
         }
         changes

@@ -145,7 +145,9 @@ unsafe extern "C" fn set_timer(
 ) -> Status {
     // SAFETY: see above.
     let (host, timer) = unsafe { (RouteHost::from_abi(host), timer.as_mut()) };
-    answer(host.set_timer(delay_ms, period_ms), timer)
+    // Asked first: a timer that nobody can cancel must not be set.
+    let Some(timer) = timer else { return INVALID };
+    answer(host.set_timer(delay_ms, period_ms), Some(timer))
 }
 
 unsafe extern "C" fn cancel_timer(host: *const abi::Host, timer: TimerId) -> Status {

@@ -154,6 +154,11 @@ impl Route {
         }
     }
 
+    /// No timer of it fires any more, so that nobody but clients holds on to it.
+    pub fn stop_timers(&self) {
+        self.instance().host.timers.stop();
+    }
+
     /// No timer fires any more. What it gives back ends when the callback that runs now, if any,
     /// returns. Main thread.
     pub fn end_timers(&self) -> Option<JoinHandle<()>> {

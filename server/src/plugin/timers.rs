@@ -89,15 +89,20 @@ impl Timers {
         }
     }
 
-    /// Ends all timers and gives up the thread, which ends when the callback that runs now, if
-    /// any, returns. Who calls it joins it.
-    pub(super) fn end(&self) -> Option<JoinHandle<()>> {
+    /// No timer fires any more.
+    pub(super) fn stop(&self) {
         let mut state = self.state.lock();
         state.is_ended = true;
         state.timers.clear();
         state.due.clear();
         self.changed.notify_all();
-        state.thread.take()
+    }
+
+    /// Ends all timers and gives up the thread, which ends when the callback that runs now, if
+    /// any, returns. Who calls it joins it.
+    pub(super) fn end(&self) -> Option<JoinHandle<()>> {
+        self.stop();
+        self.state.lock().thread.take()
     }
 
     fn spawn_if_needed(&'static self, state: &mut State) {

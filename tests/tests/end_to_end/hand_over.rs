@@ -250,6 +250,8 @@ fn every_route_that_the_library_serves_moves() {
         "the board counts on"
     );
     assert_eq!(client.text(), "Client 2: three");
+    // The log is written by a thread of its own, which may be behind.
+    server.wait_for_log(&["Client 2 says: three"]);
     assert_eq!(
         server.count_log(&["has connected"]),
         2,

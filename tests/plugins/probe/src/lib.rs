@@ -224,6 +224,8 @@ impl Probe {
                     client.send(number.to_string())?;
                 }
             }
+            "flood" => flood(self.host, first.parse()?, rest.parse()?),
+            "chatter" => chatter(self.host, client.id()),
             "thread" => self.start_speaker(argument.parse()?),
             "log" => log::warn!("{argument}"),
             _ => return Err(format!("unknown command {command}").into()),
@@ -245,6 +247,39 @@ impl Probe {
         });
         *self.speaker.lock().expect("nobody panics with it") = Some(speaker);
     }
+}
+
+/// A thread of the plugin's own that broadcasts as fast as it is let, and logs when it is done.
+fn flood(host: Host, count: u64, bytes: usize) {
+    thread::spawn(move || {
+        for number in 0..count {
+            // A route that is gone is no error.
+            host.broadcast(format!("{number:0bytes$}")).ok();
+        }
+        log::info!("the flood is over after {count} messages");
+    });
+}
+
+/// A thread of the plugin's own that makes one host call after another and never ends: it outlives
+/// the instance, and the stop.
+fn chatter(host: Host, id: ClientId) {
+    thread::spawn(move || {
+        log::info!("the chatter begins");
+        let client = host.client(id);
+        loop {
+            // Whatever the host answers, it goes on.
+            client.send("chatter").ok();
+            client.join("chatter").ok();
+            host.publish("chatter", "chatter").ok();
+            host.member_count("chatter").ok();
+            host.broadcast("chatter").ok();
+            client.leave("chatter").ok();
+            host.set_timer(Duration::from_secs(3600)).ok();
+            client.flush();
+            host.client_count();
+            host.path();
+        }
+    });
 }
 
 impl Drop for Probe {

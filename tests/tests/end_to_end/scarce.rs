@@ -1,0 +1,188 @@
+//! The machine has no more of something: the service goes on for who is in, says 503 where it can,
+//! and recovers by itself.
+
+use std::fs;
+use std::io::{ErrorKind, Read};
+use std::time::Duration;
+
+use rustix::process::Resource;
+use tests::{Client, Raw, Server, Setup, TEXT, frame, handshake, wait_until};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[track_caller]
+fn assert_echoes(client: &mut Client) {
+    client.send("still here");
+    assert_eq!(client.text(), "still here");
+}
+
+/// Clients that have asked for the echo route and have not looked at the answer.
+fn ask(server: &Server, count: usize) -> Vec<Raw> {
+    let connect = |_| {
+        let mut raw = Raw::connect(server);
+        raw.write(handshake("/echo", &[]));
+        raw
+    };
+    (0..count).map(connect).collect()
+}
+
+/// Each connection takes a file: the ones that do not fit wait in the listening socket, and `accept`
+/// fails at once, again and again.
+#[test]
+fn out_of_open_files_it_waits_without_spinning_and_recovers() {
+    let server = Setup::new().plugins(&["echo"]).start();
+    let mut bystander = Client::connect(&server, "/echo");
+    let room = server.open_files() as u64 + 4;
+    server.set_limit(Resource::Nofile, Some(room));
+    let mut clients = ask(&server, 20);
+    server.wait_for_log(&["ERROR", "cannot accept connections", "trying again"]);
+
+    let before = server.processor_time();
+    let waiting = clients.last_mut().expect("20 of them");
+    waiting.0.set_read_timeout(Some(SECOND)).expect("a timeout");
+    let error = waiting
+        .0
+        .read(&mut [0])
+        .expect_err("nobody has room for it");
+    assert!(
+        matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+        "{error}"
+    );
+    let used = server.processor_time() - before;
+    assert!(used < SECOND / 4, "{used:?} of a second");
+    assert_echoes(&mut bystander);
+    assert_eq!(server.count_log(&["cannot accept connections"]), 1);
+
+    // Who leaves makes room; the last one's turn comes by itself.
+    let mut last = clients.pop().expect("20 of them");
+    last.0
+        .set_read_timeout(Some(tests::DEADLINE))
+        .expect("a timeout");
+    drop(clients);
+    assert!(last.head().starts_with("HTTP/1.1 101 "));
+    last.write(frame(TEXT, b"in"));
+    assert_eq!(last.frame(), (TEXT, b"in".to_vec()));
+    assert_echoes(&mut bystander);
+    assert_echoes(&mut Client::connect(&server, "/echo"));
+}
+
+/// A thread's stack is address space: where none is left, the thread cannot be made; and where just
+/// that much is left, the next allocation anywhere would end the process.
+#[test]
+fn out_of_memory_for_a_stack_the_answer_is_503_and_it_recovers() {
+    let server = Setup::new().plugins(&["echo"]).start();
+    let mut bystander = Client::connect(&server, "/echo");
+    let room = (server.address_space_kib() + 10 * 1024) * 1024;
+    let before = server.set_limit(Resource::As, Some(room));
+    let mut refused = 0;
+    let mut clients = ask(&server, 12);
+    for client in &mut clients {
+        let head = client.head();
+        if head.starts_with("HTTP/1.1 503 ") {
+            refused += 1;
+        } else {
+            assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        }
+    }
+    assert!(refused > 0, "there was room for all");
+    server.wait_for_log(&["WARN", "no thread for a connection: "]);
+    assert_echoes(&mut bystander);
+    // Enough for a stack and not for what the thread allocates then, in steps of two pages.
+    for beside_kib in (0..160).step_by(8) {
+        let room = (server.address_space_kib() + 1024 + beside_kib) * 1024;
+        server.set_limit(Resource::As, Some(room));
+        let head = ask(&server, 1)[0].head();
+        assert!(head.starts_with("HTTP/1.1 503 "), "{head}");
+    }
+    assert_echoes(&mut bystander);
+    server.set_limit(Resource::As, before);
+    drop(clients);
+    for _ in 0..20 {
+        assert_echoes(&mut Client::connect(&server, "/echo"));
+    }
+    let used = server.processor_time();
+    assert!(used < SECOND, "{used:?}");
+}
+
+/// Past --max-connections the answer is 503 without a thread; a storm of them neither fills the log
+/// nor stops the service.
+#[test]
+fn a_storm_of_refused_connections_is_bounded_in_the_log_and_passes() {
+    let arguments = ["--max-connections", "2"];
+    let server = Setup::new()
+        .plugins(&["echo"])
+        .arguments(&arguments)
+        .start();
+    let mut bystander = Client::connect(&server, "/echo");
+    let second = Client::connect(&server, "/echo");
+    let started = std::time::Instant::now();
+    for _ in 0..1000 {
+        drop(Raw::connect(&server));
+    }
+    server.wait_for_log(&["WARN", " refusals and faults of clients were left out"]);
+    assert_echoes(&mut bystander);
+    let lines = server.count_log(&["all 2 connections are taken"]);
+    let most = 200 + 10 * (started.elapsed().as_secs() as usize + 1);
+    assert!((200..=most).contains(&lines), "{lines} lines");
+    drop(second);
+    wait_until("there is room again", || {
+        Client::connect_with(&server, "/echo", &[]).is_ok()
+    });
+}
+
+/// Each 404 is a line for whoever looks for a mistake; thousands of them are not.
+#[test]
+fn a_storm_of_404_is_bounded_in_the_log() {
+    let server = Setup::new().plugins(&["echo"]).start();
+    let started = std::time::Instant::now();
+    for _ in 0..3 {
+        let mut raw = Raw::connect(&server);
+        for _ in 0..900 {
+            raw.assert_kept();
+        }
+    }
+    server.wait_for_log(&["WARN", " refusals and faults of clients were left out"]);
+    let lines = server.count_log(&[" GET /is-it-kept: 404 "]);
+    let most = 200 + 10 * (started.elapsed().as_secs() as usize + 1);
+    assert!((200..=most).contains(&lines), "{lines} lines");
+}
+
+/// Nothing that is logged can be written.
+#[test]
+fn a_log_file_on_a_full_disk_does_not_stop_the_service() {
+    let arguments = ["--log-file", "/dev/full"];
+    let mut server = Setup::new()
+        .plugins(&["echo"])
+        .arguments(&arguments)
+        .start();
+    let mut bystander = Client::connect(&server, "/echo");
+    for _ in 0..3 {
+        Raw::connect(&server).assert_kept();
+        assert_echoes(&mut bystander);
+    }
+    server.signal(rustix::process::Signal::HUP);
+    assert_echoes(&mut Client::connect(&server, "/echo"));
+    server.stop();
+    assert_eq!(bystander.closed().0, 1001);
+}
+
+/// The file is removed with its folder, so that it cannot be opened anew either.
+#[test]
+fn a_log_file_that_vanishes_does_not_stop_the_service() {
+    let setup = Setup::new().plugins(&["echo"]);
+    let folder = setup.folder().join("logs");
+    fs::create_dir(&folder).expect("a folder");
+    let file = folder.join("here.log");
+    let file = file.to_str().expect("temporary folders have plain names");
+    let mut server = setup.arguments(&["--log-file", file]).start();
+    let mut bystander = Client::connect(&server, "/echo");
+    fs::remove_dir_all(&folder).expect("it is ours");
+    Raw::connect(&server).assert_kept();
+    server.signal(rustix::process::Signal::HUP);
+    for _ in 0..10 {
+        assert_echoes(&mut bystander);
+    }
+    assert_echoes(&mut Client::connect(&server, "/echo"));
+    server.stop();
+    assert_eq!(bystander.closed().0, 1001);
+}
