@@ -30,7 +30,7 @@ use crate::{reaper, service_manager, watchdog};
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The log cannot be written.
-    #[error("--log-file {}: {error}", path.display())]
+    #[error("log.file (--log-file) {}: {error}", path.display())]
     Log {
         /// Where.
         path: PathBuf,
@@ -38,7 +38,7 @@ pub enum StartError {
         error: io::Error,
     },
     /// The plugins folder cannot be read.
-    #[error("--plugins {}: {error}", path.display())]
+    #[error("plugins (--plugins) {}: {error}", path.display())]
     Folder {
         /// Which.
         path: PathBuf,

@@ -67,7 +67,10 @@ pub fn check(request: &Request, origins: &AllowedOrigins) -> Result<(), Refusal>
     }
     Err(Refusal::new(
         StatusCode::FORBIDDEN,
-        format!("origin {origin} is not allowed here; --allow-origin {origin} would allow it"),
+        format!(
+            "origin {origin} is not allowed here: add it to client.origins \
+             (--allow-origin), or to the origins of the route"
+        ),
     ))
 }
 

@@ -36,6 +36,7 @@ mod scarce;
 mod service;
 mod service_manager;
 mod settings_client;
+mod settings_http;
 mod settings_server;
 mod slow;
 mod slowloris;

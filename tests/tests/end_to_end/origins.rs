@@ -39,7 +39,13 @@ fn the_refusal_says_which_option_would_let_it_in() {
     let server = Server::start();
     let refused = Client::connect_with(&server, "/echo", &[("Origin", "https://a.example")]);
     let refused = refused.expect_err("it is refused");
-    assert!(refused.body.contains("--allow-origin https://a.example"));
+    assert!(
+        refused
+            .body
+            .contains("origin https://a.example is not allowed here: add it to client.origins"),
+        "{}",
+        refused.body
+    );
 }
 
 #[test]
