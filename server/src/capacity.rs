@@ -72,7 +72,7 @@ pub fn measure(requested: Option<u32>) -> Capacity {
     let is_root = rustix::process::getuid().is_root();
     let limits = [
         (
-            "--max-connections",
+            "limits.connections or --max-connections",
             requested.map(u64::from),
             Unit::Connections,
         ),
@@ -172,7 +172,7 @@ mod tests {
         let capacity = measure(Some(7));
         assert_eq!(
             capacity.to_string(),
-            "7 connections, limited by --max-connections (7)"
+            "7 connections, limited by limits.connections or --max-connections (7)"
         );
         assert!(measure(None).connections < u64::from(u32::MAX));
         assert!(measure(Some(u32::MAX)).connections < u64::from(u32::MAX));

@@ -29,7 +29,7 @@ use crate::{reaper, service_manager, watchdog};
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The log cannot be written.
-    #[error("--log-file {}: {error}", path.display())]
+    #[error("log file {}: {error}: name one that can be written (log.file, --log-file)", path.display())]
     Log {
         /// Where.
         path: PathBuf,
@@ -37,7 +37,7 @@ pub enum StartError {
         error: io::Error,
     },
     /// The plugins folder cannot be read.
-    #[error("--plugins {}: {error}", path.display())]
+    #[error("plugins folder {}: {error}: name the folder of the libraries (plugins, --plugins)", path.display())]
     Folder {
         /// Which.
         path: PathBuf,
@@ -47,9 +47,9 @@ pub enum StartError {
     /// An address cannot be listened on.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// `--strict`, and something about the plugins is wrong.
+    /// The start is to be strict, and something about the plugins is wrong.
     #[error(
-        "--strict: not started, since {0} of the plugins or their options cannot be used (see the lines above)"
+        "not started, since {0} of the plugins or their options cannot be used (see the lines above) and the start is strict (strict, --strict)"
     )]
     Strict(usize),
     /// The machine's limits leave no room for a single connection.

@@ -15,7 +15,7 @@ pub struct AllowedOrigins {
     listed: Vec<String>,
 }
 
-/// An `--allow-origin` that no browser would ever send.
+/// An allowed origin that no browser would ever send.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
     "`{0}` is no origin: write it as https://example.org or http://example.org:8080, without a path, or * for any"
@@ -50,7 +50,7 @@ impl AllowedOrigins {
 /// from a listed origin.
 ///
 /// # Errors
-/// 403, with the option that would allow it.
+/// 403, with the settings that would allow it.
 pub fn check(request: &Request, origins: &AllowedOrigins) -> Result<(), Refusal> {
     let mut values = request.header_values("origin");
     let Some(value) = values.next() else {
@@ -67,7 +67,7 @@ pub fn check(request: &Request, origins: &AllowedOrigins) -> Result<(), Refusal>
     }
     Err(Refusal::new(
         StatusCode::FORBIDDEN,
-        format!("origin {origin} is not allowed here; --allow-origin {origin} would allow it"),
+        format!("origin {origin} is not allowed here: add it to client.origins or --allow-origin"),
     ))
 }
 

@@ -94,7 +94,8 @@ fn a_log_file_that_cannot_be_opened_ends_with_1() {
         .arguments(&["--log-file", "no/such/folder/log"])
         .run();
     finished.assert_code(1);
-    assert!(finished.stderr.contains("--log-file no/such/folder/log"));
+    assert!(finished.stderr.contains("log file no/such/folder/log: "));
+    assert!(finished.stderr.contains("(log.file, --log-file)"));
 }
 
 #[test]

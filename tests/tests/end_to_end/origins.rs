@@ -35,11 +35,12 @@ fn by_default_only_pages_of_the_same_host_may() {
 }
 
 #[test]
-fn the_refusal_says_which_option_would_let_it_in() {
+fn the_refusal_says_which_settings_would_let_it_in() {
     let server = Server::start();
     let refused = Client::connect_with(&server, "/echo", &[("Origin", "https://a.example")]);
     let refused = refused.err().expect("it is refused");
-    assert!(refused.body.contains("--allow-origin https://a.example"));
+    let remedy = "origin https://a.example is not allowed here: add it to client.origins or --allow-origin\n";
+    assert_eq!(refused.body, remedy);
 }
 
 #[test]
