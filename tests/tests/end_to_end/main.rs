@@ -27,6 +27,7 @@ mod reload;
 mod reload_again;
 mod reload_many;
 mod reload_refused;
+mod reload_routes;
 mod room;
 mod routes;
 mod service;
