@@ -150,7 +150,8 @@ impl Accepting {
             let why = format!("all {limit} connections are taken");
             return self.refuse(socket, peer, StatusCode::SERVICE_UNAVAILABLE, &why);
         };
-        let outbox = Outbox::new(socket, client, self.service.drain.clone());
+        let (presence, drain) = (self.service.roster.presence(), self.service.drain.clone());
+        let outbox = Outbox::new(socket, client, presence, drain);
         let (context, thread_outbox) = (self.service.context.clone(), outbox.clone());
         let started = self.service.roster.hold(client, outbox.clone(), || {
             threads::check_room()?;

@@ -75,6 +75,7 @@ fn commit(
     // The last that can fail, and it changes nothing where it does.
     let mounted = server.mounts.reload(&settings)?;
     let mut changes = server.settings.changes(&settings).reloadable;
+    changes.retain(|name| !mounted.iter().any(|told| tells_all_of(told, name)));
     if output.is_none() {
         changes.extend(reopen_log(logging));
     }
@@ -106,6 +107,11 @@ fn commit(
     changes.extend(mounted);
     server.settings = settings;
     Ok(changes)
+}
+
+/// Whether `told` says of the route `name` that it came or went, so that its name alone adds nothing.
+fn tells_all_of(told: &str, name: &str) -> bool {
+    matches!(told.strip_prefix(name), Some(" added" | " removed"))
 }
 
 /// After a log rotation has moved the file away.

@@ -81,6 +81,9 @@ pub struct Roster {
     released: Condvar,
     /// Connections that may be there at once, at most as many as there are slots.
     limit: AtomicUsize,
+    /// Each open socket of a client holds one count: longer than its slot where the last word
+    /// lingers after the thread has ended.
+    sockets: Arc<()>,
     /// Moves on by seconds.
     pub clock: Clock,
 }
@@ -109,6 +112,7 @@ impl Roster {
             free: Mutex::new((1..connections_max as u32).chain([0]).collect()),
             released: Condvar::new(),
             limit: AtomicUsize::new(connections_max),
+            sockets: Arc::default(),
             clock: Clock::default(),
         }
     }
@@ -134,8 +138,18 @@ impl Roster {
         self.slots.len() - self.free.lock().len()
     }
 
-    /// A permit for one more connection and the number of its client; none where all are taken.
+    /// What the outbox of a client holds as long as its socket is open.
+    pub fn presence(&self) -> Arc<()> {
+        self.sockets.clone()
+    }
+
+    /// A permit for one more connection and the number of its client; none where all are taken, or
+    /// where so many sockets are open still: a peer that never closes after its answer must not
+    /// use up the open files.
     pub fn claim(&self) -> Option<ClientId> {
+        if Arc::strong_count(&self.sockets) > self.limit() {
+            return None;
+        }
         let index = {
             let mut free = self.free.lock();
             if self.slots.len() - free.len() >= self.limit() {
@@ -326,6 +340,19 @@ mod tests {
         assert!(roster.claim().is_none());
         roster.free(first);
         assert_eq!(roster.claim(), Some(ClientId(3)));
+    }
+
+    #[test]
+    fn a_socket_counts_until_it_is_closed() {
+        let roster = Roster::new(2);
+        let (socket, other) = (roster.presence(), roster.presence());
+        let client = roster.claim();
+        assert_eq!(client, None, "two sockets linger");
+        drop(socket);
+        let client = roster.claim().expect("one does");
+        roster.free(client);
+        drop(other);
+        assert!(roster.claim().is_some());
     }
 
     #[test]

@@ -24,12 +24,13 @@ pub fn stop(server: Server, logging: Logging) -> ExitCode {
     info!("stopping: {} connections", server.roster.connected());
     let finished = guard(deadline);
     server.listeners.end();
+    // First, since an answer that a leaving client sets free has to say that it is the last.
+    server.roster.for_each_outbox(Outbox::stop_http);
     let cause = Cause::server(GOING_AWAY, "server is stopping");
     server
         .hub
         .handle()
         .tell(Event::CloseAll { route: None, cause });
-    server.roster.for_each_outbox(Outbox::stop_http);
 
     let abort_time = server.settings.stop_timeout / STOP_ABORT_DIVISOR;
     let mut is_empty = server.roster.wait_until_empty(deadline - 2 * abort_time);

@@ -19,6 +19,8 @@ pub struct Setup {
     shell: Option<String>,
     /// The command line says where to listen.
     has_listen: bool,
+    /// The command line names the plugins folder.
+    has_plugins: bool,
 }
 
 impl Default for Setup {
@@ -37,6 +39,7 @@ impl Setup {
             arguments: Vec::new(),
             shell: None,
             has_listen: true,
+            has_plugins: true,
         }
     }
 
@@ -53,6 +56,12 @@ impl Setup {
     /// Leaves it to the configuration file where to listen.
     pub fn listens_as_configured(mut self) -> Setup {
         self.has_listen = false;
+        self
+    }
+
+    /// Leaves it to the configuration file to name the plugins folder.
+    pub fn plugins_as_configured(mut self) -> Setup {
+        self.has_plugins = false;
         self
     }
 
@@ -120,10 +129,10 @@ impl Setup {
                 shell
             }
         };
-        command
-            .arg("--plugins")
-            .arg(self.plugins_folder())
-            .args(&self.arguments);
+        if self.has_plugins {
+            command.arg("--plugins").arg(self.plugins_folder());
+        }
+        command.args(&self.arguments);
         if self.has_listen {
             command.args(["--listen", address]);
         }

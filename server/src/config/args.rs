@@ -11,7 +11,7 @@ Example:
   server --config detent.toml --check
 
 Sizes are written as 65536 or 64KiB, times as 25s or 1500ms. What is given here wins over the file.
-SIGHUP opens the log file anew; SIGINT and SIGTERM stop, a second one at once.";
+SIGHUP reads the file and the plugins anew; SIGINT and SIGTERM stop, a second one at once.";
 
 /// The command line. What an option takes is text here and checked by `Settings::load`.
 #[derive(Clone, Debug, Parser)]

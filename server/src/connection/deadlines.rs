@@ -97,11 +97,23 @@ impl Deadlines {
         }
     }
 
-    /// Whether a client that is never silent has been here for too long.
-    pub(super) fn is_expired(&self) -> bool {
-        self.times
-            .lifetime
-            .is_some_and(|lifetime| self.opened.elapsed() >= lifetime)
+    /// What is due about a client that is never silent: bytes that make no message, such as pings
+    /// or a frame that trickles, must not keep it here for ever.
+    pub(super) fn overdue(&self) -> Due {
+        if self.times.lifetime.is_none() && self.times.idle_timeout.is_none() {
+            return Due::Nothing;
+        }
+        self.ended(Instant::now()).unwrap_or(Due::Nothing)
+    }
+
+    fn ended(&self, now: Instant) -> Option<Due> {
+        if is_over(self.opened, self.times.lifetime, now) {
+            Some(Due::Expired)
+        } else if is_over(self.last_message, self.times.idle_timeout, now) {
+            Some(Due::Idle)
+        } else {
+            None
+        }
     }
 
     /// A read has timed out: what is due, and from then on another timeout.
@@ -120,20 +132,15 @@ impl Deadlines {
     }
 
     fn due(&self, since: Instant, now: Instant) -> Due {
-        let is_over = |from: Instant, time: Option<Duration>| {
-            time.is_some_and(|time| now.saturating_duration_since(from) >= time)
-        };
-        if is_over(self.opened, self.times.lifetime) {
-            Due::Expired
-        } else if is_over(self.last_message, self.times.idle_timeout) {
-            Due::Idle
+        if let Some(ended) = self.ended(now) {
+            ended
         } else if let Some(pong_due) = self.pong_due {
             if pong_due <= now {
                 Due::Vanished
             } else {
                 Due::Nothing
             }
-        } else if is_over(since, self.times.ping_interval) {
+        } else if is_over(since, self.times.ping_interval, now) {
             Due::Ping
         } else if !self.has_rested {
             Due::Rest
@@ -167,6 +174,10 @@ impl Deadlines {
         // Zero would mean for ever.
         .max(Duration::from_millis(1))
     }
+}
+
+fn is_over(from: Instant, time: Option<Duration>, now: Instant) -> bool {
+    time.is_some_and(|time| now.saturating_duration_since(from) >= time)
 }
 
 #[cfg(test)]

@@ -51,6 +51,9 @@ pub(super) fn run(
             Outcome::Kept => {
                 // Who does not read its answers gets no further ones.
                 outbox.wait_for_room();
+                // A reload may have come while it was answered, and may come while it is silent.
+                let (times, limits) = terms(context);
+                reader.renew(times, limits);
                 if reader.await_next() {
                     let (times, limits) = terms(context);
                     reader.renew(times, limits);

@@ -5,7 +5,7 @@
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use log::info;
 
@@ -95,26 +95,32 @@ impl OutboxStream {
                 let text = format!("no pong within {time}");
                 return Err(io::Error::new(ErrorKind::TimedOut, text));
             }
-            Due::Idle => {
-                let time = times.idle_timeout.unwrap_or_default();
-                let time = humantime::format_duration(time);
-                self.close(&format!("no message within {time}"));
-            }
-            Due::Expired => self.close_expired(),
+            Due::Idle | Due::Expired => self.close_if(due),
         }
         Ok(())
+    }
+
+    /// Closes the client where it has been here, or without a message, for too long.
+    fn close_if(&self, due: Due) {
+        let settings = self.terms.settings();
+        let time = |time: Option<Duration>| humantime::format_duration(time.unwrap_or_default());
+        match due {
+            Due::Idle => {
+                let time = time(settings.idle_timeout);
+                self.close(&format!("no message within {time}"));
+            }
+            Due::Expired => {
+                let time = time(settings.lifetime);
+                self.close(&format!("connected for {time}: connect again"));
+            }
+            Due::Nothing | Due::Rest | Due::Ping | Due::Vanished => {}
+        }
     }
 
     /// What a silent client does not need is given back.
     fn rest(&mut self) {
         self.is_resting = true;
         self.outbox.shrink();
-    }
-
-    fn close_expired(&self) {
-        let lifetime = self.terms.settings().lifetime.unwrap_or_default();
-        let time = humantime::format_duration(lifetime);
-        self.close(&format!("connected for {time}: connect again"));
     }
 
     fn close(&self, reason: &str) {
@@ -139,9 +145,7 @@ impl Read for OutboxStream {
         self.outbox.flush();
         self.outbox.wait_for_room();
         self.renew_terms();
-        if self.deadlines.is_expired() {
-            self.close_expired();
-        }
+        self.close_if(self.deadlines.overdue());
         loop {
             match self.outbox.socket().read(buffer) {
                 Ok(count) => {

@@ -68,9 +68,10 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Other times and limits hold from the next request on.
+    /// Other times and limits hold; the peer has its time for a request from now.
     pub fn renew(&mut self, times: Times, limits: HttpLimits) {
         (self.times, self.limits) = (times, limits);
+        self.deadline = Instant::now() + times.request;
         self.incoming.set_limits(limits);
     }
 
@@ -79,9 +80,9 @@ impl<'a> Reader<'a> {
         !self.times.between.is_zero()
     }
 
-    /// Waits for the first byte of a further request, whose deadline runs from then. False where
-    /// none comes in time, or the peer leaves. Blocks for the socket; woken
-    /// by bytes, the timeout, or a shutdown of the socket.
+    /// Waits for the first byte of a further request, which [`Reader::renew`] gives its time then.
+    /// False where none comes in time, or the peer leaves. Blocks for the socket; woken by bytes,
+    /// the timeout, or a shutdown of the socket.
     pub fn await_next(&mut self) -> bool {
         self.incoming.end_request();
         self.deadline = Instant::now() + self.times.between;
@@ -90,7 +91,6 @@ impl<'a> Reader<'a> {
                 return false;
             }
         }
-        self.deadline = Instant::now() + self.times.request;
         true
     }
 

@@ -80,6 +80,10 @@ impl Mounts {
     /// Tells every library which level of the log holds.
     pub fn set_log_level(&self, level: LevelFilter) {
         self.libraries.set_log_level(level);
+        // Code that a refused replacement has left at work, or whose file is gone.
+        for route in self.all() {
+            route.library().set_log_level(level);
+        }
     }
 
     /// Every route that may still be called: those that are served, and those that are leaving.
@@ -99,6 +103,9 @@ impl Mounts {
         let folder = &settings.plugins;
         let found = self.libraries.scan(folder, demands(settings));
         let found = found.map_err(|error| vec![format!("{}: {error}", folder.display())])?;
+        for problem in &found.problems {
+            error!("reload: {problem}");
+        }
         let (wanted, problems) = wanted(settings, &found);
         if !problems.is_empty() {
             return Err(problems);
@@ -106,9 +113,6 @@ impl Mounts {
         let before = self.sites.current();
         let (now, mut changes) = self.remount(&before.routes, &wanted, settings)?;
         changes.extend(self.retire(&before.routes, &now));
-        for problem in &found.problems {
-            error!("reload: {problem}");
-        }
         for (route, wanted) in now.iter().zip(&wanted) {
             if route.return_to_service() {
                 changes.push(format!("route {} is in service again", route.path()));

@@ -83,7 +83,8 @@ pub enum Delivery {
 pub struct Outbox {
     socket: TcpStream,
     client: Option<ClientId>,
-    _refusal: Option<Arc<()>>,
+    /// Counts this open socket wherever it is held.
+    _presence: Arc<()>,
     route: OnceLock<Arc<str>>,
     drain: DrainHandle,
     state: Mutex<State>,
@@ -129,27 +130,33 @@ enum Phase {
 }
 
 impl Outbox {
-    /// An outbox for the connection of `client`, which was just accepted.
-    pub fn new(socket: TcpStream, client: ClientId, drain: DrainHandle) -> Arc<Outbox> {
-        Outbox::make(socket, Some(client), None, drain)
+    /// An outbox for the connection of `client`, which was just accepted. It holds `presence` as long
+    /// as its socket is open, so that sockets can be counted.
+    pub fn new(
+        socket: TcpStream,
+        client: ClientId,
+        presence: Arc<()>,
+        drain: DrainHandle,
+    ) -> Arc<Outbox> {
+        Outbox::make(socket, Some(client), presence, drain)
     }
 
     /// An outbox for a connection that is only told that there is no room. It holds `refusal` as
     /// long as it lives, so that refusals can be counted.
-    pub fn for_refusal(socket: TcpStream, refusal: Arc<()>, drain: DrainHandle) -> Arc<Outbox> {
-        Outbox::make(socket, None, Some(refusal), drain)
+    pub fn for_refusal(socket: TcpStream, presence: Arc<()>, drain: DrainHandle) -> Arc<Outbox> {
+        Outbox::make(socket, None, presence, drain)
     }
 
     fn make(
         socket: TcpStream,
         client: Option<ClientId>,
-        refusal: Option<Arc<()>>,
+        presence: Arc<()>,
         drain: DrainHandle,
     ) -> Arc<Outbox> {
         Arc::new(Outbox {
             socket,
             client,
-            _refusal: refusal,
+            _presence: presence,
             route: OnceLock::new(),
             drain,
             state: Mutex::new(State {

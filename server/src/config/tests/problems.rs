@@ -82,7 +82,7 @@ fn each_range_has_two_ends() {
             "1048577",
         ),
         ("limits.handshakes", "1", "0", "1048576", "1048577"),
-        ("limits.head", "\"1 KiB\"", "1023", "\"60 KiB\"", "1048577"),
+        ("limits.head", "\"1 KiB\"", "1023", "\"60 KiB\"", "61441"),
         ("limits.headers", "1", "0", "1000", "1001"),
         ("limits.body", "0", "-1", "\"64 MiB\"", "\"65 MiB\""),
         (

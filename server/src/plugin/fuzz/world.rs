@@ -116,7 +116,7 @@ impl Guest {
         let id = roster.claim().expect("a slot is free");
         // The outbox only sends and shuts down; no port is used up.
         let socket = TcpStream::from(OwnedFd::from(socket));
-        let outbox = Outbox::new(socket, id, drain.handle());
+        let outbox = Outbox::new(socket, id, Arc::default(), drain.handle());
         outbox.set_bounds(Bounds {
             backlog_bytes_max: usize::MAX,
             write_timeout: Duration::from_secs(20),

@@ -1,0 +1,65 @@
+//! A plugin's own threads call the host without end: while it works, while it is reloaded, while the
+//! server stops and after; and they panic.
+
+use tests::{Client, Setup};
+
+const HAMMERS: &str =
+    "[[route]]\npath = \"/faulty\"\nplugin = \"faulty\"\noptions = { hammers = 4 }\n";
+
+#[test]
+fn a_flood_from_a_plugin_leaves_other_routes_alone() {
+    let setup = Setup::new().plugins(&["faulty", "echo", "chat"]);
+    let mut server = setup.configuration(HAMMERS).start();
+    let resident_before = server.resident_kib();
+    let mut hearing = Client::connect(&server, "/faulty");
+    let mut speaker = Client::connect(&server, "/chat");
+    let mut listener = Client::connect(&server, "/chat");
+    for number in 0..200 {
+        speaker.send(&number.to_string());
+        assert!(listener.text().ends_with(&format!(": {number}")));
+        assert!(speaker.text().ends_with(&format!(": {number}")));
+        if number % 50 == 0 {
+            let line = server.reload();
+            assert!(line.contains("reload done: "), "{line}");
+            assert!(hearing.text().starts_with("hammered"));
+        }
+    }
+    let grown = server.resident_kib().saturating_sub(resident_before);
+    assert!(grown < 64 * 1024, "{grown} KiB more");
+    drop((hearing, speaker, listener));
+    server.stop();
+}
+
+/// What such threads do after `main` has returned must not change how the process ends.
+#[test]
+fn the_stop_is_in_good_order_all_the_same() {
+    for _ in 0..5 {
+        let setup = Setup::new().plugins(&["faulty", "echo"]);
+        let mut server = setup.configuration(HAMMERS).start();
+        let mut client = Client::connect(&server, "/faulty");
+        assert!(client.text().starts_with("hammered"));
+        client.reset();
+        server.stop();
+        assert_eq!(server.count_log(&["server::stop: stopped"]), 1);
+    }
+}
+
+#[test]
+fn panics_of_such_threads_cost_nothing() {
+    let setup = Setup::new().plugins(&["faulty", "echo"]);
+    let options = [
+        "--set",
+        "faulty.hammers=4",
+        "--set",
+        "faulty.hammer_rounds=1000",
+    ];
+    let mut server = setup.arguments(&options).start();
+    let mut echo = Client::connect(&server, "/echo");
+    tests::wait_until("each has panicked", || {
+        server.count_log(&["ERROR", "thread \"hammer\" panicked", "after 1000 rounds"]) == 4
+    });
+    echo.send("here");
+    assert_eq!(echo.text(), "here");
+    drop(echo);
+    server.stop();
+}
