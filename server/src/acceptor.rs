@@ -1,9 +1,11 @@
 //! The threads `accept`, one a listener: permits, sockets, connection threads.
 //!
 //! Each blocks in `accept` and is woken at the stop by a shutdown of its listening socket. It never
-//! ends for an error: where the machine has no more of something, it waits a little and goes on.
+//! ends for an error: where the machine has no more of something, it answers 503 as far as it can,
+//! waits a little and goes on.
 
 use std::fmt::Arguments;
+use std::fs::File;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -12,6 +14,8 @@ use std::thread::{self, JoinHandle};
 use http::StatusCode;
 use log::Level;
 use parking_lot::{Condvar, Mutex};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::admission::{Admission, Permits, too_many};
@@ -82,6 +86,7 @@ impl Acceptor {
             stop: stop.clone(),
             service,
             refusals: Arc::new(()),
+            spare: spare(),
         };
         let thread = thread::Builder::new()
             .name("accept".to_owned())
@@ -110,10 +115,12 @@ struct Accepting {
     service: Arc<Service>,
     /// Each refused connection that still lingers holds one count.
     refusals: Arc<()>,
+    /// An open file that is given up to answer one who waits where there is no other.
+    spare: Option<File>,
 }
 
 impl Accepting {
-    fn run(self) {
+    fn run(mut self) {
         let mut has_failed = false;
         while !*self.stop.is_stopping.lock() {
             match self.listener.accept() {
@@ -132,6 +139,9 @@ impl Accepting {
                         );
                     }
                     has_failed = true;
+                    if is_out_of_files(&error) {
+                        self.answer_one();
+                    }
                     self.back_off();
                 }
             }
@@ -191,6 +201,23 @@ impl Accepting {
         Ok(Permits { handshake, address })
     }
 
+    /// No file is left for a connection: one of those who wait is told so with the spare file, which
+    /// is opened anew as soon as there is one again. Blocks for nobody.
+    fn answer_one(&mut self) {
+        let mut waiting = [PollFd::new(&self.listener, PollFlags::IN)];
+        let nothing = Timespec::default();
+        if !matches!(poll(&mut waiting, Some(&nothing)), Ok(1..)) {
+            return;
+        }
+        if self.spare.take().is_some()
+            && let Ok((socket, peer)) = self.listener.accept()
+        {
+            let why = "the server has no open file left for a connection";
+            self.refuse(socket, peer, StatusCode::SERVICE_UNAVAILABLE, why);
+        }
+        self.spare = spare();
+    }
+
     /// Answers without a thread; past a number that still linger, closes without an answer.
     fn refuse(&self, socket: TcpStream, peer: SocketAddr, status: StatusCode, why: &str) {
         self.note(
@@ -222,6 +249,16 @@ impl Accepting {
 
 fn refusal(status: StatusCode, why: &str) -> Vec<u8> {
     Response::text(status, why).encode(Form::LAST)
+}
+
+/// A file that is nothing but open.
+fn spare() -> Option<File> {
+    File::open("/dev/null").ok()
+}
+
+fn is_out_of_files(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::MFILE | Errno::NFILE))
 }
 
 /// Errors of one connection that `accept` reports; the next may be fine (see accept(2)).

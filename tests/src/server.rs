@@ -289,8 +289,11 @@ fn first_address(process: &Process) -> SocketAddr {
             .filter_map(|line| line.strip_prefix("listening on "));
         addresses.next().map(str::to_owned)
     });
-    let address =
-        address.unwrap_or_else(|| panic!("the server does not start:\n{}", process.log.text()));
+    let address = address.unwrap_or_else(|| {
+        // The reason comes through another pipe, which closes with the process.
+        process.log.wait_for(PATIENCE, |_| None::<()>);
+        panic!("the server does not start:\n{}", process.log.text())
+    });
     address.parse().expect("an address")
 }
 

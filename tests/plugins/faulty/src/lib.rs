@@ -3,11 +3,12 @@
 //! panic on a thread of its own.
 #![forbid(unsafe_code)]
 
+use std::thread;
 use std::time::Duration;
 
 use plugin_api::{
-    Cause, Client, Config, Fault, Host, Message, Plugin, Request, Response, Result, Timer, Upgrade,
-    log,
+    Cause, Client, ClientId, Config, Fault, Host, Message, Plugin, Request, Response, Result,
+    Timer, Upgrade, log,
 };
 
 struct Faulty {
@@ -22,6 +23,23 @@ struct Options {
     create: String,
     timer: String,
     destroy: String,
+    /// So many threads call the host again and again, and are never ended.
+    hammers: u32,
+    /// After so many rounds each of them panics; 0 for never.
+    hammer_rounds: u64,
+}
+
+/// Makes every call that any thread may make, for so many rounds or, with 0, without end.
+fn hammer(host: Host, rounds: u64) {
+    for count in 1_u64.. {
+        host.broadcast(format!("hammered {count}")).ok();
+        host.publish("nails", vec![0; 100]).ok();
+        let client = host.client(ClientId::from(count % 16 + 1));
+        client.send("hammered").ok();
+        client.join("nails").ok();
+        host.member_count("nails").ok();
+        assert!(count != rounds, "told to panic after {count} rounds");
+    }
 }
 
 /// What `on_close` and `on_error` are to do.
@@ -44,7 +62,7 @@ fn obey(order: &str) -> Result {
         ("panic", _) => panic!("told to panic"),
         ("bomb", _) => std::panic::panic_any(Bomb),
         ("thread", _) => {
-            let spawned = std::thread::Builder::new().name("of-its-own".to_owned());
+            let spawned = thread::Builder::new().name("of-its-own".to_owned());
             let panicking = spawned.spawn(|| panic!("told to panic on a thread"))?;
             // The panic is the order.
             panicking.join().ok();
@@ -53,7 +71,7 @@ fn obey(order: &str) -> Result {
         ("fail", _) => Err("told to fail".into()),
         ("block", milliseconds) => {
             log::info!("blocks for {milliseconds} ms");
-            std::thread::sleep(Duration::from_millis(milliseconds.parse()?));
+            thread::sleep(Duration::from_millis(milliseconds.parse()?));
             Ok(())
         }
         _ => Ok(()),
@@ -66,6 +84,11 @@ impl Plugin for Faulty {
     fn create(host: Host, config: Config) -> Result<Self> {
         let options: Options = config.parse()?;
         obey(&options.create)?;
+        for _ in 0..options.hammers {
+            thread::Builder::new()
+                .name("hammer".to_owned())
+                .spawn(move || hammer(host, options.hammer_rounds))?;
+        }
         Ok(Faulty { host, options })
     }
 

@@ -1,4 +1,4 @@
-//! A plugin of which the tests make as many versions as they like: they write over [`MARK`] in the
+//! A plugin of which the tests make as many versions as they like: they write over `MARK` in the
 //! library's file, and what stands there is how that version behaves.
 //!
 //! Words of the mark: the version's name first, then any of `fail-create`, `panic-create`,
