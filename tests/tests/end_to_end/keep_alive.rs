@@ -206,7 +206,7 @@ fn one_that_does_not_read_its_answers_gets_no_further_ones() {
         let (status, head, body) = raw.response();
         assert_eq!((status, body.len()), (200, BYTES), "{head}");
     }
-    tests::wait_until("the log has each", || answers() == REQUESTS);
+    wait_until("the log has each", || answers() == REQUESTS);
 }
 
 #[test]

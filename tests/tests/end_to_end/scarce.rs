@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read};
 use std::time::Duration;
 
 use rustix::process::Resource;
-use tests::{Client, Raw, Server, Setup, TEXT, frame, handshake, wait_until};
+use tests::{Client, Raw, Server, Setup, handshake, wait_until};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -64,7 +64,7 @@ fn out_of_open_files_it_answers_503_without_spinning_and_recovers() {
 
     // Who leaves makes room.
     drop(clients);
-    tests::wait_until("newcomers are let in again", || {
+    wait_until("newcomers are let in again", || {
         let mut newcomer = ask(&server, 1).remove(0);
         newcomer.head().starts_with("HTTP/1.1 101 ")
     });
