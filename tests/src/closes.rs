@@ -1,6 +1,7 @@
 //! `on_close` comes exactly once for each `on_open` that succeeded: read from the log lines that the
 //! plugins of the tests, and the message board, write in both.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// What stands in the lines: behind which words the client's number follows, or before which.
@@ -30,6 +31,7 @@ pub(crate) fn mismatch(log: &str) -> Option<String> {
     }
     let mut clients: BTreeMap<String, (u32, u32)> = BTreeMap::new();
     for line in log.lines() {
+        let line = &as_text(line);
         for (opened, closed) in OPENED.iter().zip(CLOSED) {
             if let Some(id) = number_after(line, opened) {
                 clients.entry(format!("{opened}{id}")).or_default().0 += 1;
@@ -52,6 +54,17 @@ pub(crate) fn mismatch(log: &str) -> Option<String> {
     })
 }
 
+/// A line of `log.format = "json"` as it would stand in a text log.
+fn as_text(line: &str) -> Cow<'_, str> {
+    let Ok(object) = serde_json::from_str::<serde_json::Value>(line) else {
+        return line.into();
+    };
+    match (object["target"].as_str(), object["message"].as_str()) {
+        (Some(target), Some(message)) => format!("{target}: {message}").into(),
+        _ => line.into(),
+    }
+}
+
 fn number_after<'a>(line: &'a str, words: &str) -> Option<&'a str> {
     let rest = line.split_once(words)?.1;
     let end = rest
@@ -69,6 +82,8 @@ mod tests {
         let good = "plugin::probe: opened 1\nplugin::chat: Client 1 has connected from h\n\
                     plugin::probe: closed 1: 1000\nplugin::chat: Client 1 has left (1000)\n";
         assert_eq!(mismatch(good), None);
+        let changed = "{\"target\":\"plugin::probe\",\"message\":\"opened 1\"}\nplugin::probe: closed 1: 1000\n";
+        assert_eq!(mismatch(changed), None);
         for bad in [
             "plugin::probe: opened 1\n",
             "plugin::probe: closed 1: 1000\n",

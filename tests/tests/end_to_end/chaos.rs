@@ -104,7 +104,10 @@ fn the_honest_lose_nothing_and_nothing_is_left_behind() {
     for path in ["/chat", "/variant", "/faulty"] {
         Client::connect(&server, path).close(1000, "");
     }
-    wait_until("they have left", || server.threads() < 20);
+    wait_until("they have left", || {
+        let names = server.thread_names();
+        !names.iter().any(|name| name.starts_with("client-"))
+    });
     let before = (server.threads(), server.open_files(), server.resident_kib());
     let (is_over, messages, acts) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
     let mut swaps = 0;
@@ -131,7 +134,8 @@ fn the_honest_lose_nothing_and_nothing_is_left_behind() {
                 swaps += 1;
                 server.put_plugin(FILE, &variant(&format!("v{swaps}")));
             }
-            server.reload_with(configuration(number));
+            let line = server.reload_with(configuration(number));
+            assert_eq!(line.contains("given up"), number % 3 == 2, "{line}");
             thread::park_timeout(Duration::from_millis(900));
         }
         is_over.store(true, Ordering::Relaxed);

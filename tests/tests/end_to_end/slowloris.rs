@@ -5,39 +5,32 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tests::{Client, Raw, Server, Setup, TEXT, frame};
+use tests::{Client, Raw, Server, Setup, TEXT, frame, wait_until};
 
 /// No message of an honest client may take longer, however loaded the machine is.
 const LATENCY_MAX: Duration = Duration::from_secs(5);
+/// What each honest client says in one go.
 const MESSAGES: usize = 20;
 
 fn sizes() -> (usize, usize) {
     if std::env::var_os("DETENT_LONG").is_some() {
         (2_000, 200)
     } else {
-        (300, 40)
+        (400, 50)
     }
 }
 
-/// Latencies of clients that each say something again and again and wait until they hear it.
+/// Lets clients of the message board speak at once, each waiting until it hears itself, and asserts
+/// that each hears all the others too, once and in order. Gives how long each message took, sorted.
 fn chat(server: &Server, clients: usize) -> Vec<Duration> {
     let speakers: Vec<Client> = (0..clients)
-        .map(|_| Client::connect(server, "/echo"))
+        .map(|_| Client::connect(server, "/chat"))
         .collect();
     let mut times: Vec<Duration> = thread::scope(|scope| {
         let threads: Vec<_> = speakers
             .into_iter()
-            .map(|mut client| {
-                scope.spawn(move || {
-                    let one = |number: usize| {
-                        let start = Instant::now();
-                        client.send(&number.to_string());
-                        assert_eq!(client.text(), number.to_string());
-                        start.elapsed()
-                    };
-                    (0..MESSAGES).map(one).collect::<Vec<_>>()
-                })
-            })
+            .enumerate()
+            .map(|(speaker, client)| scope.spawn(move || speak(client, speaker, clients)))
             .collect();
         threads
             .into_iter()
@@ -45,6 +38,37 @@ fn chat(server: &Server, clients: usize) -> Vec<Duration> {
             .collect()
     });
     times.sort();
+    times
+}
+
+fn speak(mut client: Client, speaker: usize, clients: usize) -> Vec<Duration> {
+    let mut heard = vec![0; clients];
+    let mut hear = |client: &mut Client| {
+        let line = client.text();
+        let (_, text) = line.split_once(": ").expect("Client ID: text");
+        let (of, number) = text.split_once(' ').expect("speaker and number");
+        let of: usize = of.parse().expect("a number");
+        assert_eq!(number, heard[of].to_string(), "the next of speaker {of}");
+        heard[of] += 1;
+        of
+    };
+    let mut left = clients * MESSAGES;
+    let mut times = Vec::new();
+    for number in 0..MESSAGES {
+        let start = Instant::now();
+        client.send(&format!("{speaker} {number}"));
+        loop {
+            left -= 1;
+            if hear(&mut client) == speaker {
+                break;
+            }
+        }
+        times.push(start.elapsed());
+    }
+    for _ in 0..left {
+        hear(&mut client);
+    }
+    client.close(1000, "");
     times
 }
 
@@ -79,8 +103,9 @@ fn those_who_never_end_what_they_begin_disturb_nobody() {
         "limits.handshakes = {}\nlimits.handshake_timeout = \"5min\"\n",
         slow + honest
     );
-    let setup = Setup::new().plugins(&["echo"]).configuration(&text);
+    let setup = Setup::new().plugins(&["echo", "chat"]).configuration(&text);
     let server = setup.start();
+    let open_files = server.open_files();
     let quiet = chat(&server, honest);
     let show = |times: &[Duration]| (times[times.len() / 2], times[times.len() * 99 / 100]);
     println!("quiet: median and 99th percentile {:?}", show(&quiet));
@@ -91,10 +116,14 @@ fn those_who_never_end_what_they_begin_disturb_nobody() {
         "payload",
         "close",
     ] {
+        let is_empty = || server.open_files() == open_files;
+        wait_until("those before have left", is_empty);
         let held: Vec<Raw> = (0..slow).map(|_| begin(&server, stage)).collect();
         server.wait_until_it_has_read(&held);
         let loaded = chat(&server, honest);
         println!("{slow} at the {stage}: {:?}", show(&loaded));
+        let still_held = server.open_files() - open_files;
+        assert!(still_held >= slow, "{stage}: only {still_held} are held");
         let longest = *loaded.last().expect("they chat");
         assert!(longest < LATENCY_MAX, "{stage}: {longest:?}");
     }

@@ -17,7 +17,7 @@ fn connections() -> usize {
     given
         .ok()
         .and_then(|text| text.parse().ok())
-        .unwrap_or(4_000)
+        .unwrap_or(5_000)
 }
 
 #[test]
