@@ -218,9 +218,10 @@ impl Place {
         outbox: Arc<Outbox>,
         request: Box<Request>,
     ) -> Result<Place, CallbackError> {
-        enter(&route.parts, client, outbox.clone());
+        let way = outbox.clone();
+        enter(&route.parts, client, outbox);
         if let Some(cause) = route.farewell.get() {
-            outbox.close(cause.clone());
+            way.close(cause.clone());
         }
         let instance = {
             let _gate = route.gate.read();

@@ -41,7 +41,7 @@ struct Counts {
     /// Calls that the ABI rules out.
     faults: AtomicU64,
     /// Kept, so that a call that comes after `destroy` can be told.
-    made: Mutex<Vec<Box<Made>>>,
+    made: Mutex<Vec<&'static Made>>,
 }
 
 struct Made {
@@ -57,14 +57,13 @@ struct Kept {
 
 impl Counts {
     const fn new() -> Counts {
-        const ZERO: AtomicU64 = AtomicU64::new(0);
         Counts {
-            opened: ZERO,
-            resumed: ZERO,
-            closed: ZERO,
-            dropped: ZERO,
-            timers: ZERO,
-            faults: ZERO,
+            opened: AtomicU64::new(0),
+            resumed: AtomicU64::new(0),
+            closed: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+            timers: AtomicU64::new(0),
+            faults: AtomicU64::new(0),
             made: Mutex::new(Vec::new()),
         }
     }
@@ -111,14 +110,14 @@ unsafe extern "C" fn create(
     };
     // SAFETY: the address of a static of this file.
     let counts = unsafe { &*std::ptr::with_exposed_provenance::<Counts>(address) };
-    let mut made = Box::new(Made {
+    let made: &'static Made = Box::leak(Box::new(Made {
         counts,
         is_destroyed: AtomicBool::new(false),
-    });
+    }));
     let mut timer = 0;
     // SAFETY: the host is valid for ever, and the places during the calls.
     unsafe {
-        *route = std::ptr::from_mut(&mut *made).cast();
+        *route = std::ptr::from_ref(made).cast_mut().cast();
         ((*host).set_timer)(host, 0, 1, &raw mut timer);
     }
     counts.made.lock().push(made);
