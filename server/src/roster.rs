@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use crate::activity::{Activity, Clock, Running};
 use crate::http::request::Request;
@@ -49,6 +49,9 @@ pub struct Seat {
     /// The handshake, for the instances that come after.
     pub request: Box<Request>,
 }
+
+/// Seats that are held, and whose they are.
+pub type HeldSeats<'a> = Vec<(ClientId, MutexGuard<'a, Option<Seat>>)>;
 
 /// What a plugin keeps for one client: a pointer that only the plugin understands.
 #[derive(Debug)]
@@ -263,9 +266,24 @@ impl Roster {
         &self.slot(client).seat
     }
 
+    /// Locks the seats of all clients with a session on `route`, or none of them: none where one is
+    /// not to be had until `deadline`. Blocks for callbacks that run.
+    pub fn lock_seats(&self, route: RouteId, deadline: Instant) -> Option<HeldSeats<'_>> {
+        let mut held = Vec::new();
+        for (client, seat) in self.seats(route) {
+            let seat = seat.try_lock_until(deadline)?;
+            // Who has left meanwhile is not held up: the reaper needs the seat to free the slot, and
+            // it may be another route's already.
+            if seat.as_ref().is_some_and(|seat| seat.route == route) {
+                held.push((client, seat));
+            }
+        }
+        Some(held)
+    }
+
     /// The seats of all clients with a session on `route`. Until it is locked, one may become empty
     /// and pass to a client of another route: whoever has the lock asks the seat whose it is.
-    pub fn seats(&self, route: RouteId) -> impl Iterator<Item = (ClientId, &Mutex<Option<Seat>>)> {
+    fn seats(&self, route: RouteId) -> impl Iterator<Item = (ClientId, &Mutex<Option<Seat>>)> {
         let is_meant = move |slot: &&Slot| slot.seated.load(Ordering::Acquire) == route.0;
         self.slots.iter().filter(is_meant).map(|slot| {
             let client = ClientId(slot.id.load(Ordering::Relaxed));
@@ -319,6 +337,7 @@ mod tests {
     use crate::http::HttpLimits;
     use crate::http::request::Request;
     use crate::ids::{ClientId, RouteId};
+    use std::time::Instant;
 
     #[test]
     fn ids_count_up_from_one_and_never_come_again() {
@@ -385,6 +404,32 @@ mod tests {
         take_seat(RouteId(1));
         let route = lock.lock().as_ref().map(|seat| seat.route);
         assert_eq!(route, Some(RouteId(1)));
+    }
+
+    /// Cause: a replacement held every seat that it had found until it was done, which is as long as
+    /// a plugin's `create` takes: also that of a client that had left, for which the reaper waited
+    /// and with it every other departure, and that of another route's client.
+    #[test]
+    fn only_seats_of_the_route_stay_locked() {
+        let roster = Roster::new(3);
+        let [stays, leaves, passes] = [(); 3].map(|()| {
+            let client = roster.claim().expect("a slot is free");
+            roster.seat(client, seat(RouteId(0)));
+            client
+        });
+        // As between a look at the slot and the lock.
+        *roster.seat_of(leaves).lock() = None;
+        *roster.seat_of(passes).lock() = Some(seat(RouteId(1)));
+        let held = roster.lock_seats(RouteId(0), Instant::now());
+        let held = held.expect("nobody has one");
+        assert_eq!(held.iter().map(|held| held.0).collect::<Vec<_>>(), [stays]);
+        assert!(roster.seat_of(stays).try_lock().is_none());
+        assert!(roster.seat_of(leaves).try_lock().is_some());
+        assert!(roster.seat_of(passes).try_lock().is_some());
+        assert!(
+            roster.lock_seats(RouteId(0), Instant::now()).is_none(),
+            "one is not to be had"
+        );
     }
 
     fn seat(route: RouteId) -> Seat {

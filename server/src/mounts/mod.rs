@@ -14,7 +14,6 @@ use std::sync::atomic::{Ordering, fence};
 use log::{LevelFilter, error, info};
 
 use crate::config::Settings;
-use crate::hub::Event;
 use crate::ids::RouteId;
 use crate::outbox::cause::{Cause, GOING_AWAY};
 use crate::plugin::{HandOver, HandOverError, Libraries, Replaced, Route, Services};
@@ -171,8 +170,7 @@ impl Mounts {
         for route in before.iter().filter(|route| !is_served(route)) {
             changes.push(format!("route {} removed", route.path()));
             let cause = Cause::server(GOING_AWAY, "the route was removed");
-            let id = Some(route.id());
-            self.services.hub.tell(Event::CloseAll { route: id, cause });
+            route.close_clients(cause);
             route.stop_timers();
             self.leaving.push(route.clone());
         }

@@ -18,7 +18,7 @@ use super::route::Route;
 use super::sink;
 use crate::ids::ClientId;
 use crate::limits::HAND_OVER_WAIT;
-use crate::roster::{Seat, Session};
+use crate::roster::{HeldSeats, Seat, Session};
 
 /// Why the old instance goes on.
 #[derive(Debug, thiserror::Error)]
@@ -72,8 +72,6 @@ impl fmt::Display for Replaced {
     }
 }
 
-type Seats<'a> = Vec<(ClientId, MutexGuard<'a, Option<Seat>>)>;
-
 impl<'a> HandOver<'a> {
     /// Stops the route's callbacks and makes an instance of `library` with `config`, and with all
     /// that the old one leaves to it. Blocks for callbacks that run (at most [`HAND_OVER_WAIT`])
@@ -108,9 +106,7 @@ impl<'a> HandOver<'a> {
             since,
         };
         for (client, mut seat) in seats {
-            // Its client may have left before it was locked, and another route's have come.
-            let taken = seat.as_mut().filter(|seat| seat.route == route.id());
-            let Some(taken) = taken else { continue };
+            let Some(taken) = seat.as_mut() else { continue };
             let saved = save_session(&hand_over.old, client, taken)?;
             let session = hand_over
                 .new
@@ -168,16 +164,13 @@ impl Replaced {
 fn hold(
     route: &Route,
     deadline: Instant,
-) -> Result<(RwLockWriteGuard<'_, ()>, Seats<'_>), HandOverError> {
+) -> Result<(RwLockWriteGuard<'_, ()>, HeldSeats<'_>), HandOverError> {
     let gate = route
         .gate
         .try_write_until(deadline)
         .ok_or(HandOverError::Busy)?;
     let roster = &route.parts.services.roster;
-    let seats: Option<Seats<'_>> = roster
-        .seats(route.id())
-        .map(|(client, seat)| Some((client, seat.try_lock_until(deadline)?)))
-        .collect();
+    let seats = roster.lock_seats(route.id(), deadline);
     Ok((gate, seats.ok_or(HandOverError::Busy)?))
 }
 

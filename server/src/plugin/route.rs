@@ -5,8 +5,8 @@
 //! `roster`), held by its connection thread from `on_message` to `on_close`, and the route's gate,
 //! held for reading by callbacks that have no seat. A replacement takes the gate and all seats.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
 use parking_lot::{Mutex, RwLock};
@@ -22,7 +22,7 @@ use crate::http::response::Response;
 use crate::hub::Event;
 use crate::ids::{ClientId, RouteId};
 use crate::outbox::Outbox;
-use crate::outbox::cause::Cause;
+use crate::outbox::cause::{Cause, INTERNAL};
 use crate::roster::{Seat, Session};
 
 /// One path, for as long as it is served.
@@ -32,6 +32,8 @@ pub struct Route {
     /// Changed only by who holds the gate for writing; locked for a moment.
     current: Mutex<Arc<Instance>>,
     timer_activity: Activity,
+    /// Why its clients were closed, once it is served no more.
+    farewell: OnceLock<Cause>,
 }
 
 impl Route {
@@ -59,6 +61,7 @@ impl Route {
             gate: RwLock::new(()),
             current: Mutex::new(instance),
             timer_activity: Activity::default(),
+            farewell: OnceLock::new(),
         }))
     }
 
@@ -154,6 +157,17 @@ impl Route {
         }
     }
 
+    /// It is served no more: closes its clients, and those that are still in their handshake when
+    /// they come in. Main thread.
+    pub fn close_clients(&self, cause: Cause) {
+        // Before the event: whose arrival the hub sees behind it finds this set.
+        self.farewell.set(cause.clone()).ok();
+        self.parts.services.hub.tell(Event::CloseAll {
+            route: Some(self.id()),
+            cause,
+        });
+    }
+
     /// No timer of it fires any more, so that nobody but clients holds on to it.
     pub fn stop_timers(&self) {
         self.instance().host.timers.stop();
@@ -187,6 +201,8 @@ pub struct Place {
     client: ClientId,
     /// The instance that made the session, as far as this thread knows.
     instance: Arc<Instance>,
+    /// The session has not ended.
+    is_open: bool,
 }
 
 impl Place {
@@ -202,7 +218,11 @@ impl Place {
         outbox: Arc<Outbox>,
         request: Box<Request>,
     ) -> Result<Place, CallbackError> {
+        let way = outbox.clone();
         enter(&route.parts, client, outbox);
+        if let Some(cause) = route.farewell.get() {
+            way.close(cause.clone());
+        }
         let instance = {
             let _gate = route.gate.read();
             let instance = route.instance();
@@ -227,6 +247,7 @@ impl Place {
             route,
             client,
             instance,
+            is_open: true,
         })
     }
 
@@ -245,6 +266,11 @@ impl Place {
 
     /// Takes the client off the route, then calls its `on_close`.
     pub fn close(mut self, cause: &Cause) {
+        self.end(cause);
+    }
+
+    fn end(&mut self, cause: &Cause) {
+        self.is_open = false;
         leave(&self.route.parts, self.client);
         let roster = &self.route.parts.services.roster;
         let mut seat = roster.seat_of(self.client).lock();
@@ -257,6 +283,16 @@ impl Place {
                 .on_close(self.client, &mut left.session, cause);
         }
         roster.unseat(self.client);
+    }
+}
+
+impl Drop for Place {
+    /// It is still open only where its thread panics: the plugin and the hub hear of the end all the
+    /// same.
+    fn drop(&mut self) {
+        if self.is_open {
+            self.end(&Cause::server(INTERNAL, "a fault of the server"));
+        }
     }
 }
 
@@ -275,3 +311,6 @@ fn leave(route: &RouteParts, client: ClientId) {
     route.clients.fetch_sub(1, Ordering::AcqRel);
     route.services.hub.tell(Event::Closed { client });
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 use std::fs;
 
 use rustix::process::Signal;
-use tests::{Client, Server, Setup, variant, wait_until};
+use tests::{CLOSE, Client, Raw, Server, Setup, frame, handshake, variant, wait_until};
 
 const FILE: &str = "libvariant.so";
 
@@ -42,6 +42,31 @@ fn a_route_is_added_and_another_removed() {
     let refused = Client::connect_with(&server, "/a", &[]).expect_err("it is gone");
     assert_eq!(refused.status, 404);
     assert_eq!(ask(&mut elsewhere, "here"), "here");
+}
+
+/// Cause: a reload closes the clients that are on a route that goes. One whose `on_upgrade` still ran
+/// came in behind that and stayed, and with it the route, for as long as the client liked.
+#[test]
+fn a_handshake_that_the_end_of_its_route_overtakes_is_closed_too() {
+    let probe_on = |path: &str| format!("[[route]]\npath = \"{path}\"\nplugin = \"probe\"\n");
+    let server = start(&probe_on("/a"));
+    let mut client = Client::connect(&server, "/a");
+    let mut late = Raw::connect(&server);
+    late.write(handshake("/a?block", &[]));
+    server.wait_for_log(&["on_upgrade blocks"]);
+    server.reload_with(&probe_on("/b"));
+    // That this one leaves ends the blocking.
+    assert_eq!(client.closed().0, 1001);
+    assert!(late.head().starts_with("HTTP/1.1 101 "));
+    // The other one's farewell may come first.
+    let mut next = late.frame();
+    while next.0 != CLOSE {
+        next = late.frame();
+    }
+    let expected = [&1001_u16.to_be_bytes()[..], b"the route was removed"].concat();
+    assert_eq!(next.1, expected);
+    late.write(frame(CLOSE, &1001_u16.to_be_bytes()));
+    late.assert_closed();
 }
 
 #[test]
