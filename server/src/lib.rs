@@ -32,6 +32,7 @@
 //! | `timers` | 1 a route with timers | `on_timer` | the next deadline |
 //! | `reaper` | 1 | joins connection threads | its queue |
 //! | `log` | 1 | writes the log | its queue, the disk |
+//! | `deadline` | 1 while the server stops | ends the process where the stop does not end | the deadline |
 //!
 //! # Invariants
 //!

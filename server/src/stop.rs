@@ -22,7 +22,7 @@ pub fn stop(server: Server, logging: Logging) -> ExitCode {
     let deadline = Instant::now() + server.settings.stop_timeout;
     service_manager::stopping();
     info!("stopping: {} connections", server.roster.connected());
-    let finished = guard(deadline);
+    let guard = guard(deadline);
     server.listeners.end();
     // First, since an answer that a leaving client sets free has to say that it is the last.
     server.roster.for_each_outbox(Outbox::stop_http);
@@ -68,14 +68,18 @@ pub fn stop(server: Server, logging: Logging) -> ExitCode {
     server.reaper.join().ok();
     server.signals.end();
     info!("stopped");
-    drop(finished);
+    if let Some((finished, guarding)) = guard {
+        drop(finished);
+        // A panic of the thread has been reported by the panic hook.
+        guarding.join().ok();
+    }
     logging.end();
     ExitCode::SUCCESS
 }
 
 /// Ends the process at `deadline` where the main thread has not: a plugin's `destroy` that does not
 /// return must not keep a service manager waiting.
-fn guard(deadline: Instant) -> Option<Sender<()>> {
+fn guard(deadline: Instant) -> Option<(Sender<()>, JoinHandle<()>)> {
     let (finished, watched) = bounded::<()>(0);
     let spawned = thread::Builder::new().name("deadline".to_owned()).spawn(move || {
         let has_finished = watched.recv_deadline(deadline) != Err(crossbeam_channel::RecvTimeoutError::Timeout);
@@ -86,7 +90,7 @@ fn guard(deadline: Instant) -> Option<Sender<()>> {
         }
     });
     match spawned {
-        Ok(_) => Some(finished),
+        Ok(thread) => Some((finished, thread)),
         Err(error) => {
             warn!("no thread to watch the stop: {error}");
             None

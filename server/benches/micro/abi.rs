@@ -50,7 +50,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     let peer = "127.0.0.1:1".parse().expect("an address");
     let request = Request::parse(head, peer, HttpLimits::default()).expect("it is valid");
     let mut place =
-        Place::open(route, client, guest.outbox.clone(), Box::new(request)).expect("echo opens");
+        Place::open(route, client, &guest.outbox, Box::new(request)).expect("echo opens");
     let text = "x".repeat(64);
     criterion.bench_function("abi/echo a text of 64 bytes", |bencher| {
         bencher.iter_custom(|iterations| {

@@ -144,7 +144,7 @@ fn open(
     let (id, path) = (route.id(), route.path());
     let address = &request.provenance.client_address;
     debug!("client {client} on {path} from {address}");
-    let place = Place::open(route, client, outbox.clone(), request)?;
+    let place = Place::open(route, client, outbox, request)?;
     let terms = Terms::new(context.sites.clone(), id, settings);
     let (messages, bytes) = terms.rates();
     let stream = OutboxStream::new(outbox.clone(), terms);
@@ -184,7 +184,10 @@ impl Connection {
                 "client {client} on {path} was too slow for {dropped} messages, which it never got"
             );
         }
-        self.place.close(&cause);
+        if let Err(error) = self.place.close(&cause) {
+            let line = format_args!("client {client} on {path}: {error}");
+            self.refusals.note(Level::Warn, line);
+        }
         self.outbox.finish(ending);
     }
 
@@ -262,7 +265,7 @@ impl Connection {
         let refusals = &self.refusals;
         self.place.call(|plugin, session| {
             if plugin.is_out_of_service() {
-                outbox.close(Cause::server(INTERNAL, "the plugin is out of service"));
+                outbox.close(Instance::out_of_service());
                 return;
             }
             let Err(error) = callback(plugin, client, session) else {

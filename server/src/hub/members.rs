@@ -30,6 +30,8 @@ pub(super) struct Client {
     everyone: (TopicId, u32),
     /// Its places in other topics; an empty map takes no memory.
     places: HashMap<TopicId, u32>,
+    /// A join of it was refused already.
+    was_refused: bool,
 }
 
 struct Topic {
@@ -39,7 +41,10 @@ struct Topic {
 
 /// Why a client did not become a member.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TooManyTopics;
+pub(super) struct TooManyTopics {
+    /// It has not happened to this client before.
+    pub(super) is_first: bool,
+}
 
 /// All clients and topics.
 pub(super) struct Members {
@@ -61,7 +66,8 @@ impl Members {
         }
     }
 
-    fn slot_of(&self, client: ClientId) -> usize {
+    /// Where what belongs to `client` stands in tables of [`Members::new`]'s capacity.
+    pub(super) fn slot_of(&self, client: ClientId) -> usize {
         (client.0 % self.clients.len() as u64) as usize
     }
 
@@ -107,6 +113,7 @@ impl Members {
             outbox,
             everyone,
             places: HashMap::new(),
+            was_refused: false,
         };
         let slot = self.slot_of(id);
         self.clients[slot] = Some(Box::new(client));
@@ -138,12 +145,16 @@ impl Members {
         {
             return Ok(());
         }
+        let slot = self.slot_of(id);
         if count >= TOPICS_PER_CLIENT_MAX {
-            return Err(TooManyTopics);
+            let told = self.clients[slot]
+                .as_mut()
+                .map(|client| &mut client.was_refused);
+            let is_first = told.is_some_and(|told| !std::mem::replace(told, true));
+            return Err(TooManyTopics { is_first });
         }
         let topic = self.topic_or_new(audience);
         let place = self.push(topic, Member { client: id, outbox });
-        let slot = self.slot_of(id);
         if let Some(client) = &mut self.clients[slot] {
             client.places.insert(topic, place);
         }

@@ -119,9 +119,9 @@ impl Rounds {
             }
             Event::Join { client, topic } => {
                 self.end_run_of(self.members.topic(&topic));
-                if self.members.join(client, topic) == Err(TooManyTopics) {
+                if self.members.join(client, topic) == Err(TooManyTopics { is_first: true }) {
                     warn!(
-                        "client {client} is a member of {TOPICS_PER_CLIENT_MAX} topics; a join is ignored"
+                        "client {client} is a member of {TOPICS_PER_CLIENT_MAX} topics, as many as it may be; it joins no further ones"
                     );
                 }
             }
@@ -219,7 +219,7 @@ impl Rounds {
     }
 
     fn touch(&mut self, client: ClientId, outbox: &Arc<Outbox>) {
-        let slot = (client.0 % self.is_touched.len() as u64) as usize;
+        let slot = self.members.slot_of(client);
         if !self.is_touched[slot] {
             self.is_touched[slot] = true;
             self.touched.push((client, outbox.clone()));
@@ -235,7 +235,7 @@ impl Rounds {
             self.run.clear();
         }
         for (client, outbox) in self.touched.drain(..) {
-            let slot = (client.0 % self.is_touched.len() as u64) as usize;
+            let slot = self.members.slot_of(client);
             self.is_touched[slot] = false;
             outbox.flush();
         }

@@ -22,7 +22,7 @@ use crate::http::response::Response;
 use crate::hub::Event;
 use crate::ids::ClientId;
 use crate::limits::{PANIC_WINDOW, PANICS_MAX};
-use crate::outbox::cause::{Cause, INTERNAL, Initiator};
+use crate::outbox::cause::{Cause, Initiator};
 use crate::roster::Session;
 
 /// A callback, or a connection, did not do what it should.
@@ -197,10 +197,18 @@ impl Instance {
         })
     }
 
-    /// Connection thread, exactly once for each session, which ends with it.
-    pub fn on_close(&self, client: ClientId, session: &mut Session, cause: &Cause) {
+    /// Connection thread, exactly once for each session, which ends with it in any case.
+    ///
+    /// # Errors
+    /// The callback failed or panicked.
+    pub fn on_close(
+        &self,
+        client: ClientId,
+        session: &mut Session,
+        cause: &Cause,
+    ) -> Result<(), CallbackError> {
         let Some(on_close) = self.library.functions.on_close else {
-            return;
+            return Ok(());
         };
         let session = session.pointer();
         let told = abi::Cause {
@@ -214,13 +222,10 @@ impl Instance {
             reserved: 0,
             reason: Bytes::new(cause.reason.as_bytes()),
         };
-        let result = self.call(self.activity(client), Callback::Close, |error| {
+        self.call(self.activity(client), Callback::Close, |error| {
             // SAFETY: as the ABI names them; the session is not used again.
             unsafe { on_close(self.data, session, client.0, &raw const told, error) }
-        });
-        if let Err(error) = result {
-            warn!("client {client} on {}: {error}", self.host.route.path);
-        }
+        })
     }
 
     /// Connection thread: tells the plugin what went wrong for one client. True where the plugin
@@ -334,10 +339,9 @@ impl Instance {
                 self.library.name,
                 PANIC_WINDOW.as_secs(),
             );
-            let cause = Cause::server(INTERNAL, "the plugin is out of service");
             self.host.route.services.hub.tell(Event::CloseAll {
                 route: Some(self.host.route.id),
-                cause,
+                cause: Instance::out_of_service(),
             });
         }
     }

@@ -79,10 +79,13 @@ pub(super) unsafe extern "C" fn request_header_at(
     value: *mut Bytes,
 ) -> Status {
     // SAFETY: as in `request_field`.
-    let (request, name, value) =
-        unsafe { (&*request.cast::<Request>(), name.as_mut(), value.as_mut()) };
+    let request = unsafe { &*request.cast::<Request>() };
     let header = request.header_at(index);
-    answer(header.map(|(name, _)| name), name).min(answer(header.map(|(_, value)| value), value))
+    // SAFETY: as in `request_field`; one after the other, since both may be the same place.
+    let named = answer(header.map(|(name, _)| name), unsafe { name.as_mut() });
+    // SAFETY: as above.
+    let valued = answer(header.map(|(_, value)| value), unsafe { value.as_mut() });
+    named.min(valued)
 }
 
 pub(super) unsafe extern "C" fn request_param(

@@ -15,6 +15,7 @@ use super::host::{RouteHost, RouteParts};
 use super::host_table;
 use super::library::Library;
 use super::sink;
+use crate::outbox::cause::{Cause, INTERNAL};
 
 /// One value of a plugin, at work on one route.
 pub struct Instance {
@@ -84,6 +85,11 @@ impl Instance {
     /// Whether it has panicked too often to be called.
     pub fn is_out_of_service(&self) -> bool {
         self.faults.is_out_of_service()
+    }
+
+    /// What its clients are closed with when it goes out of service.
+    pub fn out_of_service() -> Cause {
+        Cause::server(INTERNAL, "the plugin is out of service")
     }
 
     /// Hands changed options over. False where the plugin wants to be made anew for them.

@@ -9,6 +9,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 
+use log::warn;
 use parking_lot::{Mutex, RwLock};
 use plugin_api::abi::TimerId;
 
@@ -215,17 +216,19 @@ impl Place {
     pub fn open(
         route: Arc<Route>,
         client: ClientId,
-        outbox: Arc<Outbox>,
+        outbox: &Arc<Outbox>,
         request: Box<Request>,
     ) -> Result<Place, CallbackError> {
-        let way = outbox.clone();
-        enter(&route.parts, client, outbox);
-        if let Some(cause) = route.farewell.get() {
-            way.close(cause.clone());
-        }
+        enter(&route.parts, client, outbox.clone());
         let instance = {
             let _gate = route.gate.read();
             let instance = route.instance();
+            // The hub may have closed everyone before it saw this one.
+            if let Some(cause) = route.farewell.get() {
+                outbox.close(cause.clone());
+            } else if instance.is_out_of_service() {
+                outbox.close(Instance::out_of_service());
+            }
             match instance.on_open(client, &request) {
                 Ok(session) => {
                     let seat = Seat {
@@ -265,24 +268,28 @@ impl Place {
     }
 
     /// Takes the client off the route, then calls its `on_close`.
-    pub fn close(mut self, cause: &Cause) {
-        self.end(cause);
+    ///
+    /// # Errors
+    /// The callback failed or panicked; the client is off the route in any case.
+    pub fn close(mut self, cause: &Cause) -> Result<(), CallbackError> {
+        self.end(cause)
     }
 
-    fn end(&mut self, cause: &Cause) {
+    fn end(&mut self, cause: &Cause) -> Result<(), CallbackError> {
         self.is_open = false;
         leave(&self.route.parts, self.client);
         let roster = &self.route.parts.services.roster;
         let mut seat = roster.seat_of(self.client).lock();
         // Empty from here on: a replacement waits for the lock and then passes this client over.
-        if let Some(mut left) = seat.take() {
+        let result = seat.take().map_or(Ok(()), |mut left| {
             if left.generation != self.instance.generation {
                 self.instance = self.route.instance();
             }
             self.instance
-                .on_close(self.client, &mut left.session, cause);
-        }
+                .on_close(self.client, &mut left.session, cause)
+        });
         roster.unseat(self.client);
+        result
     }
 }
 
@@ -290,8 +297,10 @@ impl Drop for Place {
     /// It is still open only where its thread panics: the plugin and the hub hear of the end all the
     /// same.
     fn drop(&mut self) {
-        if self.is_open {
-            self.end(&Cause::server(INTERNAL, "a fault of the server"));
+        if self.is_open
+            && let Err(error) = self.end(&Cause::server(INTERNAL, "a fault of the server"))
+        {
+            warn!("client {} on {}: {error}", self.client, self.route.path());
         }
     }
 }

@@ -275,7 +275,7 @@ impl World {
         let address = "127.0.0.1:1".parse().expect("an address");
         let request = Request::parse(head, address, HttpLimits::default());
         let request = Box::new(request.expect("it is well-formed"));
-        let place = Place::open(self.route.clone(), client, outbox, request);
+        let place = Place::open(self.route.clone(), client, &outbox, request);
         (client, place.expect("it is let in"), peer)
     }
 
@@ -354,7 +354,9 @@ fn visit(world: &World) {
             let called = place.call(|plugin, session| plugin.on_text(client, session, "text"));
             called.expect("it has a session").expect("it is taken");
         }
-        place.close(&Cause::server(1000, ""));
+        place
+            .close(&Cause::server(1000, ""))
+            .expect("counts does not fail");
         world.roster.release(client);
     }
 }
