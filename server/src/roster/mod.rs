@@ -5,23 +5,23 @@
 //! a map and never comes twice. The hub owns membership; the roster only answers "is that client
 //! still here", which every thread may ask at any time.
 //!
-//! A slot also has the client's seat: what the plugin of its route keeps for it. Who calls the
-//! plugin for a client holds the lock of its seat for as long; who replaces the plugin holds those
-//! of all of them.
+//! A slot also has the client's [`Seat`]: what the plugin of its route keeps for it.
+
+mod seats;
 
 use std::collections::VecDeque;
-use std::ffi::c_void;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use parking_lot::{Condvar, Mutex, MutexGuard};
+use parking_lot::{Condvar, Mutex};
 
 use crate::activity::{Activity, Clock, Running};
-use crate::http::request::Request;
 use crate::ids::{ClientId, RouteId};
 use crate::outbox::Outbox;
+
+pub use seats::{HeldSeats, Seat, Session};
 
 const NO_ROUTE: u32 = u32::MAX;
 
@@ -36,37 +36,6 @@ struct Slot {
     /// until `on_close` has returned.
     seated: AtomicU32,
     held: Mutex<Held>,
-}
-
-/// A client at its route, between `on_open` and `on_close`.
-pub struct Seat {
-    /// The route whose plugin has made the session.
-    pub route: RouteId,
-    /// Which of the route's instances, one after the other, has made the session.
-    pub generation: u32,
-    /// What that instance keeps for the client.
-    pub session: Session,
-    /// The handshake, for the instances that come after.
-    pub request: Box<Request>,
-}
-
-/// Seats that are held, and whose they are.
-pub type HeldSeats<'a> = Vec<(ClientId, MutexGuard<'a, Option<Seat>>)>;
-
-/// What a plugin keeps for one client: a pointer that only the plugin understands.
-#[derive(Debug)]
-pub struct Session(AtomicPtr<c_void>);
-
-impl Session {
-    /// Takes the pointer that a plugin gave out.
-    pub fn new(pointer: *mut c_void) -> Session {
-        Session(AtomicPtr::new(pointer))
-    }
-
-    /// The pointer, to hand it back.
-    pub fn pointer(&mut self) -> *mut c_void {
-        *self.0.get_mut()
-    }
 }
 
 /// What the end of a connection needs; set by the acceptor, taken by the reaper.
@@ -247,50 +216,6 @@ impl Roster {
         slot.route.load(Ordering::Acquire) == route.0 && slot.id.load(Ordering::Relaxed) == client.0
     }
 
-    /// The client has a session from now on.
-    pub fn seat(&self, client: ClientId, seat: Seat) {
-        let slot = self.slot(client);
-        let route = seat.route;
-        *slot.seat.lock() = Some(seat);
-        slot.seated.store(route.0, Ordering::Release);
-    }
-
-    /// Its session has ended; whoever ended it has emptied the seat.
-    pub fn unseat(&self, client: ClientId) {
-        self.slot(client).seated.store(NO_ROUTE, Ordering::Release);
-    }
-
-    /// The seat of `client`. Its connection thread holds the lock while a callback runs, which may
-    /// take as long as the plugin likes; whoever else wants it gives up after a while.
-    pub fn seat_of(&self, client: ClientId) -> &Mutex<Option<Seat>> {
-        &self.slot(client).seat
-    }
-
-    /// Locks the seats of all clients with a session on `route`, or none of them: none where one is
-    /// not to be had until `deadline`. Blocks for callbacks that run.
-    pub fn lock_seats(&self, route: RouteId, deadline: Instant) -> Option<HeldSeats<'_>> {
-        let mut held = Vec::new();
-        for (client, seat) in self.seats(route) {
-            let seat = seat.try_lock_until(deadline)?;
-            // Who has left meanwhile is not held up: the reaper needs the seat to free the slot, and
-            // it may be another route's already.
-            if seat.as_ref().is_some_and(|seat| seat.route == route) {
-                held.push((client, seat));
-            }
-        }
-        Some(held)
-    }
-
-    /// The seats of all clients with a session on `route`. Until it is locked, one may become empty
-    /// and pass to a client of another route: whoever has the lock asks the seat whose it is.
-    fn seats(&self, route: RouteId) -> impl Iterator<Item = (ClientId, &Mutex<Option<Seat>>)> {
-        let is_meant = move |slot: &&Slot| slot.seated.load(Ordering::Acquire) == route.0;
-        self.slots.iter().filter(is_meant).map(|slot| {
-            let client = ClientId(slot.id.load(Ordering::Relaxed));
-            (client, &slot.seat)
-        })
-    }
-
     /// Where the connection thread of `client` notes its callbacks.
     pub fn activity(&self, client: ClientId) -> &Activity {
         &self.slot(client).activity
@@ -332,132 +257,4 @@ impl Roster {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Roster, Seat, Session};
-    use crate::http::HttpLimits;
-    use crate::http::request::Request;
-    use crate::ids::{ClientId, RouteId};
-    use std::time::Instant;
-
-    #[test]
-    fn ids_count_up_from_one_and_never_come_again() {
-        let roster = Roster::new(3);
-        let mut seen = Vec::new();
-        for _ in 0..7 {
-            let client = roster.claim().expect("a slot is free");
-            seen.push(client.0);
-            roster.free(client);
-        }
-        assert_eq!(seen, [1, 2, 3, 4, 5, 6, 7]);
-    }
-
-    #[test]
-    fn no_more_permits_than_slots() {
-        let roster = Roster::new(2);
-        let first = roster.claim().expect("a slot is free");
-        assert!(roster.claim().is_some());
-        assert!(roster.claim().is_none());
-        roster.free(first);
-        assert_eq!(roster.claim(), Some(ClientId(3)));
-    }
-
-    #[test]
-    fn a_socket_counts_until_it_is_closed() {
-        let roster = Roster::new(2);
-        let (socket, other) = (roster.presence(), roster.presence());
-        let client = roster.claim();
-        assert_eq!(client, None, "two sockets linger");
-        drop(socket);
-        let client = roster.claim().expect("one does");
-        roster.free(client);
-        drop(other);
-        assert!(roster.claim().is_some());
-    }
-
-    #[test]
-    fn a_lower_limit_holds_for_those_who_come() {
-        let roster = Roster::new(3);
-        let first = roster.claim().expect("a slot is free");
-        roster.set_limit(1);
-        assert!(roster.claim().is_none());
-        roster.set_limit(100);
-        assert!(roster.claim().is_some() && roster.claim().is_some());
-        assert!(roster.claim().is_none(), "no more than slots");
-        roster.free(first);
-        assert!(roster.claim().is_some());
-    }
-
-    #[test]
-    fn a_seat_that_passes_on_before_it_is_locked_says_whose_it_is() {
-        let roster = Roster::new(1);
-        let take_seat = |route| {
-            let client = roster.claim().expect("a slot is free");
-            roster.seat(client, seat(route));
-            client
-        };
-        let first = take_seat(RouteId(0));
-        let (found, lock) = roster.seats(RouteId(0)).next().expect("it is seated");
-        assert_eq!(found, first);
-        // It leaves, and its slot goes to a client of another route before anyone has the lock.
-        roster.unseat(first);
-        roster.free(first);
-        take_seat(RouteId(1));
-        let route = lock.lock().as_ref().map(|seat| seat.route);
-        assert_eq!(route, Some(RouteId(1)));
-    }
-
-    /// Cause: a replacement held every seat that it had found until it was done, which is as long as
-    /// a plugin's `create` takes: also that of a client that had left, for which the reaper waited
-    /// and with it every other departure, and that of another route's client.
-    #[test]
-    fn only_seats_of_the_route_stay_locked() {
-        let roster = Roster::new(3);
-        let [stays, leaves, passes] = [(); 3].map(|()| {
-            let client = roster.claim().expect("a slot is free");
-            roster.seat(client, seat(RouteId(0)));
-            client
-        });
-        // As between a look at the slot and the lock.
-        *roster.seat_of(leaves).lock() = None;
-        *roster.seat_of(passes).lock() = Some(seat(RouteId(1)));
-        let held = roster.lock_seats(RouteId(0), Instant::now());
-        let held = held.expect("nobody has one");
-        assert_eq!(held.iter().map(|held| held.0).collect::<Vec<_>>(), [stays]);
-        assert!(roster.seat_of(stays).try_lock().is_none());
-        assert!(roster.seat_of(leaves).try_lock().is_some());
-        assert!(roster.seat_of(passes).try_lock().is_some());
-        assert!(
-            roster.lock_seats(RouteId(0), Instant::now()).is_none(),
-            "one is not to be had"
-        );
-    }
-
-    fn seat(route: RouteId) -> Seat {
-        let head = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
-        let peer = "127.0.0.1:1".parse().expect("an address");
-        Seat {
-            route,
-            generation: 0,
-            session: Session::new(std::ptr::null_mut()),
-            request: Box::new(
-                Request::parse(head, peer, HttpLimits::default()).expect("it is well-formed"),
-            ),
-        }
-    }
-
-    #[test]
-    fn a_client_is_known_on_its_route_only_while_it_is_open() {
-        let roster = Roster::new(2);
-        let client = roster.claim().expect("a slot is free");
-        assert!(!roster.is_open(client, RouteId(0)));
-        roster.open(client, RouteId(0));
-        assert!(roster.is_open(client, RouteId(0)));
-        assert!(!roster.is_open(client, RouteId(1)));
-        assert!(
-            !roster.is_open(ClientId(client.0 + 2), RouteId(0)),
-            "the slot's next client"
-        );
-        roster.close(client);
-        assert!(!roster.is_open(client, RouteId(0)));
-    }
-}
+mod tests;

@@ -1,0 +1,130 @@
+//! Permits, ids and seats, without connections.
+
+use std::time::Instant;
+
+use super::{Roster, Seat, Session};
+use crate::http::HttpLimits;
+use crate::http::request::Request;
+use crate::ids::{ClientId, RouteId};
+
+#[test]
+fn ids_count_up_from_one_and_never_come_again() {
+    let roster = Roster::new(3);
+    let mut seen = Vec::new();
+    for _ in 0..7 {
+        let client = roster.claim().expect("a slot is free");
+        seen.push(client.0);
+        roster.free(client);
+    }
+    assert_eq!(seen, [1, 2, 3, 4, 5, 6, 7]);
+}
+
+#[test]
+fn no_more_permits_than_slots() {
+    let roster = Roster::new(2);
+    let first = roster.claim().expect("a slot is free");
+    assert!(roster.claim().is_some());
+    assert!(roster.claim().is_none());
+    roster.free(first);
+    assert_eq!(roster.claim(), Some(ClientId(3)));
+}
+
+#[test]
+fn a_socket_counts_until_it_is_closed() {
+    let roster = Roster::new(2);
+    let (socket, other) = (roster.presence(), roster.presence());
+    let client = roster.claim();
+    assert_eq!(client, None, "two sockets linger");
+    drop(socket);
+    let client = roster.claim().expect("one does");
+    roster.free(client);
+    drop(other);
+    assert!(roster.claim().is_some());
+}
+
+#[test]
+fn a_lower_limit_holds_for_those_who_come() {
+    let roster = Roster::new(3);
+    let first = roster.claim().expect("a slot is free");
+    roster.set_limit(1);
+    assert!(roster.claim().is_none());
+    roster.set_limit(100);
+    assert!(roster.claim().is_some() && roster.claim().is_some());
+    assert!(roster.claim().is_none(), "no more than slots");
+    roster.free(first);
+    assert!(roster.claim().is_some());
+}
+
+#[test]
+fn a_seat_that_passes_on_before_it_is_locked_says_whose_it_is() {
+    let roster = Roster::new(1);
+    let take_seat = |route| {
+        let client = roster.claim().expect("a slot is free");
+        roster.seat(client, seat(route));
+        client
+    };
+    let first = take_seat(RouteId(0));
+    let (found, lock) = roster.seats(RouteId(0)).next().expect("it is seated");
+    assert_eq!(found, first);
+    // It leaves, and its slot goes to a client of another route before anyone has the lock.
+    roster.unseat(first);
+    roster.free(first);
+    take_seat(RouteId(1));
+    let route = lock.lock().as_ref().map(|seat| seat.route);
+    assert_eq!(route, Some(RouteId(1)));
+}
+
+/// Cause: a replacement held every seat that it had found until it was done, which is as long as
+/// a plugin's `create` takes: also that of a client that had left, for which the reaper waited
+/// and with it every other departure, and that of another route's client.
+#[test]
+fn only_seats_of_the_route_stay_locked() {
+    let roster = Roster::new(3);
+    let [stays, leaves, passes] = [(); 3].map(|()| {
+        let client = roster.claim().expect("a slot is free");
+        roster.seat(client, seat(RouteId(0)));
+        client
+    });
+    // As between a look at the slot and the lock.
+    *roster.seat_of(leaves).lock() = None;
+    *roster.seat_of(passes).lock() = Some(seat(RouteId(1)));
+    let held = roster.lock_seats(RouteId(0), Instant::now());
+    let held = held.expect("nobody has one");
+    assert_eq!(held.iter().map(|held| held.0).collect::<Vec<_>>(), [stays]);
+    assert!(roster.seat_of(stays).try_lock().is_none());
+    assert!(roster.seat_of(leaves).try_lock().is_some());
+    assert!(roster.seat_of(passes).try_lock().is_some());
+    assert!(
+        roster.lock_seats(RouteId(0), Instant::now()).is_none(),
+        "one is not to be had"
+    );
+}
+
+fn seat(route: RouteId) -> Seat {
+    let head = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    let peer = "127.0.0.1:1".parse().expect("an address");
+    Seat {
+        route,
+        generation: 0,
+        session: Session::new(std::ptr::null_mut()),
+        request: Box::new(
+            Request::parse(head, peer, HttpLimits::default()).expect("it is well-formed"),
+        ),
+    }
+}
+
+#[test]
+fn a_client_is_known_on_its_route_only_while_it_is_open() {
+    let roster = Roster::new(2);
+    let client = roster.claim().expect("a slot is free");
+    assert!(!roster.is_open(client, RouteId(0)));
+    roster.open(client, RouteId(0));
+    assert!(roster.is_open(client, RouteId(0)));
+    assert!(!roster.is_open(client, RouteId(1)));
+    assert!(
+        !roster.is_open(ClientId(client.0 + 2), RouteId(0)),
+        "the slot's next client"
+    );
+    roster.close(client);
+    assert!(!roster.is_open(client, RouteId(0)));
+}
