@@ -6,6 +6,8 @@ use std::fmt;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use crate::logging::push_visible;
+
 /// A place in the file, both counted from 1; a column is a character.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -100,11 +102,7 @@ pub(super) fn excerpt(text: &str) -> String {
             clean.push_str("...");
             break;
         }
-        if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
-            clean.extend(character.escape_default());
-        } else {
-            clean.push(character);
-        }
+        push_visible(&mut clean, character);
     }
     clean
 }

@@ -108,6 +108,15 @@ fn as_json(record: &Record<'_>, message: &str) -> String {
     format!("{line}\n")
 }
 
+/// Appends `character` to `text`, escaped where it would begin a line or steer a terminal.
+pub fn push_visible(text: &mut String, character: char) {
+    if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+        text.extend(character.escape_default());
+    } else {
+        text.push(character);
+    }
+}
+
 fn escape(message: &str) -> String {
     let mut clean = String::with_capacity(message.len());
     for character in message.chars() {
@@ -116,11 +125,7 @@ fn escape(message: &str) -> String {
             write!(clean, "... (cut, {cut} bytes in all)").ok();
             break;
         }
-        if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
-            clean.extend(character.escape_default());
-        } else {
-            clean.push(character);
-        }
+        push_visible(&mut clean, character);
     }
     clean
 }

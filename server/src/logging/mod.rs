@@ -21,6 +21,7 @@ use crate::limits::LOG_QUEUE_LINES;
 use line::Lines;
 use writer::{Order, Writer};
 
+pub use line::push_visible;
 pub use writer::Output;
 
 /// How long a reopen or the last flush waits for a writer that is stuck.
