@@ -250,7 +250,8 @@ pub struct Functions {
             error: *const Sink,
         ) -> Status,
     >,
-    /// Plain HTTP on the route's path. The response starts at status 200; not implemented: 426. `[connection]`
+    /// Plain HTTP on the route's path. The response starts at status 200; not implemented: 426.
+    /// `[connection]`
     pub on_request: Option<
         unsafe extern "C" fn(
             route: *mut c_void,
@@ -379,7 +380,8 @@ pub const FIELD_QUERY: u32 = 3;
 pub const FIELD_BODY: u32 = 4;
 /// Field of a request: `address:port` of the socket's other end.
 pub const FIELD_PEER: u32 = 5;
-/// Field of a request: the client's IP address; behind a trusted proxy the one that it tells, else the peer's.
+/// Field of a request: the client's IP address; behind a trusted proxy the one that it tells, else the
+/// peer's.
 pub const FIELD_CLIENT_ADDRESS: u32 = 6;
 
 /// The host as one route sees it. Valid for ever; every call may be made by any thread at any time,
@@ -450,17 +452,20 @@ pub struct Host {
     pub route_path: unsafe extern "C" fn(host: *const Host, out: *const Sink) -> Status,
     /// The route's table as JSON text, as of now. `[any]`
     pub config: unsafe extern "C" fn(host: *const Host, out: *const Sink) -> Status,
-    /// A `FIELD_` of a request; [`ABSENT`] where it has none. Valid until the callback returns. `[the thread of the callback]`
+    /// A `FIELD_` of a request; [`ABSENT`] where it has none. Valid until the callback returns.
+    /// `[the thread of the callback]`
     pub request_field:
         unsafe extern "C" fn(request: *const Request, field: u32, value: *mut Bytes) -> Status,
-    /// Value of the `index`-th header called `name` (any case); [`ABSENT`] past the last. `[the thread of the callback]`
+    /// Value of the `index`-th header called `name` (any case); [`ABSENT`] past the last.
+    /// `[the thread of the callback]`
     pub request_header: unsafe extern "C" fn(
         request: *const Request,
         name: Bytes,
         index: usize,
         value: *mut Bytes,
     ) -> Status,
-    /// The `index`-th header of all, in the order they came; [`ABSENT`] past the last. `[the thread of the callback]`
+    /// The `index`-th header of all, in the order they came; [`ABSENT`] past the last.
+    /// `[the thread of the callback]`
     pub request_header_at: unsafe extern "C" fn(
         request: *const Request,
         index: usize,
@@ -477,13 +482,15 @@ pub struct Host {
     pub request_is_inside: unsafe extern "C" fn(request: *const Request) -> u32,
     /// Sets the status: 200 to 599 (400 to 599 in `on_upgrade`). `[the thread of the callback]`
     pub response_status: unsafe extern "C" fn(response: *mut Response, status: u32) -> Status,
-    /// Adds a header; [`INVALID`] for a name or value that HTTP does not allow, and for those that
-    /// the host writes (`Connection`, `Upgrade`, `Content-Length`, `Transfer-Encoding`, `Sec-WebSocket-*`). `[the thread of the callback]`
+    /// Adds a header; [`INVALID`] for a name or value that HTTP does not allow, and for those that the
+    /// host writes (`Connection`, `Upgrade`, `Content-Length`, `Transfer-Encoding`,
+    /// `Sec-WebSocket-*`). `[the thread of the callback]`
     pub response_header:
         unsafe extern "C" fn(response: *mut Response, name: Bytes, value: Bytes) -> Status,
     /// Appends to the body. `[the thread of the callback]`
     pub response_body: unsafe extern "C" fn(response: *mut Response, body: Bytes) -> Status,
-    /// Chooses the subprotocol in `on_upgrade`; [`INVALID`] where the client did not offer it. `[the thread of the callback]`
+    /// Chooses the subprotocol in `on_upgrade`; [`INVALID`] where the client did not offer it.
+    /// `[the thread of the callback]`
     pub response_subprotocol:
         unsafe extern "C" fn(response: *mut Response, subprotocol: Bytes) -> Status,
     /// Extensions of the host by id; null for an unknown one. `[any]`

@@ -148,7 +148,8 @@ impl Form for SlowClient {
 }
 
 impl Form for SocketAddr {
-    const EXPECTED: &'static str = r#"no address to listen on: write an IP address and a port, such as "127.0.0.1:25252" or "[::]:80""#;
+    const EXPECTED: &'static str = "no address to listen on: write an IP address and a port, such as \
+        \"127.0.0.1:25252\" or \"[::]:80\"";
 
     fn parse(text: &str) -> Option<SocketAddr> {
         text.parse().ok()
@@ -173,7 +174,8 @@ impl Form for Network {
 pub(super) struct Origin(pub(super) String);
 
 impl Form for Origin {
-    const EXPECTED: &'static str = r#"no origin: write it as "https://example.org" or "http://example.org:8080", without a path, or "*" for any"#;
+    const EXPECTED: &'static str = "no origin: write it as \"https://example.org\" or \
+        \"http://example.org:8080\", without a path, or \"*\" for any";
 
     fn parse(text: &str) -> Option<Origin> {
         AllowedOrigins::parse([text]).ok()?;

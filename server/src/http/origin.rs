@@ -18,7 +18,8 @@ pub struct AllowedOrigins {
 /// An `--allow-origin` that no browser would ever send.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error(
-    "`{0}` is no origin: write it as https://example.org or http://example.org:8080, without a path, or * for any"
+    "`{0}` is no origin: write it as https://example.org or http://example.org:8080, without a path, \
+     or * for any"
 )]
 pub struct NotAnOrigin(String);
 

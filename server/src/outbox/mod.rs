@@ -2,8 +2,9 @@
 //!
 //! Used by the client's connection thread (its own answers, flushed before it blocks in a read),
 //! by the hub (broadcasts) and by the drain thread (what a full socket did not take). No call but
-//! [`Outbox::wait_for_room`] and [`Outbox::wait_until_sent`] waits: sends are non-blocking, and the lock is held for a copy and one
-//! send at most. Knows its socket and the drain thread; knows neither hub, routes nor plugins.
+//! [`Outbox::wait_for_room`] and [`Outbox::wait_until_sent`] waits: sends are non-blocking, and the
+//! lock is held for a copy and one send at most. Knows its socket and the drain thread; knows neither
+//! hub, routes nor plugins.
 
 pub mod cause;
 pub mod drain;
@@ -141,7 +142,7 @@ impl Outbox {
         Outbox::make(socket, Some(client), presence, drain)
     }
 
-    /// An outbox for a connection that is only told that there is no room. It holds `refusal` as
+    /// An outbox for a connection that is only told that there is no room. It holds `presence` as
     /// long as it lives, so that refusals can be counted.
     pub fn for_refusal(socket: TcpStream, presence: Arc<()>, drain: DrainHandle) -> Arc<Outbox> {
         Outbox::make(socket, None, presence, drain)
@@ -331,7 +332,8 @@ impl Outbox {
         self.note_sent(state, sent, |queue, count| queue.take(count, run));
     }
 
-    /// Takes note of a send, which failed where there is no number: `take` keeps what was not sent, and is true where nothing is left.
+    /// Takes note of a send, which failed where there is no number: `take` keeps what was not sent,
+    /// and is true where nothing is left.
     fn note_sent(
         self: &Arc<Self>,
         state: &mut State,

@@ -1,5 +1,5 @@
-//! The chromedriver process and the folder that its Chromium lives in: found in `PATH`, started on a free port, ended
-//! and removed on drop. It knows nothing of the protocol that is spoken with it.
+//! The chromedriver process and the folder that its Chromium lives in: found in `PATH`, started on a
+//! free port, ended and removed on drop. It knows nothing of the protocol that is spoken with it.
 
 use std::env;
 use std::fs;

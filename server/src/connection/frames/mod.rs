@@ -78,7 +78,8 @@ impl<S: Source> Read for Guarded<S> {
     ///
     /// # Errors
     /// Those of `stream`; `WouldBlock`, between two messages and when all that was read before has
-    /// been used, where another buffer is due (see [`protocol_for`]); and a [`Violation`] after everything that came before it has been read.
+    /// been used, where another buffer is due (see [`protocol_for`]); and a [`Violation`] after
+    /// everything that came before it has been read.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             if let Some(violation) = self.guard.violation() {

@@ -1,5 +1,6 @@
-//! The benchmark's server on tokio-tungstenite: `/echo`, `/chat`, `/rooms?room=NAME`, `/slow`. A task a client; a room
-//! is a map of queues, one for each member, and what waits in a queue leaves with one flush.
+//! The benchmark's server on tokio-tungstenite: `/echo`, `/chat`, `/rooms?room=NAME`, `/slow`. A task a
+//! client; a room is a map of queues, one for each member, and what waits in a queue leaves with one
+//! flush.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
