@@ -46,6 +46,24 @@ fn ten_panics_take_the_route_out_and_sighup_brings_it_back() {
     assert_eq!(server.count_log(&["is out of service: plugin"]), 1);
 }
 
+/// Cause: only those were closed who were in when the route went out. One whose `on_upgrade` still ran
+/// came in behind that and stayed until its first message.
+#[test]
+fn a_handshake_that_the_end_of_service_overtakes_is_closed_too() {
+    let server = Setup::new().plugins(&["faulty"]).start();
+    let mut late = Raw::connect(&server);
+    // Two seconds are ample for ten panics; a machine on which they are not lets it in first, and it
+    // hears the same.
+    late.write(handshake("/faulty?upgrade=block+2000", &[]));
+    server.wait_for_log(&["blocks for 2000 ms"]);
+    panic_times(&server, 10);
+    server.wait_for_log(&["route /faulty is out of service"]);
+    let head = late.head();
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    let reason = "the plugin is out of service".to_owned();
+    assert_eq!(late.close_frame(), (1011, reason));
+}
+
 #[test]
 fn failures_that_are_no_panics_never_take_a_route_out() {
     let server = Setup::new().plugins(&["faulty"]).start();
