@@ -94,6 +94,7 @@ impl Client {
 
     /// Makes the client a member of `topic`, from 1 to 255 bytes. Each route has its own topics; one
     /// begins with its first member. Membership ends with [`leave`](Client::leave) or the connection.
+    /// A client may be a member of 1,024 topics; joins past that are ignored, and logged once for it.
     ///
     /// # Errors
     /// See [`TopicError`].

@@ -5,8 +5,10 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::members::{Members, TooManyTopics};
 use super::{Audience, Event, Hub, HubHandle};
 use crate::ids::{ClientId, RouteId};
+use crate::limits::TOPICS_PER_CLIENT_MAX;
 use crate::outbox::cause::Cause;
 use crate::outbox::drain::Drain;
 use crate::outbox::frame::{self, Opcode};
@@ -205,6 +207,31 @@ fn who_has_left_is_a_member_of_nothing() {
         room.heard(vec![one, two, three]),
         ["a ", "a b c ", "a b c "]
     );
+}
+
+/// Cause: a plugin that joins on and on logged a line for each join that was refused.
+#[test]
+fn a_refused_join_is_told_once_for_each_client() {
+    let room = Room::new();
+    let mut members = Members::new(4);
+    for guest in [room.open(1, ROUTE), room.open(2, ROUTE)] {
+        let id = guest.id;
+        members.insert(id, ROUTE, guest.outbox);
+        for number in 0..TOPICS_PER_CLIENT_MAX {
+            assert_eq!(members.join(id, topic(&number.to_string())), Ok(()));
+        }
+        for is_first in [true, false, false] {
+            let refused = members.join(id, topic("one more"));
+            assert_eq!(refused, Err(TooManyTopics { is_first }));
+        }
+        assert!(members.topic(&topic("one more")).is_none());
+        assert_eq!(members.join(id, topic("0")), Ok(()), "it is a member");
+
+        members.leave(id, &topic("0"));
+        assert_eq!(members.join(id, topic("in its place")), Ok(()));
+        let refused = members.join(id, topic("one more"));
+        assert_eq!(refused, Err(TooManyTopics { is_first: false }));
+    }
 }
 
 #[test]
