@@ -7,6 +7,7 @@
 mod artifacts;
 mod client;
 mod closes;
+mod numbered_chat;
 mod process;
 mod raw;
 mod server;
@@ -17,6 +18,7 @@ pub mod webdriver;
 
 pub use artifacts::{compile_c, compile_c_file, compile_c_with, library};
 pub use client::{Client, Refused};
+pub use numbered_chat::{Answer, NumberedChat};
 pub use process::Finished;
 pub use raw::{
     BINARY, CLOSE, CONTINUATION, PING, PONG, Raw, TEXT, frame, handshake, unmasked_frame,

@@ -5,7 +5,7 @@ use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use tests::{Client, Server, Setup, variant, wait_until};
+use tests::{Client, NumberedChat, Server, Setup, variant, wait_until};
 
 const FILE: &str = "libvariant.so";
 
@@ -28,38 +28,27 @@ fn ask(client: &mut Client, text: &str) -> String {
 }
 
 /// Sends numbered messages until told to stop; each answer has to be the next one of exactly one
-/// version. Gives how many there were.
-fn chat(mut client: Client, user: &str, is_over: &AtomicBool) -> (u64, Client) {
-    let mut count = 0;
+/// version.
+fn chat(client: Client, user: &str, is_over: &AtomicBool) -> NumberedChat {
+    let mut chat = NumberedChat::new(client);
     let mut resumed_before = 0;
     while !is_over.load(Ordering::Relaxed) {
         // Several in flight, so that a replacement finds messages on their way.
-        for number in 1..=4 {
-            client.send(&format!("m{}", count + number));
-        }
-        for _ in 0..4 {
-            count += 1;
-            let answer = client.text();
-            let words: Vec<&str> = answer.split(' ').collect();
-            let [version, own, _total, resumed, of, text] = words[..] else {
-                panic!("not an answer: {answer}");
-            };
-            assert!(version.starts_with('v'), "{answer}");
+        for answer in chat.exchange(4) {
+            assert_eq!(answer.user, user);
             assert_eq!(
-                (own, of, text),
-                (&*count.to_string(), user, &*format!("m{count}"))
-            );
-            let resumed: u64 = resumed.parse().expect("a number");
-            let expected = version[1..].parse::<u64>().expect("a number");
-            assert_eq!(
-                resumed, expected,
+                answer.version,
+                format!("v{}", answer.resumed),
                 "each version has taken the session over once"
             );
-            assert!(resumed >= resumed_before, "no way back to older code");
-            resumed_before = resumed;
+            assert!(
+                answer.resumed >= resumed_before,
+                "no way back to older code"
+            );
+            resumed_before = answer.resumed;
         }
     }
-    (count, client)
+    chat
 }
 
 #[test]
@@ -93,13 +82,13 @@ fn clients_chat_across_a_hundred_replacements() {
             .into_iter()
             .map(|one| one.join().expect("it chats"))
             .collect();
-        total += ended.iter().map(|(count, _)| count).sum::<u64>();
+        total += ended.iter().map(|chat| chat.count).sum::<u64>();
         // The state has counted every message of every client over all versions.
-        let (count, mut client) = ended.into_iter().next().expect("there are clients");
-        let answer = ask(&mut client, "last");
+        let mut first = ended.into_iter().next().expect("there are clients");
+        let answer = ask(&mut first.client, "last");
         let expected = format!(
             "v{REPLACEMENTS} {} {} {REPLACEMENTS} u0 last",
-            count + 1,
+            first.count + 1,
             total + 1
         );
         assert_eq!(answer, expected);

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
-use tests::{Client, Raw, Server, Setup, TEXT, becomes_true, frame, run_server};
+use tests::{
+    Client, NumberedChat, Raw, Server, Setup, TEXT, becomes_true, frame, run_server, variant,
+};
 
 const SHORT: Duration = Duration::from_millis(50);
 
@@ -75,6 +77,21 @@ fn a_frame_that_is_missing_fails() {
         .set_read_timeout(Some(tests::DEADLINE))
         .expect("a valid timeout");
     assert_fails(|| raw.close_frame());
+}
+
+#[test]
+fn a_numbered_message_that_is_doubled_or_lost_fails() {
+    let setup = Setup::new().file("libvariant.so", &variant("v0"));
+    let server = setup.start();
+    let connect = || NumberedChat::new(Client::connect(&server, "/variant"));
+    let mut doubling = connect();
+    doubling.exchange(2);
+    doubling.client.send("m3");
+    doubling.exchange(1);
+    assert!(assert_fails(|| doubling.exchange(1)).contains("v0 4 4 0  m3"));
+    let mut losing = connect();
+    losing.count = 1;
+    assert!(assert_fails(|| losing.exchange(1)).contains("v0 1 "));
 }
 
 #[test]

@@ -4,26 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use tests::{Client, Setup, variant};
+use tests::{Client, NumberedChat, Setup, variant};
 
 const FILE: &str = "libvariant.so";
-
-/// Sends numbered messages until told to stop; none may be lost, doubled or out of order.
-fn chat(client: &mut Client, is_over: &AtomicBool) -> u64 {
-    let mut count = 0;
-    while !is_over.load(Ordering::Relaxed) {
-        count += 1;
-        client.send(&format!("m{count}"));
-        let answer = client.text();
-        let words: Vec<&str> = answer.split(' ').collect();
-        assert_eq!(
-            (words[1], words[5]),
-            (&*count.to_string(), &*format!("m{count}")),
-            "{answer}"
-        );
-    }
-    count
-}
 
 #[test]
 #[allow(clippy::print_stdout)] // a measurement, for who runs it with --nocapture
@@ -39,23 +22,23 @@ fn a_thousand_reloads_lose_nobody_and_nothing() {
     let server = setup.configuration(&texts[0]).start();
     let is_over = AtomicBool::new(false);
     let start = Instant::now();
-    let mut clients: Vec<Client> = (0..4)
-        .map(|_| Client::connect(&server, "/variant"))
+    let mut chats: Vec<NumberedChat> = (0..4)
+        .map(|_| NumberedChat::new(Client::connect(&server, "/variant")))
         .collect();
-    let messages: u64 = thread::scope(|scope| {
-        let chatting: Vec<_> = clients
-            .iter_mut()
-            .map(|client| scope.spawn(|| chat(client, &is_over)))
-            .collect();
+    thread::scope(|scope| {
+        for chat in &mut chats {
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    chat.exchange(1);
+                }
+            });
+        }
         for number in 1..=RELOADS {
             server.reload_with(&texts[number % texts.len()]);
         }
         is_over.store(true, Ordering::Relaxed);
-        chatting
-            .into_iter()
-            .map(|one| one.join().expect("it chats"))
-            .sum()
     });
+    let messages: u64 = chats.iter().map(|chat| chat.count).sum();
     println!(
         "{RELOADS} reloads during {messages} messages in {:?}",
         start.elapsed()
