@@ -8,7 +8,6 @@ pub struct Pace {
     start: Instant,
     interval: Duration,
     next: u64,
-    is_stopped: bool,
 }
 
 impl Pace {
@@ -18,8 +17,13 @@ impl Pace {
             start: Instant::now(),
             interval: Duration::from_secs_f64(1.0 / per_second),
             next: 0,
-            is_stopped: false,
         }
+    }
+
+    /// Begins anew, from now on.
+    pub fn begin(&mut self) {
+        self.start = Instant::now();
+        self.next = 0;
     }
 
     /// When message `index` was or will be due.
@@ -27,19 +31,14 @@ impl Pace {
         self.start + Duration::from_nanos(self.interval.as_nanos() as u64 * index)
     }
 
-    /// When the next message is due; none where there is none any more.
-    pub fn due(&self) -> Option<Instant> {
-        (!self.is_stopped).then(|| self.due_of(self.next))
+    /// When the next message is due.
+    pub fn due(&self) -> Instant {
+        self.due_of(self.next)
     }
 
     /// Takes the next message's index.
     pub fn take(&mut self) -> u64 {
         self.next += 1;
         self.next - 1
-    }
-
-    /// No more messages.
-    pub fn stop(&mut self) {
-        self.is_stopped = true;
     }
 }

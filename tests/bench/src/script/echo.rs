@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::time::Instant;
 
 use super::Script;
-use crate::pace::Pace;
+use super::turns::Turns;
 use crate::speech::Speech;
 use crate::swarm::{Outgoing, Traffic};
 use crate::tally::Tally;
@@ -23,8 +23,7 @@ pub struct Echo {
     first: usize,
     talks: Vec<Talk>,
     in_flight: usize,
-    pace: Option<(f64, Pace)>,
-    is_stopped: bool,
+    turns: Turns,
     missing: u64,
     tally: Tally,
 }
@@ -51,8 +50,7 @@ impl Echo {
             first: clients.start,
             talks: clients.map(|_| talk()).collect(),
             in_flight,
-            pace: rate.map(|rate| (rate, Pace::new(rate))),
-            is_stopped: false,
+            turns: Turns::new(rate),
             missing: 0,
             tally: Tally::default(),
         }
@@ -91,26 +89,18 @@ impl Traffic for Echo {
             return;
         }
         self.missing -= accounted;
-        match &self.pace {
-            Some((_, pace)) => {
-                let index = u64::from(number) * self.talks.len() as u64 + place as u64;
-                self.tally.time(pace.due_of(index), now);
-            }
-            None => {
-                let said_at = talk.said_at[number as usize % self.in_flight];
-                self.tally.time(said_at, now);
-                if !self.is_stopped {
-                    self.say(place, now, outgoing);
-                }
-            }
+        let said_at = talk.said_at[number as usize % self.in_flight];
+        let index = u64::from(number) * self.talks.len() as u64 + place as u64;
+        self.tally.time(self.turns.start_of(index, said_at), now);
+        if self.turns.has_next() {
+            self.say(place, now, outgoing);
         }
     }
 }
 
 impl Script for Echo {
     fn begin(&mut self, outgoing: &mut Outgoing) {
-        if let Some((rate, pace)) = &mut self.pace {
-            *pace = Pace::new(*rate);
+        if !self.turns.begin() {
             return;
         }
         for place in 0..self.talks.len() {
@@ -121,21 +111,18 @@ impl Script for Echo {
     }
 
     fn due(&self) -> Option<Instant> {
-        self.pace.as_ref().and_then(|(_, pace)| pace.due())
+        self.turns.due()
     }
 
     fn speak(&mut self, outgoing: &mut Outgoing) {
-        if let Some((_, pace)) = &mut self.pace {
-            let place = pace.take() as usize % self.talks.len();
+        if let Some(index) = self.turns.take() {
+            let place = index as usize % self.talks.len();
             self.say(place, Instant::now(), outgoing);
         }
     }
 
     fn stop(&mut self) {
-        self.is_stopped = true;
-        if let Some((_, pace)) = &mut self.pace {
-            pace.stop();
-        }
+        self.turns.stop();
     }
 
     fn missing(&self) -> u64 {

@@ -3,6 +3,7 @@
 mod echo;
 mod room;
 mod settle;
+mod turns;
 
 pub use echo::Echo;
 pub use room::{Room, Shape};

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::Script;
-use crate::pace::Pace;
+use super::turns::Turns;
 use crate::speech::Speech;
 use crate::swarm::{Outgoing, Traffic};
 use crate::tally::Tally;
@@ -33,8 +33,7 @@ pub struct Room {
     expected: Vec<u32>,
     /// By speaker: who has not heard its last message yet, and when it was said.
     waiting: Vec<(usize, Instant)>,
-    pace: Option<(f64, Pace)>,
-    is_stopped: bool,
+    turns: Turns,
     missing: u64,
     tally: Tally,
 }
@@ -58,8 +57,7 @@ impl Room {
             next: vec![0; speakers],
             expected: vec![0; shape.rooms * shape.members * shape.speakers],
             waiting: vec![(0, Instant::now()); speakers],
-            pace: rate.map(|rate| (rate, Pace::new(rate))),
-            is_stopped: false,
+            turns: Turns::new(rate),
             missing: 0,
             tally: Tally::default(),
         }
@@ -100,15 +98,11 @@ impl Traffic for Room {
             return;
         }
         self.missing -= accounted;
-        if let Some((_, pace)) = &self.pace {
-            let index = u64::from(number) * self.next.len() as u64 + speaker as u64;
-            self.tally.time(pace.due_of(index), now);
-            return;
-        }
         let (waiting, said_at) = &mut self.waiting[speaker];
-        self.tally.time(*said_at, now);
+        let index = u64::from(number) * self.next.len() as u64 + speaker as u64;
+        self.tally.time(self.turns.start_of(index, *said_at), now);
         *waiting = waiting.saturating_sub(1);
-        if *waiting == 0 && !self.is_stopped {
+        if *waiting == 0 && self.turns.has_next() {
             self.say(speaker, now, outgoing);
         }
     }
@@ -116,8 +110,7 @@ impl Traffic for Room {
 
 impl Script for Room {
     fn begin(&mut self, outgoing: &mut Outgoing) {
-        if let Some((rate, pace)) = &mut self.pace {
-            *pace = Pace::new(*rate);
+        if !self.turns.begin() {
             return;
         }
         for speaker in 0..self.next.len() {
@@ -126,21 +119,18 @@ impl Script for Room {
     }
 
     fn due(&self) -> Option<Instant> {
-        self.pace.as_ref().and_then(|(_, pace)| pace.due())
+        self.turns.due()
     }
 
     fn speak(&mut self, outgoing: &mut Outgoing) {
-        if let Some((_, pace)) = &mut self.pace {
-            let speaker = pace.take() as usize % self.next.len();
+        if let Some(index) = self.turns.take() {
+            let speaker = index as usize % self.next.len();
             self.say(speaker, Instant::now(), outgoing);
         }
     }
 
     fn stop(&mut self) {
-        self.is_stopped = true;
-        if let Some((_, pace)) = &mut self.pace {
-            pace.stop();
-        }
+        self.turns.stop();
     }
 
     fn missing(&self) -> u64 {
