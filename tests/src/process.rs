@@ -32,6 +32,8 @@ impl Finished {
 /// A running process. Dropping it kills it, and nothing else.
 pub(crate) struct Process {
     child: Child,
+    /// Somebody has waited for its end, and so knows how it ended.
+    was_awaited: bool,
     pub(crate) output: Lines,
     pub(crate) log: Lines,
 }
@@ -47,7 +49,12 @@ impl Process {
             .expect("the server's binary can be run");
         let output = Lines::collect(child.stdout.take().expect("stdout is a pipe"));
         let log = Lines::collect(child.stderr.take().expect("stderr is a pipe"));
-        Process { child, output, log }
+        Process {
+            child,
+            was_awaited: false,
+            output,
+            log,
+        }
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -74,15 +81,13 @@ impl Process {
         let has_closed =
             self.output.wait_until_closed(deadline) & self.log.wait_until_closed(deadline);
         assert!(has_closed, "it does not end:\n{}", self.log.text());
+        self.was_awaited = true;
         self.child.wait().expect("the child can be waited for")
     }
 
-    /// Whether it ends by itself within `time`, with exit code 0, and all that it wrote has been read.
-    pub(crate) fn ends_well_within(&mut self, time: Duration) -> bool {
-        let deadline = Instant::now() + time;
-        let has_closed =
-            self.output.wait_until_closed(deadline) && self.log.wait_until_closed(deadline);
-        has_closed && self.child.wait().is_ok_and(|status| status.success())
+    /// Whether somebody has waited for its end.
+    pub(crate) fn was_awaited(&self) -> bool {
+        self.was_awaited
     }
 
     #[track_caller]

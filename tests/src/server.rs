@@ -15,7 +15,8 @@ use crate::process::Process;
 use crate::setup::CONFIGURATION;
 use crate::{DEADLINE, Raw, Setup, wait_until};
 
-/// A running server. Dropping it kills it.
+/// A running server. Dropping it stops it, which has to leave nothing behind; [`Server::kill`] is for
+/// tests that leave a plugin blocking on purpose.
 pub struct Server {
     setup: Setup,
     process: Process,
@@ -114,6 +115,13 @@ impl Server {
             self.log()
         );
         self.check_closes();
+    }
+
+    /// Ends it without a stop, which would wait in vain for a plugin that blocks on purpose.
+    #[track_caller]
+    pub fn kill(mut self) {
+        self.signal(Signal::KILL);
+        self.wait();
     }
 
     /// `on_close` came once for each `on_open`.
@@ -291,7 +299,7 @@ fn first_address(process: &Process) -> SocketAddr {
     });
     let address = address.unwrap_or_else(|| {
         // The reason comes through another pipe, which closes with the process.
-        process.log.wait_for(PATIENCE, |_| None::<()>);
+        process.log.wait_for(Duration::from_secs(2), |_| None::<()>);
         panic!("the server does not start:\n{}", process.log.text())
     });
     address.parse().expect("an address")
@@ -302,22 +310,26 @@ fn has_all(line: &str, parts: &[&str]) -> bool {
 }
 
 impl Drop for Server {
-    /// Stops it, so that every test also sees whether each client was closed once. One that does not
-    /// end soon has a plugin that blocks, and is killed.
+    /// Stops it where the test has not waited for its end, so that every test also sees whether it
+    /// ends, leaves nothing behind and has closed each client once.
     fn drop(&mut self) {
         if thread::panicking() {
-            eprint_log(&self.log());
-        } else if !self.process.has_ended() {
-            self.process.signal(Signal::TERM);
-            if self.process.ends_well_within(PATIENCE) {
-                self.check_closes();
-            }
+            return eprint_log(&self.log());
         }
+        if self.process.was_awaited() {
+            return;
+        }
+        let has_ended = self.process.has_ended();
+        assert!(!has_ended, "it ended by itself:\n{}", self.log());
+        self.stop();
+        let log = self.log();
+        let left_behind = LEFT_BEHIND.iter().find(|words| log.contains(**words));
+        assert_eq!(left_behind, None, "in the log of the stop:\n{log}");
     }
 }
 
-/// How long a server may take to end when its test is over.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// What a server logs whose stop did not wait for everything.
+const LEFT_BEHIND: [&str; 2] = ["not waited for: ", "did not end in time and are cut off"];
 
 #[allow(clippy::print_stderr)] // for people who read why a test failed
 fn eprint_log(log: &str) {

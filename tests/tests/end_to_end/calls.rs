@@ -159,6 +159,7 @@ fn a_flush_sends_before_the_callback_returns() {
     // It returns long after the test has ended.
     client.send("flush-then-sleep 3600000");
     assert_eq!(client.text(), "before");
+    server.kill();
 }
 
 #[test]

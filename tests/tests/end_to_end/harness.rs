@@ -130,6 +130,24 @@ fn a_server_that_is_dropped_is_gone() {
 }
 
 #[test]
+fn a_dropped_server_that_leaves_a_plugin_behind_fails() {
+    let setup = Setup::new().plugins(&["faulty"]);
+    let server = setup.arguments(&["--stop-timeout", "300ms"]).start();
+    let mut client = Client::connect(&server, "/faulty");
+    client.send("block 3600000");
+    server.wait_for_log(&["blocks for"]);
+    assert!(assert_fails(|| drop(server)).contains("not waited for: "));
+}
+
+#[test]
+fn a_dropped_server_that_has_ended_by_itself_fails() {
+    let mut server = Server::start();
+    server.signal(Signal::KILL);
+    tests::wait_until("it has ended", || !server.is_running());
+    assert!(assert_fails(|| drop(server)).contains("it ended by itself"));
+}
+
+#[test]
 fn what_never_becomes_true_is_false_after_its_time() {
     let begin = Instant::now();
     assert!(!becomes_true(SHORT, || false));
@@ -150,6 +168,7 @@ fn unread_bytes_are_seen() {
     assert!(!server.has_unread_bytes(&raw));
     raw.write(frame(TEXT, b"unread"));
     assert!(becomes_true(tests::DEADLINE, || server.has_unread_bytes(&raw)));
+    server.kill();
 }
 
 #[test]

@@ -46,6 +46,7 @@ fn other_clients_of_the_same_route_go_on() {
         server.count_log(&["plugin::faulty: blocks for"]) == 4
     });
     assert_others_go_on(&server);
+    server.kill();
 }
 
 #[test]
@@ -57,6 +58,7 @@ fn a_timer_that_blocks_holds_up_no_client() {
     assert_eq!(client.text(), "done");
     server.wait_for_log(BLOCKS);
     assert_others_go_on(&server);
+    server.kill();
 }
 
 #[test]
@@ -88,6 +90,7 @@ fn a_callback_that_runs_for_long_is_named_in_the_log() {
         "WARN",
         "plugin faulty on /faulty has been in on_timer for 5 s",
     ]);
+    server.kill();
 }
 
 #[test]

@@ -22,7 +22,8 @@ fn a_plugin_refuses_with_status_headers_and_body_of_its_own() {
 
 #[test]
 fn a_plugin_adds_headers_to_the_101() {
-    let client = Client::connect(&probe(), "/probe");
+    let server = probe();
+    let client = Client::connect(&server, "/probe");
     assert_eq!(client.header("X-Probe"), Some("admitted"));
 }
 
