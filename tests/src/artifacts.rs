@@ -32,8 +32,13 @@ fn build(folder: &Path) {
         command.arg("--release");
     }
     // The same features as the tests themselves, or cargo would build everything again.
-    if cfg!(feature = "browser") {
-        command.args(["--features", "tests/browser"]);
+    for (feature, is_on) in [
+        ("tests/browser", cfg!(feature = "browser")),
+        ("tests/root", cfg!(feature = "root")),
+    ] {
+        if is_on {
+            command.args(["--features", feature]);
+        }
     }
     let status = command.status().expect("cargo can be run");
     assert!(status.success(), "the workspace does not build");

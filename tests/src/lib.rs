@@ -7,6 +7,7 @@
 mod artifacts;
 mod client;
 mod closes;
+mod lone_user;
 mod numbered_chat;
 mod process;
 mod raw;

@@ -70,6 +70,11 @@ impl Server {
         self.process.id()
     }
 
+    /// The user that it runs as; none for ours.
+    pub(crate) fn user(&self) -> Option<u32> {
+        self.setup.user()
+    }
+
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         self.process.signal(signal);

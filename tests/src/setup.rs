@@ -1,13 +1,14 @@
 //! What a server is started with: its plugins folder, its arguments, the limits of its process.
 
 use std::fs;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use tempfile::TempDir;
 
 use crate::process::{Finished, Process};
-use crate::{Server, artifacts};
+use crate::{Server, artifacts, lone_user};
 
 /// The configuration file, beside the plugins folder.
 pub(crate) const CONFIGURATION: &str = "detent.toml";
@@ -17,6 +18,8 @@ pub struct Setup {
     folder: TempDir,
     arguments: Vec<String>,
     shell: Option<String>,
+    /// The user that the server runs as; none for ours.
+    user: Option<u32>,
     /// The command line says where to listen.
     has_listen: bool,
     /// The command line names the plugins folder.
@@ -38,6 +41,7 @@ impl Setup {
             folder,
             arguments: Vec::new(),
             shell: None,
+            user: None,
             has_listen: true,
             has_plugins: true,
         }
@@ -96,6 +100,14 @@ impl Setup {
         self
     }
 
+    /// Lets the server run as a user as whom nothing else runs, so that limits of a user hold for it
+    /// alone. Only root can: such a test needs the feature `root`.
+    #[track_caller]
+    pub fn as_lone_user(mut self) -> Setup {
+        self.user = Some(lone_user::find());
+        self
+    }
+
     /// The folder that the server loads plugins from.
     pub fn plugins_folder(&self) -> PathBuf {
         self.folder.path().join("plugins")
@@ -118,17 +130,28 @@ impl Setup {
         Process::spawn(&mut self.command("127.0.0.1:0")).finish()
     }
 
+    /// The user that the server runs as; none for ours.
+    pub(crate) fn user(&self) -> Option<u32> {
+        self.user
+    }
+
     /// The command that starts the server on `address`.
     pub(crate) fn command(&self, address: &str) -> Command {
+        let program = self.user.map_or_else(artifacts::server, |user| {
+            lone_user::move_in(user, self.folder())
+        });
         let mut command = match &self.shell {
-            None => Command::new(artifacts::server()),
+            None => Command::new(program),
             Some(line) => {
                 let mut shell = Command::new("sh");
                 shell.arg("-c").arg(format!(r#"{line} && exec "$0" "$@""#));
-                shell.arg(artifacts::server());
+                shell.arg(program);
                 shell
             }
         };
+        if let Some(user) = self.user {
+            command.uid(user).gid(user);
+        }
         if self.has_plugins {
             command.arg("--plugins").arg(self.plugins_folder());
         }

@@ -6,7 +6,7 @@ use std::io::{ErrorKind, Read};
 use std::time::Duration;
 
 use rustix::process::Resource;
-use tests::{Client, Raw, Server, Setup, handshake, wait_until};
+use tests::{Client, Raw, Server, Setup, TEXT, frame, handshake, wait_until};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -24,6 +24,21 @@ fn ask(server: &Server, count: usize) -> Vec<Raw> {
         raw
     };
     (0..count).map(connect).collect()
+}
+
+/// Those of the clients that were let in, and how many were answered 503; no other answer is allowed.
+#[track_caller]
+fn answered(clients: Vec<Raw>) -> (Vec<Raw>, usize) {
+    let count = clients.len();
+    let let_in = clients.into_iter().filter_map(|mut client| {
+        let head = client.head();
+        let is_refused = head.starts_with("HTTP/1.1 503 ");
+        assert!(is_refused || head.starts_with("HTTP/1.1 101 "), "{head}");
+        (!is_refused).then_some(client)
+    });
+    let admitted: Vec<Raw> = let_in.collect();
+    let refused = count - admitted.len();
+    (admitted, refused)
 }
 
 /// Each connection takes a file: of the ones that do not fit, one is told so with the spare file, the
@@ -79,16 +94,7 @@ fn out_of_memory_for_a_stack_the_answer_is_503_and_it_recovers() {
     let mut bystander = Client::connect(&server, "/echo");
     let room = (server.address_space_kib() + 10 * 1024) * 1024;
     let before = server.set_limit(Resource::As, Some(room));
-    let mut refused = 0;
-    let mut clients = ask(&server, 12);
-    for client in &mut clients {
-        let head = client.head();
-        if head.starts_with("HTTP/1.1 503 ") {
-            refused += 1;
-        } else {
-            assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-        }
-    }
+    let (admitted, refused) = answered(ask(&server, 12));
     assert!(refused > 0, "there was room for all");
     server.wait_for_log(&["WARN", "no thread for a connection: "]);
     assert_echoes(&mut bystander);
@@ -101,10 +107,43 @@ fn out_of_memory_for_a_stack_the_answer_is_503_and_it_recovers() {
     }
     assert_echoes(&mut bystander);
     server.set_limit(Resource::As, before);
-    drop(clients);
+    drop(admitted);
     for _ in 0..20 {
         assert_echoes(&mut Client::connect(&server, "/echo"));
     }
+    let used = server.processor_time();
+    assert!(used < SECOND, "{used:?}");
+}
+
+/// What `pids.max` and `kernel.threads-max` come to as well; of the limits of threads a test can set
+/// that of a user.
+#[test]
+#[cfg_attr(not(feature = "root"), ignore = "needs root: --features tests/root")]
+fn out_of_threads_it_answers_503_without_spinning_and_recovers() {
+    let server = Setup::new().plugins(&["echo"]).as_lone_user().start();
+    let mut bystander = Client::connect(&server, "/echo");
+    let room = server.threads() as u64 + 3;
+    server.limit_threads(room);
+    let (mut admitted, refused) = answered(ask(&server, 12));
+    assert!(refused >= 9, "{refused} refused, the limit does not hold");
+    let (status, _, body) = Raw::answer(&server, handshake("/echo", &[]));
+    let why = "the machine has no thread left for a connection";
+    assert_eq!((status, body.trim_end()), (503, why));
+    server.wait_for_log(&["WARN", "no thread for a connection: "]);
+    assert_echoes(&mut bystander);
+    for client in &mut admitted {
+        client.write(frame(TEXT, b"still here"));
+        assert_eq!(client.frame(), (TEXT, b"still here".to_vec()));
+    }
+
+    // Who leaves makes room.
+    drop(admitted);
+    wait_until("newcomers are let in again", || {
+        Client::connect_with(&server, "/echo", &[]).is_ok()
+    });
+    server.limit_threads(room + 100);
+    let mut newcomers: Vec<Client> = (0..20).map(|_| Client::connect(&server, "/echo")).collect();
+    newcomers.iter_mut().for_each(assert_echoes);
     let used = server.processor_time();
     assert!(used < SECOND, "{used:?}");
 }
