@@ -22,11 +22,11 @@ use crate::admission::{Admission, Permits, too_many};
 use crate::connection::{self, Context};
 use crate::http::provenance;
 use crate::http::response::{Form, Response};
-use crate::limits::{ACCEPT_BACK_OFF, CONNECTION_STACK_BYTES, LISTEN_BACKLOG, REFUSALS_MAX};
+use crate::limits::{ACCEPT_BACK_OFF, LISTEN_BACKLOG, REFUSALS_MAX};
 use crate::outbox::drain::DrainHandle;
 use crate::outbox::{Ending, Outbox};
 use crate::roster::Roster;
-use crate::threads;
+use crate::threads::{self, Stacks};
 
 /// Binds a listening socket; connections wait in it until the acceptor starts.
 ///
@@ -59,6 +59,8 @@ pub struct Service {
     pub admission: Arc<Admission>,
     /// For connection threads.
     pub context: Arc<Context>,
+    /// Theirs.
+    pub stacks: Arc<Stacks>,
 }
 
 /// A running acceptor.
@@ -121,6 +123,8 @@ struct Accepting {
 
 impl Accepting {
     fn run(mut self) {
+        // For its connection threads.
+        threads::be_patient();
         let mut has_failed = false;
         while !*self.stop.is_stopping.lock() {
             match self.listener.accept() {
@@ -164,11 +168,10 @@ impl Accepting {
         let outbox = Outbox::new(socket, client, presence, drain);
         let (context, thread_outbox) = (self.service.context.clone(), outbox.clone());
         let started = self.service.roster.hold(client, outbox.clone(), || {
-            threads::check_room()?;
-            thread::Builder::new()
-                .name(format!("client-{client}"))
-                .stack_size(CONNECTION_STACK_BYTES)
-                .spawn(move || connection::run(&context, client, thread_outbox, peer, permits))
+            let name = format!("client-{client}");
+            threads::spawn(&self.service.stacks, &name, move || {
+                connection::run(&context, client, thread_outbox, peer, permits);
+            })
         });
         if let Err(error) = started {
             self.note(

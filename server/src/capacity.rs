@@ -8,7 +8,8 @@ use std::fs;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::limits::{CONNECTIONS_MAX, FILES_RESERVED, MAPPINGS_PER_THREAD, THREADS_RESERVED};
+use crate::limits::{CONNECTIONS_MAX, FILES_RESERVED, MAPPINGS_RESERVED, THREADS_RESERVED};
+use crate::threads::Stacks;
 
 /// The number of connections and what sets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,21 +55,20 @@ enum Unit {
 
 impl Unit {
     /// Connections that `value` of this unit is enough for.
-    fn connections(self, value: u64) -> u64 {
+    fn connections(self, value: u64, stacks: &Stacks) -> u64 {
         match self {
             Unit::Connections => value,
             Unit::Files => value.saturating_sub(FILES_RESERVED),
             Unit::Threads => value.saturating_sub(THREADS_RESERVED),
             Unit::Mappings => {
-                let others = own_mappings() + THREADS_RESERVED * MAPPINGS_PER_THREAD;
-                value.saturating_sub(others) / MAPPINGS_PER_THREAD
+                stacks.threads_in(value.saturating_sub(own_mappings() + MAPPINGS_RESERVED))
             }
         }
     }
 }
 
 /// The lowest of this machine's limits and of `requested`, the user's own.
-pub fn measure(requested: Option<u32>) -> Capacity {
+pub fn measure(requested: Option<u32>, stacks: &Stacks) -> Capacity {
     let is_root = rustix::process::getuid().is_root();
     let limits = [
         (
@@ -118,7 +118,7 @@ pub fn measure(requested: Option<u32>) -> Capacity {
         .filter_map(|(limit, value, unit)| {
             let value = value?;
             Some(Capacity {
-                connections: unit.connections(value),
+                connections: unit.connections(value, stacks),
                 limit,
                 value,
             })
@@ -166,15 +166,17 @@ fn cgroup_pids_max() -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::measure;
+    use crate::threads::Stacks;
 
     #[test]
     fn the_lowest_limit_is_named() {
-        let capacity = measure(Some(7));
+        let stacks = Stacks::new();
+        let capacity = measure(Some(7), &stacks);
         assert_eq!(
             capacity.to_string(),
             "7 connections, limited by limits.connections, --max-connections (7)"
         );
-        assert!(measure(None).connections < u64::from(u32::MAX));
-        assert!(measure(Some(u32::MAX)).connections < u64::from(u32::MAX));
+        assert!(measure(None, &stacks).connections < u64::from(u32::MAX));
+        assert!(measure(Some(u32::MAX), &stacks).connections < u64::from(u32::MAX));
     }
 }

@@ -109,8 +109,11 @@ pub const MEMORY_KEPT_BYTES: usize = 8 * 1024 * 1024;
 /// included, if they do nothing unusual.
 pub const STACK_GIVEN_BACK_BYTES: usize = 64 * 1024;
 
-/// Memory mappings that one thread takes (stack, guard, signal stack, its guard).
-pub const MAPPINGS_PER_THREAD: u64 = 4;
+/// Free stacks that keep their memory for the next clients; of more, it is given back.
+pub const WARM_STACKS: u32 = 64;
+
+/// Memory mappings kept for what is no client: libraries, files, heaps, other threads.
+pub const MAPPINGS_RESERVED: u64 = 400;
 
 /// Open files kept for what is no client: listeners, libraries, log, and plugins' own.
 pub const FILES_RESERVED: u64 = 100;

@@ -24,6 +24,7 @@ use crate::refusal_log::RefusalLog;
 use crate::roster::Roster;
 use crate::routes::RouteTable;
 use crate::signals::SignalThread;
+use crate::threads::Stacks;
 use crate::{reaper, service_manager, watchdog};
 
 /// Why the server did not start.
@@ -90,8 +91,9 @@ pub struct Server {
 /// See [`StartError`]; the process is to end.
 pub fn start(settings: &Settings) -> Result<Server, StartError> {
     capacity::raise_open_files();
-    let machine = capacity::measure(None);
-    let capacity = capacity::measure(settings.limits.connections);
+    let stacks = Stacks::new();
+    let machine = capacity::measure(None, &stacks);
+    let capacity = capacity::measure(settings.limits.connections, &stacks);
     if capacity.connections == 0 {
         return Err(StartError::NoRoom(capacity));
     }
@@ -122,6 +124,7 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
         drain: drain.handle(),
         admission,
         context: context.clone(),
+        stacks,
     }));
     let mut server = Server {
         listeners,

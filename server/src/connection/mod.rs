@@ -62,7 +62,6 @@ pub fn run(
     peer: SocketAddr,
     permits: Permits,
 ) {
-    threads::be_patient();
     let departure = Departure {
         context,
         client,

@@ -12,7 +12,6 @@ mod seats;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use std::thread::JoinHandle;
 use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
@@ -20,6 +19,7 @@ use parking_lot::{Condvar, Mutex};
 use crate::activity::{Activity, Clock, Running};
 use crate::ids::{ClientId, RouteId};
 use crate::outbox::Outbox;
+use crate::threads::Thread;
 
 pub use seats::{HeldSeats, Seat, Session};
 
@@ -41,7 +41,7 @@ struct Slot {
 /// What the end of a connection needs; set by the acceptor, taken by the reaper.
 #[derive(Default)]
 struct Held {
-    thread: Option<JoinHandle<()>>,
+    thread: Option<Thread>,
     outbox: Option<Arc<Outbox>>,
 }
 
@@ -146,7 +146,7 @@ impl Roster {
         &self,
         client: ClientId,
         outbox: Arc<Outbox>,
-        spawn: impl FnOnce() -> Result<JoinHandle<()>, E>,
+        spawn: impl FnOnce() -> Result<Thread, E>,
     ) -> Result<(), E> {
         let mut held = self.slot(client).held.lock();
         match spawn() {
@@ -171,8 +171,7 @@ impl Roster {
         // The lock waits for a spawn that has not stored its handle yet.
         let held = std::mem::take(&mut *self.slot(client).held.lock());
         if let Some(thread) = held.thread {
-            // A panic of the thread has been reported by the panic hook.
-            thread.join().ok();
+            thread.join();
         }
         drop(held.outbox);
         self.free(client);

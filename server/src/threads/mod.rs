@@ -1,8 +1,11 @@
-//! What connection threads ask of the system: whether there is memory for one more, how it is scheduled,
-//! and that it takes back stack that is not needed again soon.
+//! Connection threads: their stacks ([`Stacks`]), their making ([`spawn`]), how they are scheduled, and
+//! that stack which is not needed again soon is given back.
 //!
 //! The one room beside `plugin` with `unsafe`.
 #![allow(unsafe_code)]
+
+mod spawn;
+mod stacks;
 
 use std::io;
 
@@ -11,13 +14,16 @@ use rustix::param::page_size;
 use rustix::process::{Resource, getrlimit};
 
 use crate::limits::{CONNECTION_STACK_BYTES, MEMORY_KEPT_BYTES, STACK_GIVEN_BACK_BYTES};
+pub use spawn::{Thread, spawn};
+pub use stacks::Stacks;
 
 /// Room for the frames of this call and of `madvise`.
 const OWN_FRAMES_BYTES: usize = 512;
 
 const _: () = assert!(2 * STACK_GIVEN_BACK_BYTES <= CONNECTION_STACK_BYTES);
 
-/// Asks not to interrupt other threads when this one wakes (`SCHED_BATCH`, see sched(7)).
+/// Asks not to interrupt other threads when this one, or one that it starts, wakes (`SCHED_BATCH`, see
+/// sched(7)).
 ///
 /// Where many clients are busy, a thread that is woken by a message would push aside the one that is
 /// just answering another; each of these two switches costs more than the answer. Measured with 100
@@ -29,18 +35,18 @@ pub fn be_patient() {
     unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const no_priority) };
 }
 
-/// Whether there is address space for one more stack and something beside it. A thread that is made
-/// with the last of it ends the whole process: neither the standard library nor a plugin can go on
-/// where the next few bytes are refused.
+/// Whether there is address space for what a thread allocates. One that is made with the last of it
+/// ends the whole process: neither the standard library nor a plugin can go on where the next few
+/// bytes are refused.
 ///
 /// # Errors
 /// There is not.
-pub fn check_room() -> io::Result<()> {
+fn check_room() -> io::Result<()> {
     if getrlimit(Resource::As).current.is_none() {
         // Only a limit of the address space is met this early; asking costs more than a look at it.
         return Ok(());
     }
-    let length = CONNECTION_STACK_BYTES + MEMORY_KEPT_BYTES;
+    let length = MEMORY_KEPT_BYTES;
     let readable = ProtFlags::READ | ProtFlags::WRITE;
     // SAFETY: a new mapping, which nobody knows of, wherever the kernel puts it; it is not touched, and
     // gone before this returns.

@@ -1,0 +1,107 @@
+//! Connection threads on stacks of our own.
+//!
+//! `std::thread` takes four memory mappings and a dozen system calls for a thread; these take none
+//! and three. A thread has no alternate signal stack: one that overflows ends the process with SIGSEGV,
+//! without the standard library's line about it.
+
+use std::ffi::{CString, c_void};
+use std::io;
+use std::mem::MaybeUninit;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::Arc;
+
+use super::check_room;
+use super::stacks::{Stack, Stacks};
+
+/// A thread that runs or has ended. One that is never joined keeps its stack for ever.
+#[derive(Debug)]
+#[must_use = "only a thread that is joined gives its stack back"]
+pub struct Thread {
+    native: libc::pthread_t,
+    /// Goes back with the join.
+    stack: std::mem::ManuallyDrop<Stack>,
+}
+
+// SAFETY: the name of a thread, which any thread may join.
+unsafe impl Send for Thread {}
+
+struct Start<F> {
+    name: CString,
+    body: F,
+}
+
+/// Runs `body` in a new thread. It has the scheduling policy of the caller, see
+/// [`super::be_patient`]. A panic ends the thread and nothing else; the panic hook reports it.
+///
+/// # Errors
+/// There is no stack, no memory beside it, or no thread to be had.
+pub fn spawn<F>(stacks: &Arc<Stacks>, name: &str, body: F) -> io::Result<Thread>
+where
+    F: FnOnce() + Send + 'static,
+{
+    let stack = stacks.take()?;
+    check_room()?;
+    let name = CString::new(name)?;
+    let start = Box::into_raw(Box::new(Start { name, body }));
+    match create(&stack, run::<F>, start.cast()) {
+        Ok(native) => Ok(Thread {
+            native,
+            stack: std::mem::ManuallyDrop::new(stack),
+        }),
+        Err(error) => {
+            // SAFETY: made above, and no thread has it.
+            drop(unsafe { Box::from_raw(start) });
+            Err(error)
+        }
+    }
+}
+
+impl Thread {
+    /// Waits until it has ended.
+    pub fn join(self) {
+        // SAFETY: the thread was not joined, as that takes `self`, and is not detached.
+        let error = unsafe { libc::pthread_join(self.native, ptr::null_mut()) };
+        if error == 0 {
+            // It has left its stack.
+            drop(std::mem::ManuallyDrop::into_inner(self.stack));
+        }
+    }
+}
+
+type Entry = extern "C" fn(*mut c_void) -> *mut c_void;
+
+fn create(stack: &Stack, entry: Entry, argument: *mut c_void) -> io::Result<libc::pthread_t> {
+    let (start, length) = stack.range();
+    let mut attributes = MaybeUninit::uninit();
+    let mut native = MaybeUninit::uninit();
+    // SAFETY: as pthread_create(3) asks: attributes are initialized before they are used and destroyed
+    // after, the stack is mapped and belongs to this thread until it is joined, and `entry` takes
+    // `argument` over, which only threads may be sent.
+    let error = unsafe {
+        libc::pthread_attr_init(attributes.as_mut_ptr());
+        let mut error =
+            libc::pthread_attr_setstack(attributes.as_mut_ptr(), start.as_ptr().cast(), length);
+        if error == 0 {
+            error = libc::pthread_create(native.as_mut_ptr(), attributes.as_ptr(), entry, argument);
+        }
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+        error
+    };
+    if error != 0 {
+        return Err(io::Error::from_raw_os_error(error));
+    }
+    // SAFETY: set by pthread_create.
+    Ok(unsafe { native.assume_init() })
+}
+
+extern "C" fn run<F: FnOnce()>(argument: *mut c_void) -> *mut c_void {
+    // SAFETY: made by `spawn` for this thread alone.
+    let Start { name, body } = *unsafe { Box::from_raw(argument.cast::<Start<F>>()) };
+    // For tools that list threads; longer ones are cut.
+    rustix::thread::set_name(&name).ok();
+    drop(name);
+    // The hook has reported it.
+    catch_unwind(AssertUnwindSafe(body)).ok();
+    ptr::null_mut()
+}
