@@ -52,12 +52,13 @@
 //!
 //! # How far it grows
 //!
-//! *Connections.* Each takes a thread, a descriptor and four memory mappings (stack, guard, signal
-//! stack, its guard), of which about 15 KiB are resident and 18 KiB are the kernel's. The lowest of
-//! `vm.max_map_count` / 4, `kernel.pid_max`, `kernel.threads-max`, the control group's `pids.max` and
-//! the open files is the capacity; [`capacity`] reads them all and the start line names the one that
-//! counts. With a kernel's defaults that is 16,000 by `max_map_count`; raised, 32,000 by `pid_max`,
-//! then a million by the table of clients. Idle threads cost the scheduler nothing.
+//! *Connections.* Each takes a thread and a descriptor, of which about 14 KiB are resident and 18 KiB
+//! are the kernel's. Their stacks are carved out of few memory mappings ([`threads`]); before Linux 6.13
+//! a stack and its guard take two. The lowest of `kernel.pid_max`, `kernel.threads-max`, the control
+//! group's `pids.max`, the open files and what `vm.max_map_count` allows is the capacity;
+//! [`capacity`] reads them all and the start line names the one that counts. With a kernel's defaults
+//! that is 32,000 by `pid_max`; raised, a million by the table of clients. Idle threads cost the
+//! scheduler nothing.
 //!
 //! *Messages to their own sender* (echo, request and answer) never meet the hub: they take no lock
 //! that another client takes, and grow with the processors.

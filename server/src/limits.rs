@@ -110,7 +110,7 @@ pub const MEMORY_KEPT_BYTES: usize = 8 * 1024 * 1024;
 pub const STACK_GIVEN_BACK_BYTES: usize = 64 * 1024;
 
 /// Free stacks that keep their memory for the next clients; of more, it is given back.
-pub const WARM_STACKS: u32 = 64;
+pub const WARM_STACKS: u32 = 32;
 
 /// Memory mappings kept for what is no client: libraries, files, heaps, other threads.
 pub const MAPPINGS_RESERVED: u64 = 400;

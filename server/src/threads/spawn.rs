@@ -105,3 +105,54 @@ extern "C" fn run<F: FnOnce()>(argument: *mut c_void) -> *mut c_void {
     catch_unwind(AssertUnwindSafe(body)).ok();
     ptr::null_mut()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::{Stacks, spawn};
+
+    struct Count(Arc<AtomicU32>);
+
+    impl Drop for Count {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_thread_has_its_name() {
+        let (told, names) = std::sync::mpsc::channel();
+        let thread = spawn(&Stacks::new(), "client-1234567890", move || {
+            told.send(rustix::thread::name().expect("it has one")).ok();
+        });
+        thread.expect("a thread is to be had").join();
+        let name = names.recv().expect("the body has run");
+        assert_eq!(name.to_bytes(), b"client-12345678");
+    }
+
+    #[test]
+    fn a_panic_ends_its_thread_and_nothing_else() {
+        let stacks = Stacks::new();
+        let ended = Arc::new(AtomicU32::new(0));
+        for round in 1..=3 {
+            let count = Count(ended.clone());
+            let thread = spawn(&stacks, "panics", move || {
+                let _count = count;
+                panic!("as a test wants it");
+            });
+            thread.expect("a thread is to be had").join();
+            assert_eq!(ended.load(Ordering::Relaxed), round);
+        }
+    }
+
+    #[test]
+    fn a_body_that_finds_no_thread_is_dropped() {
+        let ended = Arc::new(AtomicU32::new(0));
+        let count = Count(ended.clone());
+        let error = spawn(&Stacks::new(), "nul\0", move || drop(count));
+        assert!(error.is_err());
+        assert_eq!(ended.load(Ordering::Relaxed), 1);
+    }
+}

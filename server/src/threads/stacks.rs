@@ -167,7 +167,7 @@ impl Slabs {
         self.free_stacks += 1;
         self.with_free.insert(number);
         let stacks = slab.stacks;
-        if slab.free.count_ones() == stacks && self.free_stacks - stacks >= STACKS_PER_SLAB {
+        if slab.free.count_ones() == stacks && self.free_stacks - stacks >= WARM_STACKS {
             self.slabs[number] = None;
             self.with_free.remove(&number);
             self.free_stacks -= stacks;
@@ -229,4 +229,94 @@ unsafe fn guard(start: NonNull<u8>, has_marks: bool) -> io::Result<()> {
 /// Whether the kernel knows [`GUARD_INSTALL`].
 fn marks_are_there() -> bool {
     Slab::map(1, true).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use parking_lot::Mutex;
+
+    use super::{STACKS_PER_SLAB, Stack, Stacks, marks_are_there};
+    use crate::limits::{CONNECTION_STACK_BYTES, WARM_STACKS};
+
+    fn stacks(has_marks: bool) -> Arc<Stacks> {
+        Arc::new(Stacks {
+            has_marks,
+            slabs: Mutex::default(),
+        })
+    }
+
+    fn take(stacks: &Arc<Stacks>, count: u32) -> Vec<Stack> {
+        let stack = |_| stacks.take().expect("address space");
+        (0..count).map(stack).collect()
+    }
+
+    fn slabs(stacks: &Stacks) -> usize {
+        stacks.slabs.lock().slabs.iter().flatten().count()
+    }
+
+    /// Whether the kernel can read one byte at `address`.
+    fn is_readable(address: *const u8) -> bool {
+        let (_read, write) = rustix::pipe::pipe().expect("a pipe");
+        let write = std::os::fd::AsRawFd::as_raw_fd(&write);
+        // SAFETY: the kernel checks the address.
+        unsafe { libc::write(write, address.cast(), 1) == 1 }
+    }
+
+    #[test]
+    fn below_every_stack_is_a_guard() {
+        for has_marks in [false, marks_are_there()] {
+            let stacks = stacks(has_marks);
+            for stack in take(&stacks, STACKS_PER_SLAB + 1) {
+                let (start, length) = stack.range();
+                let start = start.as_ptr().cast_const();
+                assert!(!is_readable(start.wrapping_sub(1)), "marks: {has_marks}");
+                assert!(is_readable(start), "marks: {has_marks}");
+                assert!(is_readable(start.wrapping_add(length - 1)));
+            }
+        }
+    }
+
+    #[test]
+    fn no_two_stacks_overlap_and_free_slabs_go_but_for_one() {
+        let stacks = Stacks::new();
+        let mut taken = take(&stacks, 5 * STACKS_PER_SLAB);
+        assert_eq!(slabs(&stacks), 5);
+        let starts: BTreeSet<_> = taken.iter().map(|stack| stack.range().0).collect();
+        let apart = |(low, high): (&_, &_)| {
+            let (low, high): (&std::ptr::NonNull<u8>, &std::ptr::NonNull<u8>) = (low, high);
+            high.addr().get() - low.addr().get() >= CONNECTION_STACK_BYTES
+        };
+        assert_eq!(starts.len(), taken.len());
+        assert!(starts.iter().zip(starts.iter().skip(1)).all(apart));
+        taken.truncate(1);
+        assert_eq!(slabs(&stacks), 2);
+        // What was given back is used again.
+        taken.extend(take(&stacks, 2 * STACKS_PER_SLAB - 1));
+        assert_eq!(slabs(&stacks), 2);
+        drop(taken);
+        assert_eq!(slabs(&stacks), 1);
+    }
+
+    #[test]
+    fn few_free_stacks_keep_their_memory_and_the_others_give_it_back() {
+        let stacks = Stacks::new();
+        // Two slabs, so that none is free to begin with.
+        let mut taken = take(&stacks, 2 * STACKS_PER_SLAB);
+        let freed: Vec<_> = taken.drain(..=WARM_STACKS as usize).collect();
+        let firsts: Vec<_> = freed.iter().map(|stack| stack.range().0).collect();
+        for first in &firsts {
+            // SAFETY: the beginning of a stack that is ours.
+            unsafe { first.write(7) };
+        }
+        drop(freed);
+        // SAFETY: the stacks are free, and their slabs are there.
+        let kept = firsts.iter().map(|first| unsafe { first.read() });
+        let kept: Vec<u8> = kept.collect();
+        let mut expected = vec![7; WARM_STACKS as usize];
+        expected.push(0);
+        assert_eq!(kept, expected);
+    }
 }

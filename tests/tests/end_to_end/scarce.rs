@@ -86,15 +86,16 @@ fn out_of_open_files_it_answers_503_without_spinning_and_recovers() {
     assert_echoes(&mut bystander);
 }
 
-/// A thread's stack is address space: where none is left, the thread cannot be made; and where just
-/// that much is left, the next allocation anywhere would end the process.
+/// A thread's stack is address space: where none is left, the thread cannot be made (the first 32 have
+/// theirs with the first client); and where just that much is left, the next allocation anywhere would
+/// end the process.
 #[test]
 fn out_of_memory_for_a_stack_the_answer_is_503_and_it_recovers() {
     let server = Setup::new().plugins(&["echo"]).start();
     let mut bystander = Client::connect(&server, "/echo");
     let room = (server.address_space_kib() + 10 * 1024) * 1024;
     let before = server.set_limit(Resource::As, Some(room));
-    let (admitted, refused) = answered(ask(&server, 12));
+    let (admitted, refused) = answered(ask(&server, 44));
     assert!(refused > 0, "there was room for all");
     server.wait_for_log(&["WARN", "no thread for a connection: "]);
     assert_echoes(&mut bystander);
@@ -124,7 +125,7 @@ fn out_of_threads_it_answers_503_without_spinning_and_recovers() {
     let mut bystander = Client::connect(&server, "/echo");
     let room = server.threads() as u64 + 3;
     server.limit_threads(room);
-    let (mut admitted, refused) = answered(ask(&server, 12));
+    let (mut admitted, refused) = answered(ask(&server, 44));
     assert!(refused >= 9, "{refused} refused, the limit does not hold");
     let (status, _, body) = Raw::answer(&server, handshake("/echo", &[]));
     let why = "the machine has no thread left for a connection";
