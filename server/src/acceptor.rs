@@ -44,6 +44,8 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         // So that [::] and 0.0.0.0 can be given side by side, and each means what it says.
         socket.set_only_v6(true)?;
     }
+    // Answers are small and wait for nobody. Accepted sockets have it from the listening one.
+    socket.set_tcp_nodelay(true)?;
     socket.bind(&address.into())?;
     socket.listen(LISTEN_BACKLOG)?;
     Ok(socket.into())
@@ -153,8 +155,6 @@ impl Accepting {
     }
 
     fn take(&self, socket: TcpStream, peer: SocketAddr) {
-        // Answers are small and wait for nobody; it fails only for a socket that is dead already.
-        socket.set_nodelay(true).ok();
         let permits = match self.permit(peer.ip()) {
             Ok(permits) => permits,
             Err((status, why)) => return self.refuse(socket, peer, status, &why),

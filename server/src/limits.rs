@@ -85,10 +85,6 @@ pub const CLOSE_REASON_BYTES_MAX: usize = 123;
 /// that byte and not a reset.
 pub const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// First silence of a client after which the memory that its handshake used is given back: not at
-/// once, since that costs an interrupt of every processor, and a crowd that comes is in a hurry.
-pub const REST_AFTER: Duration = Duration::from_secs(1);
-
 /// Longest wait of a connection thread in one read, so that it sees within this time that settings
 /// have changed.
 pub const LOOK_AGAIN: Duration = Duration::from_secs(60);
@@ -105,8 +101,8 @@ pub const CONNECTION_STACK_BYTES: usize = 256 * 1024;
 /// allocate, since an allocation that fails ends the process. Matters under `ulimit -v` only.
 pub const MEMORY_KEPT_BYTES: usize = 8 * 1024 * 1024;
 
-/// Bytes of stack that are given back after a handshake: as deep as one reaches, plugin callbacks
-/// included, if they do nothing unusual.
+/// Bytes of stack that are given back after a handshake and from a silent client: as deep as plugin
+/// callbacks reach, if they do nothing unusual.
 pub const STACK_GIVEN_BACK_BYTES: usize = 64 * 1024;
 
 /// Free stacks that keep their memory for the next clients; of more, it is given back.

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::limits::{LOOK_AGAIN, REST_AFTER};
+use crate::limits::LOOK_AGAIN;
 
 /// The times that hold for a client; none stands for never.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,8 +26,6 @@ pub(super) struct Times {
 pub(super) enum Due {
     /// Nothing yet.
     Nothing,
-    /// It is silent for the first time: what only its handshake needed can go.
-    Rest,
     /// It is to be asked whether it is there.
     Ping,
     /// It has not answered.
@@ -46,7 +44,6 @@ pub(super) struct Deadlines {
     /// When the silence began, once a read has timed out in it.
     silent_since: Option<Instant>,
     pong_due: Option<Instant>,
-    has_rested: bool,
     /// The read timeout that is set on the socket.
     timeout: Duration,
 }
@@ -60,7 +57,6 @@ impl Deadlines {
             last_message: now,
             silent_since: None,
             pong_due: None,
-            has_rested: false,
             timeout: Duration::ZERO,
         };
         deadlines.timeout = deadlines.first_timeout(now);
@@ -122,10 +118,8 @@ impl Deadlines {
             .silent_since
             .get_or_insert(now - self.timeout.min(now - self.opened));
         let due = self.due(since, now);
-        match due {
-            Due::Ping => self.pong_due = Some(now + self.times.pong_timeout),
-            Due::Rest => self.has_rested = true,
-            _ => {}
+        if due == Due::Ping {
+            self.pong_due = Some(now + self.times.pong_timeout);
         }
         self.timeout = self.next_timeout(since, now);
         due
@@ -142,8 +136,6 @@ impl Deadlines {
             }
         } else if is_over(since, self.times.ping_interval, now) {
             Due::Ping
-        } else if !self.has_rested {
-            Due::Rest
         } else {
             Due::Nothing
         }
@@ -161,9 +153,7 @@ impl Deadlines {
             Some(due) => Some(due.saturating_duration_since(now)),
             None => left(since, self.times.ping_interval),
         };
-        let rest = (!self.has_rested).then_some(REST_AFTER);
         [
-            rest,
             ping,
             left(self.last_message, self.times.idle_timeout),
             left(self.opened, self.times.lifetime),
@@ -183,7 +173,7 @@ fn is_over(from: Instant, time: Option<Duration>, now: Instant) -> bool {
 #[cfg(test)]
 mod tests {
     use super::{Deadlines, Due, Times};
-    use crate::limits::{LOOK_AGAIN, REST_AFTER};
+    use crate::limits::LOOK_AGAIN;
     use std::time::{Duration, Instant};
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -207,7 +197,7 @@ mod tests {
         while now < start + 100 * SECOND {
             now += deadlines.timeout();
             match deadlines.on_silence(now) {
-                Due::Nothing | Due::Rest => {}
+                Due::Nothing => {}
                 due => {
                     seen.push(((now - start).as_secs(), due));
                     if due != Due::Ping {
@@ -242,7 +232,6 @@ mod tests {
     fn bytes_answer_a_ping_but_are_no_message() {
         let start = Instant::now();
         let mut deadlines = Deadlines::new(times(25, 60, 0), start);
-        assert_eq!(deadlines.on_silence(start + SECOND), Due::Rest);
         assert_eq!(deadlines.on_silence(start + 25 * SECOND), Due::Ping);
         assert!(deadlines.on_bytes(), "the timeout is that of a ping again");
         assert!(!deadlines.on_bytes());
@@ -253,7 +242,8 @@ mod tests {
     fn settings_that_change_are_seen_within_a_minute() {
         let start = Instant::now();
         let mut deadlines = Deadlines::new(times(0, 0, 0), start);
-        assert_eq!(deadlines.on_silence(start + REST_AFTER), Due::Rest);
+        assert_eq!(deadlines.timeout(), LOOK_AGAIN);
+        assert_eq!(deadlines.on_silence(start + LOOK_AGAIN), Due::Nothing);
         assert_eq!(deadlines.timeout(), LOOK_AGAIN);
     }
 }

@@ -24,7 +24,7 @@ use crate::routes::Mounted;
 /// What the connection does next.
 pub(super) enum Outcome {
     /// 101 is queued.
-    Upgraded(Arc<Mounted>, Option<AddressPermit>, Request),
+    Upgraded(Arc<Mounted>, Option<AddressPermit>, Box<Request>),
     /// The answer is queued, and another request may follow.
     Kept,
     /// The answer is queued, and it was the last.
@@ -253,8 +253,8 @@ impl<'a> Exchange<'a> {
         let subprotocol = chosen
             .as_deref()
             .or_else(|| upgrade::choose_subprotocol(request, offered));
-        let answer = upgrade::accept(request, &response, subprotocol)?;
-        self.outbox.queue_http(&answer);
+        self.outbox
+            .queue_http(&upgrade::accept(request, &response, subprotocol));
         self.outbox.become_websocket();
         Ok(())
     }

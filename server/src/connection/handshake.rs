@@ -43,7 +43,7 @@ pub(super) fn run(
             Outcome::Upgraded(mounted, address, request) => {
                 return Some(Admitted {
                     mounted,
-                    request: Box::new(request),
+                    request,
                     address,
                     rest: reader.into_rest(),
                 });

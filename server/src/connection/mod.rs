@@ -123,7 +123,7 @@ struct Connection {
 }
 
 /// Calls `on_open`; apart from the read loop, so that the request and the stack it needs are gone
-/// by then. What lasts is on the heap, where it takes no more than it needs.
+/// by then.
 #[inline(never)]
 fn open(
     context: &Context,
@@ -140,26 +140,18 @@ fn open(
     let (route, settings) = (mounted.route.clone(), mounted.client.clone());
     // A route that goes waits for those that hold it.
     drop(mounted);
-    let (id, path) = (route.id(), route.path());
     let address = &request.provenance.client_address;
-    debug!("client {client} on {path} from {address}");
+    debug!("client {client} on {} from {address}", route.path());
+    let terms = Terms::new(context.sites.clone(), route.id(), settings);
     let place = Place::open(route, client, outbox, request)?;
-    let terms = Terms::new(context.sites.clone(), id, settings);
-    let (messages, bytes) = terms.rates();
     let stream = OutboxStream::new(outbox.clone(), terms);
-    let mut stream = Guarded::new(stream, rest);
-    Ok(Box::new(Connection {
+    let stream = Guarded::new(stream, rest);
+    Ok(Connection::new(
         client,
-        outbox: outbox.clone(),
-        path,
         place,
-        protocol: protocol_for(&mut stream),
         stream,
-        messages: Bucket::new(messages),
-        bytes: Bucket::new(bytes),
-        refusals: context.refusals.clone(),
-        peer_cause: None,
-    }))
+        context.refusals.clone(),
+    ))
 }
 
 /// What the settings say about a client's outbox.
@@ -173,7 +165,31 @@ pub fn bounds(settings: &ClientSettings) -> Bounds {
 }
 
 impl Connection {
-    fn run_to_end(mut self) {
+    /// On the heap, where what lasts takes no more than it needs, and in a frame of its own, which is gone
+    /// when the thread waits.
+    #[inline(never)]
+    fn new(
+        client: ClientId,
+        place: Place,
+        mut stream: Guarded<OutboxStream>,
+        refusals: RefusalLog,
+    ) -> Box<Connection> {
+        let (messages, bytes) = stream.inner().terms().rates();
+        Box::new(Connection {
+            client,
+            outbox: stream.inner().outbox().clone(),
+            path: place.path(),
+            place,
+            protocol: protocol_for(&mut stream),
+            stream,
+            messages: Bucket::new(messages),
+            bytes: Bucket::new(bytes),
+            refusals,
+            peer_cause: None,
+        })
+    }
+
+    fn run_to_end(mut self: Box<Self>) {
         let (cause, ending) = self.read_to_end();
         let (client, path) = (self.client, &self.path);
         debug!("client {client} on {path} has ended: {cause}");
@@ -192,6 +208,7 @@ impl Connection {
 
     /// Reads until the connection ends; says why, and how the socket is to be left.
     fn read_to_end(&mut self) -> (Cause, Ending) {
+        threads::give_back();
         loop {
             let message = self.protocol.read(&mut self.stream);
             if let Ok(message) = &message

@@ -42,6 +42,11 @@ impl OutboxStream {
         stream
     }
 
+    /// Where what is written goes.
+    pub(super) fn outbox(&self) -> &Arc<Outbox> {
+        &self.outbox
+    }
+
     /// The settings that hold for the client.
     pub(super) fn terms(&self) -> &Terms {
         &self.terms
@@ -79,8 +84,7 @@ impl OutboxStream {
         self.set_read_timeout();
         let times = self.terms.times();
         match due {
-            Due::Nothing => {}
-            Due::Rest => self.rest(),
+            Due::Nothing => self.rest(),
             Due::Ping => {
                 self.rest();
                 let ping = frame::encode(Opcode::Ping, &[]);
@@ -113,7 +117,7 @@ impl OutboxStream {
                 let time = time(settings.lifetime);
                 self.close(&format!("connected for {time}: connect again"));
             }
-            Due::Nothing | Due::Rest | Due::Ping | Due::Vanished => {}
+            Due::Nothing | Due::Ping | Due::Vanished => {}
         }
     }
 

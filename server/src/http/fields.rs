@@ -12,9 +12,6 @@ use super::refusal::Refusal;
 /// Names longer than this are not repeated in an answer.
 const NAME_SHOWN_BYTES: usize = 64;
 
-/// Lines for which there is room without an allocation.
-const ROOM: usize = 100;
-
 /// Reads lines up to and with the empty one, which `bytes` end with, and gives them to `read`.
 ///
 /// # Errors
@@ -24,31 +21,18 @@ pub fn parse<'a, T>(
     limits: HttpLimits,
     read: impl FnOnce(&[Header<'a>]) -> Result<T, Refusal>,
 ) -> Result<T, Refusal> {
-    let mut few = [EMPTY_HEADER; ROOM];
-    let mut many = Vec::new();
-    let room = if limits.headers <= ROOM {
-        &mut few[..limits.headers]
-    } else {
-        many.resize(limits.headers, EMPTY_HEADER);
-        many.as_mut_slice()
-    };
-    read(parse_into(bytes, room)?)
-}
-
-fn parse_into<'a, 'b>(
-    bytes: &'a [u8],
-    room: &'b mut [Header<'a>],
-) -> Result<&'b [Header<'a>], Refusal> {
-    let most = room.len();
     if has_bare_line_feed(bytes) {
         return Err(bare_line_feed());
     }
-    match httparse::parse_headers(bytes, room) {
-        Ok(Status::Complete((_, headers))) => Ok(headers),
+    // On the heap: the thread's stack is not to become deeper for it.
+    let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
+    let mut room = vec![EMPTY_HEADER; lines.min(limits.headers)];
+    match httparse::parse_headers(bytes, &mut room) {
+        Ok(Status::Complete((_, headers))) => read(headers),
         Ok(Status::Partial) => Err(Refusal::malformed("the request head is not complete")),
         Err(Error::TooManyHeaders) => Err(Refusal::new(
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            format!("more than {most} headers"),
+            format!("more than {} headers", limits.headers),
         )),
         Err(error) => Err(Refusal::malformed(
             explain(bytes).unwrap_or_else(|| format!("malformed header: {error}")),

@@ -98,10 +98,11 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Those of [`Incoming::head`], [`Request::parse`] and [`Framing::of`]; 408 past the deadline.
-    pub fn read_head(&mut self, peer: SocketAddr) -> Result<Request, ReadError> {
+    pub fn read_head(&mut self, peer: SocketAddr) -> Result<Box<Request>, ReadError> {
         loop {
             if let Some(head) = self.incoming.head()? {
-                let (request, length) = (Request::parse(head, peer, self.limits)?, head.len());
+                let length = head.len();
+                let request = Box::new(Request::parse(head, peer, self.limits)?);
                 self.framing = Framing::of(&request, self.limits)?;
                 self.incoming.consume(length);
                 return Ok(request);

@@ -1,7 +1,7 @@
 //! The opening handshake (RFC 6455 section 4.2): what makes a request an upgrade, and the answer.
 
-use http::{HeaderValue, StatusCode};
-use tungstenite::handshake::server::create_response;
+use http::StatusCode;
+use tungstenite::handshake::derive_accept_key;
 
 use super::HttpLimits;
 use super::fields::is_token;
@@ -9,6 +9,9 @@ use super::framing::Framing;
 use super::refusal::Refusal;
 use super::request::Request;
 use super::response::Response;
+
+/// Room for a 101 to which a plugin adds nothing.
+const ANSWER_BYTES: usize = 192;
 
 /// Whether the request asks for a WebSocket at all; if not it is plain HTTP.
 pub fn is_wanted(request: &Request) -> bool {
@@ -86,43 +89,29 @@ fn is_key(key: &[u8]) -> bool {
         && matches!(key[21], b'A' | b'Q' | b'g' | b'w')
 }
 
-/// The bytes of the 101 answer, with `subprotocol` and the headers that the plugin added.
-///
-/// # Errors
-/// 400 where the library finds something that [`check`] did not.
-pub fn accept(
-    request: &Request,
-    response: &Response,
-    subprotocol: Option<&str>,
-) -> Result<Vec<u8>, Refusal> {
-    // The library wants each header once and with one token; that they are there is checked.
+/// The bytes of the 101 answer to a request that [`check`] has let pass, with `subprotocol` and the
+/// headers that the plugin added (RFC 6455 section 4.2.2).
+pub fn accept(request: &Request, response: &Response, subprotocol: Option<&str>) -> Vec<u8> {
     let key = request.header("sec-websocket-key").unwrap_or_default();
-    let canonical = http::Request::get("/")
-        .header("Host", "checked")
-        .header("Connection", "Upgrade")
-        .header("Upgrade", "websocket")
-        .header("Sec-WebSocket-Version", "13")
-        .header("Sec-WebSocket-Key", key)
-        .body(())
-        .map_err(|error| Refusal::malformed(error.to_string()))?;
-    let mut answer =
-        create_response(&canonical).map_err(|error| Refusal::malformed(error.to_string()))?;
-    let headers = answer.headers_mut();
+    let accept = derive_accept_key(key);
+    let mut bytes = Vec::with_capacity(ANSWER_BYTES);
+    bytes.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
+    let mut put = |name: &str, value: &[u8]| {
+        for part in [name.as_bytes(), b": ", value, b"\r\n"] {
+            bytes.extend_from_slice(part);
+        }
+    };
+    put("Connection", b"Upgrade");
+    put("Upgrade", b"websocket");
+    put("Sec-WebSocket-Accept", accept.as_bytes());
+    if let Some(subprotocol) = subprotocol {
+        put("Sec-WebSocket-Protocol", subprotocol.as_bytes());
+    }
     for (name, value) in &response.headers {
-        headers.append(name.clone(), value.clone());
-    }
-    if let Some(subprotocol) = subprotocol.and_then(|name| HeaderValue::from_str(name).ok()) {
-        headers.insert("Sec-WebSocket-Protocol", subprotocol);
-    }
-    let mut bytes = b"HTTP/1.1 101 Switching Protocols\r\n".to_vec();
-    for (name, value) in answer.headers() {
-        bytes.extend_from_slice(name.as_str().as_bytes());
-        bytes.extend_from_slice(b": ");
-        bytes.extend_from_slice(value.as_bytes());
-        bytes.extend_from_slice(b"\r\n");
+        put(name.as_str(), value.as_bytes());
     }
     bytes.extend_from_slice(b"\r\n");
-    Ok(bytes)
+    bytes
 }
 
 /// The first of the client's subprotocols that `offered` holds; the client names its best first.

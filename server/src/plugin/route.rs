@@ -254,6 +254,11 @@ impl Place {
         })
     }
 
+    /// The path of the route.
+    pub fn path(&self) -> Arc<str> {
+        self.route.path()
+    }
+
     /// Runs `call` with the instance that serves the client now, and its session. Blocks while the
     /// plugin is being replaced, at most for a bounded time and as long as the new one takes.
     ///
