@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 
 use crate::ids::{ClientId, RouteId};
 use crate::limits::HUB_QUEUE_EVENTS;
@@ -114,9 +114,26 @@ impl HubHandle {
     /// Offers an event. Blocks while the queue is full, which holds up who speaks; woken by the
     /// hub, which never blocks.
     pub fn tell(&self, event: Event) {
+        if matches!(event, Event::CloseAll { route: None, .. }) {
+            self.bell.ring_for_all();
+        }
         // The hub ends last; what comes after it (a plugin's own thread) concerns nobody.
         self.events.send(event).ok();
         self.bell.ring();
+    }
+
+    /// As [`HubHandle::tell`], for an event that nobody waits for: the hub, where it sleeps, takes it
+    /// with the next one that wakes it. A crowd that comes does not wake it for each.
+    pub fn tell_quietly(&self, event: Event) {
+        let refused = self.events.try_send(event).err();
+        if let Some(event) = refused.filter(TrySendError::is_full) {
+            return self.tell(event.into_inner());
+        }
+        // The queue must not be full of what wakes nobody, and a hub that closes everyone has to see who
+        // comes late.
+        if self.events.len() >= HUB_QUEUE_EVENTS / 2 || self.bell.rings_for_all() {
+            self.bell.ring();
+        }
     }
 
     /// Number of members of `topic`. Blocks until the hub has come to it; none where it has ended.
@@ -161,6 +178,7 @@ impl Inbox {
 #[derive(Default)]
 struct Bell {
     is_asleep: AtomicBool,
+    rings_for_all: AtomicBool,
     hub: OnceLock<Thread>,
 }
 
@@ -175,6 +193,19 @@ impl Bell {
         {
             hub.unpark();
         }
+    }
+
+    /// Called before the hub is told to close everyone.
+    fn ring_for_all(&self) {
+        self.rings_for_all.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+    }
+
+    /// Called by who has put an event into the queue. False means that it stands there before the one
+    /// that closes everyone.
+    fn rings_for_all(&self) -> bool {
+        fence(Ordering::SeqCst);
+        self.rings_for_all.load(Ordering::Relaxed)
     }
 
     fn lie_down(&self) {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::members::{Members, TooManyTopics};
 use super::{Audience, Event, Hub, HubHandle};
 use crate::ids::{ClientId, RouteId};
-use crate::limits::TOPICS_PER_CLIENT_MAX;
+use crate::limits::{HUB_QUEUE_EVENTS, TOPICS_PER_CLIENT_MAX};
 use crate::outbox::cause::Cause;
 use crate::outbox::drain::Drain;
 use crate::outbox::frame::{self, Opcode};
@@ -52,7 +52,7 @@ impl Room {
         let (socket, _) = self.listener.accept().expect("one connects");
         let id = ClientId(id);
         let outbox = Outbox::new(socket, id, Arc::default(), self.drain.handle());
-        self.handle().tell(Event::Opened {
+        self.handle().tell_quietly(Event::Opened {
             client: id,
             route,
             outbox: outbox.clone(),
@@ -259,4 +259,31 @@ fn a_close_comes_behind_what_was_said_and_holds_for_latecomers() {
         room.heard(vec![one, two]),
         [format!("last {bye}"), bye.to_owned()]
     );
+}
+
+#[test]
+fn who_comes_after_all_were_closed_is_closed_without_a_further_event() {
+    let room = Room::new();
+    let cause = Cause::server(1001, "bye");
+    room.handle().tell(Event::CloseAll { route: None, cause });
+    // The hub has come to it, and sleeps or is about to.
+    assert_eq!(room.handle().count(topic("t")), Some(0));
+    let mut late = room.open(1, ROUTE);
+    let mut close = [0; 7];
+    late.peer.read_exact(&mut close).expect("it is closed");
+    assert_eq!(close, *b"\x88\x05\x03\xe9bye");
+    room.heard(vec![late]);
+}
+
+#[test]
+fn a_crowd_that_comes_does_not_fill_the_queue() {
+    let room = Room::new();
+    let one = room.open(1, ROUTE);
+    let stranger = ClientId(2);
+    for _ in 0..3 * HUB_QUEUE_EVENTS {
+        let event = Event::Closed { client: stranger };
+        room.handle().tell_quietly(event);
+    }
+    room.handle().tell(everyone("here", None));
+    assert_eq!(room.heard(vec![one]), ["here "]);
 }

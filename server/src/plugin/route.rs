@@ -313,7 +313,8 @@ impl Drop for Place {
 fn enter(route: &RouteParts, client: ClientId, outbox: Arc<Outbox>) {
     route.services.roster.open(client, route.id);
     route.clients.fetch_add(1, Ordering::AcqRel);
-    route.services.hub.tell(Event::Opened {
+    // Whatever concerns the client is told after this.
+    route.services.hub.tell_quietly(Event::Opened {
         client,
         route: route.id,
         outbox,
