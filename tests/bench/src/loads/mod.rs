@@ -76,6 +76,7 @@ pub fn all() -> Vec<Box<dyn Load>> {
     let mut loads = room::closed();
     loads.extend(echo::all());
     loads.extend(idle::all());
+    loads.extend(room::equal());
     loads.push(room::paced());
     loads.push(Box::new(unread::Unread));
     loads.push(room::many());

@@ -10,13 +10,26 @@ use crate::swarm::{Connecting, Swarm, targets};
 pub(super) const BYTES: usize = 64;
 /// Asked for a second where no rate of a server is known.
 const DELIVERIES_DEFAULT: f64 = 50_000.0;
+/// Deliveries a second at which the cost of one is compared: a third of what one thread makes.
+const DELIVERIES_EQUAL: f64 = 100_000.0;
+
+/// When something is said.
+#[derive(Clone, Copy, PartialEq)]
+enum Rate {
+    /// As soon as the speaker has heard what it said before.
+    Closed,
+    /// [`DELIVERIES_EQUAL`] for every server: who is faster does not work under another load then.
+    Equal,
+    /// At half of the best rate that a peer reached.
+    Half,
+}
 
 struct Chat {
     name: &'static str,
     title: &'static str,
     shape: Shape,
     is_quick: bool,
-    is_paced: bool,
+    rate: Rate,
 }
 
 fn chat(name: &'static str, title: &'static str, members: usize, speakers: usize) -> Chat {
@@ -31,7 +44,7 @@ fn chat(name: &'static str, title: &'static str, members: usize, speakers: usize
             bytes: BYTES,
         },
         is_quick: members == 100 || speakers > 1,
-        is_paced: false,
+        rate: Rate::Closed,
     }
 }
 
@@ -45,12 +58,40 @@ pub(super) fn closed() -> Vec<Box<dyn Load>> {
     ]
 }
 
+/// One sender, at the same rate for every server.
+pub(super) fn equal() -> Vec<Box<dyn Load>> {
+    let at_rate = |name, title, members| -> Box<dyn Load> {
+        Box::new(Chat {
+            is_quick: false,
+            rate: Rate::Equal,
+            ..chat(name, title, members, 1)
+        })
+    };
+    vec![
+        at_rate(
+            "chat-100-equal",
+            "chat, 1 sender to 100, 100,000 deliveries/s",
+            100,
+        ),
+        at_rate(
+            "chat-1000-equal",
+            "chat, 1 sender to 1,000, 100,000 deliveries/s",
+            1000,
+        ),
+        at_rate(
+            "chat-10000-equal",
+            "chat, 1 sender to 10,000, 100,000 deliveries/s",
+            10_000,
+        ),
+    ]
+}
+
 /// A room of 1,000 at half of the best rate that a peer reached.
 pub(super) fn paced() -> Box<dyn Load> {
     let title = "chat, 10 senders to 1,000 at a fixed rate";
     Box::new(Chat {
         is_quick: false,
-        is_paced: true,
+        rate: Rate::Half,
         ..chat("chat-paced", title, 1000, 10)
     })
 }
@@ -85,10 +126,10 @@ impl Load for Chat {
     }
 
     fn main(&self) -> Metric {
-        match (self.is_paced, self.shape.speakers) {
-            (true, _) => P99_US,
-            (false, 1) => CPU_US,
-            (false, _) => PER_SECOND,
+        match (self.rate, self.shape.speakers) {
+            (Rate::Half, _) => P99_US,
+            (_, 1) => CPU_US,
+            _ => PER_SECOND,
         }
     }
 
@@ -107,12 +148,13 @@ impl Load for Chat {
         let mut swarm = Swarm::new(stage.process.address())?;
         swarm.connect(&targets, Connecting::default())?;
         settle(&mut swarm, shape)?;
-        if !self.is_paced {
-            return measure(stage, &mut swarm, &mut Room::closed(shape));
-        }
-        let deliveries = stage
-            .best_room_rate
-            .map_or(DELIVERIES_DEFAULT, |best| best / 2.0);
+        let deliveries = match self.rate {
+            Rate::Closed => return measure(stage, &mut swarm, &mut Room::closed(shape)),
+            Rate::Equal => DELIVERIES_EQUAL,
+            Rate::Half => stage
+                .best_room_rate
+                .map_or(DELIVERIES_DEFAULT, |best| best / 2.0),
+        };
         let rate = (deliveries / shape.members as f64).max(1.0).round();
         let mut sample = measure(stage, &mut swarm, &mut Room::paced(shape, rate))?;
         sample.insert(RATE.key.to_owned(), rate);
