@@ -6,7 +6,7 @@
 
 use std::ffi::{CString, c_void};
 use std::io;
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::stacks::{Stack, Stacks};
 pub struct Thread {
     native: libc::pthread_t,
     /// Goes back with the join.
-    stack: std::mem::ManuallyDrop<Stack>,
+    stack: ManuallyDrop<Stack>,
 }
 
 // SAFETY: the name of a thread, which any thread may join.
@@ -47,7 +47,7 @@ where
     match create(&stack, run::<F>, start.cast()) {
         Ok(native) => Ok(Thread {
             native,
-            stack: std::mem::ManuallyDrop::new(stack),
+            stack: ManuallyDrop::new(stack),
         }),
         Err(error) => {
             // SAFETY: made above, and no thread has it.
@@ -64,7 +64,7 @@ impl Thread {
         let error = unsafe { libc::pthread_join(self.native, ptr::null_mut()) };
         if error == 0 {
             // It has left its stack.
-            drop(std::mem::ManuallyDrop::into_inner(self.stack));
+            drop(ManuallyDrop::into_inner(self.stack));
         }
     }
 }
