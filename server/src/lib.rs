@@ -52,7 +52,7 @@
 //!
 //! # How far it grows
 //!
-//! *Connections.* Each takes a thread and a descriptor, of which about 14 KiB are resident and 18 KiB
+//! *Connections.* Each takes a thread and a descriptor, of which about 13 KiB are resident and 18 KiB
 //! are the kernel's. Their stacks are carved out of few memory mappings ([`threads`]); before Linux 6.13
 //! a stack and its guard take two. The lowest of `kernel.pid_max`, `kernel.threads-max`, the control
 //! group's `pids.max`, the open files and what `vm.max_map_count` allows is the capacity;
