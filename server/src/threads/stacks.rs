@@ -118,14 +118,16 @@ impl Stack {
 }
 
 impl Drop for Stack {
+    /// Nobody waits for the lock while the kernel takes memory back.
     fn drop(&mut self) {
-        let mut slabs = self.owner.slabs.lock();
-        if slabs.free_stacks >= WARM_STACKS {
+        let is_warm = self.owner.slabs.lock().free_stacks < WARM_STACKS;
+        if !is_warm {
             let (start, length) = self.range();
             // SAFETY: nobody uses the stack. It fails only for a range that is not mapped.
             unsafe { madvise(start.as_ptr().cast(), length, Advice::LinuxDontNeed) }.ok();
         }
-        slabs.give_back(self.slab, self.place);
+        let spare = self.owner.slabs.lock().give_back(self.slab, self.place);
+        drop(spare);
     }
 }
 
@@ -158,20 +160,20 @@ impl Slabs {
         (place, start)
     }
 
-    /// Gives the mapping of a slab back when all its stacks are free and there are others.
-    fn give_back(&mut self, number: usize, place: u32) {
-        let Some(slab) = &mut self.slabs[number] else {
-            return;
-        };
+    /// Frees a stack. Hands its slab out, to be unmapped, when all its stacks are free and there are
+    /// others.
+    fn give_back(&mut self, number: usize, place: u32) -> Option<Slab> {
+        let slab = self.slabs[number].as_mut()?;
         slab.free |= 1 << place;
         self.free_stacks += 1;
         self.with_free.insert(number);
         let stacks = slab.stacks;
-        if slab.free.count_ones() == stacks && self.free_stacks - stacks >= WARM_STACKS {
-            self.slabs[number] = None;
-            self.with_free.remove(&number);
-            self.free_stacks -= stacks;
+        if slab.free.count_ones() < stacks || self.free_stacks - stacks < WARM_STACKS {
+            return None;
         }
+        self.with_free.remove(&number);
+        self.free_stacks -= stacks;
+        self.slabs[number].take()
     }
 }
 
