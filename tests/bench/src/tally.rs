@@ -20,6 +20,9 @@ pub struct Tally {
     /// Messages that did not come.
     pub lost: u64,
     latency: Histogram<u64>,
+    /// From when to when the last message took; so many more in a row took as long.
+    last: Option<(Instant, Instant)>,
+    repeats: u64,
 }
 
 impl Default for Tally {
@@ -32,6 +35,8 @@ impl Default for Tally {
             doubled: 0,
             lost: 0,
             latency: Histogram::new_with_bounds(1, highest, 3).expect("valid bounds"),
+            last: None,
+            repeats: 0,
         }
     }
 }
@@ -41,6 +46,7 @@ impl Tally {
     pub fn start(&mut self) {
         self.heard = 0;
         self.latency.reset();
+        (self.last, self.repeats) = (None, 0);
     }
 
     /// Takes note of message `number` where `expected` was due; says how many are accounted for by
@@ -58,14 +64,27 @@ impl Tally {
         u64::from(skipped) + 1
     }
 
-    /// Takes note of how late a message came.
+    /// Takes note of how late a message came. Those of a run were said and heard at one time: they
+    /// cost one look into the histogram.
     pub fn time(&mut self, from: Instant, to: Instant) {
-        let latency = to.saturating_duration_since(from);
-        self.latency.saturating_record(latency.as_nanos() as u64);
+        if self.last == Some((from, to)) {
+            self.repeats += 1;
+            return;
+        }
+        self.record();
+        (self.last, self.repeats) = (Some((from, to)), 0);
+    }
+
+    fn record(&mut self) {
+        if let Some((from, to)) = self.last.take() {
+            let latency = to.saturating_duration_since(from).as_nanos() as u64;
+            self.latency.saturating_record_n(latency, self.repeats + 1);
+        }
     }
 
     /// A latency that this share of the messages does not exceed, in microseconds.
-    pub fn quantile_us(&self, quantile: f64) -> f64 {
+    pub fn quantile_us(&mut self, quantile: f64) -> f64 {
+        self.record();
         self.latency.value_at_quantile(quantile) as f64 / 1000.0
     }
 
@@ -77,7 +96,25 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::Tally;
+
+    #[test]
+    fn every_message_counts_in_the_quantiles() {
+        let (mut tally, start) = (Tally::default(), Instant::now());
+        for (milliseconds, count) in [(1, 6), (2, 1), (1, 1), (3, 2)] {
+            let end = start + Duration::from_millis(milliseconds);
+            for _ in 0..count {
+                tally.time(start, end);
+            }
+        }
+        let in_ms = |share| (tally.quantile_us(share) / 1000.0).round();
+        let quantiles = [0.1, 0.7, 0.75, 0.85, 1.0].map(in_ms);
+        assert_eq!(quantiles, [1.0, 1.0, 2.0, 3.0, 3.0]);
+        tally.start();
+        assert_eq!(tally.quantile_us(1.0), 0.0);
+    }
 
     #[test]
     fn losses_and_doubles_are_counted() {

@@ -128,6 +128,7 @@ impl Bare {
         }
     }
 
+    #[inline(always)]
     fn serve(&mut self, key: usize, flags: EventFlags, buffer: &mut [u8], output: &mut Vec<u8>) {
         let Some(client) = self.clients[key].as_mut() else {
             return;
@@ -145,6 +146,7 @@ impl Bare {
         }
     }
 
+    #[inline(always)]
     fn read(&mut self, key: usize, buffer: &mut [u8], output: &mut Vec<u8>) -> io::Result<()> {
         let Some(client) = self.clients[key].as_mut() else {
             return Ok(());
@@ -173,6 +175,7 @@ impl Bare {
     }
 
     /// Takes all that is whole in `bytes`; says how many bytes that was.
+    #[inline(always)]
     fn take(&mut self, key: usize, bytes: &mut [u8], output: &mut Vec<u8>) -> io::Result<usize> {
         let Some(client) = self.clients[key].as_mut() else {
             return Ok(0);
@@ -231,6 +234,7 @@ impl Bare {
     }
 
     /// Sends what was said in this round to every member of its room.
+    #[inline(always)]
     fn send_runs(&mut self) {
         for name in take(&mut self.spoken) {
             let Some(room) = self.rooms.get_mut(&name) else {
@@ -265,6 +269,7 @@ impl Bare {
 }
 
 /// Sends `bytes`, and keeps what the socket does not take until it is writable.
+#[inline(always)]
 fn send(
     epoll: &OwnedFd,
     key: usize,

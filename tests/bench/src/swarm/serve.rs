@@ -10,6 +10,7 @@ use rustix::net::{RecvFlags, SendFlags};
 use super::{State, Swarm, Traffic};
 
 impl Swarm {
+    #[inline(always)]
     pub(super) fn serve(
         &mut self,
         client: usize,
@@ -42,6 +43,7 @@ impl Swarm {
         self.flush();
     }
 
+    #[inline(always)]
     fn read(
         &mut self,
         index: usize,
@@ -107,6 +109,7 @@ impl Swarm {
         Ok(at)
     }
 
+    #[inline(always)]
     pub(super) fn flush(&mut self) {
         let mut touched = take(&mut self.outgoing.touched);
         for client in touched.drain(..) {
@@ -117,6 +120,7 @@ impl Swarm {
         self.outgoing.touched = touched;
     }
 
+    #[inline(always)]
     fn send(&mut self, index: usize) -> Result<(), String> {
         let client = &mut self.clients[index];
         let unsent = &mut self.outgoing.unsent[index];
