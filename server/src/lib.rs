@@ -27,7 +27,7 @@
 //! | `signals` | 1 | signals to messages | signals |
 //! | `accept` | 1 a listener | permits, connection threads | accept |
 //! | `client-N` | 1 a client | handshake, reads, callbacks | its socket; the hub's queue while it is full |
-//! | `hub` | 1 | membership, broadcasts | its queue |
+//! | `hub` | 1 | membership, broadcasts | its queue; a moment for more in a busy room |
 //! | `drain` | 1 | full sockets, closing and lingering ones | epoll |
 //! | `timers` | 1 a route with timers | `on_timer` | the next deadline |
 //! | `reaper` | 1 | joins connection threads | its queue |
@@ -36,8 +36,9 @@
 //!
 //! # Invariants
 //!
-//! - The hub never runs plugin code, never blocks, and takes no lock that is held across a blocking
-//!   call. No client map stands behind a mutex.
+//! - The hub never runs plugin code and takes no lock that is held across a blocking call. It waits for
+//!   nobody but the next event, and in a busy room a millisecond at most for more of them
+//!   (`hub::gather`). No client map stands behind a mutex.
 //! - All bytes to a client pass its outbox, whole frames only; tungstenite never writes to a socket.
 //! - Nothing is sent message by message: a connection thread flushes before it blocks, the hub at
 //!   the end of a round.

@@ -63,6 +63,18 @@ pub const HELD_EVENTS_MAX: usize = 64 * 1024;
 /// Events of one round of the hub, so that what is touched is flushed soon.
 pub const ROUND_EVENTS_MAX: usize = 1024;
 
+/// Messages that each send of a round held on average, from which on the hub waits for more before
+/// it sends those of the next: many are speaking at once.
+pub const GATHER_MESSAGES_LEAST: usize = 8;
+
+/// That wait is the time which the last round took to send, divided by this: it costs a member a
+/// quarter of what the walk through the room costs it anyway.
+pub const GATHER_SHARE: u32 = 4;
+
+/// The longest such wait, since it holds up who is in other rooms; less than a tenth of it is no
+/// wait, since a thread sleeps 50 µs longer than it asked for.
+pub const GATHER_MAX: Duration = Duration::from_millis(1);
+
 /// Bytes of one run of broadcasts; past it the run is sent and another begins.
 pub const RUN_BYTES_MAX: usize = 64 * 1024;
 

@@ -2,16 +2,19 @@
 //!
 //! It works in rounds: it takes events as long as there are any, up to a bound, collects
 //! consecutive broadcasts to one topic into a run, and then sends to each outbox that it touched
-//! once. It never runs plugin code, never blocks but for the next event, and takes no lock that
-//! is held across a blocking call. Knows outboxes; knows neither connections nor plugins.
+//! once. It never runs plugin code, never blocks but for the next event and, in a busy room, for a
+//! millisecond at most in which more is said; it takes no lock that is held across a blocking call.
+//! Knows outboxes; knows neither connections nor plugins.
 
 mod event;
+mod gather;
 mod members;
 mod run;
 
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 use log::warn;
 
@@ -22,6 +25,7 @@ use crate::ids::{ClientId, RouteId};
 use crate::limits::{ROUND_EVENTS_MAX, RUN_BYTES_MAX, TOPICS_PER_CLIENT_MAX};
 use crate::outbox::Outbox;
 use crate::outbox::cause::Cause;
+use gather::Gathering;
 use members::{Client, Members, TooManyTopics, TopicId};
 use run::Run;
 
@@ -44,6 +48,8 @@ impl Hub {
             touched: Vec::new(),
             is_touched: vec![false; capacity].into(),
             is_going: None,
+            deliveries: 0,
+            gathering: Gathering::default(),
         };
         let thread = thread::Builder::new()
             .name("hub".to_owned())
@@ -74,6 +80,9 @@ struct Rounds {
     is_touched: Box<[bool]>,
     /// Everyone was closed for this cause: who comes in late is too.
     is_going: Option<Cause>,
+    /// Messages of this round, counted once for each member, in runs that are ended.
+    deliveries: usize,
+    gathering: Gathering,
 }
 
 impl Rounds {
@@ -82,15 +91,33 @@ impl Rounds {
         while goes_on {
             goes_on = self.take(inbox.next());
             let mut count = 1;
-            while goes_on
-                && count < ROUND_EVENTS_MAX
-                && let Some(event) = inbox.try_next()
+            goes_on = goes_on && self.take_waiting(inbox, &mut count);
+            if goes_on
+                && self.has_something_to_send()
+                && let Some(wait) = self.gathering.wait()
             {
-                goes_on = self.take(event);
-                count += 1;
+                thread::sleep(wait);
+                goes_on = self.take_waiting(inbox, &mut count);
             }
             self.end_round();
         }
+    }
+
+    /// Takes the events that are there, as far as a round may go; false for the last of all.
+    fn take_waiting(&mut self, inbox: &Inbox, count: &mut usize) -> bool {
+        while *count < ROUND_EVENTS_MAX
+            && let Some(event) = inbox.try_next()
+        {
+            *count += 1;
+            if !self.take(event) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn has_something_to_send(&self) -> bool {
+        self.run.topic().is_some() || !self.touched.is_empty()
     }
 
     /// Takes one event; false for the last.
@@ -215,6 +242,7 @@ impl Rounds {
             outbox.queue(&self.run.bytes_for(client));
             self.touch(client, &outbox);
         }
+        self.deliveries += self.run.messages() * self.members.members(topic).len();
         self.run.clear();
     }
 
@@ -228,8 +256,13 @@ impl Rounds {
 
     /// Sends the last run straight from where it was collected, then flushes what else was touched.
     fn end_round(&mut self) {
+        let start = Instant::now();
+        let mut sends = self.touched.len();
         if let Some(topic) = self.run.topic() {
-            for member in self.members.members(topic) {
+            let members = self.members.members(topic);
+            sends += members.len();
+            self.deliveries += self.run.messages() * members.len();
+            for member in members {
                 member.outbox.deliver(&self.run.bytes_for(member.client));
             }
             self.run.clear();
@@ -239,6 +272,8 @@ impl Rounds {
             self.is_touched[slot] = false;
             outbox.flush();
         }
+        let deliveries = std::mem::take(&mut self.deliveries);
+        self.gathering.note(deliveries, sends, start.elapsed());
     }
 }
 

@@ -21,6 +21,7 @@ struct Patch {
 pub(super) struct Run {
     topic: Option<TopicId>,
     bytes: Vec<u8>,
+    messages: usize,
     patches: HashMap<ClientId, Vec<Patch>>,
 }
 
@@ -32,6 +33,11 @@ impl Run {
 
     pub(super) fn len(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// Broadcasts in it.
+    pub(super) fn messages(&self) -> usize {
+        self.messages
     }
 
     /// Appends a frame for all members of `topic`, which is the run's or becomes it.
@@ -46,6 +52,7 @@ impl Run {
             self.patches.entry(client).or_default().push(patch);
         }
         self.bytes.extend_from_slice(frame);
+        self.messages += 1;
     }
 
     /// Puts a frame for one member behind what the run holds so far.
@@ -81,6 +88,7 @@ impl Run {
     pub(super) fn clear(&mut self) {
         self.topic = None;
         self.bytes.clear();
+        self.messages = 0;
         self.patches.clear();
     }
 }
