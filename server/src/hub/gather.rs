@@ -3,12 +3,12 @@
 //! To walk a large room costs the same however many messages the run holds. While many speak at
 //! once, a short wait brings what half of them are just saying into this walk instead of the next, as a
 //! database gathers transactions for one write to the disk. Whether many do, the last round tells;
-//! a room with one speaker never waits. A busy room of 1,000 gets half as many messages again, for
+//! a room in which one message is said at a time never waits. A busy room of 1,000 gets half as many messages again, for
 //! half of the processor time each.
 
 use std::time::Duration;
 
-use crate::limits::{GATHER_MAX, GATHER_MESSAGES_LEAST, GATHER_SHARE};
+use crate::limits::{GATHER_MAX, GATHER_MESSAGES_LEAST, GATHER_SHARE, ROUND_EVENTS_MAX};
 
 /// What the last round was like.
 #[derive(Default)]
@@ -31,12 +31,14 @@ impl Gathering {
         };
     }
 
-    /// How long to wait for more before this round sends; none where few spoke in the last one, or
-    /// where the walk is so short that the wait would be longer than meant.
-    pub(super) fn wait(&self) -> Option<Duration> {
+    /// How long to wait for more before a round that has taken so many `events` sends; none where it may
+    /// take no more, where little was said in the last one, or where the walk is so short that the wait
+    /// would be longer than meant.
+    pub(super) fn wait(&self, events: usize) -> Option<Duration> {
+        let has_place = events < ROUND_EVENTS_MAX;
         let is_busy = self.deliveries >= self.sends.saturating_mul(GATHER_MESSAGES_LEAST);
         let wait = self.walk / GATHER_SHARE;
-        (is_busy && wait >= GATHER_MAX / 10).then(|| wait.min(GATHER_MAX))
+        (has_place && is_busy && wait >= GATHER_MAX / 10).then(|| wait.min(GATHER_MAX))
     }
 }
 
@@ -44,12 +46,12 @@ impl Gathering {
 mod tests {
     use std::time::Duration;
 
-    use super::Gathering;
+    use super::{Gathering, ROUND_EVENTS_MAX};
 
     fn wait_after(deliveries: usize, sends: usize, walk_us: u64) -> Option<u128> {
         let mut gathering = Gathering::default();
         gathering.note(deliveries, sends, Duration::from_micros(walk_us));
-        gathering.wait().map(|wait| wait.as_micros())
+        gathering.wait(1).map(|wait| wait.as_micros())
     }
 
     #[test]
@@ -60,10 +62,18 @@ mod tests {
     }
 
     #[test]
-    fn nobody_waits_where_few_speak_or_little_is_to_be_won() {
-        assert_eq!(Gathering::default().wait(), None);
-        assert_eq!(wait_after(1000, 1000, 3600), None, "one speaker");
-        assert_eq!(wait_after(7999, 1000, 3600), None, "few speakers");
+    fn a_full_round_waits_for_nothing() {
+        let mut gathering = Gathering::default();
+        gathering.note(45_000, 1000, Duration::from_millis(4));
+        assert!(gathering.wait(ROUND_EVENTS_MAX - 1).is_some());
+        assert_eq!(gathering.wait(ROUND_EVENTS_MAX), None);
+    }
+
+    #[test]
+    fn nobody_waits_where_little_is_said_or_little_is_to_be_won() {
+        assert_eq!(Gathering::default().wait(1), None);
+        assert_eq!(wait_after(1000, 1000, 3600), None, "one message at a time");
+        assert_eq!(wait_after(7999, 1000, 3600), None, "few messages");
         assert_eq!(wait_after(4500, 100, 399), None, "a small room");
         assert_eq!(wait_after(0, 0, 0), None, "an empty round");
     }

@@ -94,7 +94,7 @@ impl Rounds {
             goes_on = goes_on && self.take_waiting(inbox, &mut count);
             if goes_on
                 && self.has_something_to_send()
-                && let Some(wait) = self.gathering.wait()
+                && let Some(wait) = self.gathering.wait(count)
             {
                 thread::sleep(wait);
                 goes_on = self.take_waiting(inbox, &mut count);

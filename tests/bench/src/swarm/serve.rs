@@ -1,4 +1,5 @@
-//! What a client's socket is ready for: bytes in, whole frames to the traffic, bytes out.
+//! What a client's socket is ready for: bytes in, whole frames to the traffic, bytes out. Inlined into
+//! the loop for the same reason as the server's `Outbox::deliver`.
 
 use std::mem::take;
 use std::time::Instant;
