@@ -44,8 +44,8 @@
 //!   the end of a round.
 //! - Every queue and buffer has a bound, and it stands in [`limits`].
 //! - `on_close` comes exactly once for each `on_open` that succeeded.
-//! - Only `connection` and `http::upgrade` name tungstenite, only `plugin` names libloading, only `signals`
-//!   names signal-hook, only `plugin` and `threads` hold `unsafe`.
+//! - Only `connection` and `http::upgrade` name tungstenite, only `plugin` names libloading, only
+//!   `life::signals` names signal-hook, only `plugin` and `threads` hold `unsafe`.
 //!
 //! - A module imports only modules that stand below it in this list.
 //!
@@ -57,7 +57,7 @@
 //! are the kernel's. Their stacks are carved out of few memory mappings ([`threads`]); before Linux 6.13
 //! a stack and its guard take two. The lowest of `kernel.pid_max`, `kernel.threads-max`, the control
 //! group's `pids.max`, the open files and what `vm.max_map_count` allows is the capacity;
-//! [`capacity`] reads them all and the start line names the one that counts. With a kernel's defaults
+//! [`roster::capacity`] reads them all and the start line names the one that counts. With a kernel's defaults
 //! that is 32,000 by `pid_max`; raised, a million by the table of clients. Idle threads cost the
 //! scheduler nothing.
 //!
@@ -84,30 +84,16 @@
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzz;
-pub mod run;
-pub mod check;
-pub mod stop;
-pub mod reload;
-pub mod server;
-pub mod service_manager;
-pub mod signals;
-pub mod mounts;
-pub mod watchdog;
-pub mod listeners;
-pub mod acceptor;
+pub mod life;
+pub mod entrance;
 pub mod connection;
-pub mod admission;
-pub mod refusal_log;
-pub mod reaper;
 pub mod routes;
-pub mod config;
 pub mod plugin;
 pub mod roster;
+pub mod config;
 pub mod http;
 pub mod hub;
 pub mod outbox;
-pub mod activity;
-pub mod capacity;
 pub mod logging;
 pub mod threads;
 pub mod limits;

@@ -20,14 +20,14 @@ fn main() -> ExitCode {
     if args.check {
         return check(&args, &settings);
     }
-    server::run::run(&args, &settings).unwrap_or_else(|error| {
+    server::life::run::run(&args, &settings).unwrap_or_else(|error| {
         tell(&format_args!("error: {error}"));
         error.exit_code()
     })
 }
 
 fn check(args: &Args, settings: &Settings) -> ExitCode {
-    let problems = server::check::check(settings);
+    let problems = server::life::check::check(settings);
     for problem in &problems {
         tell(problem);
     }

@@ -74,7 +74,7 @@ fn only_their_rooms_name_the_libraries() {
     for (library, rooms) in [
         ("tungstenite", ["connection", "http"].as_slice()),
         ("libloading", &["plugin"]),
-        ("signal_hook", &["signals"]),
+        ("signal_hook", &["life"]),
         ("plugin_api", &["plugin"]),
         ("allow(unsafe_code)", &["plugin", "threads"]),
         ("clap", &["config", "main"]),

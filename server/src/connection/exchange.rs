@@ -9,7 +9,6 @@ use http::StatusCode;
 use log::{Level, debug};
 
 use super::Context;
-use crate::admission::{AddressPermit, too_many};
 use crate::http::framing;
 use crate::http::reader::{ReadError, Reader};
 use crate::http::refusal::Refusal;
@@ -19,7 +18,8 @@ use crate::http::{origin, provenance, upgrade};
 use crate::ids::ClientId;
 use crate::outbox::Outbox;
 use crate::plugin::{CallbackError, Route, Upgrade};
-use crate::routes::Mounted;
+use crate::roster::admission::{AddressPermit, too_many};
+use crate::routes::table::Mounted;
 
 /// What the connection does next.
 pub(super) enum Outcome {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use super::Context;
 use super::exchange::{Exchange, Outcome};
-use crate::admission::AddressPermit;
 use crate::http::HttpLimits;
 use crate::http::reader::{Reader, Times};
 use crate::http::request::Request;
 use crate::ids::ClientId;
 use crate::limits::REQUESTS_PER_CONNECTION_MAX;
 use crate::outbox::{Ending, Outbox};
-use crate::routes::Mounted;
+use crate::roster::admission::AddressPermit;
+use crate::routes::table::Mounted;
 
 /// A client whose 101 is queued.
 pub(super) struct Admitted {

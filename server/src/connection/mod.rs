@@ -22,17 +22,17 @@ use tungstenite::error::ProtocolError;
 use tungstenite::protocol::{CloseFrame, WebSocketContext};
 use tungstenite::{Error, Message};
 
-use crate::admission::{Admission, Permits};
 use crate::config::ClientSettings;
 use crate::ids::ClientId;
+use crate::logging::refusal_log::RefusalLog;
 use crate::outbox::cause::{
     ABNORMAL, Cause, INTERNAL, INVALID_DATA, NO_CODE, POLICY, PROTOCOL_ERROR,
 };
 use crate::outbox::{Bounds, Ending, Outbox, set_own_outbox};
 use crate::plugin::{CallbackError, Instance, Place};
-use crate::refusal_log::RefusalLog;
 use crate::roster::Session;
-use crate::routes::Sites;
+use crate::roster::admission::{Admission, Permits};
+use crate::routes::table::Sites;
 use crate::threads;
 #[cfg(any(test, fuzzing))]
 pub(crate) use frames::fuzz::agree as frames_agree;

@@ -10,7 +10,7 @@ use super::deadlines::Times;
 use super::rate::Rate;
 use crate::config::ClientSettings;
 use crate::ids::RouteId;
-use crate::routes::Sites;
+use crate::routes::table::Sites;
 
 /// One client's settings.
 pub(super) struct Terms {

@@ -7,6 +7,10 @@
 //!
 //! A slot also has the client's [`Seat`]: what the plugin of its route keeps for it.
 
+pub mod activity;
+pub mod admission;
+pub mod capacity;
+pub mod reaper;
 mod seats;
 
 use std::collections::VecDeque;
@@ -16,9 +20,9 @@ use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::activity::{Activity, Clock, Running};
 use crate::ids::{ClientId, RouteId};
 use crate::outbox::Outbox;
+use crate::roster::activity::{Activity, Clock, Running};
 use crate::threads::Thread;
 
 pub use seats::{HeldSeats, Seat, Session};

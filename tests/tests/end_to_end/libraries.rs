@@ -9,7 +9,7 @@ use tests::{Client, Server, Setup, compile_c, library, wait_until};
 fn line_about(setup: Setup, file: &str) -> String {
     let server = setup.plugins(&["echo"]).start();
     assert_echo_runs(&server);
-    let line = server.wait_for_log(&["ERROR", &format!(" server::server: {file}: ")]);
+    let line = server.wait_for_log(&["ERROR", &format!(" server::life::server: {file}: ")]);
     assert_eq!(server.count_log(&[file]), 1, "{}", server.log());
     assert_eq!(server.count_log(&["ERROR"]), 1, "{}", server.log());
     line

@@ -12,7 +12,7 @@ use crate::http::HttpLimits;
 use crate::http::request::Request;
 use crate::http::response::Form;
 use crate::limits::TIMER_MS_MAX;
-use crate::plugin::host_http::{Draft, request_as_abi};
+use crate::plugin::host::host_http::{Draft, request_as_abi};
 
 /// Calls of one sequence at most, far below what makes a route run out of anything.
 const CALLS_MAX: usize = 200;
@@ -245,7 +245,8 @@ impl Calls<'_> {
         let (host, table) = (self.world.host.as_abi(), table(&self.world));
         for read in [table.route_path, table.config] {
             // SAFETY: as the ABI asks; the sink is there for the time of the call.
-            let (status, text) = super::super::sink::collect(|out| unsafe { read(host, out) });
+            let (status, text) =
+                crate::plugin::host::sink::collect(|out| unsafe { read(host, out) });
             assert!(status == OK && matches!(&*text, "/fuzz" | "{}"), "{text}");
             // SAFETY: as above; no sink is allowed.
             assert_eq!(unsafe { read(host, std::ptr::null()) }, OK);
@@ -312,7 +313,7 @@ fn table(world: &World) -> &'static abi::Host {
 /// One call about the request or the response.
 fn about_http(input: &mut Input<'_>, draft: &mut Draft<'_>) {
     let request = request_as_abi(draft.request);
-    let table = crate::plugin::host_table::table();
+    let table = crate::plugin::host::host_table::table();
     let (mut name, mut value) = (Bytes::NONE, Bytes::NONE);
     let (choice, text, number) = (input.choice(9), input.bytes(), input.number());
     let (text_bytes, index) = (Bytes::new(&text), number as usize);

@@ -1,6 +1,6 @@
 //! The check of a library's bytes, against a second reading of its headers that shares no code.
 
-use crate::plugin::library_file::check;
+use crate::plugin::library::library_file::check;
 
 /// Type of a program header that is mapped.
 const LOAD: u32 = 1;

@@ -4,14 +4,19 @@
 //! that tell the hub wait while its queue is full. None calls back into the plugin.
 #![allow(unsafe_code)]
 
+pub(super) mod host_http;
+pub(super) mod host_table;
+pub(super) mod log_table;
+mod outgoing;
+pub(super) mod sink;
+mod timers;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use plugin_api::abi::{self, BINARY, GONE, INVALID, NO_CLIENT, Status, TEXT, TimerId};
 
-use super::outgoing::Outgoing;
-use super::timers::Timers;
 use crate::hub::{Audience, Event, HubHandle};
 use crate::ids::{ClientId, RouteId};
 use crate::limits::{CLOSE_REASON_BYTES_MAX, TOPIC_BYTES_MAX};
@@ -19,6 +24,8 @@ use crate::outbox::cause::{self, Cause};
 use crate::outbox::frame::{self, Opcode};
 use crate::outbox::{Delivery, own_outbox};
 use crate::roster::Roster;
+use outgoing::Outgoing;
+use timers::Timers;
 
 /// What host calls need of the server.
 #[derive(Clone)]
@@ -31,30 +38,34 @@ pub struct Services {
 
 /// What all instances of one route share, one after the other.
 #[derive(Clone)]
-pub(super) struct RouteParts {
-    pub(super) id: RouteId,
-    pub(super) path: Arc<str>,
-    pub(super) services: Services,
+pub(in crate::plugin) struct RouteParts {
+    pub(in crate::plugin) id: RouteId,
+    pub(in crate::plugin) path: Arc<str>,
+    pub(in crate::plugin) services: Services,
     /// Clients on the route.
-    pub(super) clients: Arc<AtomicU64>,
+    pub(in crate::plugin) clients: Arc<AtomicU64>,
 }
 
 /// The host of one instance. The table comes first, so that its address is that of the whole.
 #[repr(C)]
-pub(super) struct RouteHost {
+pub(in crate::plugin) struct RouteHost {
     table: abi::Host,
-    pub(super) route: RouteParts,
+    pub(in crate::plugin) route: RouteParts,
     /// The route's table of the configuration, as JSON.
     config: Mutex<Arc<str>>,
-    pub(super) outgoing: Outgoing,
-    pub(super) timers: Timers,
+    pub(in crate::plugin) outgoing: Outgoing,
+    pub(in crate::plugin) timers: Timers,
 }
 
 /// The methods that are named like a host call do what the ABI says of it; an error is the status
 /// to answer with.
 impl RouteHost {
     /// Made once for each instance and never freed: its threads may keep it for ever.
-    pub(super) fn leak(table: abi::Host, route: RouteParts, config: &str) -> &'static RouteHost {
+    pub(in crate::plugin) fn leak(
+        table: abi::Host,
+        route: RouteParts,
+        config: &str,
+    ) -> &'static RouteHost {
         let outgoing = Outgoing::new(route.services.hub.clone());
         Box::leak(Box::new(RouteHost {
             table,
@@ -66,23 +77,23 @@ impl RouteHost {
     }
 
     /// As the plugin sees it.
-    pub(super) fn as_abi(&'static self) -> *const abi::Host {
+    pub(in crate::plugin) fn as_abi(&'static self) -> *const abi::Host {
         (&raw const *self).cast()
     }
 
     /// The route's table as it is now.
-    pub(super) fn config(&self) -> Arc<str> {
+    pub(in crate::plugin) fn config(&self) -> Arc<str> {
         self.config.lock().clone()
     }
 
     /// The route's table has changed.
-    pub(super) fn set_config(&self, config: &str) {
+    pub(in crate::plugin) fn set_config(&self, config: &str) {
         *self.config.lock() = config.into();
     }
 
     /// # Safety
     /// `host` is what [`RouteHost::as_abi`] gave out.
-    pub(super) unsafe fn from_abi(host: *const abi::Host) -> &'static RouteHost {
+    pub(in crate::plugin) unsafe fn from_abi(host: *const abi::Host) -> &'static RouteHost {
         // SAFETY: it was leaked, and the table is its first field.
         unsafe { &*host.cast::<RouteHost>() }
     }
@@ -98,7 +109,12 @@ impl RouteHost {
         }
     }
 
-    pub(super) fn send(&self, client: u64, kind: u32, payload: &[u8]) -> Result<(), Status> {
+    pub(in crate::plugin) fn send(
+        &self,
+        client: u64,
+        kind: u32,
+        payload: &[u8],
+    ) -> Result<(), Status> {
         let opcode = opcode(kind, payload)?;
         let client = self.open_client(client)?;
         match own_outbox(client) {
@@ -110,7 +126,7 @@ impl RouteHost {
         }
     }
 
-    pub(super) fn flush(&self, client: u64) -> Result<(), Status> {
+    pub(in crate::plugin) fn flush(&self, client: u64) -> Result<(), Status> {
         // What goes to other clients goes through the hub, which flushes by itself.
         if let Some(outbox) = own_outbox(self.open_client(client)?) {
             outbox.flush();
@@ -118,7 +134,12 @@ impl RouteHost {
         Ok(())
     }
 
-    pub(super) fn close(&self, client: u64, code: u32, reason: &[u8]) -> Result<(), Status> {
+    pub(in crate::plugin) fn close(
+        &self,
+        client: u64,
+        code: u32,
+        reason: &[u8],
+    ) -> Result<(), Status> {
         let reason = std::str::from_utf8(reason).map_err(|_| INVALID)?;
         if !cause::may_be_sent(code) || reason.len() > CLOSE_REASON_BYTES_MAX {
             return Err(INVALID);
@@ -131,19 +152,19 @@ impl RouteHost {
         }
     }
 
-    pub(super) fn join(&self, client: u64, topic: &[u8]) -> Result<(), Status> {
+    pub(in crate::plugin) fn join(&self, client: u64, topic: &[u8]) -> Result<(), Status> {
         let topic = self.topic(topic)?;
         let client = self.open_client(client)?;
         self.outgoing.tell(Event::Join { client, topic })
     }
 
-    pub(super) fn leave(&self, client: u64, topic: &[u8]) -> Result<(), Status> {
+    pub(in crate::plugin) fn leave(&self, client: u64, topic: &[u8]) -> Result<(), Status> {
         let topic = self.topic(topic)?;
         let client = self.open_client(client)?;
         self.outgoing.tell(Event::Leave { client, topic })
     }
 
-    pub(super) fn publish(
+    pub(in crate::plugin) fn publish(
         &self,
         topic: &[u8],
         kind: u32,
@@ -153,22 +174,27 @@ impl RouteHost {
         self.tell_many(self.topic(topic)?, kind, payload, except)
     }
 
-    pub(super) fn broadcast(&self, kind: u32, payload: &[u8], except: u64) -> Result<(), Status> {
+    pub(in crate::plugin) fn broadcast(
+        &self,
+        kind: u32,
+        payload: &[u8],
+        except: u64,
+    ) -> Result<(), Status> {
         self.tell_many(Audience::Everyone(self.route.id), kind, payload, except)
     }
 
-    pub(super) fn client_count(&self) -> Result<u64, Status> {
+    pub(in crate::plugin) fn client_count(&self) -> Result<u64, Status> {
         self.outgoing.check()?;
         Ok(self.route.clients.load(Ordering::Relaxed))
     }
 
-    pub(super) fn member_count(&self, topic: &[u8]) -> Result<u64, Status> {
+    pub(in crate::plugin) fn member_count(&self, topic: &[u8]) -> Result<u64, Status> {
         let topic = self.topic(topic)?;
         self.outgoing.check()?;
         self.outgoing.hub().count(topic).ok_or(GONE)
     }
 
-    pub(super) fn set_timer(
+    pub(in crate::plugin) fn set_timer(
         &'static self,
         delay_ms: u64,
         period_ms: u64,

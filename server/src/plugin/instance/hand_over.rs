@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 use parking_lot::{MutexGuard, RwLockWriteGuard};
 use plugin_api::abi::{Bytes, Sink, Status};
 
-use super::instance::{Instance, NotDone, call};
-use super::library::Library;
 use super::route::Route;
-use super::sink;
+use super::{Instance, NotDone, call};
 use crate::ids::ClientId;
 use crate::limits::HAND_OVER_WAIT;
+use crate::plugin::host::sink;
+use crate::plugin::library::Library;
 use crate::roster::{HeldSeats, Seat, Session};
 
 /// Why the old instance goes on.
@@ -235,7 +235,7 @@ impl Instance {
         client: ClientId,
         request: &crate::http::request::Request,
         saved: Option<&[u8]>,
-    ) -> Result<Session, super::CallbackError> {
+    ) -> Result<Session, super::callbacks::CallbackError> {
         self.open_session(client, request, Some(saved.map_or(Bytes::NONE, Bytes::new)))
     }
 }

@@ -4,23 +4,20 @@
 //! Main thread. A reload changes everything that concerns the settings, or nothing; a library that
 //! was replaced moves each of its routes by itself, and where that fails the old code goes on.
 
-mod options;
-mod wanted;
-
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 
 use log::{LevelFilter, error, info};
 
+use super::options::OptionChanges;
+use super::wanted::{Wanted, demands, wanted};
 use crate::config::Settings;
 use crate::ids::RouteId;
 use crate::outbox::cause::{Cause, GOING_AWAY};
 use crate::plugin::{HandOver, HandOverError, Libraries, Replaced, Route, Services};
-use crate::routes::{Mounted, RouteTable, Site, Sites};
-use crate::watchdog;
-use options::OptionChanges;
-use wanted::{Wanted, demands, wanted};
+use crate::routes::table::{Mounted, RouteTable, Site, Sites};
+use crate::routes::watchdog;
 
 /// The routes that are served now, and what has changed, in words.
 type Remounted = (Vec<Arc<Route>>, Vec<String>);

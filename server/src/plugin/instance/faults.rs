@@ -10,14 +10,14 @@ use crate::limits::{PANIC_WINDOW, PANICS_MAX};
 
 /// Shared by all threads that call the route's plugin.
 #[derive(Default)]
-pub(super) struct Faults {
+pub(in crate::plugin) struct Faults {
     recent: Mutex<VecDeque<Instant>>,
     is_out: AtomicBool,
 }
 
 impl Faults {
     /// Counts one panic; true where it is the one that takes the route out of service.
-    pub(super) fn count_panic(&self, now: Instant) -> bool {
+    pub(in crate::plugin) fn count_panic(&self, now: Instant) -> bool {
         let mut recent = self.recent.lock();
         while recent
             .front()
@@ -30,12 +30,12 @@ impl Faults {
     }
 
     /// Whether nothing but `on_close` is called any more.
-    pub(super) fn is_out_of_service(&self) -> bool {
+    pub(in crate::plugin) fn is_out_of_service(&self) -> bool {
         self.is_out.load(Ordering::Acquire)
     }
 
     /// Back into service with a clean record; true where it was out.
-    pub(super) fn forgive(&self) -> bool {
+    pub(in crate::plugin) fn forgive(&self) -> bool {
         self.recent.lock().clear();
         self.is_out.swap(false, Ordering::AcqRel)
     }

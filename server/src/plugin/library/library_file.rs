@@ -45,7 +45,7 @@ pub enum FileError {
 }
 
 /// Checks that `bytes` are a whole shared library for this machine with an entry of this ABI.
-pub(super) fn check(bytes: &[u8]) -> Result<(), FileError> {
+pub(in crate::plugin) fn check(bytes: &[u8]) -> Result<(), FileError> {
     if bytes.is_empty() {
         return Err(FileError::Empty);
     }
@@ -167,9 +167,9 @@ mod tests {
     #[test]
     #[cfg(target_arch = "x86_64")]
     fn a_whole_library_with_an_entry_is_accepted() {
-        let seed = include_bytes!("../../../tests/fuzz/seeds/library_file/entry");
+        let seed = include_bytes!("../../../../tests/fuzz/seeds/library_file/entry");
         assert_eq!(check(seed), Ok(()));
-        let newer = include_bytes!("../../../tests/fuzz/seeds/library_file/newer-abi");
+        let newer = include_bytes!("../../../../tests/fuzz/seeds/library_file/newer-abi");
         assert_eq!(check(newer), Err(FileError::Minor { needed: 9 }));
     }
 }

@@ -13,23 +13,23 @@ use log::warn;
 use parking_lot::{Mutex, RwLock};
 use plugin_api::abi::TimerId;
 
+use super::Instance;
 use super::callbacks::{CallbackError, Upgrade};
-use super::host::{RouteParts, Services};
-use super::instance::Instance;
-use super::library::Library;
-use crate::activity::{Activity, Running};
 use crate::http::request::Request;
 use crate::http::response::Response;
 use crate::hub::Event;
 use crate::ids::{ClientId, RouteId};
 use crate::outbox::Outbox;
 use crate::outbox::cause::{Cause, INTERNAL};
+use crate::plugin::host::{RouteParts, Services};
+use crate::plugin::library::Library;
+use crate::roster::activity::{Activity, Running};
 use crate::roster::{Seat, Session};
 
 /// One path, for as long as it is served.
 pub struct Route {
-    pub(super) parts: RouteParts,
-    pub(super) gate: RwLock<()>,
+    pub(in crate::plugin) parts: RouteParts,
+    pub(in crate::plugin) gate: RwLock<()>,
     /// Changed only by who holds the gate for writing; locked for a moment.
     current: Mutex<Arc<Instance>>,
     timer_activity: Activity,
@@ -73,7 +73,7 @@ impl Route {
     }
 
     /// Makes `instance` the current one. Main thread; for a replacement, with the gate held.
-    pub(super) fn put_to_work(self: &Arc<Route>, instance: &Arc<Instance>) {
+    pub(in crate::plugin) fn put_to_work(self: &Arc<Route>, instance: &Arc<Instance>) {
         *self.current.lock() = instance.clone();
         instance.host.outgoing.release();
         let (route, timed) = (Arc::downgrade(self), Arc::downgrade(instance));

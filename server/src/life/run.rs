@@ -7,11 +7,11 @@ use crossbeam_channel::RecvTimeoutError;
 use log::error;
 
 use crate::config::{Args, Settings};
+use crate::life::reload::reload;
+use crate::life::server::{self, Server, StartError};
+use crate::life::signals::{Signal, exit_now};
+use crate::life::{service_manager, stop};
 use crate::logging::Logging;
-use crate::reload::reload;
-use crate::server::{self, Server, StartError};
-use crate::signals::{Signal, exit_now};
-use crate::{service_manager, stop};
 
 /// Exit code after a panic of a thread that the server cannot do without (`EX_SOFTWARE`).
 const EXIT_BUG: u8 = 70;

@@ -18,7 +18,6 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::admission::{Admission, Permits, too_many};
 use crate::connection::{self, Context};
 use crate::http::provenance;
 use crate::http::response::{Form, Response};
@@ -26,6 +25,7 @@ use crate::limits::{ACCEPT_BACK_OFF, LISTEN_BACKLOG, REFUSALS_MAX};
 use crate::outbox::drain::DrainHandle;
 use crate::outbox::{Ending, Outbox};
 use crate::roster::Roster;
+use crate::roster::admission::{Admission, Permits, too_many};
 use crate::threads::{self, Stacks};
 
 /// Binds a listening socket; connections wait in it until the acceptor starts.

@@ -9,13 +9,13 @@ use crate::limits::ERROR_TEXT_BYTES_MAX;
 
 /// Runs `call` with a sink and gives back what was written, as text, cut at
 /// [`ERROR_TEXT_BYTES_MAX`].
-pub(super) fn collect<T>(call: impl FnOnce(*const Sink) -> T) -> (T, String) {
+pub(in crate::plugin) fn collect<T>(call: impl FnOnce(*const Sink) -> T) -> (T, String) {
     let (result, bytes) = fill(append_text, call);
     (result, String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// Runs `call` with a sink and gives back all that was written.
-pub(super) fn collect_all<T>(call: impl FnOnce(*const Sink) -> T) -> (T, Vec<u8>) {
+pub(in crate::plugin) fn collect_all<T>(call: impl FnOnce(*const Sink) -> T) -> (T, Vec<u8>) {
     fill(append, call)
 }
 
@@ -52,7 +52,7 @@ unsafe extern "C" fn append(context: *mut c_void, bytes: Bytes) {
 ///
 /// # Safety
 /// `sink` is null or a valid sink for the time of the call.
-pub(super) unsafe fn write(sink: *const Sink, bytes: &[u8]) {
+pub(in crate::plugin) unsafe fn write(sink: *const Sink, bytes: &[u8]) {
     // SAFETY: the caller vouches for it.
     if let Some(sink) = unsafe { sink.as_ref() } {
         // SAFETY: the function and its context come from the same sink.

@@ -6,11 +6,14 @@ use std::path::Path;
 use plugin_api::abi::{ABI_MAJOR, Bytes, Descriptor, Entry, Functions, MAGIC, OK};
 use plugin_api::covers;
 
-use super::library::{Library, LoadError};
-use super::log_table::LOG;
+use super::{Library, LoadError};
+use crate::plugin::host::log_table::LOG;
 
 /// Checks the entry of the library that was read from `path`, gives it the log, and describes it.
-pub(super) fn describe(entry: &'static Entry, path: &Path) -> Result<Library, LoadError> {
+pub(in crate::plugin) fn describe(
+    entry: &'static Entry,
+    path: &Path,
+) -> Result<Library, LoadError> {
     let broken = |what: &str| LoadError::Entry(what.to_owned());
     if entry.magic != MAGIC || entry.abi_major != ABI_MAJOR {
         return Err(broken(

@@ -7,7 +7,7 @@ use log::{Level, Record};
 use plugin_api::abi::{Bytes, LOG_LEVEL_MAX, Log};
 
 /// Given to each library once.
-pub(super) static LOG: LogTable = LogTable(Log {
+pub(in crate::plugin) static LOG: LogTable = LogTable(Log {
     size: size_of::<Log>() as u32,
     reserved: 0,
     context: std::ptr::null_mut(),
@@ -15,7 +15,7 @@ pub(super) static LOG: LogTable = LogTable(Log {
 });
 
 #[repr(transparent)]
-pub(super) struct LogTable(pub(super) Log);
+pub(in crate::plugin) struct LogTable(pub(in crate::plugin) Log);
 
 // SAFETY: constant; the context is null.
 unsafe impl Sync for LogTable {}

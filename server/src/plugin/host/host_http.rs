@@ -11,15 +11,15 @@ use crate::http::request::Request;
 use crate::http::response::{Response, ResponseError};
 
 /// What a plugin's `Response` pointer stands for.
-pub(super) struct Draft<'a> {
-    pub(super) request: &'a Request,
-    pub(super) response: Response,
+pub(in crate::plugin) struct Draft<'a> {
+    pub(in crate::plugin) request: &'a Request,
+    pub(in crate::plugin) response: Response,
     /// Chosen in `on_upgrade`.
-    pub(super) subprotocol: Option<String>,
+    pub(in crate::plugin) subprotocol: Option<String>,
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(request: &'a Request, status: StatusCode) -> Draft<'a> {
+    pub(in crate::plugin) fn new(request: &'a Request, status: StatusCode) -> Draft<'a> {
         Draft {
             request,
             response: Response::new(status),
@@ -28,17 +28,17 @@ impl<'a> Draft<'a> {
     }
 
     /// As the plugin sees it.
-    pub(super) fn as_abi(&mut self) -> *mut abi::Response {
+    pub(in crate::plugin) fn as_abi(&mut self) -> *mut abi::Response {
         (&raw mut *self).cast()
     }
 }
 
 /// As the plugin sees it.
-pub(super) fn request_as_abi(request: &Request) -> *const abi::Request {
+pub(in crate::plugin) fn request_as_abi(request: &Request) -> *const abi::Request {
     (&raw const *request).cast()
 }
 
-pub(super) unsafe extern "C" fn request_field(
+pub(in crate::plugin) unsafe extern "C" fn request_field(
     request: *const abi::Request,
     field: u32,
     value: *mut Bytes,
@@ -57,7 +57,7 @@ pub(super) unsafe extern "C" fn request_field(
     answer(text, value)
 }
 
-pub(super) unsafe extern "C" fn request_header(
+pub(in crate::plugin) unsafe extern "C" fn request_header(
     request: *const abi::Request,
     name: Bytes,
     index: usize,
@@ -72,7 +72,7 @@ pub(super) unsafe extern "C" fn request_header(
     answer(request.header_values(name).nth(index), value)
 }
 
-pub(super) unsafe extern "C" fn request_header_at(
+pub(in crate::plugin) unsafe extern "C" fn request_header_at(
     request: *const abi::Request,
     index: usize,
     name: *mut Bytes,
@@ -88,7 +88,7 @@ pub(super) unsafe extern "C" fn request_header_at(
     named.min(valued)
 }
 
-pub(super) unsafe extern "C" fn request_param(
+pub(in crate::plugin) unsafe extern "C" fn request_param(
     request: *const abi::Request,
     name: Bytes,
     value: *mut Bytes,
@@ -101,13 +101,13 @@ pub(super) unsafe extern "C" fn request_param(
     answer(param.map(|(_, param)| param.as_bytes()), value)
 }
 
-pub(super) unsafe extern "C" fn request_is_inside(request: *const abi::Request) -> u32 {
+pub(in crate::plugin) unsafe extern "C" fn request_is_inside(request: *const abi::Request) -> u32 {
     // SAFETY: as in `request_field`.
     let request = unsafe { &*request.cast::<Request>() };
     u32::from(request.provenance.is_inside)
 }
 
-pub(super) unsafe extern "C" fn response_status(
+pub(in crate::plugin) unsafe extern "C" fn response_status(
     response: *mut abi::Response,
     status: u32,
 ) -> Status {
@@ -116,7 +116,7 @@ pub(super) unsafe extern "C" fn response_status(
     status_of(draft.response.set_status(status))
 }
 
-pub(super) unsafe extern "C" fn response_header(
+pub(in crate::plugin) unsafe extern "C" fn response_header(
     response: *mut abi::Response,
     name: Bytes,
     value: Bytes,
@@ -132,13 +132,16 @@ pub(super) unsafe extern "C" fn response_header(
     status_of(draft.response.add_header(name, value))
 }
 
-pub(super) unsafe extern "C" fn response_body(response: *mut abi::Response, body: Bytes) -> Status {
+pub(in crate::plugin) unsafe extern "C" fn response_body(
+    response: *mut abi::Response,
+    body: Bytes,
+) -> Status {
     // SAFETY: as in `response_status`; the body is borrowed for the call.
     let (draft, body) = unsafe { (&mut *response.cast::<Draft<'_>>(), body.as_slice()) };
     status_of(draft.response.add_body(body))
 }
 
-pub(super) unsafe extern "C" fn response_subprotocol(
+pub(in crate::plugin) unsafe extern "C" fn response_subprotocol(
     response: *mut abi::Response,
     subprotocol: Bytes,
 ) -> Status {

@@ -8,13 +8,14 @@ use crossbeam_channel::{Sender, bounded};
 use log::{error, info, warn};
 
 use crate::hub::Event;
+use crate::life::server::Server;
+use crate::life::service_manager;
+use crate::life::signals::exit_now;
 use crate::limits::STOP_ABORT_DIVISOR;
 use crate::logging::Logging;
 use crate::outbox::Outbox;
 use crate::outbox::cause::{Cause, GOING_AWAY};
-use crate::server::Server;
-use crate::signals::exit_now;
-use crate::{service_manager, watchdog};
+use crate::routes::watchdog;
 
 /// Closes every client with 1001, lets backlogs drain until the deadline, ends every thread.
 /// Blocks the main thread; a thread that still sits in a plugin's code then is named and left.

@@ -21,7 +21,7 @@ use plugin_api::abi::{ENTRY_SYMBOL, Entry};
 use rustix::fs::{MemfdFlags, SealFlags};
 
 use super::entry::describe;
-use super::library::{Library, LoadError, file_name};
+use super::{Library, LoadError, file_name};
 use super::{library_file, modes};
 use crate::limits::LIBRARY_BYTES_MAX;
 

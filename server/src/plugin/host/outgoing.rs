@@ -18,7 +18,7 @@ const AT_WORK: u8 = 1;
 const OVER: u8 = 2;
 
 /// Shared by all threads that make host calls for one instance, and the main thread.
-pub(super) struct Outgoing {
+pub(in crate::plugin) struct Outgoing {
     hub: HubHandle,
     phase: AtomicU8,
     held: Mutex<Vec<Event>>,
@@ -26,7 +26,7 @@ pub(super) struct Outgoing {
 
 impl Outgoing {
     /// The way of an instance that is being made.
-    pub(super) fn new(hub: HubHandle) -> Outgoing {
+    pub(in crate::plugin) fn new(hub: HubHandle) -> Outgoing {
         Outgoing {
             hub,
             phase: AtomicU8::new(HELD),
@@ -35,7 +35,7 @@ impl Outgoing {
     }
 
     /// An error once the instance has gone.
-    pub(super) fn check(&self) -> Result<(), Status> {
+    pub(in crate::plugin) fn check(&self) -> Result<(), Status> {
         if self.phase.load(Ordering::Acquire) == OVER {
             return Err(GONE);
         }
@@ -44,7 +44,7 @@ impl Outgoing {
 
     /// Offers an event. Blocks while the hub's queue is full; woken by the hub, which never blocks.
     /// [`EXHAUSTED`] where too many are held back.
-    pub(super) fn tell(&self, event: Event) -> Result<(), Status> {
+    pub(in crate::plugin) fn tell(&self, event: Event) -> Result<(), Status> {
         if self.phase.load(Ordering::Acquire) == HELD {
             return self.hold(event);
         }
@@ -68,7 +68,7 @@ impl Outgoing {
     }
 
     /// The instance is at work: what was held back goes out first, in its order.
-    pub(super) fn release(&self) {
+    pub(in crate::plugin) fn release(&self) {
         let mut held = self.held.lock();
         if self.phase.load(Ordering::Acquire) == HELD {
             std::mem::take(&mut *held)
@@ -79,14 +79,14 @@ impl Outgoing {
     }
 
     /// The instance has gone: every call from now on is refused, what was held back is dropped.
-    pub(super) fn end(&self) {
+    pub(in crate::plugin) fn end(&self) {
         let mut held = self.held.lock();
         self.phase.store(OVER, Ordering::Release);
         held.clear();
     }
 
     /// Where events go, for what asks and does not tell.
-    pub(super) fn hub(&self) -> &HubHandle {
+    pub(in crate::plugin) fn hub(&self) -> &HubHandle {
         &self.hub
     }
 }

@@ -7,7 +7,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use crate::acceptor::{Acceptor, Service, bind};
+use crate::entrance::acceptor::{Acceptor, Service, bind};
 
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]

@@ -8,11 +8,11 @@ use std::ffi::c_void;
 
 use plugin_api::abi::{self, ABI_MINOR, Bytes, INVALID, OK, Sink, Status, TimerId};
 
-use super::host::RouteHost;
+use super::RouteHost;
 use super::{host_http, sink};
 
 /// The table that stands in front of every [`RouteHost`].
-pub(super) fn table() -> abi::Host {
+pub(in crate::plugin) fn table() -> abi::Host {
     abi::Host {
         size: size_of::<abi::Host>() as u32,
         abi_minor: ABI_MINOR,

@@ -10,22 +10,24 @@ use std::thread::JoinHandle;
 
 use log::{error, info, warn};
 
-use crate::acceptor::Service;
-use crate::admission::Admission;
-use crate::capacity::{self, Capacity};
 use crate::config::{ServerLimits, Settings};
 use crate::connection::Context;
+use crate::entrance::acceptor::Service;
+use crate::entrance::listeners::{Bound, ListenError, Listeners};
 use crate::hub::Hub;
-use crate::listeners::{Bound, ListenError, Listeners};
-use crate::mounts::Mounts;
+use crate::life::service_manager;
+use crate::life::signals::SignalThread;
+use crate::logging::refusal_log::RefusalLog;
 use crate::outbox::drain::Drain;
 use crate::plugin::Services;
-use crate::refusal_log::RefusalLog;
 use crate::roster::Roster;
-use crate::routes::RouteTable;
-use crate::signals::SignalThread;
+use crate::roster::admission::Admission;
+use crate::roster::capacity::{self, Capacity};
+use crate::roster::reaper;
+use crate::routes::mounts::Mounts;
+use crate::routes::table::RouteTable;
+use crate::routes::watchdog;
 use crate::threads::Stacks;
-use crate::{reaper, service_manager, watchdog};
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]

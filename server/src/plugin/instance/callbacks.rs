@@ -13,17 +13,17 @@ use plugin_api::abi::{
     FAULT_TRANSPORT, OK, PANICKED, Sink, Status, TEXT, TimerId, UNSUPPORTED,
 };
 
-use super::host_http::{Draft, request_as_abi};
-use super::instance::Instance;
-use super::sink;
-use crate::activity::{Activity, Callback};
+use super::Instance;
 use crate::http::request::Request;
 use crate::http::response::Response;
 use crate::hub::Event;
 use crate::ids::ClientId;
 use crate::limits::{PANIC_WINDOW, PANICS_MAX};
 use crate::outbox::cause::{Cause, Initiator};
+use crate::plugin::host::host_http::{Draft, request_as_abi};
+use crate::plugin::host::sink;
 use crate::roster::Session;
+use crate::roster::activity::{Activity, Callback};
 
 /// A callback, or a connection, did not do what it should.
 #[derive(Debug, thiserror::Error)]
@@ -110,7 +110,7 @@ impl Instance {
     }
 
     /// Opens a new client, or with `resumed` one of the instance before.
-    pub(super) fn open_session(
+    pub(in crate::plugin) fn open_session(
         &self,
         client: ClientId,
         request: &Request,
@@ -285,7 +285,7 @@ impl Instance {
     }
 
     /// Timers thread.
-    pub(super) fn on_timer(&self, activity: &Activity, timer: TimerId) {
+    pub(in crate::plugin) fn on_timer(&self, activity: &Activity, timer: TimerId) {
         let Some(on_timer) = self.library.functions.on_timer else {
             return;
         };

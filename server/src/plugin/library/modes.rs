@@ -43,7 +43,7 @@ const STICKY: u32 = 0o1000;
 const PERMISSIONS: u32 = 0o7777;
 
 /// Checks `file`, which was opened at `path`, and every folder above it.
-pub(super) fn check(path: &Path, file: &File) -> Result<(), ModeError> {
+pub(in crate::plugin) fn check(path: &Path, file: &File) -> Result<(), ModeError> {
     let path = path.canonicalize()?;
     check_one(&path, &file.metadata()?, false)?;
     for folder in path.ancestors().skip(1) {

@@ -5,26 +5,31 @@
 //! `callbacks`.
 #![allow(unsafe_code)]
 
+pub(super) mod callbacks;
+mod faults;
+pub(super) mod hand_over;
+pub(super) mod route;
+
 use std::ffi::c_void;
 use std::sync::Arc;
 
 use plugin_api::abi::{Bytes, OK, PANICKED, Sink, Status, UNSUPPORTED};
 
-use super::faults::Faults;
-use super::host::{RouteHost, RouteParts};
-use super::host_table;
-use super::library::Library;
-use super::sink;
 use crate::outbox::cause::{Cause, INTERNAL};
+use crate::plugin::host::host_table;
+use crate::plugin::host::sink;
+use crate::plugin::host::{RouteHost, RouteParts};
+use crate::plugin::library::Library;
+use faults::Faults;
 
 /// One value of a plugin, at work on one route.
 pub struct Instance {
-    pub(super) library: Arc<Library>,
-    pub(super) host: &'static RouteHost,
-    pub(super) data: *mut c_void,
+    pub(in crate::plugin) library: Arc<Library>,
+    pub(in crate::plugin) host: &'static RouteHost,
+    pub(in crate::plugin) data: *mut c_void,
     /// Counts the instances of the route.
-    pub(super) generation: u32,
-    pub(super) faults: Faults,
+    pub(in crate::plugin) generation: u32,
+    pub(in crate::plugin) faults: Faults,
 }
 
 // SAFETY: the ABI demands of a plugin that callbacks of different clients may run at the same time
@@ -39,7 +44,7 @@ impl Instance {
     ///
     /// # Errors
     /// The text of the plugin's error or panic.
-    pub(super) fn create(
+    pub(in crate::plugin) fn create(
         library: Arc<Library>,
         route: RouteParts,
         generation: u32,
@@ -96,7 +101,7 @@ impl Instance {
     ///
     /// # Errors
     /// The text of the plugin's error or panic.
-    pub(super) fn reconfigure(&self, config: &str) -> Result<bool, String> {
+    pub(in crate::plugin) fn reconfigure(&self, config: &str) -> Result<bool, String> {
         let Some(reconfigure) = self.library.functions.reconfigure else {
             return Ok(false);
         };
@@ -115,14 +120,14 @@ impl Instance {
     }
 
     /// From here on every host call of it answers that it has gone, and no timer of it fires.
-    pub(super) fn retire(&self) {
+    pub(in crate::plugin) fn retire(&self) {
         self.host.outgoing.end();
     }
 
     /// Ends the instance and waits for the thread of its timers, which runs no callback of it any
     /// more. Main thread, once, when no callback of it runs and none can follow; blocks as long as
     /// the plugin's `destroy` does.
-    pub(super) fn destroy(&self) {
+    pub(in crate::plugin) fn destroy(&self) {
         self.retire();
         if let Some(timers) = self.host.timers.end() {
             // A panic of the thread has been reported by the panic hook.
@@ -136,7 +141,7 @@ impl Instance {
 }
 
 /// Why a call on the main thread did nothing.
-pub(super) enum NotDone {
+pub(in crate::plugin) enum NotDone {
     /// The plugin does not implement it.
     Unsupported,
     /// Its error or panic, in words.
@@ -144,7 +149,7 @@ pub(super) enum NotDone {
 }
 
 impl NotDone {
-    pub(super) fn text(self) -> String {
+    pub(in crate::plugin) fn text(self) -> String {
         match self {
             NotDone::Unsupported => "it is not implemented".to_owned(),
             NotDone::Fault(text) => text,
@@ -153,7 +158,7 @@ impl NotDone {
 }
 
 /// Makes a call of the main thread and puts its outcome into words.
-pub(super) fn call(
+pub(in crate::plugin) fn call(
     name: &str,
     function: impl FnOnce(*const Sink) -> Status,
 ) -> Result<(), NotDone> {

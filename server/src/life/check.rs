@@ -3,7 +3,7 @@
 //! Main thread only; starts nothing and binds nothing.
 
 use crate::config::Settings;
-use crate::mounts;
+use crate::routes::mounts;
 
 /// Every problem of settings that are valid by themselves, each a line that names what is wrong and
 /// what to do; empty where the server can start with them.

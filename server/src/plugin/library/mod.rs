@@ -1,15 +1,20 @@
 //! An open library, and why a file is not one.
 #![allow(unsafe_code)]
 
+mod entry;
+pub(super) mod library_file;
+pub(super) mod loader;
+mod modes;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
 use log::LevelFilter;
 use plugin_api::abi::Functions;
 
-use super::library_file::FileError;
-use super::modes::ModeError;
 use crate::limits::LIBRARY_BYTES_MAX;
+use library_file::FileError;
+use modes::ModeError;
 
 /// Why a file is not used as a plugin. Each reads on after the file's name.
 #[derive(Debug, thiserror::Error)]
@@ -56,8 +61,8 @@ pub struct Library {
     pub state_format: u32,
     /// Subprotocols that it speaks, best first.
     pub subprotocols: Vec<String>,
-    pub(super) functions: Functions,
-    pub(super) set_log_level: Option<unsafe extern "C" fn(u32)>,
+    pub(in crate::plugin) functions: Functions,
+    pub(in crate::plugin) set_log_level: Option<unsafe extern "C" fn(u32)>,
 }
 
 impl Library {
@@ -76,7 +81,7 @@ impl Library {
 }
 
 /// The name that lines about a file begin with.
-pub(super) fn file_name(path: &Path) -> String {
+pub(in crate::plugin) fn file_name(path: &Path) -> String {
     path.file_name()
         .unwrap_or(path.as_os_str())
         .to_string_lossy()

@@ -7,9 +7,9 @@ use log::{error, info, warn};
 
 use crate::config::{Args, Settings};
 use crate::connection::bounds;
-use crate::listeners::Bound;
+use crate::entrance::listeners::Bound;
+use crate::life::server::Server;
 use crate::logging::{Logging, Output};
-use crate::server::Server;
 
 /// What could fail, done and not yet in force.
 struct Prepared {

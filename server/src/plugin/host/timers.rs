@@ -20,7 +20,7 @@ type OnTimer = dyn Fn(TimerId) + Send + Sync;
 
 /// The timers of one route; shared by host calls and the thread.
 #[derive(Default)]
-pub(super) struct Timers {
+pub(in crate::plugin) struct Timers {
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -43,14 +43,18 @@ struct Timer {
 
 impl Timers {
     /// The route is at work: timers that were set before begin to run `on_timer`.
-    pub(super) fn start(&'static self, on_timer: Arc<OnTimer>) {
+    pub(in crate::plugin) fn start(&'static self, on_timer: Arc<OnTimer>) {
         let mut state = self.state.lock();
         state.on_timer = Some(on_timer);
         self.spawn_if_needed(&mut state);
     }
 
     /// Sets a timer; see `Host::set_timer` of the ABI.
-    pub(super) fn set(&'static self, delay_ms: u64, period_ms: u64) -> Result<TimerId, Status> {
+    pub(in crate::plugin) fn set(
+        &'static self,
+        delay_ms: u64,
+        period_ms: u64,
+    ) -> Result<TimerId, Status> {
         if delay_ms > TIMER_MS_MAX || period_ms > TIMER_MS_MAX {
             return Err(INVALID);
         }
@@ -78,7 +82,7 @@ impl Timers {
     }
 
     /// Ends a timer.
-    pub(super) fn cancel(&self, id: TimerId) -> Status {
+    pub(in crate::plugin) fn cancel(&self, id: TimerId) -> Status {
         let mut state = self.state.lock();
         match state.timers.remove(&id) {
             None => GONE,
@@ -90,7 +94,7 @@ impl Timers {
     }
 
     /// No timer fires any more.
-    pub(super) fn stop(&self) {
+    pub(in crate::plugin) fn stop(&self) {
         let mut state = self.state.lock();
         state.is_ended = true;
         state.timers.clear();
@@ -100,7 +104,7 @@ impl Timers {
 
     /// Ends all timers and gives up the thread, which ends when the callback that runs now, if
     /// any, returns. Who calls it joins it.
-    pub(super) fn end(&self) -> Option<JoinHandle<()>> {
+    pub(in crate::plugin) fn end(&self) -> Option<JoinHandle<()>> {
         self.stop();
         self.state.lock().thread.take()
     }

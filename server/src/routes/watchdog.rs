@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use log::warn;
 
-use crate::activity::Running;
 use crate::ids::ClientId;
 use crate::limits::CALLBACK_SECONDS_MAX;
 use crate::plugin::Route;
 use crate::roster::Roster;
+use crate::roster::activity::Running;
 
 /// Logs each callback that has run for the bound, twice the bound, four times, and so on.
 pub fn look(roster: &Roster, routes: &[Arc<Route>]) {

@@ -1,0 +1,12 @@
+//! The life of the process: from arguments to the exit code, with signals, reloads and the stop between.
+//!
+//! All of it runs on the main thread but for the thread that waits for signals. It puts the other rooms
+//! together; none of them knows it.
+
+pub mod check;
+pub mod reload;
+pub mod run;
+pub mod server;
+pub mod service_manager;
+pub mod signals;
+pub mod stop;

@@ -1,0 +1,10 @@
+//! What is served where: the table that requests are looked up in ([`table`]), how settings and libraries
+//! become routes ([`mounts`]), and who tells of callbacks that take long ([`watchdog`]).
+//!
+//! The main thread changes it; connection threads look things up.
+
+pub mod mounts;
+mod options;
+pub mod table;
+mod wanted;
+pub mod watchdog;
