@@ -13,7 +13,7 @@ fn main() -> ExitCode {
     let settings = match Settings::load(&args) {
         Ok(settings) => settings,
         Err(problems) => {
-            tell(&problems);
+            complain(&problems);
             return ExitCode::from(EXIT_WRONG);
         }
     };
@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         return check(&args, &settings);
     }
     server::life::run::run(&args, &settings).unwrap_or_else(|error| {
-        tell(&format_args!("error: {error}"));
+        complain(&format_args!("error: {error}"));
         error.exit_code()
     })
 }
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
 fn check(args: &Args, settings: &Settings) -> ExitCode {
     let problems = server::life::check::check(settings);
     for problem in &problems {
-        tell(problem);
+        complain(problem);
     }
     if !problems.is_empty() {
         return ExitCode::from(EXIT_WRONG);
@@ -45,6 +45,6 @@ fn report(what: &str) {
 }
 
 #[allow(clippy::print_stderr)] // there may be no log to tell it
-fn tell(text: &dyn std::fmt::Display) {
+fn complain(text: &dyn std::fmt::Display) {
     eprintln!("{text}");
 }

@@ -35,7 +35,7 @@ pub(super) fn run(
     outbox: &Arc<Outbox>,
     peer: SocketAddr,
 ) -> Option<Admitted> {
-    let (times, limits) = terms(context);
+    let (times, limits) = http_bounds(context);
     let mut reader = Reader::new(outbox, times, limits);
     let exchange = Exchange::new(context, client, outbox, peer);
     for left in (0..REQUESTS_PER_CONNECTION_MAX).rev() {
@@ -52,10 +52,10 @@ pub(super) fn run(
                 // Who does not read its answers gets no further ones.
                 outbox.wait_for_room();
                 // A reload may have come while it was answered, and may come while it is silent.
-                let (times, limits) = terms(context);
+                let (times, limits) = http_bounds(context);
                 reader.renew(times, limits);
                 if reader.await_next() {
-                    let (times, limits) = terms(context);
+                    let (times, limits) = http_bounds(context);
                     reader.renew(times, limits);
                     continue;
                 }
@@ -73,7 +73,7 @@ pub(super) fn run(
 }
 
 /// What holds for a request that comes now.
-fn terms(context: &Context) -> (Times, HttpLimits) {
+fn http_bounds(context: &Context) -> (Times, HttpLimits) {
     let site = context.sites.current();
     let times = Times {
         request: site.limits.handshake_timeout,

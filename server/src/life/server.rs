@@ -216,7 +216,7 @@ impl Server {
         self.roster.clock.advance();
         self.mounts.sweep();
         watchdog::look(&self.roster, &self.mounts.all());
-        self.context.refusals.tell();
+        self.context.refusals.report_left_out();
     }
 
     /// Limits of the whole server hold from now on.

@@ -35,8 +35,8 @@ impl RefusalLog {
         }
     }
 
-    /// Once a second: tells how many lines were left out.
-    pub fn tell(&self) {
+    /// Once a second: logs how many lines were left out.
+    pub fn report_left_out(&self) {
         let left_out = std::mem::take(&mut self.0.lock().left_out);
         if left_out > 0 {
             warn!("{left_out} refusals and faults of clients were left out: too many for the log");

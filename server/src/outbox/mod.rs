@@ -6,6 +6,7 @@
 //! lock is held for a copy and one send at most. Knows its socket and the drain thread; knows neither
 //! hub, routes nor plugins.
 
+mod backlog;
 pub mod cause;
 pub mod drain;
 mod ending;
@@ -13,66 +14,26 @@ pub mod frame;
 mod http_phase;
 mod own;
 mod queue;
+mod send;
 
-use std::io::IoSlice;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use log::warn;
 use parking_lot::{Condvar, Mutex};
-use rustix::io::Errno;
-use rustix::net::{SendAncillaryBuffer, SendFlags};
 
 use crate::ids::ClientId;
-use crate::limits::{FLUSH_BYTES, PAUSE_DIVISOR, settings};
-use cause::{Cause, POLICY};
+use crate::limits::FLUSH_BYTES;
+use cause::Cause;
 use drain::DrainHandle;
 use frame::{HEADER_BYTES_MAX, Opcode};
 use http_phase::Exchange;
 use queue::Queue;
 
+pub use backlog::{Bounds, SlowClient};
 pub use ending::Ending;
 pub use own::{own_outbox, set_own_outbox};
-
-const SEND_FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
-
-/// What happens to a client whose backlog is full.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SlowClient {
-    /// It is closed with 1008: it comes back and catches up, and misses nothing silently.
-    #[default]
-    Close,
-    /// What does not fit is not sent to it, and counted: right for positions and prices, of which
-    /// the next replaces the last.
-    Drop,
-}
-
-/// The bounds of an outbox; may change while it is in use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// Bytes that may wait for the client.
-    pub backlog_bytes_max: usize,
-    /// What happens past that.
-    pub slow_client: SlowClient,
-    /// How long a full socket may take no byte.
-    pub write_timeout: Duration,
-    /// How long the closing handshake may take, the backlog before it included.
-    pub close_timeout: Duration,
-}
-
-impl Default for Bounds {
-    /// Those of a connection that is not on a route yet.
-    fn default() -> Bounds {
-        Bounds {
-            backlog_bytes_max: settings::BACKLOG_BYTES.default as usize,
-            slow_client: SlowClient::Close,
-            write_timeout: settings::WRITE_TIMEOUT.default,
-            close_timeout: settings::CLOSE_TIMEOUT.default,
-        }
-    }
-}
 
 /// What became of bytes that were offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,17 +153,6 @@ impl Outbox {
         self.route.get_or_init(|| path);
     }
 
-    /// Other bounds hold from now on.
-    pub fn set_bounds(&self, bounds: Bounds) {
-        self.state.lock().bounds = bounds;
-        self.room.notify_all();
-    }
-
-    /// Messages that were not sent since the backlog was full.
-    pub fn dropped(&self) -> u64 {
-        self.state.lock().dropped
-    }
-
     /// Whether a Close frame is queued or sent, or the connection is dead.
     pub fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire)
@@ -291,110 +241,10 @@ impl Outbox {
         self.state.lock().queue.shrink();
     }
 
-    /// Blocks while the socket is full and the backlog is above half its limit; woken by the drain
-    /// thread when the backlog falls or the connection ends. Only for the client's own thread.
-    pub fn wait_for_room(&self) {
-        let mut state = self.state.lock();
-        while state.is_waiting
-            && state.phase == Phase::Open
-            && state.queue.len() > state.bounds.backlog_bytes_max / PAUSE_DIVISOR
-        {
-            self.room.wait(&mut state);
-        }
-    }
-
-    fn append_to_backlog(self: &Arc<Self>, state: &mut State, frames: &[u8]) -> Delivery {
-        let (backlog, limit) = (state.queue.len(), state.bounds.backlog_bytes_max);
-        if backlog + frames.len() <= limit {
-            state.queue.append(frames);
-            return Delivery::Queued;
-        }
-        let (name, more) = (self.name(), frames.len());
-        let too_much = format!(
-            "{name} is too slow: a backlog of {backlog} bytes and {more} more are over the limit of {limit}"
-        );
-        if state.bounds.slow_client == SlowClient::Drop {
-            if state.dropped == 0 {
-                warn!("{too_much}; messages that do not fit are dropped");
-            }
-            let (fitting, left_out) = frame::fitting(frames, limit.saturating_sub(backlog));
-            state.queue.append(fitting);
-            state.dropped += left_out;
-            return Delivery::Queued;
-        }
-        warn!("{too_much}; closed with {POLICY}");
-        // What it has not begun to receive is given up, so that the Close frame has a chance.
-        state.queue.keep_cut_frame();
-        let cause = Cause::server(POLICY, format!("too slow: backlog over {limit} bytes"));
-        self.begin_closing(state, cause);
-        Delivery::Gone
-    }
-
     fn set_phase(&self, state: &mut State, phase: Phase) {
         state.phase = phase;
         self.closing.store(true, Ordering::Release);
         self.room.notify_all();
-    }
-
-    /// Sends the queue and `run`; what is not taken waits for the drain thread.
-    #[inline(always)]
-    fn send(self: &Arc<Self>, state: &mut State, run: &[u8]) {
-        let sent = match (state.queue.bytes(), run) {
-            ([], part) | (part, []) => self.send_part(part),
-            (queued, run) => self.send_two_parts(queued, run),
-        };
-        self.note_sent(state, sent, |queue, count| queue.take(count, run));
-    }
-
-    /// Takes note of a send, which failed where there is no number: `take` keeps what was not sent,
-    /// and is true where nothing is left.
-    fn note_sent(
-        self: &Arc<Self>,
-        state: &mut State,
-        sent: Option<usize>,
-        take: impl FnOnce(&mut Queue, usize) -> bool,
-    ) {
-        match sent {
-            Some(count) => {
-                if !take(&mut state.queue, count) {
-                    state.is_waiting = true;
-                    state.stall_deadline = Some(Instant::now() + state.bounds.write_timeout);
-                    self.notice(state);
-                }
-            }
-            None => self.abort_locked(state),
-        }
-    }
-
-    fn send_backlog(&self, state: &mut State, now: Instant) {
-        while !state.queue.is_empty() {
-            match self.send_part(state.queue.bytes()) {
-                Some(0) => return,
-                Some(sent) => {
-                    state.queue.take(sent, &[]);
-                    state.stall_deadline = Some(now + state.bounds.write_timeout);
-                    self.room.notify_all();
-                }
-                None => return self.abort_locked(state),
-            }
-        }
-        state.is_waiting = false;
-        state.stall_deadline = None;
-        self.room.notify_all();
-    }
-
-    /// One non-blocking send: how many bytes the socket took, zero where it is full; none where the
-    /// connection is dead.
-    #[inline(always)]
-    fn send_part(&self, bytes: &[u8]) -> Option<usize> {
-        taken(|| rustix::net::send(&self.socket, bytes, SEND_FLAGS))
-    }
-
-    /// The same for bytes that stand in two places.
-    fn send_two_parts(&self, first: &[u8], second: &[u8]) -> Option<usize> {
-        let parts = [IoSlice::new(first), IoSlice::new(second)];
-        let mut control = SendAncillaryBuffer::default();
-        taken(|| rustix::net::sendmsg(&self.socket, &parts, &mut control, SEND_FLAGS))
     }
 
     fn notice(self: &Arc<Self>, state: &mut State) {
@@ -410,19 +260,6 @@ impl Outbox {
         match self.client {
             Some(client) => format!("client {client} on {route}"),
             None => "a refused connection".to_owned(),
-        }
-    }
-}
-
-/// What a socket took of a non-blocking send; none where it failed for good.
-#[inline(always)]
-fn taken(mut send: impl FnMut() -> Result<usize, Errno>) -> Option<usize> {
-    loop {
-        match send() {
-            Ok(count) => return Some(count),
-            Err(Errno::AGAIN) => return Some(0),
-            Err(Errno::INTR) => {}
-            Err(_) => return None,
         }
     }
 }

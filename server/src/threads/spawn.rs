@@ -3,6 +3,7 @@
 //! `std::thread` takes four memory mappings and a dozen system calls for a thread; these take none
 //! and three. A thread has no alternate signal stack: one that overflows ends the process with SIGSEGV,
 //! without the standard library's line about it.
+#![allow(unsafe_code)]
 
 use std::ffi::{CString, c_void};
 use std::io;
@@ -11,8 +12,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 use std::sync::Arc;
 
-use super::check_room;
+use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+use rustix::process::{Resource, getrlimit};
+
 use super::stacks::{Stack, Stacks};
+use crate::limits::MEMORY_KEPT_BYTES;
 
 /// A thread that runs or has ended. One that is never joined keeps its stack for ever.
 #[derive(Debug)]
@@ -55,6 +59,28 @@ where
             Err(error)
         }
     }
+}
+
+/// Whether there is address space for what a thread allocates. One that is made with the last of it
+/// ends the whole process: neither the standard library nor a plugin can go on where the next few
+/// bytes are refused.
+///
+/// # Errors
+/// There is not.
+fn check_room() -> io::Result<()> {
+    if getrlimit(Resource::As).current.is_none() {
+        // Only a limit of the address space is met this early; asking costs more than a look at it.
+        return Ok(());
+    }
+    let length = MEMORY_KEPT_BYTES;
+    let readable = ProtFlags::READ | ProtFlags::WRITE;
+    // SAFETY: a new mapping, which nobody knows of, wherever the kernel puts it; it is not touched, and
+    // gone before this returns.
+    unsafe {
+        let mapping = mmap_anonymous(ptr::null_mut(), length, readable, MapFlags::PRIVATE)?;
+        munmap(mapping, length)?;
+    }
+    Ok(())
 }
 
 impl Thread {

@@ -3,6 +3,7 @@
 //! A mapping for each stack and another for its guard would make `vm.max_map_count` the lowest limit of
 //! the machine, and four system calls a connection. Shared by the acceptors, which take stacks, and the
 //! reaper, which gives them back.
+#![allow(unsafe_code)]
 
 use std::collections::BTreeSet;
 use std::io;

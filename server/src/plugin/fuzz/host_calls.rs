@@ -142,7 +142,7 @@ impl Calls<'_> {
             self.is_own_closed |= heard.0 == 8;
             self.said_to_own.push(heard);
         } else {
-            self.model.tell(Told::Send(guest, heard));
+            self.model.note(Told::Send(guest, heard));
         }
     }
 
@@ -161,7 +161,7 @@ impl Calls<'_> {
         self.expect(status, is_topic(&topic), guest.is_some());
         if let (OK, Some(guest)) = (status, guest) {
             let told = if is_join { Told::Join } else { Told::Leave };
-            self.model.tell(told(guest, topic));
+            self.model.note(told(guest, topic));
         }
     }
 
@@ -185,7 +185,7 @@ impl Calls<'_> {
         self.expect(status, is_valid, !self.is_over);
         if status == OK {
             let heard = (kind as u8, payload);
-            self.model.tell(Told::Publish(topic, heard, except));
+            self.model.note(Told::Publish(topic, heard, except));
         }
     }
 

@@ -36,7 +36,7 @@ impl Model {
         }
     }
 
-    pub(super) fn tell(&mut self, told: Told) {
+    pub(super) fn note(&mut self, told: Told) {
         match &mut self.held {
             Some(held) => held.push(told),
             None => self.apply(told),

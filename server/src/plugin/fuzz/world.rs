@@ -16,8 +16,8 @@ use crate::hub::{Event, Hub};
 use crate::ids::{ClientId, RouteId};
 use crate::outbox::drain::Drain;
 use crate::outbox::{Bounds, Ending, Outbox, set_own_outbox};
-use crate::plugin::host::{RouteHost, RouteParts, Services};
 use crate::plugin::host::host_table;
+use crate::plugin::host::{RouteHost, RouteParts, Services};
 use crate::roster::Roster;
 
 /// Number of the client whose connection thread makes the calls.

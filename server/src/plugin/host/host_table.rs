@@ -42,6 +42,20 @@ pub(in crate::plugin) fn table() -> abi::Host {
     }
 }
 
+impl RouteHost {
+    /// As the plugin sees it.
+    pub(in crate::plugin) fn as_abi(&'static self) -> *const abi::Host {
+        (&raw const *self).cast()
+    }
+
+    /// # Safety
+    /// `host` is what [`RouteHost::as_abi`] gave out.
+    pub(in crate::plugin) unsafe fn from_abi(host: *const abi::Host) -> &'static RouteHost {
+        // SAFETY: it was leaked, and the table is its first field.
+        unsafe { &*host.cast::<RouteHost>() }
+    }
+}
+
 fn status(result: Result<(), Status>) -> Status {
     result.err().unwrap_or(OK)
 }

@@ -2,7 +2,6 @@
 //!
 //! Any thread may be inside any of these functions at any time. None waits for a client; those
 //! that tell the hub wait while its queue is full. None calls back into the plugin.
-#![allow(unsafe_code)]
 
 pub(super) mod host_http;
 pub(super) mod host_table;
@@ -76,11 +75,6 @@ impl RouteHost {
         }))
     }
 
-    /// As the plugin sees it.
-    pub(in crate::plugin) fn as_abi(&'static self) -> *const abi::Host {
-        (&raw const *self).cast()
-    }
-
     /// The route's table as it is now.
     pub(in crate::plugin) fn config(&self) -> Arc<str> {
         self.config.lock().clone()
@@ -89,13 +83,6 @@ impl RouteHost {
     /// The route's table has changed.
     pub(in crate::plugin) fn set_config(&self, config: &str) {
         *self.config.lock() = config.into();
-    }
-
-    /// # Safety
-    /// `host` is what [`RouteHost::as_abi`] gave out.
-    pub(in crate::plugin) unsafe fn from_abi(host: *const abi::Host) -> &'static RouteHost {
-        // SAFETY: it was leaked, and the table is its first field.
-        unsafe { &*host.cast::<RouteHost>() }
     }
 
     fn open_client(&self, client: u64) -> Result<ClientId, Status> {
@@ -121,7 +108,7 @@ impl RouteHost {
             Some(outbox) => delivered(outbox.queue_message(opcode, payload)),
             None => {
                 let frame = frame::encode(opcode, payload);
-                self.outgoing.tell(Event::Send { client, frame })
+                self.outgoing.pass_on(Event::Send { client, frame })
             }
         }
     }
@@ -148,20 +135,20 @@ impl RouteHost {
         let cause = Cause::plugin(code as u16, reason.to_owned());
         match own_outbox(client) {
             Some(outbox) => delivered(outbox.close(cause)),
-            None => self.outgoing.tell(Event::Close { client, cause }),
+            None => self.outgoing.pass_on(Event::Close { client, cause }),
         }
     }
 
     pub(in crate::plugin) fn join(&self, client: u64, topic: &[u8]) -> Result<(), Status> {
         let topic = self.topic(topic)?;
         let client = self.open_client(client)?;
-        self.outgoing.tell(Event::Join { client, topic })
+        self.outgoing.pass_on(Event::Join { client, topic })
     }
 
     pub(in crate::plugin) fn leave(&self, client: u64, topic: &[u8]) -> Result<(), Status> {
         let topic = self.topic(topic)?;
         let client = self.open_client(client)?;
-        self.outgoing.tell(Event::Leave { client, topic })
+        self.outgoing.pass_on(Event::Leave { client, topic })
     }
 
     pub(in crate::plugin) fn publish(
@@ -171,7 +158,7 @@ impl RouteHost {
         payload: &[u8],
         except: u64,
     ) -> Result<(), Status> {
-        self.tell_many(self.topic(topic)?, kind, payload, except)
+        self.publish_to(self.topic(topic)?, kind, payload, except)
     }
 
     pub(in crate::plugin) fn broadcast(
@@ -180,7 +167,7 @@ impl RouteHost {
         payload: &[u8],
         except: u64,
     ) -> Result<(), Status> {
-        self.tell_many(Audience::Everyone(self.route.id), kind, payload, except)
+        self.publish_to(Audience::Everyone(self.route.id), kind, payload, except)
     }
 
     pub(in crate::plugin) fn client_count(&self) -> Result<u64, Status> {
@@ -211,7 +198,7 @@ impl RouteHost {
         Ok(Audience::Topic(self.route.id, name.into()))
     }
 
-    fn tell_many(
+    fn publish_to(
         &self,
         audience: Audience,
         kind: u32,
@@ -222,7 +209,7 @@ impl RouteHost {
         self.outgoing.check()?;
         let except = (except != NO_CLIENT).then_some(ClientId(except));
         let frame = frame::encode(opcode, payload);
-        self.outgoing.tell(Event::Publish {
+        self.outgoing.pass_on(Event::Publish {
             audience,
             frame,
             except,

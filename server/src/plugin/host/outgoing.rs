@@ -42,9 +42,9 @@ impl Outgoing {
         Ok(())
     }
 
-    /// Offers an event. Blocks while the hub's queue is full; woken by the hub, which never blocks.
+    /// Passes an event on to the hub, or holds it back. Blocks while the hub's queue is full; woken by the hub, which never blocks.
     /// [`EXHAUSTED`] where too many are held back.
-    pub(in crate::plugin) fn tell(&self, event: Event) -> Result<(), Status> {
+    pub(in crate::plugin) fn pass_on(&self, event: Event) -> Result<(), Status> {
         if self.phase.load(Ordering::Acquire) == HELD {
             return self.hold(event);
         }
@@ -58,7 +58,7 @@ impl Outgoing {
         if self.phase.load(Ordering::Acquire) != HELD {
             // It went to work, or ended, while this thread waited for the lock.
             drop(held);
-            return self.tell(event);
+            return self.pass_on(event);
         }
         if held.len() >= HELD_EVENTS_MAX {
             return Err(EXHAUSTED);

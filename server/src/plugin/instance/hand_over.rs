@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use parking_lot::{MutexGuard, RwLockWriteGuard};
 use plugin_api::abi::{Bytes, Sink, Status};
 
+use super::Instance;
+use super::lifecycle::{NotDone, call};
 use super::route::Route;
-use super::{Instance, NotDone, call};
 use crate::ids::ClientId;
 use crate::limits::HAND_OVER_WAIT;
 use crate::plugin::host::sink;

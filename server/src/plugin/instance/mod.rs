@@ -2,23 +2,19 @@
 //!
 //! A route has one instance at a time; a replacement of its plugin makes the next. Shared by all
 //! connection threads of the route and its timers; what they call of the plugin stands in
-//! `callbacks`.
-#![allow(unsafe_code)]
+//! `callbacks`, what the main thread calls in `lifecycle`.
 
 pub(super) mod callbacks;
 mod faults;
 pub(super) mod hand_over;
+mod lifecycle;
 pub(super) mod route;
 
 use std::ffi::c_void;
 use std::sync::Arc;
 
-use plugin_api::abi::{Bytes, OK, PANICKED, Sink, Status, UNSUPPORTED};
-
 use crate::outbox::cause::{Cause, INTERNAL};
-use crate::plugin::host::host_table;
-use crate::plugin::host::sink;
-use crate::plugin::host::{RouteHost, RouteParts};
+use crate::plugin::host::RouteHost;
 use crate::plugin::library::Library;
 use faults::Faults;
 
@@ -32,56 +28,7 @@ pub struct Instance {
     pub(in crate::plugin) faults: Faults,
 }
 
-// SAFETY: the ABI demands of a plugin that callbacks of different clients may run at the same time
-// on different threads; the pointer is only handed back to it.
-unsafe impl Send for Instance {}
-// SAFETY: as above.
-unsafe impl Sync for Instance {}
-
 impl Instance {
-    /// Makes an instance, from what its predecessor saved where it did. It does not work yet: what
-    /// it sends is held back. Main thread; blocks as long as the plugin's `create` does.
-    ///
-    /// # Errors
-    /// The text of the plugin's error or panic.
-    pub(in crate::plugin) fn create(
-        library: Arc<Library>,
-        route: RouteParts,
-        generation: u32,
-        config: &str,
-        old_state: Option<&[u8]>,
-    ) -> Result<Arc<Instance>, String> {
-        let Some(create) = library.functions.create else {
-            return Err("create is not implemented".to_owned());
-        };
-        let host = RouteHost::leak(host_table::table(), route, config);
-        let mut data = std::ptr::null_mut();
-        let old_state = old_state.map(Bytes::new);
-        let old_state = old_state
-            .as_ref()
-            .map_or(std::ptr::null(), std::ptr::from_ref);
-        let created = call("create", |error| {
-            // SAFETY: a function of the ABI, from a library that stays open, with the arguments
-            // that the ABI names; the host is never freed.
-            unsafe {
-                let config = Bytes::new(config.as_bytes());
-                create(host.as_abi(), config, old_state, &raw mut data, error)
-            }
-        });
-        if let Err(error) = created {
-            host.outgoing.end();
-            host.timers.end();
-            return Err(error.text());
-        }
-        Ok(Arc::new(Instance {
-            library,
-            host,
-            data,
-            generation,
-            faults: Faults::default(),
-        }))
-    }
-
     /// The library behind it.
     pub fn library(&self) -> &Arc<Library> {
         &self.library
@@ -95,77 +42,5 @@ impl Instance {
     /// What its clients are closed with when it goes out of service.
     pub fn out_of_service() -> Cause {
         Cause::server(INTERNAL, "the plugin is out of service")
-    }
-
-    /// Hands changed options over. False where the plugin wants to be made anew for them.
-    ///
-    /// # Errors
-    /// The text of the plugin's error or panic.
-    pub(in crate::plugin) fn reconfigure(&self, config: &str) -> Result<bool, String> {
-        let Some(reconfigure) = self.library.functions.reconfigure else {
-            return Ok(false);
-        };
-        let result = call("reconfigure", |error| {
-            // SAFETY: as the ABI names them.
-            unsafe { reconfigure(self.data, Bytes::new(config.as_bytes()), error) }
-        });
-        match result {
-            Ok(()) => {
-                self.host.set_config(config);
-                Ok(true)
-            }
-            Err(NotDone::Unsupported) => Ok(false),
-            Err(error) => Err(error.text()),
-        }
-    }
-
-    /// From here on every host call of it answers that it has gone, and no timer of it fires.
-    pub(in crate::plugin) fn retire(&self) {
-        self.host.outgoing.end();
-    }
-
-    /// Ends the instance and waits for the thread of its timers, which runs no callback of it any
-    /// more. Main thread, once, when no callback of it runs and none can follow; blocks as long as
-    /// the plugin's `destroy` does.
-    pub(in crate::plugin) fn destroy(&self) {
-        self.retire();
-        if let Some(timers) = self.host.timers.end() {
-            // A panic of the thread has been reported by the panic hook.
-            timers.join().ok();
-        }
-        if let Some(destroy) = self.library.functions.destroy {
-            // SAFETY: the caller sees to it that nothing else uses the instance.
-            unsafe { destroy(self.data) };
-        }
-    }
-}
-
-/// Why a call on the main thread did nothing.
-pub(in crate::plugin) enum NotDone {
-    /// The plugin does not implement it.
-    Unsupported,
-    /// Its error or panic, in words.
-    Fault(String),
-}
-
-impl NotDone {
-    pub(in crate::plugin) fn text(self) -> String {
-        match self {
-            NotDone::Unsupported => "it is not implemented".to_owned(),
-            NotDone::Fault(text) => text,
-        }
-    }
-}
-
-/// Makes a call of the main thread and puts its outcome into words.
-pub(in crate::plugin) fn call(
-    name: &str,
-    function: impl FnOnce(*const Sink) -> Status,
-) -> Result<(), NotDone> {
-    match sink::collect(function) {
-        (OK, _) => Ok(()),
-        (UNSUPPORTED, _) => Err(NotDone::Unsupported),
-        (PANICKED, text) => Err(NotDone::Fault(format!("{name} panicked: {text}"))),
-        (_, text) => Err(NotDone::Fault(format!("{name} failed: {text}"))),
     }
 }

@@ -219,7 +219,7 @@ impl Place {
         outbox: &Arc<Outbox>,
         request: Box<Request>,
     ) -> Result<Place, CallbackError> {
-        enter(&route.parts, client, outbox.clone());
+        arrive(&route.parts, client, outbox.clone());
         let instance = {
             let _gate = route.gate.read();
             let instance = route.instance();
@@ -240,7 +240,7 @@ impl Place {
                     route.parts.services.roster.seat(client, seat);
                 }
                 Err(error) => {
-                    leave(&route.parts, client);
+                    depart(&route.parts, client);
                     return Err(error);
                 }
             }
@@ -282,7 +282,7 @@ impl Place {
 
     fn end(&mut self, cause: &Cause) -> Result<(), CallbackError> {
         self.is_open = false;
-        leave(&self.route.parts, self.client);
+        depart(&self.route.parts, self.client);
         let roster = &self.route.parts.services.roster;
         let mut seat = roster.seat_of(self.client).lock();
         // Empty from here on: a replacement waits for the lock and then passes this client over.
@@ -310,7 +310,7 @@ impl Drop for Place {
     }
 }
 
-fn enter(route: &RouteParts, client: ClientId, outbox: Arc<Outbox>) {
+fn arrive(route: &RouteParts, client: ClientId, outbox: Arc<Outbox>) {
     route.services.roster.open(client, route.id);
     route.clients.fetch_add(1, Ordering::AcqRel);
     // Whatever concerns the client is told after this.
@@ -321,7 +321,7 @@ fn enter(route: &RouteParts, client: ClientId, outbox: Arc<Outbox>) {
     });
 }
 
-fn leave(route: &RouteParts, client: ClientId) {
+fn depart(route: &RouteParts, client: ClientId) {
     route.services.roster.close(client);
     route.clients.fetch_sub(1, Ordering::AcqRel);
     route.services.hub.tell(Event::Closed { client });

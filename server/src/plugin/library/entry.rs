@@ -1,8 +1,9 @@
-//! Reads what an open library says of itself: name, version, path, functions.
+//! What an open library says of itself (name, version, path, functions), and what it is told.
 #![allow(unsafe_code)]
 
 use std::path::Path;
 
+use log::LevelFilter;
 use plugin_api::abi::{ABI_MAJOR, Bytes, Descriptor, Entry, Functions, MAGIC, OK};
 use plugin_api::covers;
 
@@ -50,6 +51,16 @@ pub(in crate::plugin) fn describe(
         name,
         default_path,
     })
+}
+
+impl Library {
+    /// Tells the library's own copy of the log which level holds.
+    pub fn set_log_level(&self, level: LevelFilter) {
+        if let Some(set_log_level) = self.set_log_level {
+            // SAFETY: the function belongs to a library that stays open; it takes any level.
+            unsafe { set_log_level(level as u32) };
+        }
+    }
 }
 
 fn text(bytes: Bytes) -> Option<String> {

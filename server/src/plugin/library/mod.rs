@@ -1,5 +1,4 @@
 //! An open library, and why a file is not one.
-#![allow(unsafe_code)]
 
 mod entry;
 pub(super) mod library_file;
@@ -9,7 +8,6 @@ mod modes;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use log::LevelFilter;
 use plugin_api::abi::Functions;
 
 use crate::limits::LIBRARY_BYTES_MAX;
@@ -69,14 +67,6 @@ impl Library {
     /// The file's name without its folder.
     pub fn file_name(&self) -> String {
         file_name(&self.file)
-    }
-
-    /// Tells the library's own copy of the log which level holds.
-    pub fn set_log_level(&self, level: LevelFilter) {
-        if let Some(set_log_level) = self.set_log_level {
-            // SAFETY: the function belongs to a library that stays open; it takes any level.
-            unsafe { set_log_level(level as u32) };
-        }
     }
 }
 

@@ -1,0 +1,187 @@
+//! A client between `on_open` and `on_close`: its messages, one after the other.
+//!
+//! Runs on the client's own thread, and the plugin's callbacks in it. Knows what a message may cost;
+//! how the connection ends stands in `end`.
+
+use std::io::ErrorKind;
+use std::sync::Arc;
+
+use log::{Level, debug, info};
+use tungstenite::protocol::{CloseFrame, WebSocketContext};
+use tungstenite::{Error, Message};
+
+use super::frames::{Guarded, protocol_for};
+use super::rate::Bucket;
+use super::stream::OutboxStream;
+use crate::ids::ClientId;
+use crate::logging::refusal_log::RefusalLog;
+use crate::outbox::cause::{Cause, INTERNAL, NO_CODE, POLICY};
+use crate::outbox::{Ending, Outbox};
+use crate::plugin::{CallbackError, Instance, Place};
+use crate::roster::Session;
+use crate::threads;
+
+/// A client between `on_open` and `on_close`.
+pub(super) struct Connection {
+    pub(super) client: ClientId,
+    pub(super) outbox: Arc<Outbox>,
+    pub(super) path: Arc<str>,
+    pub(super) place: Place,
+    protocol: WebSocketContext,
+    stream: Guarded<OutboxStream>,
+    messages: Bucket,
+    bytes: Bucket,
+    pub(super) refusals: RefusalLog,
+    /// What the peer's Close frame said.
+    pub(super) peer_cause: Option<Cause>,
+}
+
+impl Connection {
+    /// On the heap, where what lasts takes no more than it needs, and in a frame of its own, which is gone
+    /// when the thread waits.
+    #[inline(never)]
+    pub(super) fn new(
+        client: ClientId,
+        place: Place,
+        mut stream: Guarded<OutboxStream>,
+        refusals: RefusalLog,
+    ) -> Box<Connection> {
+        let (messages, bytes) = stream.inner().terms().rates();
+        Box::new(Connection {
+            client,
+            outbox: stream.inner().outbox().clone(),
+            path: place.path(),
+            place,
+            protocol: protocol_for(&mut stream),
+            stream,
+            messages: Bucket::new(messages),
+            bytes: Bucket::new(bytes),
+            refusals,
+            peer_cause: None,
+        })
+    }
+
+    pub(super) fn run_to_end(mut self: Box<Self>) {
+        let (cause, ending) = self.read_to_end();
+        let (client, path) = (self.client, &self.path);
+        debug!("client {client} on {path} has ended: {cause}");
+        let dropped = self.outbox.dropped();
+        if dropped > 0 {
+            info!(
+                "client {client} on {path} was too slow for {dropped} messages, which it never got"
+            );
+        }
+        if let Err(error) = self.place.close(&cause) {
+            let line = format_args!("client {client} on {path}: {error}");
+            self.refusals.note(Level::Warn, line);
+        }
+        self.outbox.finish(ending);
+    }
+
+    /// Reads until the connection ends; says why, and how the socket is to be left.
+    fn read_to_end(&mut self) -> (Cause, Ending) {
+        threads::give_back();
+        loop {
+            let message = self.protocol.read(&mut self.stream);
+            if let Ok(message) = &message
+                && let Err(ended) = self.admit(message)
+            {
+                return ended;
+            }
+            match message {
+                Ok(Message::Text(text)) => self.message(|plugin, client, session| {
+                    plugin.on_text(client, session, text.as_str())
+                }),
+                Ok(Message::Binary(payload)) => self
+                    .message(|plugin, client, session| plugin.on_binary(client, session, &payload)),
+                Ok(Message::Close(frame)) => self.peer_cause = Some(said_by(frame)),
+                Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
+                Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
+                    self.renew_protocol();
+                    threads::give_back();
+                }
+                Err(error) => return self.end_for(error),
+            }
+        }
+    }
+
+    /// tungstenite's buffer cannot change its size, so that its state is made anew; between two
+    /// messages, with nothing read that has not been used, it holds nothing else.
+    fn renew_protocol(&mut self) {
+        if self.stream.wants_other_buffer() {
+            self.protocol = protocol_for(&mut self.stream);
+        }
+    }
+
+    /// Counts a message against what the client may send, and renews the settings that hold for it.
+    fn admit(&mut self, message: &Message) -> Result<(), (Cause, Ending)> {
+        let stream = self.stream.inner();
+        if !message.is_close() && stream.has_renewed_terms() {
+            let (messages, bytes) = stream.terms().rates();
+            self.messages.set_rate(messages);
+            self.bytes.set_rate(bytes);
+        }
+        if message.is_text() || message.is_binary() {
+            stream.on_message();
+        }
+        let settings = stream.terms().settings();
+        let reason = if !self.messages.take(1) {
+            format!(
+                "more than {} messages a second",
+                settings.messages.per_second
+            )
+        } else if !self.bytes.take(message.len() as u64) {
+            format!("more than {} bytes a second", settings.bytes.per_second)
+        } else {
+            return Ok(());
+        };
+        if self.outbox.is_closing() {
+            return Ok(());
+        }
+        Err((self.reject(POLICY, reason), Ending::LastWord))
+    }
+
+    /// One message; what comes after our Close frame is dropped.
+    fn message(
+        &mut self,
+        callback: impl FnOnce(&Instance, ClientId, &mut Session) -> Result<(), CallbackError>,
+    ) {
+        if self.outbox.is_closing() {
+            return;
+        }
+        let (client, outbox, path) = (self.client, &self.outbox, &self.path);
+        let refusals = &self.refusals;
+        self.place.call(|plugin, session| {
+            if plugin.is_out_of_service() {
+                outbox.close(Instance::out_of_service());
+                return;
+            }
+            let Err(error) = callback(plugin, client, session) else {
+                return;
+            };
+            refusals.note(
+                Level::Warn,
+                format_args!("client {client} on {path}: {error}"),
+            );
+            if !plugin.on_error(client, session, &error) {
+                outbox.close(Cause::server(INTERNAL, fault_reason(&error)));
+            }
+        });
+    }
+}
+
+/// What a Close frame gives as reason where the plugin is at fault.
+pub(super) fn fault_reason(error: &CallbackError) -> &'static str {
+    match error {
+        CallbackError::Panicked { .. } => "the plugin panicked",
+        CallbackError::Failed { .. } | CallbackError::Transport { .. } => "the plugin failed",
+    }
+}
+
+/// What the peer's Close frame said.
+fn said_by(frame: Option<CloseFrame>) -> Cause {
+    match frame {
+        Some(frame) => Cause::peer(frame.code.into(), frame.reason.as_str().to_owned()),
+        None => Cause::peer(NO_CODE, ""),
+    }
+}

@@ -1,0 +1,92 @@
+//! The way to the system call: one non-blocking send, and what of it the socket took.
+//!
+//! The part of [`Outbox`] that touches the socket for writing. What the hub passes on this way is inlined,
+//! see [`Outbox::deliver`].
+
+use std::io::IoSlice;
+use std::sync::Arc;
+use std::time::Instant;
+
+use rustix::io::Errno;
+use rustix::net::{SendAncillaryBuffer, SendFlags};
+
+use super::queue::Queue;
+use super::{Outbox, State};
+
+const SEND_FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
+
+impl Outbox {
+    /// Sends the queue and `run`; what is not taken waits for the drain thread.
+    #[inline(always)]
+    pub(super) fn send(self: &Arc<Self>, state: &mut State, run: &[u8]) {
+        let sent = match (state.queue.bytes(), run) {
+            ([], part) | (part, []) => self.send_part(part),
+            (queued, run) => self.send_two_parts(queued, run),
+        };
+        self.note_sent(state, sent, |queue, count| queue.take(count, run));
+    }
+
+    /// Takes note of a send, which failed where there is no number: `take` keeps what was not sent,
+    /// and is true where nothing is left.
+    pub(super) fn note_sent(
+        self: &Arc<Self>,
+        state: &mut State,
+        sent: Option<usize>,
+        take: impl FnOnce(&mut Queue, usize) -> bool,
+    ) {
+        match sent {
+            Some(count) => {
+                if !take(&mut state.queue, count) {
+                    state.is_waiting = true;
+                    state.stall_deadline = Some(Instant::now() + state.bounds.write_timeout);
+                    self.notice(state);
+                }
+            }
+            None => self.abort_locked(state),
+        }
+    }
+
+    pub(super) fn send_backlog(&self, state: &mut State, now: Instant) {
+        while !state.queue.is_empty() {
+            match self.send_part(state.queue.bytes()) {
+                Some(0) => return,
+                Some(sent) => {
+                    state.queue.take(sent, &[]);
+                    state.stall_deadline = Some(now + state.bounds.write_timeout);
+                    self.room.notify_all();
+                }
+                None => return self.abort_locked(state),
+            }
+        }
+        state.is_waiting = false;
+        state.stall_deadline = None;
+        self.room.notify_all();
+    }
+
+    /// One non-blocking send: how many bytes the socket took, zero where it is full; none where the
+    /// connection is dead.
+    #[inline(always)]
+    fn send_part(&self, bytes: &[u8]) -> Option<usize> {
+        taken(|| rustix::net::send(&self.socket, bytes, SEND_FLAGS))
+    }
+
+    /// The same for bytes that stand in two places.
+    pub(super) fn send_two_parts(&self, first: &[u8], second: &[u8]) -> Option<usize> {
+        let parts = [IoSlice::new(first), IoSlice::new(second)];
+        let mut control = SendAncillaryBuffer::default();
+        taken(|| rustix::net::sendmsg(&self.socket, &parts, &mut control, SEND_FLAGS))
+    }
+}
+
+/// What a socket took of a non-blocking send; none where it failed for good.
+#[inline(always)]
+fn taken(mut send: impl FnMut() -> Result<usize, Errno>) -> Option<usize> {
+    loop {
+        match send() {
+            Ok(count) => return Some(count),
+            Err(Errno::AGAIN) => return Some(0),
+            Err(Errno::INTR) => {}
+            Err(_) => return None,
+        }
+    }
+}
