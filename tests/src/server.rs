@@ -176,7 +176,25 @@ impl Server {
         })
     }
 
-    /// Log lines so far that hold all of `parts`.
+    /// Waits until `count` log lines hold all of `parts`, and asserts that no more do. The log has a thread of
+    /// its own, so that what was seen to happen need not stand in it yet.
+    #[track_caller]
+    pub fn assert_logged(&self, count: usize, parts: &[&str]) {
+        let is_there = |lines: &[String]| {
+            let found = lines.iter().filter(|line| has_all(line, parts)).count();
+            (found >= count).then_some(found)
+        };
+        let found = self.process.log.wait_for(DEADLINE, is_there);
+        assert_eq!(
+            found.unwrap_or_else(|| self.count_log(parts)),
+            count,
+            "lines with {parts:?}:\n{}",
+            self.log()
+        );
+    }
+
+    /// Log lines so far that hold all of `parts`: for one who asks again and again, or for what must not
+    /// be there, behind a line that came later.
     pub fn count_log(&self, parts: &[&str]) -> usize {
         self.log()
             .lines()

@@ -12,6 +12,8 @@ use crate::{Server, artifacts, lone_user};
 
 /// The configuration file, beside the plugins folder.
 pub(crate) const CONFIGURATION: &str = "detent.toml";
+/// Says when a silent client is asked whether it is there.
+const PINGS: &str = "--ping-interval";
 
 /// What a server is started with.
 pub struct Setup {
@@ -24,6 +26,8 @@ pub struct Setup {
     has_listen: bool,
     /// The command line names the plugins folder.
     has_plugins: bool,
+    /// Silent clients are asked whether they are there.
+    has_pings: bool,
 }
 
 impl Default for Setup {
@@ -44,6 +48,7 @@ impl Setup {
             user: None,
             has_listen: true,
             has_plugins: true,
+            has_pings: false,
         }
     }
 
@@ -66,6 +71,14 @@ impl Setup {
     /// Leaves it to the configuration file to name the plugins folder.
     pub fn plugins_as_configured(mut self) -> Setup {
         self.has_plugins = false;
+        self
+    }
+
+    /// Leaves it to the configuration when a silent client is asked whether it is there. Without this, and
+    /// without an argument of the test's own, none ever is: a ping sends what lies in the outbox, and with
+    /// it what the server forgot to send.
+    pub fn with_pings(mut self) -> Setup {
+        self.has_pings = true;
         self
     }
 
@@ -158,6 +171,9 @@ impl Setup {
         command.args(&self.arguments);
         if self.has_listen {
             command.args(["--listen", address]);
+        }
+        if !self.has_pings && !self.arguments.iter().any(|argument| argument == PINGS) {
+            command.args([PINGS, "0s"]);
         }
         command
     }

@@ -199,7 +199,7 @@ fn a_thread_of_the_plugins_own_speaks_until_the_server_stops() {
     }
     server.stop();
     assert_eq!(client.closed_in_the_end().0, 1001);
-    assert_eq!(server.count_log(&["plugin::probe: the probe has gone"]), 1);
+    server.assert_logged(1, &["plugin::probe: the probe has gone"]);
 }
 
 #[test]

@@ -74,12 +74,9 @@ fn each_end_has_its_cause_and_comes_once() {
 
     // The server has ended, so that nothing can follow.
     for id in 1..=ended {
-        assert_eq!(server.count_log(&[&format!("closed {id}: ")]), 1, "{id}");
+        server.assert_logged(1, &[&format!("closed {id}: ")]);
     }
-    assert_eq!(
-        server.count_log(&["plugin::probe: closed "]),
-        ended as usize
-    );
+    server.assert_logged(ended as usize, &["plugin::probe: closed "]);
 }
 
 #[test]
@@ -129,8 +126,8 @@ fn many_that_end_at_once_in_every_way_get_one_on_close_each() {
         }
     }
     server.stop();
-    assert_eq!(server.count_log(&["plugin::probe: closed "]), CLIENTS);
+    server.assert_logged(CLIENTS, &["plugin::probe: closed "]);
     for id in 1..=CLIENTS {
-        assert_eq!(server.count_log(&[&format!(" closed {id}: ")]), 1, "{id}");
+        server.assert_logged(1, &[&format!(" closed {id}: ")]);
     }
 }

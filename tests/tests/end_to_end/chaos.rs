@@ -88,7 +88,8 @@ fn the_honest_lose_nothing_and_nothing_is_left_behind() {
     let setup = Setup::new()
         .plugins(&["chat", "faulty"])
         .file(FILE, &variant("v0"));
-    let mut server = setup.configuration(configuration(0)).start();
+    let setup = setup.configuration(configuration(0)).with_pings();
+    let mut server = setup.start();
     // What the first client of a route makes once does not count.
     for path in ["/chat", "/variant", "/faulty"] {
         Client::connect(&server, path).close(1000, "");

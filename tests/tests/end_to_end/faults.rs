@@ -70,7 +70,7 @@ fn on_open_closes_its_client_with_1011_and_no_on_close_follows() {
     for id in [2, 5, 8] {
         assert_eq!(server.count_log(&[&format!("closed {id}: ")]), 0);
     }
-    assert_eq!(server.count_log(&["closed 1: 1001 "]), 1);
+    server.assert_logged(1, &["closed 1: 1001 "]);
 }
 
 #[test]
@@ -199,10 +199,7 @@ fn destroy_that_panics_does_not_spoil_the_stop() {
         let option = format!("faulty.destroy={order}");
         let mut server = setup.arguments(&["--set", &option]).start();
         server.stop();
-        assert_eq!(
-            server.count_log(&["ERROR", "plugin::faulty: panicked at "]),
-            1
-        );
+        server.assert_logged(1, &["ERROR", "plugin::faulty: panicked at "]);
         assert_eq!(
             server
                 .log()

@@ -53,7 +53,7 @@ fn the_stop_is_in_good_order_all_the_same() {
         hear_a_hammer(&mut client);
         client.reset();
         server.stop();
-        assert_eq!(server.count_log(&["server::life::stop: stopped"]), 1);
+        server.assert_logged(1, &["server::life::stop: stopped"]);
     }
 }
 

@@ -110,7 +110,7 @@ fn assert_refused(server: &Server, id: usize, write: impl FnOnce(&mut Raw), told
     server.wait_for_log(&[&format!("plugin::faulty: error of {id}: {reason}")]);
     server.wait_for_log(&[&format!("plugin::faulty: closed {id}: {code} ")]);
     let line = format!("client {id} on /faulty: {reason}; closed with {code}");
-    assert_eq!(server.count_log(&[&line]), 1);
+    server.assert_logged(1, &[&line]);
 }
 
 #[test]

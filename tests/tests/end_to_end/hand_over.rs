@@ -93,8 +93,8 @@ fn clients_chat_across_a_hundred_replacements() {
         );
         assert_eq!(answer, expected);
     });
-    let lines = server.count_log(&["replaced by", &format!("{CLIENTS} clients, paused for")]);
-    assert_eq!(lines, REPLACEMENTS);
+    let paused = format!("{CLIENTS} clients, paused for");
+    server.assert_logged(REPLACEMENTS, &["replaced by", &paused]);
     server.wait_for_log(&[&format!("(replacement {REPLACEMENTS})")]);
     assert_eq!(
         server.count_log(&["WARN"]) + server.count_log(&["ERROR"]),
@@ -149,7 +149,7 @@ fn a_file_that_has_not_changed_is_left_alone() {
     server.put_plugin(FILE, &variant("v0"));
     assert!(server.reload().contains("nothing has changed"));
     assert_eq!(ask(&mut client, "a"), "v0 1 1 0  a");
-    assert_eq!(server.count_log(&["created"]), 1);
+    server.assert_logged(1, &["created"]);
 }
 
 #[test]
@@ -241,9 +241,5 @@ fn every_route_that_the_library_serves_moves() {
     assert_eq!(client.text(), "Client 2: three");
     // The log is written by a thread of its own, which may be behind.
     server.wait_for_log(&["Client 2 says: three"]);
-    assert_eq!(
-        server.count_log(&["has connected"]),
-        2,
-        "nobody has connected anew"
-    );
+    server.assert_logged(2, &["has connected"]);
 }

@@ -32,7 +32,7 @@ fn assert_refused(words: &str, why: &str) {
     assert_old_goes_on(&mut client, 2);
     // It is tried again with each reload, and works as soon as it can.
     server.reload();
-    assert_eq!(server.count_log(&["ERROR", why]), 2);
+    server.assert_logged(2, &["ERROR", why]);
     server.put_plugin(FILE, &variant("good"));
     server.reload();
     client.send("now");

@@ -10,8 +10,8 @@ fn line_about(setup: Setup, file: &str) -> String {
     let server = setup.plugins(&["echo"]).start();
     assert_echo_runs(&server);
     let line = server.wait_for_log(&["ERROR", &format!(" server::life::server: {file}: ")]);
-    assert_eq!(server.count_log(&[file]), 1, "{}", server.log());
-    assert_eq!(server.count_log(&["ERROR"]), 1, "{}", server.log());
+    server.assert_logged(1, &[file]);
+    server.assert_logged(1, &["ERROR"]);
     line
 }
 
@@ -61,7 +61,7 @@ fn a_library_that_was_cut_anywhere_is_refused_before_it_is_opened() {
     assert_echo_runs(&server);
     for length in lengths {
         let name = format!(" libcut{length}.so: is damaged or cut (");
-        assert_eq!(server.count_log(&["ERROR", &name]), 1, "{}", server.log());
+        server.assert_logged(1, &["ERROR", &name]);
     }
 }
 

@@ -183,7 +183,7 @@ fn one_that_floods_over_its_rate_is_closed_once_and_logged_once() {
     server.wait_for_log(&["more than 100 messages a second; closed with 1008"]);
     drop(raw);
     server.stop();
-    assert_eq!(server.count_log(&["more than 100 messages a second"]), 1);
+    server.assert_logged(1, &["more than 100 messages a second"]);
 }
 
 /// Its window is closed for good, as that of a machine that was put to sleep.

@@ -43,7 +43,7 @@ fn what_comes_through_a_proxy_may_only_listen() {
         Client::connect(&server, "/push").send("heard");
         assert_eq!(insider.text(), "heard", "{header:?}");
         assert_eq!(outsider.text(), "heard", "{header:?}");
-        assert_eq!(server.count_log(&["is outside"]), 1, "once for each client");
+        server.assert_logged(1, &["is outside"]);
     }
 }
 

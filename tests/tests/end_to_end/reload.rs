@@ -7,10 +7,14 @@ use tests::{CLOSE, Client, Raw, Server, Setup, frame, handshake, variant, wait_u
 
 const FILE: &str = "libvariant.so";
 
-fn start(configuration: &str) -> Server {
+fn setup(configuration: &str) -> Setup {
     let setup = Setup::new().plugins(&["echo", "probe"]);
     let setup = setup.file(FILE, &variant("one"));
-    setup.configuration(configuration).start()
+    setup.configuration(configuration)
+}
+
+fn start(configuration: &str) -> Server {
+    setup(configuration).start()
 }
 
 fn route(path: &str, options: &str) -> String {
@@ -147,16 +151,12 @@ fn the_level_and_the_file_of_the_log_change_for_plugins_too() {
     wait_until("the file has it", || {
         fs::read_to_string(&file).is_ok_and(|log| log.contains("plugin::variant: blocks"))
     });
-    assert_eq!(
-        server.count_log(&["plugin::variant: blocks"]),
-        1,
-        "stderr has it no more"
-    );
+    server.assert_logged(1, &["plugin::variant: blocks"]);
 }
 
 #[test]
 fn what_needs_a_restart_is_named() {
-    let server = start("");
+    let server = setup("").with_pings().start();
     server.reload_with("strict = true\nclient.ping_interval = \"5s\"\n");
     server.wait_for_log(&["WARN", "reload: these need a restart: strict"]);
     server.wait_for_log(&["reload done: client.ping_interval"]);
@@ -173,7 +173,7 @@ fn a_plugin_that_takes_options_keeps_its_instance() {
     let line = server.reload_with(&route("/a", "greeting = \"good day\""));
     assert!(line.contains("options of route /a"), "{line}");
     assert_eq!(ask(&mut client, "greeting"), "good day");
-    assert_eq!(server.count_log(&["created one"]), 1);
+    server.assert_logged(1, &["created one"]);
 }
 
 #[test]

@@ -67,7 +67,7 @@ fn out_of_open_files_it_answers_503_without_spinning_and_recovers() {
     let used = server.processor_time() - before;
     assert!(used < SECOND / 4, "{used:?} of a second");
     assert_echoes(&mut bystander);
-    assert_eq!(server.count_log(&["cannot accept connections"]), 1);
+    server.assert_logged(1, &["cannot accept connections"]);
 
     let answered = clients.iter_mut().filter_map(|client| {
         client.0.set_nonblocking(true).expect("a socket");

@@ -43,7 +43,7 @@ fn ten_panics_take_the_route_out_and_sighup_brings_it_back() {
     let mut client = Client::connect(&server, "/faulty");
     client.send("nothing");
     assert_eq!(client.text(), "done");
-    assert_eq!(server.count_log(&["is out of service: plugin"]), 1);
+    server.assert_logged(1, &["is out of service: plugin"]);
 }
 
 /// Cause: only those were closed who were in when the route went out. One whose `on_upgrade` still ran

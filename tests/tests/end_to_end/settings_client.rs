@@ -4,11 +4,13 @@ use std::time::{Duration, Instant};
 
 use tests::{Client, PING, PONG, Raw, Server, Setup, TEXT, frame, wait_until};
 
-fn start(client: &str) -> Server {
+fn setup(client: &str) -> Setup {
     let setup = Setup::new().plugins(&["echo", "probe", "chat"]);
-    setup
-        .configuration(&format!("[client]\n{client}\n"))
-        .start()
+    setup.configuration(&format!("[client]\n{client}\n"))
+}
+
+fn start(client: &str) -> Server {
+    setup(client).start()
 }
 
 #[track_caller]
@@ -29,7 +31,7 @@ fn messages_per_second_and_their_burst() {
     assert_eq!(client.closed_in_the_end(), (1008, reason));
     ask(&mut other, "has its own");
     server.wait_for_log(&["client 1 on /echo: more than 1 messages a second; closed with 1008"]);
-    assert_eq!(server.count_log(&["more than 1 messages"]), 1, "told once");
+    server.assert_logged(1, &["more than 1 messages"]);
 }
 
 #[test]
@@ -81,7 +83,8 @@ fn a_rate_of_a_route_is_its_own() {
 
 #[test]
 fn idle_timeout() {
-    let server = start("idle_timeout = \"300ms\"\nping_interval = \"100ms\"");
+    let client = "idle_timeout = \"300ms\"\nping_interval = \"100ms\"";
+    let server = setup(client).with_pings().start();
     let mut client = Client::connect(&server, "/echo");
     ask(&mut client, "still here");
     let start = Instant::now();
@@ -171,7 +174,7 @@ fn a_slow_client_may_miss_messages_instead_of_being_closed() {
         let has_left = payload.starts_with(b"client ");
         assert!(has_left || payload.len() == 10_000, "whole messages only");
     }
-    assert_eq!(server.count_log(&["is too slow"]), 1, "told once");
+    server.assert_logged(1, &["is too slow"]);
     drop(slow);
     server.wait_for_log(&[
         "client 1 on /probe was too slow for ",
@@ -230,7 +233,8 @@ fn close_timeout() {
 
 #[test]
 fn ping_interval_and_pong_timeout() {
-    let server = start("ping_interval = \"100ms\"\npong_timeout = \"200ms\"");
+    let client = "ping_interval = \"100ms\"\npong_timeout = \"200ms\"";
+    let server = setup(client).with_pings().start();
     let mut client = Raw::upgrade(&server, "/probe");
     assert_eq!(client.frame(), (PING, Vec::new()));
     client.write(frame(PONG, b""));

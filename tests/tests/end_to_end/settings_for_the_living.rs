@@ -6,9 +6,13 @@ use std::time::{Duration, Instant};
 
 use tests::{CLOSE, Client, PING, PONG, Raw, Server, Setup, TEXT, frame};
 
-fn start(configuration: &str) -> Server {
+fn setup(configuration: &str) -> Setup {
     let setup = Setup::new().plugins(&["echo", "probe"]);
-    setup.configuration(configuration).start()
+    setup.configuration(configuration)
+}
+
+fn start(configuration: &str) -> Server {
+    setup(configuration).start()
 }
 
 /// A byte of the client's, so that its thread looks at the settings.
@@ -20,7 +24,8 @@ fn speak(raw: &mut Raw) {
 
 #[test]
 fn ping_interval() {
-    let server = start("client.ping_interval = \"0s\"\n");
+    let never = "client.ping_interval = \"0s\"\n";
+    let server = setup(never).with_pings().start();
     let mut living = Raw::upgrade(&server, "/echo");
     server.reload_with("client.ping_interval = \"100ms\"\n");
     speak(&mut living);
@@ -30,7 +35,8 @@ fn ping_interval() {
 #[test]
 fn pong_timeout() {
     let ping = "client.ping_interval = \"100ms\"\n";
-    let server = start(&format!("{ping}client.pong_timeout = \"1h\"\n"));
+    let patient = format!("{ping}client.pong_timeout = \"1h\"\n");
+    let server = setup(&patient).with_pings().start();
     let mut living = Raw::upgrade(&server, "/echo");
     server.reload_with(&format!("{ping}client.pong_timeout = \"300ms\"\n"));
     living.write(frame(PONG, b""));

@@ -104,8 +104,8 @@ fn a_thread_in_a_plugin_is_named_and_not_waited_for_at_the_stop() {
     server.stop();
     assert_eq!(free.closed(), (1001, "server is stopping".to_owned()));
     let named = "not waited for: plugin faulty on /faulty has been in on_message (client 1";
-    assert_eq!(server.count_log(&["WARN", named]), 1);
-    assert_eq!(server.count_log(&["not waited for: "]), 1);
+    server.assert_logged(1, &["WARN", named]);
+    server.assert_logged(1, &["not waited for: "]);
     assert_last_line_is_stopped(&server);
 }
 
@@ -120,7 +120,7 @@ fn a_timer_in_a_plugin_is_named_and_not_waited_for_at_the_stop() {
     server.wait_for_log(BLOCKS);
     server.stop();
     let named = "not waited for: plugin faulty on /faulty has been in on_timer";
-    assert_eq!(server.count_log(&["WARN", named]), 1);
+    server.assert_logged(1, &["WARN", named]);
     assert_last_line_is_stopped(&server);
 }
 
@@ -130,10 +130,7 @@ fn a_destroy_that_never_returns_is_not_waited_for() {
     let arguments = ["--stop-timeout", "1s", "--set", &option];
     let mut server = setup().arguments(&arguments).start();
     server.stop();
-    assert_eq!(
-        server.count_log(&["ERROR", "not waited for: ", "destroy"]),
-        1
-    );
+    server.assert_logged(1, &["ERROR", "not waited for: ", "destroy"]);
 }
 
 #[test]
