@@ -192,7 +192,8 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 /// What callbacks return. `Result` alone stands for "done, or an error".
 pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 
-/// The README's plugin is compiled as a doctest, so that it stays true.
+/// The plugins in the READMEs are compiled as doctests, so that they stay true.
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
-pub struct Readme;
+#[doc = include_str!("../README.md")]
+pub struct Readmes;

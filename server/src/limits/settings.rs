@@ -1,6 +1,6 @@
 //! What each setting is where nothing is said, and the least and the most that it may be.
 //!
-//! Constants only, under the names of the settings in the file. The README's table and
+//! Constants only, under the names of the settings in the file. The table of server/README.md and
 //! `scripts/detent.toml` repeat them for people; tests hold the three together.
 
 use std::time::Duration;

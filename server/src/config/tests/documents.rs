@@ -1,4 +1,4 @@
-//! The example file and the README say what the code does, and leave out nothing.
+//! The example file and server/README.md say what the code does, and leave out nothing.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -115,12 +115,12 @@ fn the_options_of_the_table_are_those_of_the_command_line() {
 
 #[test]
 fn the_readme_has_a_line_for_every_key_with_its_option_and_default() {
-    let readme = fs::read_to_string(root().join("README.md")).expect("it is there");
+    let readme = fs::read_to_string(root().join("server/README.md")).expect("it is there");
     let table: Table = example().parse().expect("it is TOML");
     let row = |name: &str| {
         let start = format!("| `{name}` |");
         let line = readme.lines().find(|line| line.starts_with(&start));
-        line.unwrap_or_else(|| panic!("the README's table has no line for {name}"))
+        line.unwrap_or_else(|| panic!("the table of server/README.md has no line for {name}"))
     };
     for name in keys() {
         let (section, key) = name.split_once('.').unwrap_or(("", &name));
@@ -148,7 +148,7 @@ fn the_readme_has_a_line_for_every_key_with_its_option_and_default() {
         };
         assert!(
             line.contains(&format!("`{default}`")) || line.contains(&format!("`[{default}]`")),
-            "{name}: the README does not say {default}: {line}"
+            "{name}: server/README.md does not say {default}: {line}"
         );
     }
     let flags = SERVER_KEYS.iter().map(|key| (key.full_name(), key.flag));

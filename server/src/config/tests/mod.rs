@@ -1,4 +1,4 @@
-//! Tests of the settings: values, problems, changes, and the example file and README beside them.
+//! Tests of the settings: values, problems, changes, and the example file and server/README.md.
 
 mod changes;
 mod documents;
