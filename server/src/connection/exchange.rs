@@ -19,6 +19,7 @@ use crate::ids::ClientId;
 use crate::outbox::Outbox;
 use crate::plugin::{CallbackError, Route, Upgrade};
 use crate::roster::admission::{AddressPermit, too_many};
+use crate::roster::whose::Whose;
 use crate::routes::table::Mounted;
 
 /// What the connection does next.
@@ -221,12 +222,16 @@ impl<'a> Exchange<'a> {
     /// A permit for whose connection it is, where a proxy has told that; the acceptor has one for
     /// the peer of any other.
     fn claim_address(&self, request: &Request) -> Result<Option<AddressPermit>, Refusal> {
-        let trusted = &self.context.sites.current().trusted_proxies;
-        let client = request.provenance.client_address.parse();
-        let client = client.unwrap_or(self.peer.ip());
-        if !provenance::is_trusted(self.peer.ip(), trusted) || client.is_loopback() {
+        let (peer, trusted) = (
+            self.peer.ip(),
+            &self.context.sites.current().trusted_proxies,
+        );
+        let (Whose::Proxy, Some(client)) = (
+            Whose::of_peer(peer, trusted),
+            Whose::of_request(request, peer),
+        ) else {
             return Ok(None);
-        }
+        };
         let claimed = self.context.admission.claim_address(client);
         claimed.map(Some).map_err(|max| {
             let (status, why) = too_many(max);

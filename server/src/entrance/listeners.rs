@@ -7,7 +7,9 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use crate::entrance::acceptor::{Acceptor, Service, bind};
+use super::acceptor::Acceptor;
+use super::door::Service;
+use super::listening::bind;
 
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]

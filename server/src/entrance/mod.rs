@@ -3,4 +3,7 @@
 //! Knows who is let in, and how a connection thread begins; knows neither routes nor plugins.
 
 pub mod acceptor;
+pub mod door;
 pub mod listeners;
+pub mod listening;
+mod refuser;

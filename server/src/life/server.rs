@@ -12,7 +12,7 @@ use log::{error, info, warn};
 
 use crate::config::{ServerLimits, Settings};
 use crate::connection::Context;
-use crate::entrance::acceptor::Service;
+use crate::entrance::door::Service;
 use crate::entrance::listeners::{Bound, ListenError, Listeners};
 use crate::hub::Hub;
 use crate::life::service_manager;

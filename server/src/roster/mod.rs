@@ -11,6 +11,7 @@ pub mod activity;
 pub mod admission;
 pub mod capacity;
 pub mod reaper;
+pub mod whose;
 mod seats;
 
 use std::collections::VecDeque;
