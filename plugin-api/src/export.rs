@@ -4,10 +4,8 @@
 //! code of the library runs.
 
 use crate::abi::{ABI_MAJOR, ABI_MINOR, Bytes, Descriptor, Entry, Functions, MAGIC};
-use crate::{Plugin, glue};
-
-/// Most subprotocols that a plugin can declare.
-const SUBPROTOCOLS_MAX: usize = 16;
+use crate::declaration::{Exported, SUBPROTOCOLS_MAX};
+use crate::glue;
 
 /// Makes a plugin of the library: `export!(Echo, path = "/echo");`, once, anywhere in the crate.
 ///
@@ -36,8 +34,8 @@ macro_rules! export {
             "a plugin must be built with `panic = \"unwind\"`: with `abort`, a panic in it would end the server"
         );
 
-        impl $crate::export::Exported for $plugin {
-            const DECLARATION: $crate::export::Declaration = $crate::export::Declaration::new(
+        impl $crate::declaration::Exported for $plugin {
+            const DECLARATION: $crate::declaration::Declaration = $crate::declaration::Declaration::new(
                 ::std::env!("CARGO_PKG_NAME"),
                 ::std::env!("CARGO_PKG_VERSION"),
                 ::std::module_path!(),
@@ -50,104 +48,6 @@ macro_rules! export {
             pub static ENTRY: $crate::abi::Entry = $crate::export::entry::<$plugin>();
         };
     };
-}
-
-/// A plugin with what the macro declared of it.
-#[doc(hidden)]
-pub trait Exported: Plugin {
-    const DECLARATION: Declaration;
-}
-
-/// What a plugin is called and where it is served.
-#[doc(hidden)]
-#[derive(Clone, Copy, Debug)]
-pub struct Declaration {
-    pub(crate) name: &'static str,
-    version: &'static str,
-    module_path: &'static str,
-    path: &'static str,
-    subprotocols: &'static [&'static str],
-    state_format: u32,
-}
-
-impl Declaration {
-    /// Fails the build where the path does not begin with `/`.
-    pub const fn new(
-        name: &'static str,
-        version: &'static str,
-        module_path: &'static str,
-        path: &'static str,
-    ) -> Declaration {
-        assert!(
-            matches!(path.as_bytes(), [b'/', ..]),
-            "the path of a plugin begins with `/`"
-        );
-        Declaration {
-            name,
-            version,
-            module_path,
-            path,
-            subprotocols: &[],
-            state_format: 0,
-        }
-    }
-
-    #[must_use]
-    pub const fn name(mut self, name: &'static &'static str) -> Declaration {
-        self.name = name;
-        self
-    }
-
-    #[must_use]
-    pub const fn subprotocols(mut self, names: &'static [&'static str]) -> Declaration {
-        assert!(
-            names.len() <= SUBPROTOCOLS_MAX,
-            "a plugin declares at most 16 subprotocols"
-        );
-        self.subprotocols = names;
-        self
-    }
-
-    #[must_use]
-    pub const fn state_format(mut self, number: &'static u32) -> Declaration {
-        self.state_format = *number;
-        self
-    }
-
-    /// First part of the module path: what the targets of the plugin's own log lines begin with.
-    pub(crate) fn crate_name(&self) -> &'static str {
-        self.module_path
-            .split("::")
-            .next()
-            .unwrap_or(self.module_path)
-    }
-
-    const fn checked_name(&self) -> Bytes {
-        let name = self.name.as_bytes();
-        assert!(
-            !name.is_empty() && name.len() <= 64,
-            "the name of a plugin has 1 to 64 characters"
-        );
-        let mut index = 0;
-        while index < name.len() {
-            assert!(
-                matches!(name[index], b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'),
-                "the name of a plugin consists of `a-z`, `0-9`, `-` and `_`: set `name = \"...\"`"
-            );
-            index += 1;
-        }
-        Bytes::new(name)
-    }
-
-    const fn subprotocol_list(&self) -> [Bytes; SUBPROTOCOLS_MAX] {
-        let mut list = [Bytes::NONE; SUBPROTOCOLS_MAX];
-        let mut index = 0;
-        while index < self.subprotocols.len() {
-            list[index] = Bytes::new(self.subprotocols[index].as_bytes());
-            index += 1;
-        }
-        list
-    }
 }
 
 /// The constant data of one plugin; constants, so that references to them live for ever.

@@ -162,6 +162,8 @@ mod cause;
 mod client;
 mod config;
 #[doc(hidden)]
+pub mod declaration;
+#[doc(hidden)]
 pub mod export;
 mod fault;
 mod glue;

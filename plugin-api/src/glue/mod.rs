@@ -14,7 +14,7 @@ use std::mem::ManuallyDrop;
 
 use crate::abi::{self, Bytes, Functions, Status, TimerId};
 use crate::calls::{ErrorSink, HostCalls, LogCalls, RequestCalls, ResponseCalls};
-use crate::export::Exported;
+use crate::declaration::Exported;
 use crate::{Config, Error, Host, Plugin, Request, Result, Timer, logging, panics};
 
 /// What `route` points to.

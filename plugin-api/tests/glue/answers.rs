@@ -47,10 +47,15 @@ impl Plugin for Answering {
     }
 }
 
-impl plugin_api::export::Exported for Answering {
-    const DECLARATION: plugin_api::export::Declaration =
-        plugin_api::export::Declaration::new("answering", "1.0.0", module_path!(), "/answering")
-            .subprotocols(&["offered"]);
+impl plugin_api::declaration::Exported for Answering {
+    const DECLARATION: plugin_api::declaration::Declaration =
+        plugin_api::declaration::Declaration::new(
+            "answering",
+            "1.0.0",
+            module_path!(),
+            "/answering",
+        )
+        .subprotocols(&["offered"]);
 }
 
 fn ask(query: Option<&'static str>) -> ((i32, String), FakeResponse) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use plugin_api::export::{Declaration, Exported};
+use plugin_api::declaration::{Declaration, Exported};
 use plugin_api::{
     Client, CloseError, Config, Delivery, Host, Message, Plugin, Result, SendError, Timer,
     TimerError, TopicError, abi,

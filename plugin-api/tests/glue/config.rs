@@ -4,7 +4,8 @@ use std::ffi::c_void;
 use std::ptr;
 
 use plugin_api::abi::{self, Bytes};
-use plugin_api::export::{Declaration, Exported, entry};
+use plugin_api::declaration::{Declaration, Exported};
+use plugin_api::export::entry;
 use plugin_api::{Config, Host, Plugin, Result};
 
 use crate::fake_host::text;

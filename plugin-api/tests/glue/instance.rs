@@ -6,7 +6,8 @@ use std::ptr;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use plugin_api::abi::{self, Bytes, ClientId, Functions, Status};
-use plugin_api::export::{Exported, entry};
+use plugin_api::declaration::Exported;
+use plugin_api::export::entry;
 
 use crate::fake_host::{FakeHost, FakeRequest, FakeResponse, text};
 

@@ -73,9 +73,9 @@ impl Plugin for Counting {
 }
 
 // The symbol is exported once a library; this one has it in `panics.rs`.
-impl plugin_api::export::Exported for Counting {
-    const DECLARATION: plugin_api::export::Declaration =
-        plugin_api::export::Declaration::new("counting", "1.0.0", module_path!(), "/counting");
+impl plugin_api::declaration::Exported for Counting {
+    const DECLARATION: plugin_api::declaration::Declaration =
+        plugin_api::declaration::Declaration::new("counting", "1.0.0", module_path!(), "/counting");
 }
 
 fn counting(config: &str) -> (MutexGuard<'static, ()>, Instance<Counting>) {

@@ -14,13 +14,14 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::args::Args;
-use super::client::{ClientSettings, bytes, read_bytes};
+use super::client::{ClientSettings, bytes};
+use super::document::Document;
 use super::forms::{Network, Number, Text, Time};
 use super::options::PluginOptions;
 use super::problem::{Place, Problem, Problems, Source};
 use super::routes;
 use super::settings::{ServerLimits, Settings};
-use super::table::{Document, Given, Table};
+use super::table::{Given, Table};
 use crate::limits::settings as limits;
 use crate::logging::{LogFormat, LogSettings};
 
@@ -241,9 +242,9 @@ fn read_limits(mut table: Table<'_>) -> ServerLimits {
         )
         .filter(|&connections| connections > 0),
         handshakes: bytes(table.bounded::<Number>("handshakes", handshakes, handshakes.default)),
-        head_bytes: read_bytes(&mut table, "head", head, bytes(head.default)),
+        head_bytes: table.bytes("head", head, bytes(head.default)),
         headers: bytes(table.bounded::<Number>("headers", headers, headers.default)),
-        body_bytes: read_bytes(&mut table, "body", body, bytes(body.default)),
+        body_bytes: table.bytes("body", body, bytes(body.default)),
         handshake_timeout: table.bounded::<Time>("handshake_timeout", handshake, handshake.default),
         keep_alive_timeout: table.bounded::<Time>(
             "keep_alive_timeout",

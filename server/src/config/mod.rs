@@ -2,17 +2,20 @@
 //!
 //! The main thread reads it, at the start and at each reload; everyone else gets values. Every
 //! problem is found at once and has a place. A new setting is a field in `settings.rs` or
-//! `client.rs`, a line in `keys.rs`, a line where it is read, and its default and range in
-//! [`crate::limits::settings`]; the tests then ask for it in `scripts/detent.toml` and `server/README.md`.
+//! `client.rs`, a line in `keys.rs`, a line where it is read (`load.rs` or `load_client.rs`), and its
+//! default and range in [`crate::limits::settings`]; the tests then ask for it in
+//! `scripts/detent.toml` and `server/README.md`.
 
 mod args;
 mod changes;
 mod client;
+mod document;
 mod forms;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod keys;
 mod load;
+mod load_client;
 mod options;
 mod problem;
 mod routes;

@@ -4,52 +4,18 @@
 //! The one place that knows toml's spans. What was asked for is what is known: a key that nobody has
 //! asked for is a problem, and the nearest known one is suggested.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::args::Args;
-use super::forms::{Form, Ordered};
+use super::client::bytes;
+use super::document::Document;
+use super::forms::{Form, Ordered, Size};
 use super::keys;
-use super::problem::{Place, Problem, Source, excerpt, written};
+use super::problem::{Place, Source, excerpt, written};
 use crate::limits::settings::Bounds;
-
-/// What all tables of one reading share.
-pub(super) struct Document<'d> {
-    /// The file's text; empty without a file.
-    pub(super) text: &'d str,
-    /// The command line, which wins.
-    pub(super) args: &'d Args,
-    problems: RefCell<Vec<Problem>>,
-}
-
-impl<'d> Document<'d> {
-    pub(super) fn new(text: &'d str, args: &'d Args) -> Document<'d> {
-        Document {
-            text,
-            args,
-            problems: RefCell::default(),
-        }
-    }
-
-    /// Notes what is wrong.
-    pub(super) fn note(&self, source: Source, text: String) {
-        self.problems.borrow_mut().push(Problem { source, text });
-    }
-
-    /// The place of a byte.
-    pub(super) fn place(&self, offset: usize) -> Place {
-        Place::of(self.text, offset)
-    }
-
-    /// Everything that was noted.
-    pub(super) fn into_problems(self) -> Vec<Problem> {
-        self.problems.into_inner()
-    }
-}
 
 /// A value that was given, and by whom.
 pub(super) struct Given<T> {
@@ -175,6 +141,16 @@ impl<'d> Table<'d> {
     ) -> T::Value {
         self.given_bounded::<T>(key, bounds)
             .map_or(default, |given| given.value.value())
+    }
+
+    /// A size that is held in memory, or else `default`.
+    pub(super) fn bytes(
+        &mut self,
+        key: &'static str,
+        bounds: &Bounds<u64>,
+        default: usize,
+    ) -> usize {
+        bytes(self.bounded::<Size>(key, bounds, default as u64))
     }
 
     /// The value of a key where it is given and inside its range.

@@ -7,7 +7,8 @@ use clap::{CommandFactory, Parser};
 use toml::Table;
 
 use super::super::client::ClientSettings;
-use super::super::table::{self, Document};
+use super::super::document::Document;
+use super::super::table;
 use super::{load, valid};
 use crate::config::{Args, CLIENT_KEYS, ROUTE_KEYS, SERVER_KEYS, Settings};
 

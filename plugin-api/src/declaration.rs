@@ -1,0 +1,108 @@
+//! What a plugin says of itself: name, version, path, subprotocols, state format.
+//!
+//! Made by the export macro, checked while the plugin is compiled; read by the entry points and by the
+//! entry's constant data.
+
+use crate::Plugin;
+use crate::abi::Bytes;
+
+/// Most subprotocols that a plugin can declare.
+pub(crate) const SUBPROTOCOLS_MAX: usize = 16;
+
+/// A plugin with what the macro declared of it.
+#[doc(hidden)]
+pub trait Exported: Plugin {
+    const DECLARATION: Declaration;
+}
+
+/// What a plugin is called and where it is served.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug)]
+pub struct Declaration {
+    pub(crate) name: &'static str,
+    pub(crate) version: &'static str,
+    module_path: &'static str,
+    pub(crate) path: &'static str,
+    pub(crate) subprotocols: &'static [&'static str],
+    pub(crate) state_format: u32,
+}
+
+impl Declaration {
+    /// Fails the build where the path does not begin with `/`.
+    pub const fn new(
+        name: &'static str,
+        version: &'static str,
+        module_path: &'static str,
+        path: &'static str,
+    ) -> Declaration {
+        assert!(
+            matches!(path.as_bytes(), [b'/', ..]),
+            "the path of a plugin begins with `/`"
+        );
+        Declaration {
+            name,
+            version,
+            module_path,
+            path,
+            subprotocols: &[],
+            state_format: 0,
+        }
+    }
+
+    #[must_use]
+    pub const fn name(mut self, name: &'static &'static str) -> Declaration {
+        self.name = name;
+        self
+    }
+
+    #[must_use]
+    pub const fn subprotocols(mut self, names: &'static [&'static str]) -> Declaration {
+        assert!(
+            names.len() <= SUBPROTOCOLS_MAX,
+            "a plugin declares at most 16 subprotocols"
+        );
+        self.subprotocols = names;
+        self
+    }
+
+    #[must_use]
+    pub const fn state_format(mut self, number: &'static u32) -> Declaration {
+        self.state_format = *number;
+        self
+    }
+
+    /// First part of the module path: what the targets of the plugin's own log lines begin with.
+    pub(crate) fn crate_name(&self) -> &'static str {
+        self.module_path
+            .split("::")
+            .next()
+            .unwrap_or(self.module_path)
+    }
+
+    pub(crate) const fn checked_name(&self) -> Bytes {
+        let name = self.name.as_bytes();
+        assert!(
+            !name.is_empty() && name.len() <= 64,
+            "the name of a plugin has 1 to 64 characters"
+        );
+        let mut index = 0;
+        while index < name.len() {
+            assert!(
+                matches!(name[index], b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_'),
+                "the name of a plugin consists of `a-z`, `0-9`, `-` and `_`: set `name = \"...\"`"
+            );
+            index += 1;
+        }
+        Bytes::new(name)
+    }
+
+    pub(crate) const fn subprotocol_list(&self) -> [Bytes; SUBPROTOCOLS_MAX] {
+        let mut list = [Bytes::NONE; SUBPROTOCOLS_MAX];
+        let mut index = 0;
+        while index < self.subprotocols.len() {
+            list[index] = Bytes::new(self.subprotocols[index].as_bytes());
+            index += 1;
+        }
+        list
+    }
+}
