@@ -34,6 +34,27 @@
 //! | `log` | 1 | writes the log | its queue, the disk |
 //! | `deadline` | 1 while the server stops | ends the process where the stop does not end | the deadline |
 //!
+//! # The rooms
+//!
+//! From the top down; a module imports only what stands below it.
+//!
+//! | room | holds |
+//! | --- | --- |
+//! | [`life`] | the run as a whole: start, signals, reload, stop |
+//! | [`entrance`] | from the listening socket to a connection thread, or to a refusal |
+//! | [`connection`] | the thread of one client: its requests, its messages, its deadlines, its end |
+//! | [`routes`] | which path leads to which plugin, and how that changes at a reload |
+//! | [`plugin`] | libraries, instances of them, and the host that they call |
+//! | [`roster`] | who is here: places, permits, sessions, what callbacks are running |
+//! | [`config`] | what the user asked for, checked |
+//! | [`http`] | requests and answers before there is a WebSocket |
+//! | [`hub`] | topics, members, broadcasts |
+//! | [`outbox`] | the write path of one client, and the drain thread for full sockets |
+//! | [`logging`] | lines to stderr or a file, never waited for |
+//! | [`threads`] | connection threads on stacks of our own |
+//! | [`limits`] | every bound, every default |
+//! | [`ids`] | the numbers of clients and routes |
+//!
 //! # Invariants
 //!
 //! - The hub never runs plugin code and takes no lock that is held across a blocking call. It waits for
@@ -44,12 +65,13 @@
 //!   the end of a round.
 //! - Every queue and buffer has a bound, and it stands in [`limits`].
 //! - `on_close` comes exactly once for each `on_open` that succeeded.
-//! - Only `connection` and `http::upgrade` name tungstenite, only `plugin` names libloading, only
-//!   `life::signals` names signal-hook, only `plugin` and `threads` hold `unsafe`.
+//! - A module imports only what stands below it in the list of rooms, and no two files import each
+//!   other. Inside `plugin` the order is instance, library, host.
+//! - A library that stands for a concern is named where that concern is: tungstenite in `connection` and
+//!   `http::upgrade`, libloading in `plugin::library::loader`, signal-hook in `life::signals`. `unsafe` is
+//!   for single files in `plugin` and `threads`.
 //!
-//! - A module imports only modules that stand below it in this list.
-//!
-//! The test `architecture` holds the last two.
+//! The test `architecture` holds the last two, and has the whole list.
 //!
 //! # How far it grows
 //!

@@ -1,4 +1,4 @@
-//! Connection threads: their stacks ([`Stacks`]), their making ([`spawn`]), how they are scheduled
+//! Connection threads: their stacks ([`Stacks`]), their making ([`spawn()`]), how they are scheduled
 //! ([`be_patient`]), and that stack which is not needed again soon is given back ([`give_back`]).
 //!
 //! Beside `plugin` the one room with `unsafe`. Knows nothing of connections.

@@ -1,0 +1,211 @@
+//! Holds the invariants of `src/lib.rs` that the compiler does not: who imports whom, who may name
+//! which library, and who may be `unsafe`. Tests are held to them as all other code is.
+
+mod reader;
+mod source;
+
+use source::{File, files};
+
+/// Rooms inside a room, from the top down.
+const INSIDE: &[(&str, &[&str])] = &[("plugin", &["fuzz", "instance", "library", "host"])];
+
+/// Libraries that stand for a concern, each with the rooms and files that may name it.
+const LIBRARIES: &[(&str, &[&str])] = &[
+    ("clap", &["main", "config"]),
+    ("httparse", &["http"]),
+    ("libc", &["threads"]),
+    ("libloading", &["plugin/library/loader"]),
+    ("object", &["plugin/library/library_file"]),
+    ("plugin_api", &["plugin"]),
+    ("sd_notify", &["life/service_manager"]),
+    ("signal_hook", &["life/signals"]),
+    ("simplelog", &["logging/line"]),
+    ("socket2", &["entrance"]),
+    ("toml", &["config"]),
+    ("tungstenite", &["connection", "http/upgrade"]),
+];
+
+/// The files that may be `unsafe`, each by itself: in a file with modules of its own it would hold for
+/// those too.
+const UNSAFE: &[&str] = &[
+    "plugin/fuzz/host_calls",
+    "plugin/fuzz/world",
+    "plugin/host/host_http",
+    "plugin/host/host_table",
+    "plugin/host/log_table",
+    "plugin/host/sink",
+    "plugin/instance/callbacks",
+    "plugin/instance/hand_over",
+    "plugin/instance/lifecycle",
+    "plugin/instance/route/tests",
+    "plugin/library/entry",
+    "plugin/library/loader",
+    "threads/own_stack",
+    "threads/schedule",
+    "threads/spawn",
+    "threads/stacks",
+];
+
+/// The rooms in the order of `lib.rs`, from the top down.
+fn rooms(files: &[File]) -> Vec<String> {
+    let root = files.iter().find(|file| file.name() == "lib");
+    let rooms = root.expect("src/lib.rs is there").modules();
+    assert!(rooms.len() > 10, "lib.rs lists the rooms");
+    rooms
+}
+
+/// Complains of each path by which a module of `order`, all of them in `parent`, leads to one that
+/// stands above it.
+fn check_order(files: &[File], parent: &[&str], order: &[String]) -> Vec<String> {
+    let floor = |path: &[String]| {
+        let inside = path.strip_prefix(
+            &parent
+                .iter()
+                .map(|&step| step.to_owned())
+                .collect::<Vec<_>>()[..],
+        );
+        let room = inside?.first()?;
+        order.iter().position(|of| of == room)
+    };
+    let mut problems = Vec::new();
+    for file in files {
+        let Some(own) = floor(&file.module) else {
+            continue;
+        };
+        for named in &file.names {
+            if named.path[0] == "crate" && floor(&named.path[1..]).is_some_and(|other| other < own)
+            {
+                let (place, other) = (file.place(named.line), named.path[1..].join("::"));
+                problems.push(format!(
+                    "{place}: {} names {other}, which stands above it",
+                    order[own]
+                ));
+            }
+        }
+    }
+    problems
+}
+
+/// `/`-separated: whether `file` is `room` or in it.
+fn is_in(file: &str, room: &str) -> bool {
+    let rest = file.strip_prefix(room);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+#[test]
+fn a_module_imports_only_modules_below_it() {
+    let files = files();
+    let mut problems = check_order(&files, &[], &rooms(&files));
+    for (room, inside) in INSIDE {
+        let inside: Vec<_> = inside.iter().map(|&name| name.to_owned()).collect();
+        problems.extend(check_order(&files, &[room], &inside));
+        let file = files
+            .iter()
+            .find(|file| file.name() == format!("{room}/mod"));
+        let mut modules = file.expect("the room is there").modules();
+        let mut named = inside;
+        modules.sort();
+        named.sort();
+        assert_eq!(modules, named, "every room inside {room} has its place");
+    }
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
+#[test]
+fn no_two_files_import_each_other() {
+    let files = files();
+    let circles = source::circles(&files);
+    assert!(circles.is_empty(), "{}", circles.join("\n"));
+}
+
+#[test]
+fn only_their_rooms_name_the_libraries() {
+    let files = files();
+    for (library, rooms) in LIBRARIES {
+        let mut is_used = false;
+        for file in &files {
+            let Some(named) = file.names.iter().find(|named| named.is_of(library)) else {
+                continue;
+            };
+            is_used = true;
+            let may = rooms.iter().any(|room| is_in(&file.name(), room));
+            assert!(may, "{} names {library}", file.place(named.line));
+        }
+        assert!(is_used, "nobody names {library}: take it off the list");
+    }
+}
+
+#[test]
+fn only_the_files_that_need_it_are_unsafe() {
+    for file in files() {
+        let allowed = file
+            .names
+            .iter()
+            .find(|named| named.path == ["unsafe_code"]);
+        let is_listed = UNSAFE.contains(&file.name().as_str());
+        let Some(allowed) = allowed else {
+            assert!(
+                !is_listed,
+                "{} needs no unsafe: take it off the list",
+                file.name()
+            );
+            continue;
+        };
+        let place = file.place(allowed.line);
+        assert!(is_listed, "{place}: unsafe is not for this file");
+        let is_used = file.names.iter().any(|named| named.path == ["unsafe"]);
+        assert!(is_used, "{place}: nothing here is unsafe");
+        let children = file.modules();
+        assert!(
+            children.is_empty(),
+            "{place}: covers the files {children:?} too"
+        );
+    }
+}
+
+#[test]
+fn an_import_of_a_room_above_is_found() {
+    let rooms = ["life", "hub", "ids"].map(str::to_owned);
+    let of = |name: &str, text: &str| File::new(name, text);
+    let illegal =
+        "#[cfg(test)]\nfn f() {}\nuse crate::{\n    ids::ClientId,\n    life::server,\n};";
+    let problems = check_order(&[of("hub/run", illegal)], &[], &rooms);
+    assert_eq!(
+        problems,
+        ["src/hub/run.rs:5: hub names life::server, which stands above it"]
+    );
+    let legal = "use crate::{\n    ids::ClientId,\n    hub::Event,\n};";
+    assert!(check_order(&[of("hub/run", legal)], &[], &rooms).is_empty());
+
+    let inside = ["instance", "library", "host"].map(str::to_owned);
+    let upward = [of(
+        "plugin/host/timers",
+        "use super::super::library::Library;",
+    )];
+    assert_eq!(check_order(&upward, &["plugin"], &inside).len(), 1);
+    let downward = [of(
+        "plugin/instance/route",
+        "use crate::plugin::host::RouteHost;",
+    )];
+    assert!(check_order(&downward, &["plugin"], &inside).is_empty());
+}
+
+#[test]
+fn files_that_import_each_other_are_found() {
+    let files = [
+        File::new("config/keys", "use super::settings::Settings;"),
+        File::new(
+            "config/mod",
+            "mod keys; mod table; mod settings; pub use keys::Key;",
+        ),
+        File::new(
+            "config/settings",
+            "use super::Args; use crate::config::table::{\n    Given,\n};",
+        ),
+        File::new("config/table", "fn f() { super::keys::flag() }"),
+    ];
+    assert_eq!(
+        source::circles(&files),
+        ["config/keys -> config/settings -> config/table -> config/keys"]
+    );
+}
