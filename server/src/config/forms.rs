@@ -174,8 +174,7 @@ impl Form for Network {
 pub(super) struct Origin(pub(super) String);
 
 impl Form for Origin {
-    const EXPECTED: &'static str = "no origin: write it as \"https://example.org\" or \
-        \"http://example.org:8080\", without a path, or \"*\" for any";
+    const EXPECTED: &'static str = AllowedOrigins::EXPECTED;
 
     fn parse(text: &str) -> Option<Origin> {
         AllowedOrigins::parse([text]).ok()?;

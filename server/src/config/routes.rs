@@ -12,6 +12,7 @@ use super::options::PluginOptions;
 use super::problem::{Place, Source, excerpt};
 use super::settings::RouteSettings;
 use super::table::{Given, Table};
+use crate::http::target::normal;
 
 /// Reads every `[[route]]`; one without a valid path or plugin is left out, and noted.
 pub(super) fn read(
@@ -97,7 +98,7 @@ impl Paths {
                     .to_owned(),
             );
         }
-        match self.router.insert(path, ()) {
+        match self.router.insert(normal(path), ()) {
             Ok(()) => {
                 self.taken.push((path.to_owned(), given.source.clone()));
                 Ok(())
@@ -120,7 +121,7 @@ impl Paths {
     fn conflict(&self, path: &str) -> String {
         let collides = |other: &str| {
             let mut both = Router::new();
-            both.insert(other, ()).is_ok() && both.insert(path, ()).is_err()
+            both.insert(normal(other), ()).is_ok() && both.insert(normal(path), ()).is_err()
         };
         let other = self.taken.iter().find(|(other, _)| collides(other));
         match other {

@@ -13,6 +13,7 @@ use crate::http::framing;
 use crate::http::reader::{ReadError, Reader};
 use crate::http::refusal::Refusal;
 use crate::http::request::Request;
+use crate::http::request_line::Version;
 use crate::http::response::{Form, METHODS, Response};
 use crate::http::{origin, provenance, upgrade};
 use crate::ids::ClientId;
@@ -119,6 +120,7 @@ impl<'a> Exchange<'a> {
             closes: ends
                 || left == 0
                 || !reader.keeps_alive()
+                || request.version() == Version::Http10
                 || !may_be_followed(&request, reader),
         };
         self.send(response, form)
@@ -206,9 +208,7 @@ impl<'a> Exchange<'a> {
     /// The route, and what it makes of the request: its places in the path, and where it comes from.
     fn find_route(&self, request: &mut Request) -> Result<Arc<Mounted>, Unserved> {
         let site = self.context.sites.current();
-        let Some((mounted, params)) = site.routes.find(request.path())? else {
-            return Err(Refusal::new(StatusCode::NOT_FOUND, "no route here").into());
-        };
+        let (mounted, params) = site.routes.find(request.path())?;
         request.params = params;
         let (origins, trusted) = (&mounted.client.origins, &site.trusted_proxies);
         request.provenance = provenance::of(request, self.peer, origins, trusted);

@@ -94,7 +94,7 @@ impl Connection {
                 }),
                 Ok(Message::Binary(payload)) => self
                     .message(|plugin, client, session| plugin.on_binary(client, session, &payload)),
-                Ok(Message::Close(frame)) => self.peer_cause = Some(said_by(frame)),
+                Ok(Message::Close(frame)) => self.peer_cause = Some(self.said_by(frame)),
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
                     self.renew_protocol();
@@ -141,6 +141,17 @@ impl Connection {
         Err((self.reject(POLICY, reason), Ending::LastWord))
     }
 
+    /// What the peer's Close frame said.
+    fn said_by(&self, frame: Option<CloseFrame>) -> Cause {
+        match frame {
+            Some(frame) => {
+                let code = self.stream.peer_code(frame.code.into());
+                Cause::peer(code, frame.reason.as_str().to_owned())
+            }
+            None => Cause::peer(NO_CODE, ""),
+        }
+    }
+
     /// One message; what comes after our Close frame is dropped.
     fn message(
         &mut self,
@@ -175,13 +186,5 @@ pub(super) fn fault_reason(error: &CallbackError) -> &'static str {
     match error {
         CallbackError::Panicked { .. } => "the plugin panicked",
         CallbackError::Failed { .. } | CallbackError::Transport { .. } => "the plugin failed",
-    }
-}
-
-/// What the peer's Close frame said.
-fn said_by(frame: Option<CloseFrame>) -> Cause {
-    match frame {
-        Some(frame) => Cause::peer(frame.code.into(), frame.reason.as_str().to_owned()),
-        None => Cause::peer(NO_CODE, ""),
     }
 }

@@ -8,6 +8,7 @@ use http::StatusCode;
 use super::HttpLimits;
 use super::refusal::Refusal;
 use super::request::Request;
+use super::request_line::Version;
 
 /// The end of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,12 @@ impl Framing {
     pub fn of(request: &Request, limits: HttpLimits) -> Result<Framing, Refusal> {
         if request.header("transfer-encoding").is_none() {
             return content_length(request, limits).map(Framing::Length);
+        }
+        if request.version() == Version::Http10 {
+            // RFC 9112 section 6.1: whoever sends that does not know what it says.
+            return Err(Refusal::malformed(
+                "a request of HTTP/1.0 has no Transfer-Encoding: use HTTP/1.1",
+            ));
         }
         if request.header("content-length").is_some() {
             return Err(Refusal::malformed(
@@ -95,6 +102,10 @@ pub fn body_too_large(limits: HttpLimits) -> Refusal {
 /// # Errors
 /// 417 for an expectation that is not that.
 pub fn expects_continue(request: &Request) -> Result<bool, Refusal> {
+    if request.version() == Version::Http10 {
+        // RFC 9110 section 10.1.1: it would not understand the answer.
+        return Ok(false);
+    }
     let mut expects = false;
     for expectation in request.list("expect") {
         if !expectation.eq_ignore_ascii_case("100-continue") {

@@ -1,11 +1,22 @@
 //! Request heads as a fuzzer and the tests drive them: bytes in pieces, requests out.
 
+use percent_encoding::percent_decode_str;
+
 use super::HttpLimits;
 use super::incoming::Incoming;
 use super::request::Request;
+use super::request_line::Version;
+use super::target;
 
-/// Method, path, query and headers of a request.
-pub(crate) type Parsed = (String, String, Option<String>, Vec<(Vec<u8>, Vec<u8>)>);
+/// What a request says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Parsed {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    query: Option<String>,
+    version: Version,
+    headers: Vec<(Vec<u8>, Vec<u8>)>,
+}
 
 pub(crate) fn parse(head: &[u8]) -> Result<Parsed, u16> {
     let peer = "192.0.2.1:1".parse().expect("an address");
@@ -15,13 +26,13 @@ pub(crate) fn parse(head: &[u8]) -> Result<Parsed, u16> {
         .map_while(|index| request.header_at(index))
         .map(|(name, value)| (name.to_vec(), value.to_vec()))
         .collect();
-    let query = request.query().map(str::to_owned);
-    Ok((
-        request.method().to_owned(),
-        request.path().to_owned(),
-        query,
+    Ok(Parsed {
+        method: request.method().to_owned(),
+        path: request.path().to_owned(),
+        query: request.query().map(str::to_owned),
+        version: request.version(),
         headers,
-    ))
+    })
 }
 
 /// All requests in `bytes`, cut at `cuts`, and what is left; ends with the first refusal.
@@ -68,24 +79,42 @@ pub(crate) fn requests_hold(bytes: &[u8], cuttings: &[Vec<usize>]) {
         let other = requests(bytes, cuts);
         assert_eq!((&other.0, &other.1), (&found, &rest), "cut at {cuts:?}");
     }
-    for (method, path, query, headers) in found.iter().flatten() {
-        let is_host = |(name, _): &&(Vec<u8>, Vec<u8>)| name.eq_ignore_ascii_case(b"host");
-        assert_eq!(headers.iter().filter(is_host).count(), 1, "Host");
-        assert!(
-            path.starts_with('/') || path == "*" || method == "CONNECT",
-            "{method} {path}"
-        );
-        let texts = [method.as_bytes(), path.as_bytes()].into_iter();
-        let texts = texts.chain(query.iter().map(String::as_bytes));
-        for text in texts {
-            assert!(text.iter().all(u8::is_ascii_graphic), "{text:?}");
-        }
-        for (name, value) in headers {
-            assert!(name.iter().all(u8::is_ascii_graphic) && !name.contains(&b':'));
-            assert!(
-                !value.iter().any(|byte| b"\r\n\0".contains(byte)),
-                "{value:?}"
-            );
-        }
+    for parsed in found.iter().flatten() {
+        holds(parsed);
     }
+}
+
+fn holds(parsed: &Parsed) {
+    let Parsed {
+        method,
+        path,
+        query,
+        version,
+        headers,
+    } = parsed;
+    let is_host = |(name, _): &&(Vec<u8>, Vec<u8>)| name.eq_ignore_ascii_case(b"host");
+    let hosts = headers.iter().filter(is_host).count();
+    let may_have_none = *version == Version::Http10;
+    assert!(hosts == 1 || hosts == 0 && may_have_none, "{hosts} hosts");
+    assert!(
+        path.starts_with('/') || path == "*" || method == "CONNECT",
+        "{method} {path}"
+    );
+    let texts = [method.as_bytes(), path.as_bytes()].into_iter();
+    let texts = texts.chain(query.iter().map(String::as_bytes));
+    for text in texts {
+        assert!(text.iter().all(u8::is_ascii_graphic), "{text:?}");
+    }
+    for (name, value) in headers {
+        assert!(name.iter().all(u8::is_ascii_graphic) && !name.contains(&b':'));
+        assert!(
+            !value.iter().any(|byte| b"\r\n\0".contains(byte)),
+            "{value:?}"
+        );
+    }
+    let normal = target::normal(path);
+    assert_eq!(target::normal(&normal), normal, "one form");
+    let decode = |text| percent_decode_str(text).collect::<Vec<u8>>();
+    assert_eq!(decode(path), decode(&normal), "it means the same");
+    assert!(!target::has_dot_segments(&target::tidy(&normal)), "{path}");
 }

@@ -75,7 +75,7 @@ impl Incoming {
     /// request is refused as soon as that can be told.
     ///
     /// # Errors
-    /// 400 where it is no HTTP/1, 505 for another version than 1.1, 414 for a line and 431 for a
+    /// 400 where it is no HTTP/1, 505 for another major version, 414 for a line and 431 for a
     /// head over their limit.
     pub fn head(&mut self) -> Result<Option<&[u8]>, Refusal> {
         if !self.has_begun() {
@@ -135,9 +135,14 @@ fn check_start(bytes: &[u8]) -> Result<(), Refusal> {
     match bytes {
         [] | [b'\r'] => Ok(()),
         [0x16, ..] => malformed(
-            "this looks like TLS, but plain HTTP is spoken here: use ws:// or put a proxy before it",
+            "this is the beginning of TLS, but plain HTTP is spoken here: use http:// or ws://, or put a \
+             proxy that ends TLS before it",
         ),
         [b' ' | b'\t', ..] => malformed("the request line begins with a space"),
+        [b'\r', b'\n', ..] => malformed(
+            "empty lines stand where a request should begin; so begins a header of the PROXY protocol \
+             version 2, which is read only from a trusted proxy on a [[listener]] with proxy_protocol = true",
+        ),
         [b'\r' | b'\n', ..] => malformed("an empty line stands where a request should begin"),
         [byte, ..] if fields::is_token(&[*byte]) => Ok(()),
         _ => malformed("this is no HTTP request"),

@@ -13,6 +13,7 @@ pub mod fields;
 pub mod framing;
 pub mod chunked;
 pub mod refusal;
+pub mod host;
 pub mod origin;
 pub mod provenance;
 pub mod upgrade;

@@ -8,12 +8,13 @@ use std::ops::Range;
 
 use super::HttpLimits;
 use super::fields;
+use super::host::Authority;
 use super::refusal::Refusal;
-use super::request_line::RequestLine;
+use super::request_line::{RequestLine, Version};
 use super::target::{Target, check_host};
 use crate::limits::settings::HEAD_BYTES;
 
-/// A handshake or a plain request of HTTP/1.1.
+/// A handshake or a plain request of HTTP/1.
 #[derive(Debug)]
 pub struct Request {
     /// The head as it came, and behind it the text of the peer's address.
@@ -24,6 +25,7 @@ pub struct Request {
     path: Span,
     query: Option<Span>,
     peer: Span,
+    version: Version,
     /// The body; empty for a handshake.
     pub body: Vec<u8>,
     /// Where it comes from.
@@ -63,7 +65,7 @@ impl Request {
     /// Parses a complete head: everything up to and with the empty line.
     ///
     /// # Errors
-    /// 400 where it is malformed, 431 for too many headers or bytes, 505 for another version than 1.1.
+    /// 400 where it is malformed, 431 for too many headers or bytes, 505 for another major version than 1.
     pub fn parse(head: &[u8], peer: SocketAddr, limits: HttpLimits) -> Result<Request, Refusal> {
         if head.len() > limits.head_bytes {
             return Err(too_large(limits));
@@ -89,9 +91,9 @@ impl Request {
                 value: place(header.value),
             };
             let headers: Box<[Field]> = parsed.iter().map(field).collect();
-            Ok((headers, the_host(parsed)?))
+            Ok((headers, the_host(parsed, line.version)?))
         })?;
-        if let Some(authority) = target.authority {
+        if let (Some(authority), Some(host)) = (target.authority, host) {
             // RFC 9112 section 3.2.2: whoever reads the Host header is to read this instead.
             headers[host].value = in_target(authority);
         }
@@ -102,6 +104,7 @@ impl Request {
             path: in_target(target.path),
             query: target.query.map(in_target),
             peer: Span::new(head.len()..head.len() + peer.len()),
+            version: line.version,
             bytes: [head, peer.as_bytes()].concat().into_boxed_slice(),
             body: Vec::new(),
             provenance: Provenance::default(),
@@ -112,6 +115,11 @@ impl Request {
     /// The method as it came; methods are case-sensitive.
     pub fn method(&self) -> &str {
         text(self.at(self.method))
+    }
+
+    /// What it is read as.
+    pub fn version(&self) -> Version {
+        self.version
     }
 
     /// The path without the query, percent-encoding as it came; begins with `/`, or is `*` for
@@ -138,6 +146,12 @@ impl Request {
         let mut fields = self.headers.iter();
         let named = fields.find(|field| self.is_named(field, name))?;
         Some(self.at(named.value))
+    }
+
+    /// What the Host header, or the target in its place, asks for. None for a request of HTTP/1.0 that
+    /// does not say.
+    pub fn host(&self) -> Option<Authority> {
+        Authority::parse(std::str::from_utf8(self.header("host")?).ok()?)
     }
 
     /// All values of a header in the order they came; `name` in any case.
@@ -196,12 +210,16 @@ pub fn too_large(limits: HttpLimits) -> Refusal {
     )
 }
 
-/// Index of the Host header: there is one (RFC 9112 section 3.2), and it is well-formed.
-fn the_host(headers: &[httparse::Header<'_>]) -> Result<usize, Refusal> {
+/// Index of the Host header: there is one (RFC 9112 section 3.2), in HTTP/1.0 at most one, and it is
+/// well-formed.
+fn the_host(headers: &[httparse::Header<'_>], version: Version) -> Result<Option<usize>, Refusal> {
     let mut hosts =
         (0..headers.len()).filter(|&index| headers[index].name.eq_ignore_ascii_case("host"));
     let Some(host) = hosts.next() else {
-        return Err(Refusal::malformed("the Host header is missing"));
+        return match version {
+            Version::Http10 => Ok(None),
+            Version::Http11 => Err(Refusal::malformed("the Host header is missing")),
+        };
     };
     if hosts.next().is_some() {
         return Err(Refusal::malformed("more than one Host header"));
@@ -209,7 +227,7 @@ fn the_host(headers: &[httparse::Header<'_>]) -> Result<usize, Refusal> {
     check_host(std::str::from_utf8(headers[host].value).unwrap_or_default()).map_err(
         |refusal| Refusal::malformed(format!("the Host header is malformed: {}", refusal.why)),
     )?;
-    Ok(host)
+    Ok(Some(host))
 }
 
 /// Parts that are known to be ASCII.
@@ -254,6 +272,18 @@ mod tests {
         let request = parse(head).expect("it is well-formed");
         assert_eq!(request.path(), "/");
         assert_eq!(request.header("host"), Some(b"target:8".as_slice()));
+    }
+
+    #[test]
+    fn http_1_0_may_leave_the_host_away_and_no_more() {
+        let request = parse("GET / HTTP/1.0\r\n\r\n").expect("it is well-formed");
+        assert_eq!((request.host(), request.header("host")), (None, None));
+        let request = parse("GET / HTTP/1.0\r\nHost: h:1\r\n\r\n").expect("it is well-formed");
+        assert_eq!(request.host().and_then(|host| host.port), Some(1));
+        for hosts in ["Host: a b", "Host:", "Host: h\r\nHost: h"] {
+            let head = format!("GET / HTTP/1.0\r\n{hosts}\r\n\r\n");
+            assert!(parse(&head).is_err(), "{head:?}");
+        }
     }
 
     #[test]

@@ -17,13 +17,24 @@ pub struct RequestLine {
     pub method: Range<usize>,
     /// The target, not empty.
     pub target: Range<usize>,
+    /// The version that holds.
+    pub version: Version,
+}
+
+/// What a request is read as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.0: no Host that has to be there, no upgrade, no chunks, one answer.
+    Http10,
+    /// HTTP/1.1, and every later minor version.
+    Http11,
 }
 
 impl RequestLine {
     /// Parses a line without its CR LF.
     ///
     /// # Errors
-    /// 400 where it is no request line of HTTP/1, 505 for another version than 1.1.
+    /// 400 where it is no request line of HTTP/1, 505 for another major version.
     pub fn parse(line: &[u8]) -> Result<RequestLine, Refusal> {
         let malformed = |why: &str| Err(Refusal::malformed(why));
         if line.iter().any(u8::is_ascii_control) {
@@ -34,6 +45,7 @@ impl RequestLine {
         }
         let parts: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
         let (method, target, version) = match parts[..] {
+            [b"PROXY", b"TCP4" | b"TCP6" | b"UNKNOWN", ..] => return malformed(PROXY_HEADER),
             [method, target, version]
                 if !method.is_empty() && !target.is_empty() && !version.is_empty() =>
             {
@@ -56,14 +68,19 @@ impl RequestLine {
         if !is_token(method) {
             return malformed("the method holds a character that no method may have");
         }
-        check_version(method, version)?;
+        let version = read_version(method, version)?;
         let target_start = method.len() + 1;
         Ok(RequestLine {
             method: 0..method.len(),
             target: target_start..target_start + target.len(),
+            version,
         })
     }
 }
+
+/// Why a header of the PROXY protocol is refused where none is expected.
+pub const PROXY_HEADER: &str = "this is a header of the PROXY protocol, which is read only from a trusted \
+    proxy on a [[listener]] with proxy_protocol = true";
 
 /// Method and path of a head that is not served, for the log, as far as its first line has them.
 pub fn name(head: &[u8]) -> Option<(&str, &str)> {
@@ -80,7 +97,7 @@ pub fn name(head: &[u8]) -> Option<(&str, &str)> {
 }
 
 /// RFC 9110 section 2.5: a higher minor version is read as the highest that is known, 1.1.
-fn check_version(method: &[u8], version: &[u8]) -> Result<(), Refusal> {
+fn read_version(method: &[u8], version: &[u8]) -> Result<Version, Refusal> {
     let [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] = *version else {
         return Err(Refusal::malformed(
             "the request line does not end with a version such as HTTP/1.1",
@@ -88,11 +105,8 @@ fn check_version(method: &[u8], version: &[u8]) -> Result<(), Refusal> {
     };
     let unsupported = |why: String| Err(Refusal::new(StatusCode::HTTP_VERSION_NOT_SUPPORTED, why));
     match (major, minor) {
-        (b'1', b'1'..=b'9') => Ok(()),
-        (b'1', b'0') => unsupported(
-            "HTTP/1.0 is not spoken here: use HTTP/1.1; in nginx that is `proxy_http_version 1.1`"
-                .to_owned(),
-        ),
+        (b'1', b'1'..=b'9') => Ok(Version::Http11),
+        (b'1', b'0') => Ok(Version::Http10),
         (b'2', b'0') if method == b"PRI" => {
             unsupported("this is the beginning of HTTP/2: use HTTP/1.1".to_owned())
         }
@@ -107,13 +121,20 @@ fn check_version(method: &[u8], version: &[u8]) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use super::{RequestLine, name};
+    use super::{RequestLine, Version, name};
 
     #[test]
     fn a_line_is_three_parts_with_one_space_between_them() {
         let line = RequestLine::parse(b"GET /a?b HTTP/1.1").expect("it is well-formed");
         assert_eq!((line.method, line.target), (0..3, 4..8));
-        assert!(RequestLine::parse(b"GET / HTTP/1.2").is_ok(), "read as 1.1");
+        for (version, read_as) in [
+            ("1.0", Version::Http10),
+            ("1.1", Version::Http11),
+            ("1.2", Version::Http11),
+        ] {
+            let line = RequestLine::parse(format!("GET / HTTP/{version}").as_bytes());
+            assert_eq!(line.expect("it is well-formed").version, read_as);
+        }
         for (line, status, part) in [
             ("", 400, "space"),
             ("GET", 400, "no HTTP request"),
@@ -132,7 +153,9 @@ mod tests {
             ("GET / http/1.1", 400, "version"),
             ("GET / HTTP/1.10", 400, "version"),
             ("GET / HTTP/1.x", 400, "no number"),
-            ("GET / HTTP/1.0", 505, "HTTP/1.0"),
+            ("PROXY TCP4 192.0.2.1 192.0.2.2 1 2", 400, "PROXY protocol"),
+            ("PROXY UNKNOWN", 400, "PROXY protocol"),
+            ("PROXY TCP4 192.0.2.1", 400, "PROXY protocol"),
             ("GET / HTTP/2.0", 505, "HTTP/2.0"),
             ("PRI * HTTP/2.0", 505, "beginning of HTTP/2"),
             ("GET / HTTP/0.9", 505, "HTTP/0.9"),

@@ -1,7 +1,8 @@
 //! What a request asks for: the forms of a target (RFC 9112 section 3.2) and the host.
 //!
-//! Pure functions on text. A path is not normalised: what is served is compared with it as it is.
+//! Pure functions on text. A path is kept as it came; what is served is compared with its normal form.
 
+use std::borrow::Cow;
 use std::net::Ipv6Addr;
 use std::ops::Range;
 
@@ -65,6 +66,52 @@ impl Target {
             query: None,
         }
     }
+}
+
+/// A path in which what is encoded without need is decoded, and the rest is encoded in capitals: the one
+/// form of all that are equivalent (RFC 3986 sections 6.2.2.1 and 6.2.2.2).
+pub fn normal(path: &str) -> Cow<'_, str> {
+    if !path.contains('%') {
+        return Cow::Borrowed(path);
+    }
+    let mut normal = String::with_capacity(path.len());
+    let mut rest = path;
+    while let Some(at) = rest.find('%') {
+        normal.push_str(&rest[..at]);
+        let digits = rest.get(at + 1..at + 3);
+        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
+            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+                normal.push(char::from(byte));
+            }
+            _ => {
+                normal.push_str(&rest[at..at + 1 + digits.map_or(0, str::len)].to_ascii_uppercase())
+            }
+        }
+        rest = &rest[at + 1 + digits.map_or(0, str::len)..];
+    }
+    normal.push_str(rest);
+    Cow::Owned(normal)
+}
+
+/// Whether a path in its normal form has segments that mean another path (RFC 3986 section 6.2.2.3).
+pub fn has_dot_segments(normal: &str) -> bool {
+    normal
+        .split('/')
+        .any(|segment| matches!(segment, "." | ".."))
+}
+
+/// What who asks for a path that is not served may have meant: without dot segments, empty segments and
+/// a slash at its end.
+pub fn tidy(normal: &str) -> String {
+    let mut segments = Vec::new();
+    for segment in normal.split('/') {
+        match segment {
+            "" | "." => {}
+            ".." => drop(segments.pop()),
+            segment => segments.push(segment),
+        }
+    }
+    format!("/{}", segments.join("/"))
 }
 
 /// The authority of a target in absolute form, and where what follows it begins.
@@ -137,7 +184,56 @@ fn check_percent_encoding(text: &str) -> Result<(), Refusal> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Target, check_host};
+    use super::{Target, check_host, has_dot_segments, normal, tidy};
+
+    #[test]
+    fn equivalent_paths_have_one_normal_form() {
+        for (path, expected) in [
+            ("/look", "/look"),
+            ("/%6Cook", "/look"),
+            ("/%6cook", "/look"),
+            ("/%7Ejoe", "/~joe"),
+            ("/%2D%2e%5f%39%5A", "/-._9Z"),
+            ("/k%c3%bcche", "/k%C3%BCche"),
+            ("/K%C3%BCCHE", "/K%C3%BCCHE"),
+            // What has a meaning when it is decoded stays encoded.
+            ("/a%2fb%3f%23%25%20", "/a%2Fb%3F%23%25%20"),
+            // Decoded once, and never again.
+            ("/%2561", "/%2561"),
+            ("/%", "/%"),
+            ("/%4", "/%4"),
+            ("/%zz%61", "/%ZZa"),
+        ] {
+            assert_eq!(normal(path), expected, "{path}");
+            assert_eq!(normal(expected), expected);
+        }
+    }
+
+    #[test]
+    fn dot_segments_are_seen_in_every_writing() {
+        for path in ["/.", "/..", "/a/./b", "/a/../b", "/%2e%2E/a", "/a/.%2e"] {
+            assert!(has_dot_segments(&normal(path)), "{path}");
+        }
+        for path in ["/", "/...", "/.a", "/a..", "/a.b/c"] {
+            assert!(!has_dot_segments(&normal(path)), "{path}");
+        }
+    }
+
+    #[test]
+    fn what_was_meant_has_neither_dots_nor_empty_segments() {
+        for (path, expected) in [
+            ("/look/", "/look"),
+            ("//look", "/look"),
+            ("/a//b///", "/a/b"),
+            ("/a/./b/../c", "/a/c"),
+            ("/../../a", "/a"),
+            ("/", "/"),
+            ("//", "/"),
+            ("*", "/*"),
+        ] {
+            assert_eq!(tidy(path), expected, "{path}");
+        }
+    }
 
     #[test]
     fn a_target_is_split_into_its_parts() {

@@ -8,6 +8,7 @@ use super::fields::is_token;
 use super::framing::Framing;
 use super::refusal::Refusal;
 use super::request::Request;
+use super::request_line::Version;
 use super::response::Response;
 
 /// Room for a 101 to which a plugin adds nothing.
@@ -21,8 +22,14 @@ pub fn is_wanted(request: &Request) -> bool {
 /// Checks what the client has to send (RFC 6455 section 4.2.1).
 ///
 /// # Errors
-/// 400 for a malformed handshake, 426 for another version of the protocol.
+/// 400 for a malformed handshake, 426 for another version of the protocol, 505 for HTTP/1.0, which
+/// has no upgrade.
 pub fn check(request: &Request) -> Result<(), Refusal> {
+    if request.version() == Version::Http10 {
+        let why = "a WebSocket needs HTTP/1.1, and this is HTTP/1.0; in nginx that is \
+                   `proxy_http_version 1.1`";
+        return Err(Refusal::new(StatusCode::HTTP_VERSION_NOT_SUPPORTED, why));
+    }
     if request.method() != "GET" {
         return Err(Refusal::malformed("a WebSocket handshake is a GET request"));
     }
@@ -57,7 +64,8 @@ pub fn check(request: &Request) -> Result<(), Refusal> {
     check_subprotocols(request)
 }
 
-/// RFC 6455 section 4.1: what the client offers are tokens, each once, in one or several lines.
+/// RFC 6455 section 4.1: what the client offers are tokens, each once, in one or several lines. An
+/// empty list offers none: clients that let their users name one send it where the user names none.
 fn check_subprotocols(request: &Request) -> Result<(), Refusal> {
     let name = "sec-websocket-protocol";
     let malformed = |why: &str| Err(Refusal::malformed(format!("Sec-WebSocket-Protocol {why}")));
@@ -65,9 +73,6 @@ fn check_subprotocols(request: &Request) -> Result<(), Refusal> {
         return malformed("holds a character that no subprotocol may have");
     }
     let mut offered: Vec<&str> = request.list(name).collect();
-    if offered.is_empty() && request.header(name).is_some() {
-        return malformed("names no subprotocol");
-    }
     if !offered.iter().all(|of| is_token(of.as_bytes())) {
         return malformed("holds a character that no subprotocol may have");
     }

@@ -14,6 +14,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::config::{ClientSettings, ServerLimits, Settings};
 use crate::http::refusal::Refusal;
+use crate::http::target;
 use crate::ids::RouteId;
 use crate::plugin::Route;
 
@@ -55,7 +56,7 @@ impl RouteTable {
         for (index, one) in mounted.iter().enumerate() {
             let path = one.route.path();
             router
-                .insert(path.as_ref(), index)
+                .insert(target::normal(&path), index)
                 .map_err(|error| PathError {
                     path: path.to_string(),
                     why: error.to_string(),
@@ -65,14 +66,19 @@ impl RouteTable {
         Ok(RouteTable { router, mounted })
     }
 
-    /// The route that serves `path`, and what stands at the places of its own path. None where
-    /// there is none.
+    /// The route that serves `path` or one that is equivalent, and what stands at the places of its own
+    /// path.
     ///
     /// # Errors
-    /// 400 where such a place is not UTF-8 when it is decoded.
-    pub fn find(&self, path: &str) -> Result<Option<(&Arc<Mounted>, Params)>, Refusal> {
-        let Ok(found) = self.router.at(path) else {
-            return Ok(None);
+    /// 404 where there is none, which names the one that is near; 400 where such a place is not UTF-8
+    /// when it is decoded.
+    pub fn find(&self, path: &str) -> Result<(&Arc<Mounted>, Params), Refusal> {
+        let normal = target::normal(path);
+        // A proxy that guards a path may read dots otherwise than we do, and a plugin that opens files
+        // may climb by them: they are answered with what they may mean, not with that itself.
+        let found = match self.router.at(&normal) {
+            Ok(found) if !target::has_dot_segments(&normal) => found,
+            _ => return Err(self.not_found(&normal)),
         };
         let decode = |(name, value): (&str, &str)| {
             let value = percent_decode_str(value).decode_utf8();
@@ -81,7 +87,19 @@ impl RouteTable {
             Ok((name.into(), value.into()))
         };
         let params = found.params.iter().map(decode).collect::<Result<_, _>>()?;
-        Ok(Some((&self.mounted[*found.value], params)))
+        Ok((&self.mounted[*found.value], params))
+    }
+
+    fn not_found(&self, normal: &str) -> Refusal {
+        let tidy = target::tidy(normal);
+        let (lower, slash) = (tidy.to_ascii_lowercase(), format!("{tidy}/"));
+        let mut near = [tidy, slash, lower].into_iter();
+        let near = near.find(|path| path != normal && self.router.at(path).is_ok());
+        let why = match near {
+            Some(near) => format!("no route here; there is one on {near}"),
+            None => "no route here".to_owned(),
+        };
+        Refusal::new(StatusCode::NOT_FOUND, why)
     }
 
     /// The route whose own path is exactly `path`, places and all.

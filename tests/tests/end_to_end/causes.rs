@@ -79,6 +79,25 @@ fn each_end_has_its_cause_and_comes_once() {
     server.assert_logged(ended as usize, &["plugin::probe: closed "]);
 }
 
+/// RFC 6455 section 5.5.1 and IANA's registry: the code that gateways send, 1014, is one like the others.
+#[test]
+fn a_close_frame_is_answered_with_its_own_code() {
+    let server = Setup::new().plugins(&["probe"]).start();
+    for (id, code) in [1000, 1001, 1011, 1012, 1013, 1014, 3000, 4999]
+        .into_iter()
+        .enumerate()
+    {
+        let mut raw = Raw::upgrade(&server, "/probe");
+        raw.write(frame(
+            CLOSE,
+            &[&u16::to_be_bytes(code), "why".as_bytes()].concat(),
+        ));
+        assert_eq!(raw.close_frame(), (code, "why".to_owned()));
+        let expected = format!("{code} by Peer after 0 messages: why");
+        assert_eq!(cause_of(&server, id as u32 + 1), expected);
+    }
+}
+
 #[test]
 fn a_client_is_gone_for_the_plugin_when_on_close_runs() {
     let server = Setup::new().plugins(&["probe"]).start();

@@ -27,6 +27,10 @@ fn by_default_only_pages_of_the_same_host_may() {
         &format!("http://127.0.0.1:{port}"),
         &format!("http://{own}.evil.example"),
         "http://127.0.0.1",
+        // Whatever stands behind it is not a page of this server.
+        &format!("ftp://{own}"),
+        &format!("chrome-extension://{own}"),
+        "file://",
     ] {
         assert_eq!(status(&server, foreign), 403, "{foreign}");
         let expected = format!(" GET /echo: 403 origin {foreign} is not allowed");
@@ -42,7 +46,7 @@ fn the_refusal_says_which_option_would_let_it_in() {
     assert!(
         refused
             .body
-            .contains("origin https://a.example is not allowed here: add it to client.origins"),
+            .contains("add it to client.origins (--allow-origin) or to the origins of the route, as \"https://a.example\""),
         "{}",
         refused.body
     );
@@ -64,6 +68,46 @@ fn those_on_the_list_may_too() {
     for foreign in ["http://a.example", "http://b.example", "https://c.example"] {
         assert_eq!(status(&server, foreign), 403, "{foreign}");
     }
+}
+
+#[test]
+fn they_are_compared_as_browsers_send_them() {
+    let setup = Setup::new().plugins(&["echo"]);
+    let server = setup
+        .configuration(
+            "client.origins = [\"https://*.example.org\", \"http://localhost:*\", \
+             \"https://example.net:443\", \"https://bücher.example\", \"null\", \"file://\"]\n",
+        )
+        .start();
+    for origin in [
+        "https://a.example.org",
+        "http://localhost",
+        "http://localhost:5173",
+        "https://example.net",
+        "https://xn--bcher-kva.example",
+        "null",
+        "file://",
+    ] {
+        assert_eq!(status(&server, origin), 101, "{origin}");
+    }
+    for foreign in [
+        "https://example.org",
+        "https://a.b.example.org",
+        "http://localhost.evil.example:5173",
+        "https://example.net:8443",
+    ] {
+        assert_eq!(status(&server, foreign), 403, "{foreign}");
+    }
+}
+
+/// `proxy_set_header Host $host` of nginx: the page then said "Away" for ever, and nobody why.
+#[test]
+fn a_proxy_that_loses_the_port_is_told_so() {
+    let server = Server::start();
+    let request = tests::handshake("/echo", &["Origin: https://example.org:8443"]);
+    let (status, _, body) = tests::Raw::answer(&server, request);
+    assert_eq!(status, 403);
+    assert!(body.contains("proxy_set_header Host $http_host"), "{body}");
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn assert_refused(server: &Server, request: &str, name: &str, status: u16, part:
 #[test]
 fn an_unknown_path_is_404() {
     let server = Server::start();
-    for path in ["/nope", "/", "/echo/", "/ECHO", "/echo/more", "/%65cho"] {
+    for path in ["/nope", "/", "/echo/more", "/%2Fecho", "/echo%20"] {
         let name = format!("GET {path}");
         assert_refused(&server, &handshake(path, &[]), &name, 404, "no route here");
     }
@@ -107,10 +107,6 @@ fn a_handshake_that_breaks_the_rules_is_400() {
             ),
             "names a subprotocol twice",
         ),
-        (
-            handshake("/echo", &["Sec-WebSocket-Protocol: ,"]),
-            "names no subprotocol",
-        ),
     ] {
         let method = request.split(' ').next().expect("a method");
         assert_refused(&server, &request, &format!("{method} /echo"), 400, part);
@@ -149,14 +145,33 @@ fn a_request_that_is_malformed_is_400_at_once() {
         (targeted("/%zz"), "GET /%zz", "hexadecimal"),
         (targeted("/echo%"), "GET /echo%", "hexadecimal"),
         ("\u{1}\u{2}\u{3}".to_owned(), "- -", "no HTTP request"),
-        ("\u{16}\u{3}\u{1}".to_owned(), "- -", "TLS"),
+        (
+            "\u{16}\u{3}\u{1}".to_owned(),
+            "- -",
+            "beginning of TLS, but plain HTTP is spoken here",
+        ),
+        (
+            "PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n".to_owned(),
+            "- -",
+            "a header of the PROXY protocol",
+        ),
+        (
+            "PROXY UNKNOWN\r\n".to_owned(),
+            "- -",
+            "a header of the PROXY protocol",
+        ),
+        (
+            "\r\n\r\n\0\r\nQUIT\n\u{21}\u{11}".to_owned(),
+            "- -",
+            "a header of the PROXY protocol version 2",
+        ),
     ] {
         assert_refused(&server, &request, name, 400, part);
     }
 }
 
 #[test]
-fn another_version_of_http_is_505_at_its_first_line() {
+fn what_needs_another_version_of_http_is_505() {
     let server = Server::start();
     for (request, name, part) in [
         (
@@ -164,11 +179,13 @@ fn another_version_of_http_is_505_at_its_first_line() {
             "GET /echo",
             "proxy_http_version 1.1",
         ),
-        ("GET /echo HTTP/1.0\r\n".to_owned(), "GET /echo", "HTTP/1.0"),
         (
-            "POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".to_owned(),
-            "POST /echo",
-            "HTTP/1.0",
+            // What nginx makes of a handshake without that line.
+            "GET /echo HTTP/1.0\r\nHost: h\r\nConnection: close\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+                .to_owned(),
+            "GET /echo",
+            "this is HTTP/1.0",
         ),
         ("GET /echo HTTP/3.0\r\n".to_owned(), "GET /echo", "HTTP/3.0"),
         (

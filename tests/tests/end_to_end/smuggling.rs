@@ -174,7 +174,8 @@ fn what_is_legal_although_it_looks_odd_is_served() {
         ("GET //probe HTTP/1.1\r\nHost: h\r\n\r\n", 404),
         ("GET /a/../probe HTTP/1.1\r\nHost: h\r\n\r\n", 404),
         ("GET /./probe HTTP/1.1\r\nHost: h\r\n\r\n", 404),
-        ("GET /%70robe HTTP/1.1\r\nHost: h\r\n\r\n", 404),
+        ("GET /%70robe HTTP/1.1\r\nHost: h\r\n\r\n", 201),
+        ("GET /%70robe/ HTTP/1.1\r\nHost: h\r\n\r\n", 404),
         (
             "GET /probe HTTP/1.1\r\nHost: h\r\nContent-Length: 0000\r\n\r\n",
             201,

@@ -48,6 +48,22 @@ fn the_first_subprotocol_of_the_client_that_the_plugin_speaks_is_chosen() {
     }
 }
 
+/// Libraries that take the name from a field of a form send the header with nothing in it.
+#[test]
+fn an_empty_list_of_subprotocols_offers_none() {
+    let server = probe();
+    for empty in ["", ",", " , "] {
+        let mut raw = Raw::connect(&server);
+        raw.write(handshake(
+            "/probe",
+            &[&format!("Sec-WebSocket-Protocol: {empty}")],
+        ));
+        let head = raw.head().to_lowercase();
+        assert!(head.starts_with("http/1.1 101 "), "{empty:?}: {head}");
+        assert!(!head.contains("sec-websocket-protocol"), "{head}");
+    }
+}
+
 #[test]
 fn subprotocols_in_several_lines_are_one_list() {
     let server = probe();

@@ -73,9 +73,10 @@ pub(super) fn events(mut pieces: VecDeque<Vec<u8>>) -> Vec<Event> {
             Ok(Message::Binary(bytes)) => Event::Binary(bytes.to_vec()),
             Ok(Message::Ping(bytes)) => Event::Ping(bytes.to_vec()),
             Ok(Message::Pong(bytes)) => Event::Pong(bytes.to_vec()),
-            Ok(Message::Close(frame)) => Event::Close(
-                frame.map(|frame| (frame.code.into(), frame.reason.as_bytes().to_vec())),
-            ),
+            Ok(Message::Close(frame)) => Event::Close(frame.map(|frame| {
+                let code = stream.peer_code(frame.code.into());
+                (code, frame.reason.as_bytes().to_vec())
+            })),
             Ok(Message::Frame(frame)) => panic!("never read: {frame}"),
             Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
                 assert!(stream.wants_other_buffer());

@@ -12,9 +12,10 @@ use crate::outbox::cause::{TOO_BIG, may_be_sent};
 
 /// Bytes of the header that is put before a later part of a frame.
 const PART_HEADER_BYTES: usize = 8;
-/// The code that IANA has registered and tungstenite does not know: it would be answered with 1002
-/// in any case, and here the log and the plugin are told why.
+/// The code that IANA has registered and tungstenite does not know: it would answer it with 1002.
 const BAD_GATEWAY: u16 = 1014;
+/// What tungstenite is given in its place.
+const STAND_IN: u16 = 1013;
 
 const _: () = assert!(READ_BUFFER_BYTES_MOST <= u16::MAX as usize);
 const _: () = assert!(PART_HEADER_BYTES < HEADER_BYTES_MAX);
@@ -32,6 +33,8 @@ pub(super) struct FrameGuard {
     /// Bytes that the fragments of the message have announced.
     message_bytes: u64,
     fragments: u32,
+    /// The peer's Close frame has [`BAD_GATEWAY`], and tungstenite sees [`STAND_IN`].
+    has_stand_in: bool,
     has_ended: bool,
     violation: Option<Violation>,
 }
@@ -60,6 +63,15 @@ impl FrameGuard {
     /// Whether the peer's Close frame has been let through, after which nothing counts.
     pub(super) fn has_ended(&self) -> bool {
         self.has_ended
+    }
+
+    /// The code that the peer has sent, where tungstenite tells of `code`.
+    pub(super) fn peer_code(&self, code: u16) -> u16 {
+        if self.has_stand_in && code == STAND_IN {
+            BAD_GATEWAY
+        } else {
+            code
+        }
     }
 
     /// Puts what must stand before the next bytes of the socket into `buffer`, which is longer than
@@ -139,10 +151,13 @@ impl FrameGuard {
         let mut mask = [0; 4];
         mask.copy_from_slice(&head[header.bytes - 4..]);
         if has_code {
-            judge_code(u16::from_be_bytes([
-                payload[0] ^ mask[0],
-                payload[1] ^ mask[1],
-            ]))?;
+            let code = u16::from_be_bytes([payload[0] ^ mask[0], payload[1] ^ mask[1]]);
+            judge_code(code)?;
+            if code == BAD_GATEWAY {
+                let [high, low] = STAND_IN.to_be_bytes();
+                (payload[0], payload[1]) = (high ^ mask[0], low ^ mask[1]);
+                self.has_stand_in = true;
+            }
         }
         let arrived = arrived(header.length, payload.len());
         let remaining = header.length - arrived as u64;
@@ -209,7 +224,7 @@ fn shorten(head: &mut [u8], length: usize) {
 }
 
 fn judge_code(code: u16) -> Result<(), Violation> {
-    if may_be_sent(code.into()) && code != BAD_GATEWAY {
+    if may_be_sent(code.into()) {
         return Ok(());
     }
     let reason = format!("close code {code} may not be sent");

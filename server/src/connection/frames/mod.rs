@@ -17,6 +17,7 @@ use std::io::{self, ErrorKind, Read, Write};
 
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 
+use crate::outbox::frame;
 use appetite::Appetite;
 use guard::FrameGuard;
 pub(super) use header::Violation;
@@ -50,6 +51,11 @@ impl<S> Guarded<S> {
     /// Whether a buffer of another size is due, and nothing is under way that the old one holds.
     pub(super) fn wants_other_buffer(&self) -> bool {
         self.appetite.has_changed() && self.guard.is_between_messages()
+    }
+
+    /// The code of the peer's Close frame, of which tungstenite has told `code`.
+    pub(super) fn peer_code(&self, code: u16) -> u16 {
+        self.guard.peer_code(code)
     }
 
     /// The stream that is guarded; reading from it would go past the guard.
@@ -115,8 +121,16 @@ impl<S: Source> Read for Guarded<S> {
 }
 
 impl<S: Write> Write for Guarded<S> {
+    /// Takes one whole frame of tungstenite's, as `stream` does; the answer to a Close frame has the
+    /// code that the peer has sent (RFC 6455 section 5.5.1).
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.stream.write(bytes)
+        let Some(&[high, low]) = bytes.get(2..4).filter(|_| frame::is_close(bytes)) else {
+            return self.stream.write(bytes);
+        };
+        let mut answer = bytes.to_vec();
+        let code = self.peer_code(u16::from_be_bytes([high, low]));
+        answer[2..4].copy_from_slice(&code.to_be_bytes());
+        self.stream.write(&answer)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -12,7 +12,7 @@ fn requests_that_follow_one_another_are_told_apart() {
     let (found, rest) = requests(bytes.as_bytes(), &[]);
     let paths: Vec<_> = found
         .iter()
-        .map(|parsed| parsed.as_ref().map(|p| &*p.1))
+        .map(|parsed| parsed.as_ref().map(|parsed| &*parsed.path))
         .collect();
     assert_eq!(paths, [Ok("/1"), Ok("/2"), Ok("/1")]);
     assert_eq!(rest, b"rest");
@@ -35,7 +35,9 @@ fn what_can_become_no_request_is_refused_at_once() {
         ("(", 400),
         ("GET /\r\n", 400),
         ("GET / HTTP/1.1\n", 400),
-        ("GET / HTTP/1.0\r\n", 505),
+        ("GET / HTTP/2.0\r\n", 505),
+        ("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", 400),
+        ("\r\n\r\n\0\r\nQUIT\n", 400),
     ] {
         let (found, _) = requests(bytes.as_bytes(), &[]);
         assert_eq!(found, [Err(status)], "{bytes:?}");

@@ -127,8 +127,7 @@ impl Decoder<'_> {
             payload.push(self.byte()? ^ mask[at % 4]);
             if opcode == 8 && at == 1 {
                 let code = u32::from(payload[0]) * 256 + u32::from(payload[1]);
-                // 1014 is registered, but tungstenite does not know it.
-                if !matches!(code, 1000..=1003 | 1007..=1013 | 3000..=4999) {
+                if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
                     return Err(BROKEN);
                 }
             }
