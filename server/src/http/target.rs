@@ -78,16 +78,18 @@ pub fn normal(path: &str) -> Cow<'_, str> {
     let mut rest = path;
     while let Some(at) = rest.find('%') {
         normal.push_str(&rest[..at]);
-        let digits = rest.get(at + 1..at + 3);
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
+        // A path has been checked to have two digits there.
+        let digits = rest.get(at + 1..at + 3).unwrap_or_default();
+        match u8::from_str_radix(digits, 16) {
+            Ok(byte) if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) => {
                 normal.push(char::from(byte));
             }
             _ => {
-                normal.push_str(&rest[at..at + 1 + digits.map_or(0, str::len)].to_ascii_uppercase())
+                normal.push('%');
+                normal.push_str(&digits.to_ascii_uppercase());
             }
         }
-        rest = &rest[at + 1 + digits.map_or(0, str::len)..];
+        rest = &rest[at + 1 + digits.len()..];
     }
     normal.push_str(rest);
     Cow::Owned(normal)
