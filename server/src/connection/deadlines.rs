@@ -125,6 +125,13 @@ impl Deadlines {
         due
     }
 
+    /// The client cannot be asked, or cannot have heard the question: the silence before a ping begins anew.
+    pub(super) fn ask_later(&mut self, now: Instant) {
+        self.pong_due = None;
+        self.silent_since = Some(now);
+        self.timeout = self.next_timeout(now, now);
+    }
+
     fn due(&self, since: Instant, now: Instant) -> Due {
         if let Some(ended) = self.ended(now) {
             ended
@@ -236,6 +243,18 @@ mod tests {
         assert!(deadlines.on_bytes(), "the timeout is that of a ping again");
         assert!(!deadlines.on_bytes());
         assert_eq!(deadlines.on_silence(start + 60 * SECOND), Due::Idle);
+    }
+
+    #[test]
+    fn one_that_could_not_hear_the_ping_is_asked_again_after_the_interval() {
+        let start = Instant::now();
+        let mut deadlines = Deadlines::new(times(25, 0, 0), start);
+        assert_eq!(deadlines.on_silence(start + 25 * SECOND), Due::Ping);
+        assert_eq!(deadlines.on_silence(start + 35 * SECOND), Due::Vanished);
+        deadlines.ask_later(start + 35 * SECOND);
+        assert_eq!(deadlines.timeout(), 25 * SECOND);
+        assert_eq!(deadlines.on_silence(start + 60 * SECOND), Due::Ping);
+        assert_eq!(deadlines.on_silence(start + 70 * SECOND), Due::Vanished);
     }
 
     #[test]

@@ -80,22 +80,25 @@ impl OutboxStream {
 
     /// The client was silent for as long as the read timeout says.
     fn on_silence(&mut self) -> io::Result<()> {
-        let due = self.deadlines.on_silence(Instant::now());
+        let now = Instant::now();
+        let mut due = self.deadlines.on_silence(now);
+        let cannot_answer = || self.outbox.is_closing() || self.outbox.is_waiting();
+        if matches!(due, Due::Ping | Due::Vanished) && cannot_answer() {
+            // A ping would stand behind all that waits, or behind our Close frame. Who is full or closing
+            // has other deadlines, which the drain thread keeps.
+            self.deadlines.ask_later(now);
+            due = Due::Nothing;
+        }
         self.set_read_timeout();
-        let times = self.terms.times();
         match due {
             Due::Nothing => self.rest(),
             Due::Ping => {
                 self.rest();
-                let ping = frame::encode(Opcode::Ping, &[]);
-                if self.outbox.queue(&ping) == Delivery::Queued {
-                    self.outbox.flush();
-                }
+                self.outbox.queue(&frame::encode(Opcode::Ping, &[]));
+                self.outbox.flush();
             }
-            // Who is full or closing has other deadlines, which the drain thread keeps.
-            Due::Vanished if self.outbox.is_closing() || self.outbox.is_waiting() => {}
             Due::Vanished => {
-                let time = humantime::format_duration(times.pong_timeout);
+                let time = humantime::format_duration(self.terms.times().pong_timeout);
                 let text = format!("no pong within {time}");
                 return Err(io::Error::new(ErrorKind::TimedOut, text));
             }

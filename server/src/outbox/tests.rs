@@ -3,10 +3,11 @@
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::cause::{Cause, POLICY};
 use super::drain::Drain;
+use super::ending::Service;
 use super::frame::{self, Opcode};
 use super::{Bounds, Delivery, Ending, Outbox, SlowClient};
 use crate::ids::ClientId;
@@ -169,6 +170,48 @@ fn room_wakes_the_thread_that_waits_for_it() {
     waiter.join().expect("it waited without panic");
     outbox.abort();
     drain.end();
+}
+
+/// A client that takes its messages slowly is not one that takes none: the time is that of one byte, however
+/// long the whole backlog lasts. The drain thread has ended, so that the clock is the test's.
+#[test]
+fn each_byte_that_a_full_socket_takes_begins_its_time_anew() {
+    const STEP: usize = 64 * 1024;
+    let drain = Drain::start().expect("a thread");
+    let (outbox, mut peer) = pair(&drain);
+    drain.end();
+    let bounds = Bounds {
+        backlog_bytes_max: 1 << 30,
+        write_timeout: Duration::from_secs(30),
+        ..Bounds::default()
+    };
+    outbox.set_bounds(bounds);
+    let frame = frame::encode(Opcode::Binary, &[7; STEP]);
+    while !outbox.is_waiting() {
+        outbox.deliver(&frame);
+    }
+    // As much again and more than the peer reads below.
+    for _ in 0..1000 {
+        outbox.deliver(&frame);
+    }
+    let mut now = Instant::now();
+    for _ in 0..3 {
+        now += bounds.write_timeout - Duration::from_secs(1);
+        let renewed = Some(now + bounds.write_timeout);
+        while !matches!(outbox.service(now), Service::Wait { deadline, .. } if deadline == renewed)
+        {
+            assert!(!outbox.is_closing(), "it has taken bytes meanwhile");
+            peer.read_exact(&mut vec![0; STEP])
+                .expect("bytes are there");
+        }
+    }
+    assert!(outbox.is_waiting(), "it is still full");
+    assert!(matches!(
+        outbox.service(now + bounds.write_timeout),
+        Service::Done
+    ));
+    let cause = outbox.cause().expect("it was cut off");
+    assert_eq!(cause.reason, "took no byte for 30s");
 }
 
 #[test]

@@ -107,6 +107,27 @@ fn a_client_is_gone_for_the_plugin_when_on_close_runs() {
     assert_eq!(witness.text(), "client 2 has left");
 }
 
+/// A client that vanishes without a Close frame has an outbox that would still take a message: the order
+/// of `on_close` and of leaving the route shows there.
+#[test]
+fn a_client_is_off_the_route_and_its_topics_when_on_close_runs() {
+    let server = Setup::new().plugins(&["probe"]).start();
+    let mut witness = Client::connect(&server, "/probe");
+    witness.send("join room");
+    witness.send("members room");
+    assert_eq!(witness.text(), "1");
+    for id in 2..=20 {
+        let mut vanishes = Client::connect(&server, "/probe");
+        vanishes.send("join room");
+        vanishes.send("members room");
+        assert_eq!(vanishes.text(), "2");
+        drop(vanishes);
+        let line = format!("send after the close of {id}: Gone, 1 clients, 1 in the room");
+        server.wait_for_log(&[&line]);
+        assert_eq!(witness.text(), format!("client {id} has left"));
+    }
+}
+
 #[test]
 fn one_cut_off_for_its_slowness_is_told_so_in_on_close() {
     let setup = Setup::new().plugins(&["probe"]);

@@ -175,6 +175,23 @@ fn topics_and_their_members_stay() {
     assert_eq!(member.text(), "published by v1");
 }
 
+/// `drop_session` comes for each session that `on_close` will not come for.
+#[test]
+fn the_sessions_of_the_old_code_are_freed() {
+    let server = start("v0", &[]);
+    let mut clients: Vec<Client> = (0..20)
+        .map(|_| Client::connect(&server, "/variant"))
+        .collect();
+    for (number, client) in (1..).zip(&mut clients) {
+        assert_eq!(ask(client, "a"), format!("v0 1 {number} 0  a"));
+    }
+    replace(&server, "v1");
+    server.wait_for_log(&["dropped v0, 0 sessions left"]);
+    for (number, client) in (21..).zip(&mut clients) {
+        assert_eq!(ask(client, "b"), format!("v1 2 {number} 1  b"));
+    }
+}
+
 #[test]
 fn timers_and_threads_of_the_old_code_end() {
     let server = start(

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use tests::{Client, Server, Setup, library, variant};
+use tests::{Client, Raw, Server, Setup, TEXT, frame, handshake, library, variant};
 
 const FILE: &str = "libvariant.so";
 
@@ -128,6 +128,54 @@ fn where_a_callback_does_not_return_it_is_put_off() {
     assert!(server.reload().contains("code of route /variant"));
     client.send("now");
     assert_eq!(client.text(), "new 3 4 1  now");
+}
+
+/// The gate is held by `on_open`, which has no session yet that could be handed over.
+#[test]
+fn where_on_open_does_not_return_it_is_put_off() {
+    let (server, mut client) = start();
+    let mut opening = Raw::connect(&server);
+    opening.write(handshake("/variant?wait", &[]));
+    server.wait_for_log(&["on_open of 2 waits"]);
+    server.put_plugin(FILE, &variant("new"));
+    server.reload();
+    let line = server.wait_for_log(&["ERROR", "has not returned within 2 s"]);
+    let who = "plugin variant on /variant has been in on_open (client 2, thread client-2)";
+    assert!(line.contains(who), "{line}");
+    client.send("release");
+    assert_eq!(client.text(), "old 2 2 0  release");
+    assert!(opening.head().starts_with("HTTP/1.1 101 "));
+    opening.write(frame(TEXT, b"mine"));
+    assert_eq!(opening.frame(), (TEXT, b"old 1 3 0  mine".to_vec()));
+    assert!(server.reload().contains("code of route /variant"));
+    opening.write(frame(TEXT, b"now"));
+    assert_eq!(opening.frame(), (TEXT, b"new 2 4 1  now".to_vec()));
+    server.wait_for_log(&["dropped old, 0 sessions left"]);
+}
+
+/// What the new code had made before it was given up is freed, and nothing of the old.
+#[test]
+fn the_sessions_that_were_made_for_nothing_are_freed() {
+    let server = Setup::new().file(FILE, &variant("old")).start();
+    let mut clients: Vec<Client> = (0..6)
+        .map(|_| Client::connect(&server, "/variant"))
+        .collect();
+    for (total, client) in (1..).zip(&mut clients) {
+        let text = if total == 6 { "odd" } else { "even" };
+        client.send(text);
+        assert_eq!(client.text(), format!("old 1 {total} 0  {text}"));
+    }
+    server.put_plugin(FILE, &variant("new fail-session"));
+    server.reload();
+    server.wait_for_log(&[
+        "ERROR",
+        "client 6: on_open failed: told not to take odd ones",
+    ]);
+    server.wait_for_log(&["dropped new, 0 sessions left"]);
+    for (total, client) in (7..).zip(&mut clients) {
+        client.send("still");
+        assert_eq!(client.text(), format!("old 2 {total} 0  still"));
+    }
 }
 
 #[track_caller]

@@ -86,10 +86,12 @@ impl Plugin for Probe {
         }
     }
 
-    /// `?hello` greets before the first message.
+    /// `?hello` greets before the first message; `?stack` uses [`STACK_BYTES`] of stack.
     fn on_open(&self, client: &Client, request: &Request) -> Result<Session> {
-        if request.query() == Some("hello") {
-            client.send("hello")?;
+        match request.query() {
+            Some("hello") => drop(client.send("hello")?),
+            Some("stack") => use_stack(),
+            _ => {}
         }
         let headers: Vec<String> = request
             .headers()
@@ -130,7 +132,10 @@ impl Plugin for Probe {
         self.gate.open();
         log::info!("closed {id}: {code} by {by:?} after {messages} messages: {reason}");
         let delivery = client.send("too late")?;
-        log::info!("send after the close of {id}: {delivery:?}");
+        let (clients, members) = (self.host.client_count(), self.host.member_count("room")?);
+        log::info!(
+            "send after the close of {id}: {delivery:?}, {clients} clients, {members} in the room"
+        );
         self.host.broadcast(format!("client {id} has left"))?;
         Ok(())
     }
@@ -173,6 +178,17 @@ impl Probe {
     ) -> Result<String> {
         let (first, rest) = argument.split_once(' ').unwrap_or((argument, ""));
         match command {
+            // One after another in this callback: `all join a; publish a text; leave a`.
+            "all" => {
+                for command in argument.split("; ") {
+                    let (command, argument) = command.split_once(' ').unwrap_or((command, ""));
+                    self.obey(client, session, command, argument)?;
+                }
+            }
+            "stack" => {
+                use_stack();
+                return Ok("done".to_owned());
+            }
             "id" => return Ok(client.id().to_string()),
             "messages" => return Ok(session.messages.to_string()),
             "request" => return Ok(session.request.clone()),
@@ -247,6 +263,15 @@ impl Probe {
         });
         *self.speaker.lock().expect("nobody panics with it") = Some(speaker);
     }
+}
+
+/// Less than the server gives back from a silent client.
+const STACK_BYTES: usize = 40 * 1024;
+
+/// Touches [`STACK_BYTES`] of the thread's stack.
+#[inline(never)]
+fn use_stack() {
+    std::hint::black_box(&mut [1_u8; STACK_BYTES]);
 }
 
 /// A thread of the plugin's own that broadcasts as fast as it is let, and logs when it is done.

@@ -3,11 +3,11 @@
 //!
 //! Words of the mark: the version's name first, then any of `fail-create`, `panic-create`,
 //! `fail-resume`, `fail-save`, `fail-session` (for clients that said `odd`), `saves-nothing`,
-//! `takes-options`.
+//! `takes-options`. When it goes, it logs how many sessions are left in memory.
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -53,10 +53,13 @@ struct Variant {
     total: AtomicU64,
     ticker: Option<Ticker>,
     host: Host,
+    /// Clients that were told to wait in `on_open` may go on.
+    is_released: Mutex<bool>,
+    released: Condvar,
 }
 
 /// What a client's session holds.
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Default, Serialize, Deserialize)]
 struct Session {
     /// Messages of this client, over all versions.
     count: u64,
@@ -64,6 +67,27 @@ struct Session {
     /// How often it was taken over.
     resumed: u64,
     user: String,
+    #[serde(skip)]
+    _life: Life,
+}
+
+/// Sessions of this version that nobody has freed.
+static ALIVE: AtomicI64 = AtomicI64::new(0);
+
+/// Counts a session from its making to its end.
+struct Life;
+
+impl Default for Life {
+    fn default() -> Life {
+        ALIVE.fetch_add(1, SeqCst);
+        Life
+    }
+}
+
+impl Drop for Life {
+    fn drop(&mut self) {
+        ALIVE.fetch_sub(1, SeqCst);
+    }
 }
 
 fn session_of(request: &Request) -> Session {
@@ -135,6 +159,8 @@ impl Plugin for Variant {
             total: AtomicU64::new(0),
             ticker,
             host,
+            is_released: Mutex::default(),
+            released: Condvar::new(),
         })
     }
 
@@ -166,7 +192,14 @@ impl Plugin for Variant {
         }
     }
 
+    /// `?wait` does not return until a client says `release`.
     fn on_open(&self, client: &Client, request: &Request) -> Result<Session> {
+        if request.query() == Some("wait") {
+            log::info!("on_open of {} waits", client.id());
+            let is_released = self.is_released.lock().map_err(|_| "poisoned")?;
+            let waited = self.released.wait_while(is_released, |released| !*released);
+            drop(waited.map_err(|_| "poisoned")?);
+        }
         log::info!("opened {}", client.id());
         Ok(session_of(request))
     }
@@ -207,6 +240,10 @@ impl Plugin for Variant {
         let text = message.as_text().unwrap_or_default();
         match text.split_once(' ').unwrap_or((text, "")) {
             ("odd", _) => session.is_odd = true,
+            ("release", _) => {
+                *self.is_released.lock().map_err(|_| "poisoned")? = true;
+                self.released.notify_all();
+            }
             ("block", milliseconds) => {
                 log::info!("blocks");
                 thread::sleep(Duration::from_millis(milliseconds.parse()?));
@@ -256,7 +293,8 @@ impl Drop for Variant {
     fn drop(&mut self) {
         // Ends before the line, so that the log tells the order.
         self.ticker = None;
-        log::info!("dropped {}", name());
+        let alive = ALIVE.load(SeqCst);
+        log::info!("dropped {}, {alive} sessions left", name());
     }
 }
 
