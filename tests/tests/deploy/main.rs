@@ -5,6 +5,7 @@
 mod apache;
 #[cfg(feature = "caddy")]
 mod caddy;
+mod commands;
 #[cfg(feature = "haproxy")]
 mod haproxy;
 #[cfg(feature = "nginx")]
