@@ -17,8 +17,8 @@
 //! plugin's callbacks for it; a callback that blocks holds up that client and no other. What a
 //! callback sends to its own client goes straight into that client's [`outbox`], which is flushed
 //! before the thread blocks again. Everything that concerns others is an event for the [`hub`],
-//! the one owner of who is here: it writes each broadcast once and offers it to every member's
-//! socket without ever waiting for one. What a socket does not take waits in its outbox for the
+//! the one owner of who is here: it takes the routes in turn, writes each broadcast once and offers it to every
+//! member's socket without ever waiting for one. What a socket does not take waits in its outbox for the
 //! drain thread ([`outbox::drain`]).
 //!
 //! | thread | number | runs | waits on |
@@ -26,8 +26,8 @@
 //! | main | 1 | start, signals, reload, watchdog, stop | signals, a tick |
 //! | `signals` | 1 | signals to messages | signals |
 //! | `accept` | 1 a listener | permits, connection threads | accept |
-//! | `client-N` | 1 a client | handshake, reads, callbacks | its socket; the hub's queue while it is full |
-//! | `hub` | 1 | membership, broadcasts | its queue; a moment for more in a busy room |
+//! | `client-N` | 1 a client | handshake, reads, callbacks | its socket; its route's queue to the hub while it is full |
+//! | `hub` | 1 | membership, broadcasts | the routes' queues; a moment for more in a busy room |
 //! | `drain` | 1 | full sockets, closing and lingering ones | epoll |
 //! | `timers` | 1 a route with timers | `on_timer` | the next deadline |
 //! | `reaper` | 1 | joins connection threads | its queue |
@@ -63,6 +63,8 @@
 //! - All bytes to a client pass its outbox, whole frames only; tungstenite never writes to a socket.
 //! - Nothing is sent message by message: a connection thread flushes before it blocks, the hub at
 //!   the end of a round.
+//! - Routes do not hold each other up: each has its own queue to the hub, which takes them in turn by the time
+//!   they cost and can leave a walk midway. A client's slot is free when the hub has taken its end.
 //! - Every queue and buffer has a bound, and it stands in [`limits`].
 //! - `on_close` comes exactly once for each `on_open` that succeeded.
 //! - A module imports only what stands below it in the list of rooms, and no two files import each

@@ -35,10 +35,6 @@ fn build(folder: &Path) {
     for (feature, is_on) in [
         ("tests/browser", cfg!(feature = "browser")),
         ("tests/root", cfg!(feature = "root")),
-        ("tests/nginx", cfg!(feature = "nginx")),
-        ("tests/haproxy", cfg!(feature = "haproxy")),
-        ("tests/apache", cfg!(feature = "apache")),
-        ("tests/caddy", cfg!(feature = "caddy")),
     ] {
         if is_on {
             command.args(["--features", feature]);
@@ -48,7 +44,7 @@ fn build(folder: &Path) {
     assert!(status.success(), "the workspace does not build");
 }
 
-pub(crate) fn root() -> &'static Path {
+fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .expect("the tests lie in the workspace")

@@ -7,8 +7,6 @@
 mod artifacts;
 mod client;
 mod closes;
-#[cfg(feature = "deploy")]
-pub mod deploy;
 mod lone_user;
 mod numbered_chat;
 mod process;

@@ -23,7 +23,7 @@ const MESSAGES: u64 = 64;
 
 pub(crate) fn bench(criterion: &mut Criterion) {
     let drain = Drain::start().expect("a thread");
-    let hub = Hub::start(2).expect("a thread");
+    let hub = Hub::start(|_| {}).expect("a thread");
     let services = Services {
         roster: Arc::new(Roster::new(2)),
         hub: hub.handle(),

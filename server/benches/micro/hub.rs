@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput};
-use server::hub::{Audience, Event, Hub, HubHandle};
+use server::hub::{Audience, Event, Hub, Message, RouteHandle};
 use server::ids::{ClientId, RouteId};
 use server::outbox::drain::Drain;
-use server::outbox::frame::{Opcode, encode};
+use server::outbox::frame::Opcode;
 
 use crate::guest::Guest;
 
@@ -15,14 +15,13 @@ const MEMBERS: u64 = 100;
 
 pub(crate) fn bench(criterion: &mut Criterion) {
     let drain = Drain::start().expect("a thread");
-    let hub = Hub::start(MEMBERS as usize + 1).expect("a thread");
-    let handle = hub.handle();
+    let hub = Hub::start(|_| {}).expect("a thread");
+    let handle = hub.handle().open(ROUTE);
     let ids = (1..=MEMBERS).map(ClientId);
     let mut guests: Vec<_> = ids.map(|id| (id, Guest::new(id, &drain))).collect();
     for (client, guest) in &guests {
-        handle.tell(Event::Opened {
+        handle.post(Event::Opened {
             client: *client,
-            route: ROUTE,
             outbox: guest.outbox.clone(),
         });
     }
@@ -53,15 +52,15 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     drain.end();
 }
 
-fn round(hub: &HubHandle, broadcasts: u64) {
+fn round(hub: &RouteHandle, broadcasts: u64) {
     for _ in 0..broadcasts {
-        hub.tell(Event::Publish {
-            audience: Audience::Everyone(ROUTE),
-            frame: encode(Opcode::Text, &[b'x'; 64]),
+        hub.post(Event::Publish {
+            audience: Audience::Everyone,
+            message: Message::new(Opcode::Text, &[b'x'; 64]),
             except: None,
         });
     }
     // The first answer may come from within the round that sends; the second cannot.
-    hub.count(Audience::Everyone(ROUTE));
-    hub.count(Audience::Everyone(ROUTE));
+    hub.count(Audience::Everyone);
+    hub.count(Audience::Everyone);
 }

@@ -76,6 +76,7 @@ pub const SERVER_KEYS: &[Key<Settings>] = &[
     key!("limits", "head", None, Reload, |of| of.limits.head_bytes),
     key!("limits", "headers", None, Reload, |of| of.limits.headers),
     key!("limits", "body", None, Reload, |of| of.limits.body_bytes),
+    key!("limits", "route_queue", None, Reload, |of| of.limits.route_queue_bytes),
     key!("limits", "handshake_timeout", Some("--handshake-timeout"), Reload, |of| of.limits.handshake_timeout),
     key!("limits", "keep_alive_timeout", None, Reload, |of| of.limits.keep_alive_timeout),
 ];

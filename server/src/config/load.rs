@@ -16,7 +16,7 @@ use toml::de::DeTable;
 use super::args::Args;
 use super::client::{ClientSettings, bytes};
 use super::document::Document;
-use super::forms::{Network, Number, Text, Time};
+use super::forms::{Network, Number, Size, Text, Time};
 use super::options::PluginOptions;
 use super::problem::{Place, Problem, Problems, Source};
 use super::routes;
@@ -234,6 +234,7 @@ fn read_limits(mut table: Table<'_>) -> ServerLimits {
     let per_address = &limits::CONNECTIONS_PER_ADDRESS;
     let (handshakes, headers) = (&limits::HANDSHAKES, &limits::HEADERS);
     let (head, body) = (&limits::HEAD_BYTES, &limits::BODY_BYTES);
+    let queue = &limits::ROUTE_QUEUE_BYTES;
     let (handshake, keep_alive) = (&limits::HANDSHAKE_TIMEOUT, &limits::KEEP_ALIVE_TIMEOUT);
     let read = ServerLimits {
         connections: number(table.given_bounded("connections", &limits::CONNECTIONS)),
@@ -245,6 +246,7 @@ fn read_limits(mut table: Table<'_>) -> ServerLimits {
         head_bytes: table.bytes("head", head, bytes(head.default)),
         headers: bytes(table.bounded::<Number>("headers", headers, headers.default)),
         body_bytes: table.bytes("body", body, bytes(body.default)),
+        route_queue_bytes: table.bounded::<Size>("route_queue", queue, queue.default),
         handshake_timeout: table.bounded::<Time>("handshake_timeout", handshake, handshake.default),
         keep_alive_timeout: table.bounded::<Time>(
             "keep_alive_timeout",

@@ -75,6 +75,10 @@ pub struct ServerLimits {
     /// Bytes of a plain HTTP request's body; more are answered 413. 0 to 64 MiB, default 64 KiB. A
     /// body is held in memory whole.
     pub body_bytes: usize,
+    /// Bytes that wait for the hub in the queue of one route; past it, who speaks on that route waits. 64 KiB
+    /// to 1 GiB, default 1 MiB; an event counts 1 KiB at least. More evens out bursts, less lets other topics of
+    /// a route that is flooded be heard sooner.
+    pub route_queue_bytes: u64,
     /// Time for a whole request head and its body; then 408. 1 ms to 1 day, default 10 s.
     pub handshake_timeout: Duration,
     /// Silence between two plain HTTP requests of one connection after which it is closed; zero
@@ -117,6 +121,7 @@ impl Default for ServerLimits {
             head_bytes: limits::HEAD_BYTES.default as usize,
             headers: limits::HEADERS.default as usize,
             body_bytes: limits::BODY_BYTES.default as usize,
+            route_queue_bytes: limits::ROUTE_QUEUE_BYTES.default,
             handshake_timeout: limits::HANDSHAKE_TIMEOUT.default,
             keep_alive_timeout: limits::KEEP_ALIVE_TIMEOUT.default,
         }

@@ -1,13 +1,14 @@
-//! Who is here and who is a member of what: the hub's own tables, seen by no other thread.
+//! Who is on one route and who is a member of what: tables of its lane, seen by no other thread.
 //!
-//! A topic keeps its members in one dense array, so that a broadcast walks memory in order; a
-//! client knows its place in each, so that leaving costs the same however many are there.
+//! Everything is found by a client's whole id, which is never used twice. A topic keeps its members in one
+//! dense array, so that a broadcast walks memory in order; a client knows its place in each, so
+//! that leaving costs the same however many are there.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::event::Audience;
-use crate::ids::{ClientId, RouteId};
+use crate::ids::{ByNumber, ClientId};
 use crate::limits::TOPICS_PER_CLIENT_MAX;
 use crate::outbox::Outbox;
 
@@ -15,27 +16,28 @@ use crate::outbox::Outbox;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct TopicId(u32);
 
+/// The topic of which every client of the route is a member.
+pub(super) const EVERYONE: TopicId = TopicId(0);
+
 /// One entry of a topic.
 pub(super) struct Member {
     pub(super) client: ClientId,
     pub(super) outbox: Arc<Outbox>,
 }
 
-/// What the hub knows of a client.
-pub(super) struct Client {
-    pub(super) id: ClientId,
-    pub(super) route: RouteId,
-    pub(super) outbox: Arc<Outbox>,
-    /// Its place in the topic that is everyone on the route.
-    everyone: (TopicId, u32),
+/// What is known of a client.
+struct Client {
+    outbox: Arc<Outbox>,
+    /// Its place among everyone.
+    place: u32,
     /// Its places in other topics; an empty map takes no memory.
-    places: HashMap<TopicId, u32>,
+    places: HashMap<TopicId, u32, ByNumber>,
     /// A join of it was refused already.
     was_refused: bool,
 }
 
 struct Topic {
-    audience: Audience,
+    name: Box<str>,
     members: Vec<Member>,
 }
 
@@ -46,116 +48,101 @@ pub(super) struct TooManyTopics {
     pub(super) is_first: bool,
 }
 
-/// All clients and topics.
+/// All clients and topics of a route.
+#[derive(Default)]
 pub(super) struct Members {
-    /// By slot: a client's id modulo the length.
-    clients: Box<[Option<Box<Client>>]>,
+    clients: HashMap<ClientId, Client, ByNumber>,
+    everyone: Vec<Member>,
+    /// By number, from 1.
     topics: Vec<Option<Topic>>,
     free_topics: Vec<TopicId>,
-    topic_ids: HashMap<Audience, TopicId>,
+    topic_ids: HashMap<Box<str>, TopicId>,
 }
 
 impl Members {
-    /// Tables for `capacity` clients.
-    pub(super) fn new(capacity: usize) -> Members {
-        Members {
-            clients: (0..capacity).map(|_| None).collect(),
-            topics: Vec::new(),
-            free_topics: Vec::new(),
-            topic_ids: HashMap::new(),
+    /// The way to a client that is here.
+    pub(super) fn outbox(&self, id: ClientId) -> Option<&Arc<Outbox>> {
+        self.clients.get(&id).map(|client| &client.outbox)
+    }
+
+    /// The topic, where it has members.
+    pub(super) fn topic(&self, audience: &Audience) -> Option<TopicId> {
+        match audience {
+            Audience::Everyone => (!self.everyone.is_empty()).then_some(EVERYONE),
+            Audience::Topic(name) => self.topic_ids.get(name).copied(),
         }
     }
 
-    /// Where what belongs to `client` stands in tables of [`Members::new`]'s capacity.
-    pub(super) fn slot_of(&self, client: ClientId) -> usize {
-        (client.0 % self.clients.len() as u64) as usize
-    }
-
-    pub(super) fn client(&self, id: ClientId) -> Option<&Client> {
-        self.clients[self.slot_of(id)]
-            .as_deref()
-            .filter(|client| client.id == id)
-    }
-
-    pub(super) fn clients(&self) -> impl Iterator<Item = &Client> {
-        self.clients.iter().filter_map(Option::as_deref)
-    }
-
-    pub(super) fn topic(&self, audience: &Audience) -> Option<TopicId> {
-        self.topic_ids.get(audience).copied()
-    }
-
     pub(super) fn members(&self, topic: TopicId) -> &[Member] {
-        self.topics[topic.0 as usize]
-            .as_ref()
-            .map_or(&[], |topic| &topic.members)
+        match topic {
+            EVERYONE => &self.everyone,
+            TopicId(number) => self.topics[number as usize - 1]
+                .as_ref()
+                .map_or(&[], |topic| &topic.members),
+        }
     }
 
     pub(super) fn is_member(&self, id: ClientId, topic: TopicId) -> bool {
-        self.client(id)
-            .is_some_and(|client| client.everyone.0 == topic || client.places.contains_key(&topic))
+        self.clients
+            .get(&id)
+            .is_some_and(|client| topic == EVERYONE || client.places.contains_key(&topic))
     }
 
-    /// Takes a client in; it is a member of everyone on its route.
-    pub(super) fn insert(&mut self, id: ClientId, route: RouteId, outbox: Arc<Outbox>) {
-        let topic = self.topic_or_new(Audience::Everyone(route));
-        let place = self.push(
-            topic,
-            Member {
-                client: id,
-                outbox: outbox.clone(),
-            },
-        );
-        let everyone = (topic, place);
+    /// Takes a client in. One that is here already, which does not happen, begins anew.
+    pub(super) fn insert(&mut self, id: ClientId, outbox: Arc<Outbox>) {
+        self.remove(id);
+        let place = self.everyone.len() as u32;
+        self.everyone.push(Member {
+            client: id,
+            outbox: outbox.clone(),
+        });
         let client = Client {
-            id,
-            route,
             outbox,
-            everyone,
-            places: HashMap::new(),
+            place,
+            places: HashMap::default(),
             was_refused: false,
         };
-        let slot = self.slot_of(id);
-        self.clients[slot] = Some(Box::new(client));
+        self.clients.insert(id, client);
     }
 
     /// Forgets a client and all its memberships.
     pub(super) fn remove(&mut self, id: ClientId) {
-        if self.client(id).is_none() {
-            return;
-        }
-        let slot = self.slot_of(id);
-        let Some(client) = self.clients[slot].take() else {
+        let Some(client) = self.clients.remove(&id) else {
             return;
         };
-        self.take_out(client.everyone.0, client.everyone.1);
+        self.take_out(EVERYONE, client.place);
         for (topic, place) in client.places {
             self.take_out(topic, place);
+        }
+        if self.clients.is_empty() {
+            *self = Members::default();
         }
     }
 
     /// Makes a client a member; nothing happens where it is one, or is gone.
     pub(super) fn join(&mut self, id: ClientId, audience: Audience) -> Result<(), TooManyTopics> {
-        let Some(client) = self.client(id) else {
+        let Audience::Topic(name) = audience else {
             return Ok(());
         };
-        let (count, outbox) = (client.places.len(), client.outbox.clone());
-        if let Some(topic) = self.topic(&audience)
-            && self.is_member(id, topic)
-        {
+        let known = self.topic_ids.get(&name).copied();
+        let Some(client) = self.clients.get_mut(&id) else {
+            return Ok(());
+        };
+        if known.is_some_and(|topic| client.places.contains_key(&topic)) {
             return Ok(());
         }
-        let slot = self.slot_of(id);
-        if count >= TOPICS_PER_CLIENT_MAX {
-            let told = self.clients[slot]
-                .as_mut()
-                .map(|client| &mut client.was_refused);
-            let is_first = told.is_some_and(|told| !std::mem::replace(told, true));
+        if client.places.len() >= TOPICS_PER_CLIENT_MAX {
+            let is_first = !std::mem::replace(&mut client.was_refused, true);
             return Err(TooManyTopics { is_first });
         }
-        let topic = self.topic_or_new(audience);
-        let place = self.push(topic, Member { client: id, outbox });
-        if let Some(client) = &mut self.clients[slot] {
+        let outbox = client.outbox.clone();
+        let topic = known.unwrap_or_else(|| self.begin_topic(name));
+        let Some(members) = self.members_mut(topic) else {
+            return Ok(());
+        };
+        let place = members.len() as u32;
+        members.push(Member { client: id, outbox });
+        if let Some(client) = self.clients.get_mut(&id) {
             client.places.insert(topic, place);
         }
         Ok(())
@@ -163,78 +150,60 @@ impl Members {
 
     /// Ends a membership, where there is one.
     pub(super) fn leave(&mut self, id: ClientId, audience: &Audience) {
-        let Some(topic) = self.topic(audience) else {
-            return;
-        };
-        if self.client(id).is_none() {
-            return;
-        }
-        let slot = self.slot_of(id);
-        let Some(client) = &mut self.clients[slot] else {
-            return;
-        };
-        if let Some(place) = client.places.remove(&topic) {
+        if let Some(topic) = self.topic(audience)
+            && let Some(client) = self.clients.get_mut(&id)
+            && let Some(place) = client.places.remove(&topic)
+        {
             self.take_out(topic, place);
         }
     }
 
-    fn topic_or_new(&mut self, audience: Audience) -> TopicId {
-        if let Some(topic) = self.topic(&audience) {
-            return topic;
-        }
-        let topic = Topic {
-            audience: audience.clone(),
-            members: Vec::new(),
-        };
+    fn begin_topic(&mut self, name: Box<str>) -> TopicId {
         let id = match self.free_topics.pop() {
             Some(id) => id,
             None => {
                 self.topics.push(None);
-                TopicId(self.topics.len() as u32 - 1)
+                TopicId(self.topics.len() as u32)
             }
         };
-        self.topics[id.0 as usize] = Some(topic);
-        self.topic_ids.insert(audience, id);
+        self.topics[id.0 as usize - 1] = Some(Topic {
+            name: name.clone(),
+            members: Vec::new(),
+        });
+        self.topic_ids.insert(name, id);
         id
     }
 
-    fn push(&mut self, topic: TopicId, member: Member) -> u32 {
-        let Some(topic) = &mut self.topics[topic.0 as usize] else {
-            return 0;
-        };
-        topic.members.push(member);
-        topic.members.len() as u32 - 1
+    fn members_mut(&mut self, topic: TopicId) -> Option<&mut Vec<Member>> {
+        match topic {
+            EVERYONE => Some(&mut self.everyone),
+            TopicId(number) => {
+                let topic = self.topics[number as usize - 1].as_mut()?;
+                Some(&mut topic.members)
+            }
+        }
     }
 
     /// Takes the member at `place` out; the last one moves there. A topic without members goes.
-    fn take_out(&mut self, topic_id: TopicId, place: u32) {
-        let Some(topic) = &mut self.topics[topic_id.0 as usize] else {
+    fn take_out(&mut self, topic: TopicId, place: u32) {
+        let Some(members) = self.members_mut(topic) else {
             return;
         };
-        topic.members.swap_remove(place as usize);
-        if let Some(moved) = topic.members.get(place as usize) {
-            let moved = moved.client;
-            let slot = self.slot_of(moved);
-            if let Some(client) = &mut self.clients[slot] {
-                if client.everyone.0 == topic_id {
-                    client.everyone.1 = place;
-                } else {
-                    client.places.insert(topic_id, place);
-                }
+        members.swap_remove(place as usize);
+        let moved = members.get(place as usize).map(|member| member.client);
+        let is_empty = members.is_empty();
+        if let Some(client) = moved.and_then(|moved| self.clients.get_mut(&moved)) {
+            if topic == EVERYONE {
+                client.place = place;
+            } else {
+                client.places.insert(topic, place);
             }
-        } else if topic.members.is_empty()
-            && let Some(topic) = self.topics[topic_id.0 as usize].take()
+        } else if is_empty
+            && topic != EVERYONE
+            && let Some(ended) = self.topics[topic.0 as usize - 1].take()
         {
-            self.topic_ids.remove(&topic.audience);
-            self.free_topics.push(topic_id);
+            self.topic_ids.remove(&ended.name);
+            self.free_topics.push(topic);
         }
-    }
-}
-
-#[cfg(test)]
-impl Members {
-    /// A topic for tests that need no members.
-    pub(super) fn first_topic() -> TopicId {
-        TopicId(0)
     }
 }

@@ -1,13 +1,15 @@
 //! A run: consecutive broadcasts to one topic as one contiguous piece of bytes.
 //!
 //! Every member gets the run with one send. A member that one of the broadcasts leaves out, or that
-//! is sent something of its own in between, has patches and gets its own copy of the run.
+//! is sent something of its own in between, has patches and gets its own copy of the run. The bytes
+//! of both are bounded together. Plain memory of one lane.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::members::TopicId;
-use crate::ids::ClientId;
+use crate::ids::{ByNumber, ClientId};
+use crate::limits::{RUN_BYTES_MAX, RUN_KEPT_BYTES};
 
 /// For one client, at one place of the run: skip some bytes, then insert some.
 struct Patch {
@@ -22,7 +24,9 @@ pub(super) struct Run {
     topic: Option<TopicId>,
     bytes: Vec<u8>,
     messages: usize,
-    patches: HashMap<ClientId, Vec<Patch>>,
+    patches: HashMap<ClientId, Vec<Patch>, ByNumber>,
+    /// What the patches hold, in bytes.
+    patch_bytes: usize,
 }
 
 impl Run {
@@ -31,8 +35,10 @@ impl Run {
         self.topic
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.bytes.len()
+    /// Whether so many bytes more are too many for one run.
+    pub(super) fn is_full_for(&self, bytes: usize) -> bool {
+        self.topic.is_some()
+            && self.bytes.len() + self.patch_bytes + size_of::<Patch>() + bytes > RUN_BYTES_MAX
     }
 
     /// Broadcasts in it.
@@ -44,24 +50,21 @@ impl Run {
     pub(super) fn push(&mut self, topic: TopicId, frame: &[u8], except: Option<ClientId>) {
         self.topic = Some(topic);
         if let Some(client) = except {
-            let patch = Patch {
-                at: self.bytes.len(),
-                skip: frame.len(),
-                insert: Vec::new(),
-            };
-            self.patches.entry(client).or_default().push(patch);
+            self.patch(client, frame.len(), Vec::new());
         }
         self.bytes.extend_from_slice(frame);
         self.messages += 1;
     }
 
     /// Puts a frame for one member behind what the run holds so far.
-    pub(super) fn insert(&mut self, client: ClientId, frame: Vec<u8>) {
-        let patch = Patch {
-            at: self.bytes.len(),
-            skip: 0,
-            insert: frame,
-        };
+    pub(super) fn insert(&mut self, client: ClientId, frame: &[u8]) {
+        self.patch(client, 0, frame.to_vec());
+    }
+
+    fn patch(&mut self, client: ClientId, skip: usize, insert: Vec<u8>) {
+        self.patch_bytes += size_of::<Patch>() + insert.len();
+        let at = self.bytes.len();
+        let patch = Patch { at, skip, insert };
         self.patches.entry(client).or_default().push(patch);
     }
 
@@ -90,27 +93,61 @@ impl Run {
         self.bytes.clear();
         self.messages = 0;
         self.patches.clear();
+        self.patch_bytes = 0;
+    }
+
+    /// Gives memory back that a route does not need while it is silent.
+    pub(super) fn shrink(&mut self) {
+        self.bytes.shrink_to(RUN_KEPT_BYTES);
+        self.patches.shrink_to(0);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Run;
-    use crate::hub::members::Members;
+    use super::{RUN_BYTES_MAX, Run};
+    use crate::hub::members::EVERYONE;
     use crate::ids::ClientId;
 
     #[test]
     fn patches_apply_in_order_and_only_to_their_client() {
-        let topic = Members::first_topic();
+        let topic = EVERYONE;
         let (one, two) = (ClientId(1), ClientId(2));
         let mut run = Run::default();
         run.push(topic, b"aa", None);
-        run.insert(one, b"X".to_vec());
+        run.insert(one, b"X");
         run.push(topic, b"bb", Some(one));
-        run.insert(one, b"Y".to_vec());
+        run.insert(one, b"Y");
         run.push(topic, b"cc", Some(two));
         assert_eq!(&*run.bytes_for(one), b"aaXYcc");
         assert_eq!(&*run.bytes_for(two), b"aabb");
         assert_eq!(&*run.bytes_for(ClientId(3)), b"aabbcc");
+    }
+
+    /// Cause: what was sent to single members in between was not counted, so that one run could hold as much
+    /// of it as there were events in a round.
+    #[test]
+    fn what_single_members_get_counts_too() {
+        let mut run = Run::default();
+        assert!(
+            !run.is_full_for(2 * RUN_BYTES_MAX),
+            "one message may be large"
+        );
+        run.push(EVERYONE, b"a", None);
+        let mut inserts = 0;
+        while !run.is_full_for(1000) {
+            run.insert(ClientId(1), &[b'x'; 1000]);
+            inserts += 1;
+        }
+        assert!(inserts * 1000 <= RUN_BYTES_MAX);
+        run.clear();
+        assert!(!run.is_full_for(RUN_BYTES_MAX));
+        run.push(EVERYONE, b"a", None);
+        let mut skips = 0;
+        while !run.is_full_for(0) {
+            run.push(EVERYONE, b"", Some(ClientId(1)));
+            skips += 1;
+        }
+        assert!(skips < RUN_BYTES_MAX / 16, "a patch is not free");
     }
 }

@@ -106,7 +106,10 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
     let slots = usize::try_from(machine.connections).unwrap_or(usize::MAX);
     let roster = Arc::new(Roster::new(slots));
     let drain = Drain::start()?;
-    let hub = Hub::start(slots)?;
+    let hub = {
+        let roster = roster.clone();
+        Hub::start(move |client| roster.leave_hub(client))?
+    };
     let (departed, reaper) = reaper::start(roster.clone())?;
 
     let services = Services {
@@ -224,5 +227,6 @@ impl Server {
         let connections = limits.connections.map(|most| most as usize);
         self.roster.set_limit(connections.unwrap_or(usize::MAX));
         self.listeners.service().admission.set_limits(limits);
+        self.hub.handle().set_queue_bytes(limits.route_queue_bytes);
     }
 }

@@ -7,7 +7,6 @@ use std::time::Instant;
 use crossbeam_channel::{Sender, bounded};
 use log::{error, info, warn};
 
-use crate::hub::Event;
 use crate::life::server::Server;
 use crate::life::service_manager;
 use crate::life::signals::exit_now;
@@ -28,10 +27,7 @@ pub fn stop(server: Server, logging: Logging) -> ExitCode {
     // First, since an answer that a leaving client sets free has to say that it is the last.
     server.roster.for_each_outbox(Outbox::stop_http);
     let cause = Cause::server(GOING_AWAY, "server is stopping");
-    server
-        .hub
-        .handle()
-        .tell(Event::CloseAll { route: None, cause });
+    server.hub.handle().farewell(&cause);
 
     let abort_time = server.settings.stop_timeout / STOP_ABORT_DIVISOR;
     let mut is_empty = server.roster.wait_until_empty(deadline - 2 * abort_time);

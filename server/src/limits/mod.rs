@@ -53,14 +53,31 @@ pub const OUTBOX_KEPT_BYTES: usize = 16 * 1024;
 /// A client's own backlog above its limit divided by this stops our reading from it.
 pub const PAUSE_DIVISOR: usize = 2;
 
-/// Events that wait for the hub; full holds up who speaks.
-pub const HUB_QUEUE_EVENTS: usize = 1024;
+/// What an event in the queue of a route counts for at least, in bytes: so the bound of the queue holds
+/// for the number of events too. 1 MiB holds 1,024.
+pub const EVENT_LOAD_LEAST: u64 = 1024;
+
+/// Events for which the queue of a silent route keeps memory: a few clients that speak.
+pub const QUEUE_KEPT_EVENTS: usize = 16;
+
+/// How long the hub works on a busy route before others that have something to say: what they wait for at most
+/// for each such route, and long enough that the change from one to another, less than a microsecond, is nothing.
+pub const TURN: Duration = Duration::from_millis(1);
+
+/// Sends to members, a few µs each, before the hub looks at the clock and at other routes.
+pub const STEPS_PER_LOOK: usize = 16;
+
+/// Bytes of one send that count as one further step of [`STEPS_PER_LOOK`]: what it takes as long to copy.
+pub const STEP_BYTES: usize = 4096;
 
 /// Events that are held back for an instance that is not at work yet: what a greeting to each of
 /// tens of thousands of clients needs.
 pub const HELD_EVENTS_MAX: usize = 64 * 1024;
 
-/// Events of one round of the hub, so that what is touched is flushed soon.
+/// Bytes of such events: 256 for each of so many.
+pub const HELD_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Events of one round of a route at the hub, so that what is touched is flushed soon.
 pub const ROUND_EVENTS_MAX: usize = 1024;
 
 /// Messages that each send of a round held on average, from which on the hub waits for more before
@@ -71,12 +88,15 @@ pub const GATHER_MESSAGES_LEAST: usize = 8;
 /// quarter of what the walk through the room costs it anyway.
 pub const GATHER_SHARE: u32 = 4;
 
-/// The longest such wait, since it holds up who is in other rooms; less than a tenth of it is no
+/// The longest such wait, since it holds up who is in the room; less than a tenth of it is no
 /// wait, since a thread sleeps 50 µs longer than it asked for.
 pub const GATHER_MAX: Duration = Duration::from_millis(1);
 
 /// Bytes of one run of broadcasts; past it the run is sent and another begins.
 pub const RUN_BYTES_MAX: usize = 64 * 1024;
+
+/// Bytes for which a route keeps memory while it is silent: the runs of a room in which a few speak.
+pub const RUN_KEPT_BYTES: usize = 4 * 1024;
 
 /// Topics of one client; a join past it is ignored with a log line.
 pub const TOPICS_PER_CLIENT_MAX: usize = 1024;
@@ -187,4 +207,6 @@ const _: () = assert!(HEAD_BYTES_FIRST as u64 <= settings::HEAD_BYTES.least);
 const _: () = assert!(FRAGMENTS_MAX >= 1 << 16);
 const _: () = assert!(READ_BUFFER_BYTES_LEAST <= READ_BUFFER_BYTES_MOST);
 const _: () = assert!(READ_BUFFER_BYTES_MOST <= u16::MAX as usize);
-const _: () = assert!(ROUND_EVENTS_MAX <= HUB_QUEUE_EVENTS);
+const _: () = assert!(EVENT_LOAD_LEAST <= settings::ROUTE_QUEUE_BYTES.least);
+const _: () = assert!(RUN_KEPT_BYTES <= RUN_BYTES_MAX);
+const _: () = assert!(STEP_BYTES > 0 && STEPS_PER_LOOK > 1);

@@ -67,6 +67,8 @@ struct State {
     phase: Phase,
     /// The socket was full: only the drain thread sends until the queue is empty.
     is_waiting: bool,
+    /// The hub has queued something here that it is going to flush.
+    is_promised: bool,
     /// The drain thread has been told and has not looked yet.
     is_noticed: bool,
     /// The drain thread holds on to this outbox.
@@ -130,6 +132,7 @@ impl Outbox {
                 dropped: 0,
                 phase: Phase::Open,
                 is_waiting: false,
+                is_promised: false,
                 is_noticed: false,
                 is_kept: false,
                 exchange: Exchange::Reading,
@@ -186,6 +189,25 @@ impl Outbox {
         Delivery::Queued
     }
 
+    /// As [`Outbox::queue`], for the hub, which flushes many outboxes at the end of a round: true where that has
+    /// to be done for this one and is not promised already.
+    pub fn queue_to_flush(self: &Arc<Self>, frames: &[u8]) -> bool {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Open {
+            return false;
+        }
+        if state.is_waiting {
+            self.append_to_backlog(&mut state, frames);
+            return false;
+        }
+        if state.queue.len() + frames.len() > FLUSH_BYTES {
+            self.send(&mut state, frames);
+            return false;
+        }
+        state.queue.append(frames);
+        !std::mem::replace(&mut state.is_promised, true)
+    }
+
     /// Queues one message, as [`Outbox::queue`] does; a large one is sent at once from where it is.
     pub fn queue_message(self: &Arc<Self>, opcode: Opcode, payload: &[u8]) -> Delivery {
         let mut state = self.state.lock();
@@ -234,6 +256,18 @@ impl Outbox {
         if !state.is_waiting && !state.queue.is_empty() {
             self.send(&mut state, &[]);
         }
+    }
+
+    /// Keeps the promise of [`Outbox::queue_to_flush`]; says how many bytes that were.
+    #[inline(always)]
+    pub fn flush_for_hub(self: &Arc<Self>) -> usize {
+        let mut state = self.state.lock();
+        state.is_promised = false;
+        let bytes = state.queue.len();
+        if !state.is_waiting && bytes > 0 {
+            self.send(&mut state, &[]);
+        }
+        bytes
     }
 
     /// Gives memory back that a client does not need while it is silent.

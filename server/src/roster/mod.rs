@@ -16,7 +16,7 @@ mod seats;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
@@ -33,6 +33,9 @@ const NO_ROUTE: u32 = u32::MAX;
 struct Slot {
     /// The client that has this slot now or had it last.
     id: AtomicU64,
+    /// Who still knows of that client: its thread, and the hub from [`Roster::enter_hub`] on. The slot is
+    /// free when nobody does.
+    holders: AtomicU8,
     /// Its route while it is open for calls from plugins, else [`NO_ROUTE`].
     route: AtomicU32,
     activity: Activity,
@@ -77,6 +80,7 @@ impl Roster {
             } else {
                 index.wrapping_sub(count)
             }),
+            holders: AtomicU8::new(0),
             route: AtomicU32::new(NO_ROUTE),
             activity: Activity::default(),
             seat: Mutex::new(None),
@@ -140,6 +144,9 @@ impl Roster {
             .load(Ordering::Relaxed)
             .wrapping_add(self.slots.len() as u64);
         id.store(next, Ordering::Relaxed);
+        self.slots[index as usize]
+            .holders
+            .store(1, Ordering::Relaxed);
         Some(ClientId(next))
     }
 
@@ -189,8 +196,26 @@ impl Roster {
         slot.seated.store(NO_ROUTE, Ordering::Release);
         *slot.seat.lock() = None;
         slot.activity.end();
-        self.free.lock().push_back(self.slot_of(client) as u32);
-        self.released.notify_all();
+        self.let_go(client);
+    }
+
+    /// The hub is about to hear of `client`, and has its slot until [`Roster::leave_hub`]. Its own thread
+    /// calls it.
+    pub fn enter_hub(&self, client: ClientId) {
+        self.slot(client).holders.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The hub has forgotten `client`: whoever comes next in its slot meets nothing of it there.
+    pub fn leave_hub(&self, client: ClientId) {
+        self.let_go(client);
+    }
+
+    /// Whoever is the last to let go frees the slot.
+    fn let_go(&self, client: ClientId) {
+        if self.slot(client).holders.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.free.lock().push_back(self.slot_of(client) as u32);
+            self.released.notify_all();
+        }
     }
 
     /// Blocks until no connection is left or `deadline`; woken by each release. True when none is left.

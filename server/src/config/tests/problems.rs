@@ -86,6 +86,13 @@ fn each_range_has_two_ends() {
         ("limits.headers", "1", "0", "1000", "1001"),
         ("limits.body", "0", "-1", "\"64 MiB\"", "\"65 MiB\""),
         (
+            "limits.route_queue",
+            "\"64 KiB\"",
+            "65535",
+            "\"1 GiB\"",
+            "\"1025 MiB\"",
+        ),
+        (
             "limits.handshake_timeout",
             "\"1ms\"",
             "\"0s\"",

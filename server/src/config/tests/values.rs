@@ -45,6 +45,7 @@ fn nothing_said_is_the_defaults() {
     assert_eq!((limits.head_bytes, limits.body_bytes), (16384, 65536));
     assert_eq!(limits.handshake_timeout, 10 * SECOND);
     assert_eq!(limits.keep_alive_timeout, 15 * SECOND);
+    assert_eq!(limits.route_queue_bytes, 1 << 20);
     assert_eq!(*client, ClientSettings::default());
     assert_eq!(client.message_bytes_max, 65536);
     assert_eq!(client.backlog_bytes_max, 1 << 20);
@@ -82,6 +83,7 @@ fn every_key_of_the_server_is_taken() {
         body = "0 B"
         handshake_timeout = "1ms"
         keep_alive_timeout = "0s"
+        route_queue = "64 KiB"
         "#,
     );
     assert_eq!(settings.listen.len(), 2);
@@ -104,6 +106,7 @@ fn every_key_of_the_server_is_taken() {
     assert_eq!((limits.head_bytes, limits.body_bytes), (1024, 0));
     assert_eq!(limits.handshake_timeout, Duration::from_millis(1));
     assert_eq!(limits.keep_alive_timeout, Duration::ZERO);
+    assert_eq!(limits.route_queue_bytes, 1 << 16);
 }
 
 #[test]

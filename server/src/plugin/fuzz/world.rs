@@ -12,7 +12,7 @@ use std::time::Duration;
 use plugin_api::abi::{BINARY, NO_CLIENT};
 
 use super::model::Heard;
-use crate::hub::{Event, Hub};
+use crate::hub::{Event, Hub, RouteHandle};
 use crate::ids::{ClientId, RouteId};
 use crate::outbox::drain::Drain;
 use crate::outbox::{Bounds, Ending, Outbox, set_own_outbox};
@@ -45,21 +45,22 @@ pub(super) struct Guest {
 
 impl World {
     pub(super) fn new() -> World {
-        let (hub, drain) = (Hub::start(4), Drain::start());
+        let (hub, drain) = (Hub::start(|_| {}), Drain::start());
         let (hub, drain) = (hub.expect("a thread"), drain.expect("a thread"));
         let roster = Arc::new(Roster::new(4));
         let services = Services {
             roster: roster.clone(),
             hub: hub.handle(),
         };
+        let ways = [RouteId(0), RouteId(1)].map(|route| (route, hub.handle().open(route)));
         let parts = RouteParts {
             id: RouteId(0),
             path: "/fuzz".into(),
             services,
+            hub: ways[0].1.clone(),
             clients: Arc::new(AtomicU64::new(2)),
         };
-        let guests = [RouteId(0), RouteId(0), RouteId(1)];
-        let guests = guests.map(|route| Guest::enter(route, &roster, &hub, &drain));
+        let guests = [0, 0, 1].map(|route| Guest::enter(&ways[route], &roster, &drain));
         set_own_outbox(guests[OWN].id, guests[OWN].outbox.clone());
         World {
             host: RouteHost::leak(host_table::table(), parts, "{}"),
@@ -92,7 +93,7 @@ impl World {
     pub(super) fn depart(&self, guest: usize) {
         let client = self.guests[guest].id;
         self.roster.close(client);
-        self.hub.handle().tell(Event::Closed { client });
+        self.host.route.hub.post(Event::Closed { client });
     }
 
     /// Ends everything behind all that was told; gives what each client heard, without the timers'.
@@ -109,7 +110,7 @@ impl World {
 }
 
 impl Guest {
-    fn enter(route: RouteId, roster: &Roster, hub: &Hub, drain: &Drain) -> Guest {
+    fn enter((route, hub): &(RouteId, RouteHandle), roster: &Roster, drain: &Drain) -> Guest {
         let (socket, peer) = UnixStream::pair().expect("two descriptors");
         peer.set_read_timeout(Some(Duration::from_secs(20)))
             .expect("a valid timeout");
@@ -123,12 +124,10 @@ impl Guest {
             close_timeout: Duration::from_secs(20),
             ..Bounds::default()
         });
-        roster.open(id, route);
-        let (client, way) = (id, outbox.clone());
-        hub.handle().tell(Event::Opened {
-            client,
-            route,
-            outbox: way,
+        roster.open(id, *route);
+        hub.post(Event::Opened {
+            client: id,
+            outbox: outbox.clone(),
         });
         Guest { id, outbox, peer }
     }

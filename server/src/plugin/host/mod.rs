@@ -16,11 +16,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use plugin_api::abi::{self, BINARY, GONE, INVALID, NO_CLIENT, Status, TEXT, TimerId};
 
-use crate::hub::{Audience, Event, HubHandle};
+use crate::hub::{Audience, Event, HubHandle, Message, RouteHandle};
 use crate::ids::{ClientId, RouteId};
 use crate::limits::{CLOSE_REASON_BYTES_MAX, TOPIC_BYTES_MAX};
 use crate::outbox::cause::{self, Cause};
-use crate::outbox::frame::{self, Opcode};
+use crate::outbox::frame::Opcode;
 use crate::outbox::{Delivery, own_outbox};
 use crate::roster::Roster;
 use outgoing::Outgoing;
@@ -41,6 +41,8 @@ pub(in crate::plugin) struct RouteParts {
     pub(in crate::plugin) id: RouteId,
     pub(in crate::plugin) path: Arc<str>,
     pub(in crate::plugin) services: Services,
+    /// The way of what concerns the route to the hub.
+    pub(in crate::plugin) hub: RouteHandle,
     /// Clients on the route.
     pub(in crate::plugin) clients: Arc<AtomicU64>,
 }
@@ -65,7 +67,7 @@ impl RouteHost {
         route: RouteParts,
         config: &str,
     ) -> &'static RouteHost {
-        let outgoing = Outgoing::new(route.services.hub.clone());
+        let outgoing = Outgoing::new(route.hub.clone());
         Box::leak(Box::new(RouteHost {
             table,
             route,
@@ -107,8 +109,8 @@ impl RouteHost {
         match own_outbox(client) {
             Some(outbox) => delivered(outbox.queue_message(opcode, payload)),
             None => {
-                let frame = frame::encode(opcode, payload);
-                self.outgoing.pass_on(Event::Send { client, frame })
+                let message = Message::new(opcode, payload);
+                self.outgoing.post(Event::Send { client, message })
             }
         }
     }
@@ -135,20 +137,20 @@ impl RouteHost {
         let cause = Cause::plugin(code as u16, reason.to_owned());
         match own_outbox(client) {
             Some(outbox) => delivered(outbox.close(cause)),
-            None => self.outgoing.pass_on(Event::Close { client, cause }),
+            None => self.outgoing.post(Event::Close { client, cause }),
         }
     }
 
     pub(in crate::plugin) fn join(&self, client: u64, topic: &[u8]) -> Result<(), Status> {
         let topic = self.topic(topic)?;
         let client = self.open_client(client)?;
-        self.outgoing.pass_on(Event::Join { client, topic })
+        self.outgoing.post(Event::Join { client, topic })
     }
 
     pub(in crate::plugin) fn leave(&self, client: u64, topic: &[u8]) -> Result<(), Status> {
         let topic = self.topic(topic)?;
         let client = self.open_client(client)?;
-        self.outgoing.pass_on(Event::Leave { client, topic })
+        self.outgoing.post(Event::Leave { client, topic })
     }
 
     pub(in crate::plugin) fn publish(
@@ -167,7 +169,7 @@ impl RouteHost {
         payload: &[u8],
         except: u64,
     ) -> Result<(), Status> {
-        self.publish_to(Audience::Everyone(self.route.id), kind, payload, except)
+        self.publish_to(Audience::Everyone, kind, payload, except)
     }
 
     pub(in crate::plugin) fn client_count(&self) -> Result<u64, Status> {
@@ -195,7 +197,7 @@ impl RouteHost {
         if name.is_empty() || name.len() > TOPIC_BYTES_MAX {
             return Err(INVALID);
         }
-        Ok(Audience::Topic(self.route.id, name.into()))
+        Ok(Audience::Topic(name.into()))
     }
 
     fn publish_to(
@@ -208,10 +210,10 @@ impl RouteHost {
         let opcode = opcode(kind, payload)?;
         self.outgoing.check()?;
         let except = (except != NO_CLIENT).then_some(ClientId(except));
-        let frame = frame::encode(opcode, payload);
-        self.outgoing.pass_on(Event::Publish {
+        let message = Message::new(opcode, payload);
+        self.outgoing.post(Event::Publish {
             audience,
-            frame,
+            message,
             except,
         })
     }

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use parking_lot::Mutex;
 use plugin_api::abi::{EXHAUSTED, GONE, Status};
 
-use crate::hub::{Event, HubHandle};
-use crate::limits::HELD_EVENTS_MAX;
+use crate::hub::{Event, RouteHandle};
+use crate::limits::{HELD_BYTES_MAX, HELD_EVENTS_MAX};
 
 const HELD: u8 = 0;
 const AT_WORK: u8 = 1;
@@ -19,14 +19,21 @@ const OVER: u8 = 2;
 
 /// Shared by all threads that make host calls for one instance, and the main thread.
 pub(in crate::plugin) struct Outgoing {
-    hub: HubHandle,
+    hub: RouteHandle,
     phase: AtomicU8,
-    held: Mutex<Vec<Event>>,
+    held: Mutex<Held>,
+}
+
+/// What is held back, in its order.
+#[derive(Default)]
+struct Held {
+    events: Vec<Event>,
+    bytes: u64,
 }
 
 impl Outgoing {
     /// The way of an instance that is being made.
-    pub(in crate::plugin) fn new(hub: HubHandle) -> Outgoing {
+    pub(in crate::plugin) fn new(hub: RouteHandle) -> Outgoing {
         Outgoing {
             hub,
             phase: AtomicU8::new(HELD),
@@ -42,14 +49,14 @@ impl Outgoing {
         Ok(())
     }
 
-    /// Passes an event on to the hub, or holds it back. Blocks while the hub's queue is full; woken by the hub, which never blocks.
-    /// [`EXHAUSTED`] where too many are held back.
-    pub(in crate::plugin) fn pass_on(&self, event: Event) -> Result<(), Status> {
+    /// Posts an event to the hub, or holds it back. Waits while the route's queue is full; woken by the hub,
+    /// which never waits. [`EXHAUSTED`] where too many are held back.
+    pub(in crate::plugin) fn post(&self, event: Event) -> Result<(), Status> {
         if self.phase.load(Ordering::Acquire) == HELD {
             return self.hold(event);
         }
         self.check()?;
-        self.hub.tell(event);
+        self.hub.post(event);
         Ok(())
     }
 
@@ -58,22 +65,22 @@ impl Outgoing {
         if self.phase.load(Ordering::Acquire) != HELD {
             // It went to work, or ended, while this thread waited for the lock.
             drop(held);
-            return self.pass_on(event);
+            return self.post(event);
         }
-        if held.len() >= HELD_EVENTS_MAX {
+        let bytes = held.bytes + event.bytes();
+        if held.events.len() >= HELD_EVENTS_MAX || bytes > HELD_BYTES_MAX {
             return Err(EXHAUSTED);
         }
-        held.push(event);
+        held.bytes = bytes;
+        held.events.push(event);
         Ok(())
     }
 
-    /// The instance is at work: what was held back goes out first, in its order.
+    /// The instance is at work: what was held back goes out first, in its order. Does not wait for the hub.
     pub(in crate::plugin) fn release(&self) {
         let mut held = self.held.lock();
         if self.phase.load(Ordering::Acquire) == HELD {
-            std::mem::take(&mut *held)
-                .into_iter()
-                .for_each(|event| self.hub.tell(event));
+            self.hub.post_all(std::mem::take(&mut *held).events);
             self.phase.store(AT_WORK, Ordering::Release);
         }
     }
@@ -82,11 +89,11 @@ impl Outgoing {
     pub(in crate::plugin) fn end(&self) {
         let mut held = self.held.lock();
         self.phase.store(OVER, Ordering::Release);
-        held.clear();
+        *held = Held::default();
     }
 
     /// Where events go, for what asks and does not tell.
-    pub(in crate::plugin) fn hub(&self) -> &HubHandle {
+    pub(in crate::plugin) fn hub(&self) -> &RouteHandle {
         &self.hub
     }
 }

@@ -339,8 +339,7 @@ impl Instance {
                 self.library.name,
                 PANIC_WINDOW.as_secs(),
             );
-            self.host.route.services.hub.tell(Event::CloseAll {
-                route: Some(self.host.route.id),
+            self.host.route.hub.post(Event::CloseAll {
                 cause: Instance::out_of_service(),
             });
         }

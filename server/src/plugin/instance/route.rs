@@ -53,10 +53,12 @@ impl Route {
         let parts = RouteParts {
             id,
             path: path.into(),
+            hub: services.hub.open(id),
             services,
             clients: Arc::default(),
         };
-        let instance = Instance::create(library, parts.clone(), 0, config, None)?;
+        let instance = Instance::create(library, parts.clone(), 0, config, None)
+            .inspect_err(|_| parts.hub.end())?;
         Ok(Arc::new(Route {
             parts,
             gate: RwLock::new(()),
@@ -163,10 +165,7 @@ impl Route {
     pub fn close_clients(&self, cause: Cause) {
         // Before the event: whose arrival the hub sees behind it finds this set.
         self.farewell.set(cause.clone()).ok();
-        self.parts.services.hub.tell(Event::CloseAll {
-            route: Some(self.id()),
-            cause,
-        });
+        self.parts.hub.post(Event::CloseAll { cause });
     }
 
     /// No timer of it fires any more, so that nobody but clients holds on to it.
@@ -193,6 +192,7 @@ impl Route {
     /// as long as the plugin's `destroy` does.
     pub fn end(&self) {
         self.instance().destroy();
+        self.parts.hub.end();
     }
 }
 
@@ -313,18 +313,15 @@ impl Drop for Place {
 fn arrive(route: &RouteParts, client: ClientId, outbox: Arc<Outbox>) {
     route.services.roster.open(client, route.id);
     route.clients.fetch_add(1, Ordering::AcqRel);
-    // Whatever concerns the client is told after this.
-    route.services.hub.tell_quietly(Event::Opened {
-        client,
-        route: route.id,
-        outbox,
-    });
+    route.services.roster.enter_hub(client);
+    // Whatever concerns the client is posted after this.
+    route.hub.post(Event::Opened { client, outbox });
 }
 
 fn depart(route: &RouteParts, client: ClientId) {
     route.services.roster.close(client);
     route.clients.fetch_sub(1, Ordering::AcqRel);
-    route.services.hub.tell(Event::Closed { client });
+    route.hub.post(Event::Closed { client });
 }
 
 #[cfg(test)]

@@ -243,9 +243,11 @@ struct World {
 
 impl World {
     fn new(counts: &'static Counts) -> World {
-        let (hub, drain) = (Hub::start(SLOTS), Drain::start());
-        let (hub, drain) = (hub.expect("a thread"), drain.expect("a thread"));
         let roster = Arc::new(Roster::new(SLOTS));
+        let of_hub = roster.clone();
+        let hub = Hub::start(move |client| of_hub.leave_hub(client));
+        let (hub, drain) = (hub, Drain::start());
+        let (hub, drain) = (hub.expect("a thread"), drain.expect("a thread"));
         let services = Services {
             roster: roster.clone(),
             hub: hub.handle(),
@@ -264,7 +266,15 @@ impl World {
     /// A client on the route, and its end of the connection.
     fn enter(&self) -> (ClientId, Place, UnixStream) {
         let (socket, peer) = UnixStream::pair().expect("two descriptors");
-        let client = self.roster.claim().expect("a slot is free");
+        // Slots are free when the hub has seen that their clients have left.
+        let client = std::iter::repeat_with(|| self.roster.claim())
+            .find_map(|client| {
+                client.or_else(|| {
+                    thread::yield_now();
+                    None
+                })
+            })
+            .expect("it goes on until there is one");
         let outbox = Outbox::new(
             TcpStream::from(OwnedFd::from(socket)),
             client,
@@ -293,7 +303,7 @@ fn a_client_whose_thread_panics_leaves_as_all_others_do() {
     static COUNTS: Counts = Counts::new();
     let world = World::new(&COUNTS);
     let (client, mut place, _peer) = world.enter();
-    let everyone = || world.hub.handle().count(Audience::Everyone(ROUTE));
+    let everyone = || world.route.parts.hub.count(Audience::Everyone);
     assert_eq!((world.route.client_count(), everyone()), (1, Some(1)));
     let outcome = catch_unwind(AssertUnwindSafe(move || {
         place.call(|_, _| panic!("a fault of the server"));

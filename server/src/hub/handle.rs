@@ -1,0 +1,86 @@
+//! The ways to the hub: one for the whole of it, one for each route.
+//!
+//! Any thread may use any of them at any time.
+
+use std::sync::Arc;
+
+use crossbeam_channel::bounded;
+
+use super::event::{Audience, Event};
+use super::intake::Intake;
+use super::queue::Queue;
+use crate::ids::RouteId;
+use crate::outbox::cause::Cause;
+
+/// The way to the hub as a whole, for the main thread.
+#[derive(Clone)]
+pub struct HubHandle {
+    intake: Arc<Intake>,
+}
+
+impl HubHandle {
+    pub(super) fn new(intake: Arc<Intake>) -> HubHandle {
+        HubHandle { intake }
+    }
+
+    /// The way of a new route; [`RouteHandle::end`] ends it. Each `route` comes once.
+    pub fn open(&self, route: RouteId) -> RouteHandle {
+        RouteHandle {
+            queue: self.intake.open(route),
+        }
+    }
+
+    /// Begins the closing handshake with every client of every route, behind what was said on that
+    /// route before, and with everyone who comes later. Never waits.
+    pub fn farewell(&self, cause: &Cause) {
+        self.intake.farewell(cause);
+    }
+
+    /// Bounds the queue of each route to so many bytes from now on; an event counts 1 KiB at least.
+    pub fn set_queue_bytes(&self, bytes: u64) {
+        self.intake.set_queue_bytes(bytes);
+    }
+
+    /// Ends the hub behind everything posted so far.
+    pub(super) fn end(&self) {
+        self.intake.end();
+    }
+}
+
+/// The way of one route to the hub; every connection thread, timer and plugin thread has one.
+#[derive(Clone)]
+pub struct RouteHandle {
+    queue: Arc<Queue>,
+}
+
+impl RouteHandle {
+    /// Posts an event, which takes effect behind all that were posted before. Waits while the queue of the
+    /// route is full, but for [`Event::Opened`], [`Event::Closed`] and what ends or closes everyone; woken by the
+    /// hub, which never waits, in the order of those who wait. Gives the event's number for
+    /// [`RouteHandle::has_settled`]; 0 where the route has ended, and nothing was done.
+    pub fn post(&self, event: Event) -> u64 {
+        self.queue.post(event)
+    }
+
+    /// Posts events that were held back, in this order. Never waits.
+    pub fn post_all(&self, events: Vec<Event>) {
+        self.queue.post_all(events);
+    }
+
+    /// Whether what the event of this number says stands in the outbox of each client that it is for.
+    pub fn has_settled(&self, number: u64) -> bool {
+        self.queue.has_settled(number)
+    }
+
+    /// Number of members of `topic`. Waits until the hub has come to it; none where the route has ended.
+    pub fn count(&self, topic: Audience) -> Option<u64> {
+        let (reply, answer) = bounded(1);
+        self.post(Event::Count { topic, reply });
+        answer.recv().ok()
+    }
+
+    /// The route has ended: nothing that is posted behind this is taken.
+    pub fn end(&self) {
+        self.queue.post(Event::End);
+    }
+}

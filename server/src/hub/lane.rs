@@ -1,0 +1,296 @@
+//! One route at the hub: its events in rounds, its members, the run that is being collected.
+//!
+//! Runs on the hub's thread, which works on one lane at a time and leaves it midway where its turn is over.
+
+use std::collections::VecDeque;
+use std::mem::take;
+use std::sync::Arc;
+use std::time::Duration;
+
+use log::warn;
+
+use super::event::{Audience, Event, Message};
+use super::gather::Gathering;
+use super::members::{Members, TooManyTopics, TopicId};
+use super::queue::Queue;
+use super::run::Run;
+use super::slice::Slice;
+use super::walk::Walk;
+use crate::ids::ClientId;
+use crate::limits::{QUEUE_KEPT_EVENTS, ROUND_EVENTS_MAX, TOPICS_PER_CLIENT_MAX};
+use crate::outbox::Outbox;
+use crate::outbox::cause::Cause;
+
+/// What the hub has of one route.
+pub(super) struct Lane {
+    queue: Arc<Queue>,
+    /// Taken out of the queue, and not looked at yet.
+    events: VecDeque<Event>,
+    /// Number of the last event that was taken.
+    number: u64,
+    /// Load of the events that are done with, which the queue has not been told of.
+    done: u64,
+    pub(super) members: Members,
+    pub(super) run: Run,
+    pub(super) walk: Option<Walk>,
+    /// Outboxes with frames of this round that this lane has to flush, each once.
+    pub(super) touched: VecDeque<Arc<Outbox>>,
+    /// Events of this round.
+    count: usize,
+    has_gathered: bool,
+    /// Nothing was taken since the last round has ended.
+    is_settled: bool,
+    /// Messages of this round that were sent, counted once for each member; outboxes that they left by, and how
+    /// long that took.
+    pub(super) deliveries: usize,
+    pub(super) sends: usize,
+    pub(super) sending: Duration,
+    gathering: Gathering,
+    /// Everyone was closed for this cause: who comes late is too.
+    farewell: Option<Cause>,
+    has_ended: bool,
+}
+
+/// How a stretch of work on a lane has ended.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// It was left, and has more to do.
+    Left,
+    /// It has something to send, and would wait for so long for more.
+    Gathers(Duration),
+    /// Nothing is left to do.
+    Done,
+    /// Its route has ended.
+    Ended,
+}
+
+impl Lane {
+    pub(super) fn new(queue: Arc<Queue>) -> Lane {
+        Lane {
+            queue,
+            events: VecDeque::new(),
+            number: 0,
+            done: 0,
+            members: Members::default(),
+            run: Run::default(),
+            walk: None,
+            touched: VecDeque::new(),
+            count: 0,
+            has_gathered: false,
+            is_settled: false,
+            deliveries: 0,
+            sends: 0,
+            sending: Duration::ZERO,
+            gathering: Gathering::default(),
+            farewell: None,
+            has_ended: false,
+        }
+    }
+
+    pub(super) fn queue(&self) -> &Arc<Queue> {
+        &self.queue
+    }
+
+    /// Works until nothing is left to do or `slice` says so; calls `on_left` for each client that is gone.
+    pub(super) fn work(&mut self, slice: &mut Slice, on_left: &dyn Fn(ClientId)) -> Outcome {
+        loop {
+            if !self.walk_on(slice) {
+                self.queue.give_back(&mut self.done);
+                return Outcome::Left;
+            }
+            if self.has_ended_round() {
+                // Who rests looks into the queue once more.
+                return self.outcome();
+            }
+            let Some(event) = self.next_event() else {
+                if !self.has_something_to_send() {
+                    self.end_round();
+                    return self.outcome();
+                }
+                if let Some(wait) = self.wait_for_more() {
+                    return Outcome::Gathers(wait);
+                }
+                self.walk = Some(Walk::Delivering { at: 0 });
+                continue;
+            };
+            if self.must_come_behind_the_run(&event) {
+                self.events.push_front(event);
+                self.walk = Some(Walk::Queueing { at: 0 });
+                continue;
+            }
+            self.take(event, on_left);
+            if self.count >= ROUND_EVENTS_MAX {
+                self.walk = self.walk.take().or(Some(Walk::Delivering { at: 0 }));
+            } else if !slice.goes_on(0) {
+                // What was said so far is not to wait for the next turn, which may be long.
+                if slice.is_over() && self.walk.is_none() {
+                    self.walk = Some(Walk::Delivering { at: 0 });
+                }
+                self.queue.give_back(&mut self.done);
+                return Outcome::Left;
+            }
+        }
+    }
+
+    fn next_event(&mut self) -> Option<Event> {
+        if self.events.is_empty() && !self.has_ended {
+            self.queue.exchange(&mut self.done, &mut self.events);
+        }
+        self.events.pop_front()
+    }
+
+    fn has_something_to_send(&self) -> bool {
+        self.run.topic().is_some() || !self.touched.is_empty()
+    }
+
+    /// How long to wait for more before this round is sent; once in a round.
+    fn wait_for_more(&mut self) -> Option<Duration> {
+        if std::mem::replace(&mut self.has_gathered, true) || self.has_ended {
+            return None;
+        }
+        self.gathering.wait(self.count)
+    }
+
+    /// Whether all that was taken has been sent, and nothing more was taken.
+    fn has_ended_round(&self) -> bool {
+        self.is_settled && self.events.is_empty()
+    }
+
+    fn outcome(&self) -> Outcome {
+        if self.has_ended {
+            Outcome::Ended
+        } else {
+            Outcome::Done
+        }
+    }
+
+    /// Everything that was taken stands in the outboxes.
+    pub(super) fn end_round(&mut self) {
+        self.queue.settle(self.number);
+        self.is_settled = true;
+        self.count = 0;
+        self.has_gathered = false;
+        let (deliveries, sends) = (take(&mut self.deliveries), take(&mut self.sends));
+        self.gathering
+            .note(deliveries, sends, take(&mut self.sending));
+    }
+
+    /// Whether it will not be worked on before its queue is listed again; false where it has more to do.
+    pub(super) fn rests(&mut self) -> bool {
+        self.is_settled = false;
+        let has_more = self
+            .queue
+            .exchange_or_rest(&mut self.done, &mut self.events);
+        if !has_more {
+            self.events.shrink_to(QUEUE_KEPT_EVENTS);
+            self.touched.shrink_to(QUEUE_KEPT_EVENTS);
+            self.run.shrink();
+        }
+        !has_more
+    }
+
+    /// Whether the run has to stand in the outboxes first: who comes later must not hear what was
+    /// said before, who goes must, and a run has one topic and a bound.
+    fn must_come_behind_the_run(&self, event: &Event) -> bool {
+        let Some(running) = self.run.topic() else {
+            return false;
+        };
+        let is_running = |topic: Option<TopicId>| topic == Some(running);
+        let hears = |client: &ClientId| self.members.is_member(*client, running);
+        match event {
+            Event::Publish {
+                audience, message, ..
+            } => match self.members.topic(audience) {
+                Some(topic) => topic != running || self.run.is_full_for(message.frame().len()),
+                None => false,
+            },
+            Event::Send { client, message } => {
+                self.run.is_full_for(message.frame().len()) && hears(client)
+            }
+            Event::Opened { .. } => is_running(self.members.topic(&Audience::Everyone)),
+            Event::Join { topic, .. } | Event::Leave { topic, .. } => {
+                is_running(self.members.topic(topic))
+            }
+            Event::Closed { client } | Event::Close { client, .. } => hears(client),
+            Event::CloseAll { .. } | Event::Farewell { .. } => true,
+            Event::Count { .. } | Event::End => false,
+        }
+    }
+
+    fn take(&mut self, event: Event, on_left: &dyn Fn(ClientId)) {
+        self.is_settled = false;
+        self.count += 1;
+        self.number += 1;
+        self.done += event.load();
+        match event {
+            Event::Publish {
+                audience,
+                message,
+                except,
+            } => self.publish(&audience, &message, except),
+            Event::Send { client, message } => self.send(client, &message),
+            Event::Opened { client, outbox } => {
+                if let Some(cause) = &self.farewell {
+                    outbox.close(cause.clone());
+                }
+                self.members.insert(client, outbox);
+            }
+            Event::Closed { client } => {
+                self.members.remove(client);
+                on_left(client);
+            }
+            Event::Join { client, topic } => self.join(client, topic),
+            Event::Leave { client, topic } => self.members.leave(client, &topic),
+            Event::Close { client, cause } => {
+                if let Some(outbox) = self.members.outbox(client) {
+                    outbox.close(cause);
+                }
+            }
+            Event::CloseAll { cause } => self.walk = Some(Walk::Closing { at: 0, cause }),
+            Event::Farewell { cause } => {
+                self.farewell = Some(cause.clone());
+                self.walk = Some(Walk::Closing { at: 0, cause });
+            }
+            Event::Count { topic, reply } => {
+                let topic = self.members.topic(&topic);
+                let count = topic.map_or(0, |topic| self.members.members(topic).len() as u64);
+                // Who asked may have been ended by a panic; there is room for the answer.
+                reply.try_send(count).ok();
+            }
+            Event::End => {
+                self.has_ended = true;
+                self.events.clear();
+                self.queue.end();
+            }
+        }
+    }
+
+    fn publish(&mut self, audience: &Audience, message: &Message, except: Option<ClientId>) {
+        if let Some(topic) = self.members.topic(audience) {
+            let except = except.filter(|&client| self.members.is_member(client, topic));
+            self.run.push(topic, message.frame(), except);
+        }
+    }
+
+    fn send(&mut self, id: ClientId, message: &Message) {
+        let Some(outbox) = self.members.outbox(id) else {
+            return;
+        };
+        if let Some(topic) = self.run.topic()
+            && self.members.is_member(id, topic)
+        {
+            return self.run.insert(id, message.frame());
+        }
+        if outbox.queue_to_flush(message.frame()) {
+            self.touched.push_back(outbox.clone());
+        }
+    }
+
+    fn join(&mut self, client: ClientId, topic: Audience) {
+        if self.members.join(client, topic) == Err(TooManyTopics { is_first: true }) {
+            warn!(
+                "client {client} is a member of {TOPICS_PER_CLIENT_MAX} topics, as many as it may be; it joins no further ones"
+            );
+        }
+    }
+}

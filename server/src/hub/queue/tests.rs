@@ -1,0 +1,161 @@
+//! Who waits in front of a full queue, for how long, and in which order they go on.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::Queue;
+use crate::hub::intake::Intake;
+use crate::hub::{Audience, Event, Message};
+use crate::ids::{ClientId, RouteId};
+use crate::limits::EVENT_LOAD_LEAST;
+use crate::outbox::cause::Cause;
+use crate::outbox::frame::Opcode;
+
+const BOUND: u64 = 64 * 1024;
+const DEADLINE: Duration = Duration::from_secs(20);
+
+fn queue() -> Arc<Queue> {
+    let intake = Intake::new();
+    intake.set_queue_bytes(BOUND);
+    Arc::new(Queue::new(RouteId(0), intake))
+}
+
+fn publish(bytes: usize) -> Event {
+    Event::Publish {
+        audience: Audience::Everyone,
+        message: Message::new(Opcode::Binary, &vec![b'x'; bytes]),
+        except: None,
+    }
+}
+
+fn closed() -> Event {
+    Event::Closed {
+        client: ClientId(1),
+    }
+}
+
+/// Takes what is in, as the hub does, and is done with it.
+fn take(queue: &Queue) -> Vec<Event> {
+    let mut taken = VecDeque::new();
+    queue.exchange(&mut 0, &mut taken);
+    queue.give_back(&mut taken.iter().map(Event::load).sum());
+    taken.into()
+}
+
+/// Waits until so many threads wait.
+#[track_caller]
+fn wait_for_waiting(queue: &Queue, count: usize) {
+    let deadline = Instant::now() + DEADLINE;
+    while queue.state.lock().waiting.len() != count {
+        assert!(Instant::now() < deadline, "not {count} wait");
+        thread::yield_now();
+    }
+}
+
+/// Fills it as far as nobody waits; says how many events that were.
+fn fill(queue: &Arc<Queue>) -> u64 {
+    let count = BOUND / EVENT_LOAD_LEAST;
+    for _ in 0..count {
+        queue.post(publish(1));
+    }
+    count
+}
+
+#[test]
+fn small_events_are_bounded_in_number_and_large_ones_in_bytes() {
+    let queue = queue();
+    assert_eq!(fill(&queue), 64);
+    thread::scope(|scope| {
+        scope.spawn(|| queue.post(publish(1)));
+        wait_for_waiting(&queue, 1);
+        assert_eq!(
+            take(&queue).len(),
+            65,
+            "it stands in the queue while it waits"
+        );
+    });
+    queue.post(publish(BOUND as usize / 2));
+    thread::scope(|scope| {
+        scope.spawn(|| queue.post(publish(BOUND as usize / 2)));
+        wait_for_waiting(&queue, 1);
+        take(&queue);
+    });
+    // However large one is, it does not wait for itself.
+    queue.post(publish(3 * BOUND as usize));
+}
+
+#[test]
+fn who_came_first_goes_on_first() {
+    let queue = queue();
+    fill(&queue);
+    let (order, went_on) = mpsc::channel();
+    thread::scope(|scope| {
+        for number in 0..20 {
+            let (queue, order) = (&queue, order.clone());
+            scope.spawn(move || {
+                // Each of them is larger than what is free when one may go on.
+                queue.post(publish(BOUND as usize));
+                order.send(number).expect("somebody listens");
+            });
+            wait_for_waiting(queue, number + 1);
+        }
+        let mut taken = VecDeque::new();
+        queue.exchange(&mut 0, &mut taken);
+        let mut next = 0;
+        for event in taken {
+            queue.give_back(&mut event.load());
+            let waiting = queue.state.lock().waiting.len();
+            while next < 20 - waiting {
+                assert_eq!(went_on.recv_timeout(DEADLINE), Ok(next));
+                next += 1;
+            }
+        }
+        assert_eq!(next, 20);
+    });
+}
+
+#[test]
+fn who_comes_goes_or_ends_a_route_never_waits() {
+    let queue = queue();
+    fill(&queue);
+    for _ in 0..10 {
+        queue.post(closed());
+        queue.post(Event::CloseAll {
+            cause: Cause::server(1001, ""),
+        });
+    }
+    queue.post_all((0..10).map(|_| publish(BOUND as usize)).collect());
+    let number = queue.post(Event::End);
+    assert_eq!(number, 64 + 20 + 10 + 1, "all of them stand in one order");
+    let taken = take(&queue);
+    assert!(matches!(taken.last(), Some(Event::End)));
+}
+
+#[test]
+fn where_the_route_has_ended_nobody_waits_any_more() {
+    let queue = queue();
+    fill(&queue);
+    thread::scope(|scope| {
+        let waiting: Vec<_> = (0..3)
+            .map(|_| scope.spawn(|| queue.post(publish(1))))
+            .collect();
+        wait_for_waiting(&queue, 3);
+        queue.end();
+        waiting
+            .into_iter()
+            .for_each(|thread| assert!(thread.join().expect("it does not panic") > 0));
+    });
+    assert_eq!(queue.post(publish(1)), 0);
+    assert!(take(&queue).is_empty());
+}
+
+#[test]
+fn numbers_count_up_and_settle_in_their_order() {
+    let queue = queue();
+    assert_eq!((queue.post(closed()), queue.post(closed())), (1, 2));
+    queue.settle(1);
+    assert!(queue.has_settled(1) && !queue.has_settled(2));
+}

@@ -1,0 +1,59 @@
+//! How far one lane may work before the hub looks round.
+//!
+//! The clock and the other routes are looked at after some steps, not at each: a step is a few
+//! nanoseconds here beside a `send` of some thousand.
+
+use std::time::{Duration, Instant};
+
+use super::intake::Intake;
+use crate::limits::{STEP_BYTES, STEPS_PER_LOOK};
+
+/// A stretch of work on one lane.
+pub(super) struct Slice<'a> {
+    start: Instant,
+    time: Duration,
+    /// Looked at for others, if the lane gives way.
+    others: Option<&'a Intake>,
+    /// Steps before the next look.
+    steps: usize,
+}
+
+impl<'a> Slice<'a> {
+    /// Begins now and ends after `time`, or when somebody is listed in `others`.
+    pub(super) fn new(time: Duration, others: Option<&'a Intake>) -> Slice<'a> {
+        Slice {
+            start: Instant::now(),
+            time,
+            others,
+            steps: STEPS_PER_LOOK,
+        }
+    }
+
+    /// Takes note of a step that has moved so many bytes; false where the lane is to be left now.
+    #[inline(always)]
+    pub(super) fn goes_on(&mut self, bytes: usize) -> bool {
+        let steps = 1 + bytes / STEP_BYTES;
+        if steps < self.steps {
+            self.steps -= steps;
+            return true;
+        }
+        self.look()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn look(&mut self) -> bool {
+        self.steps = STEPS_PER_LOOK;
+        !self.others.is_some_and(Intake::has_listed) && !self.is_over()
+    }
+
+    /// Whether its time is used up.
+    pub(super) fn is_over(&self) -> bool {
+        self.elapsed() >= self.time
+    }
+
+    /// How long it has lasted.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+}

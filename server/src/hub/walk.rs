@@ -1,0 +1,128 @@
+//! The walks of a lane from member to member, each of which can be left between two.
+//!
+//! Nothing but the lane's own events changes its members, and none is taken while a walk is under way: the
+//! place is all that is to be kept.
+
+use std::time::{Duration, Instant};
+
+use super::lane::Lane;
+use super::members::EVERYONE;
+use super::slice::Slice;
+use crate::limits::GATHER_MESSAGES_LEAST;
+use crate::outbox::cause::Cause;
+
+/// A walk that is under way, and how far it is.
+pub(super) enum Walk {
+    /// The run is queued at its members: the end of the round sends it together with what follows.
+    Queueing { at: usize },
+    /// The run is sent to its members, straight from where it was collected; then comes
+    /// [`Walk::Flushing`].
+    Delivering { at: usize },
+    /// What else was queued is sent, and the round ends.
+    Flushing,
+    /// Everyone is closed.
+    Closing { at: usize, cause: Cause },
+}
+
+impl Lane {
+    /// Goes on with the walk that is under way, if any; false where it was left before its end.
+    pub(super) fn walk_on(&mut self, slice: &mut Slice) -> bool {
+        loop {
+            let left = match self.walk.take() {
+                None => return true,
+                Some(Walk::Queueing { at }) => self.queue_from(at, slice),
+                Some(Walk::Delivering { at }) => self.deliver_from(at, slice),
+                Some(Walk::Flushing) => self.flush(slice),
+                Some(Walk::Closing { at, cause }) => self.close_from(at, cause, slice),
+            };
+            if left {
+                return false;
+            }
+        }
+    }
+
+    fn queue_from(&mut self, mut at: usize, slice: &mut Slice) -> bool {
+        if let Some(topic) = self.run.topic() {
+            let members = self.members.members(topic);
+            while let Some(member) = members.get(at) {
+                let bytes = self.run.bytes_for(member.client);
+                if member.outbox.queue_to_flush(&bytes) {
+                    self.touched.push_back(member.outbox.clone());
+                }
+                at += 1;
+                if !slice.goes_on(bytes.len()) {
+                    self.walk = Some(Walk::Queueing { at });
+                    return true;
+                }
+            }
+            self.deliveries += self.run.messages() * at;
+        }
+        self.run.clear();
+        false
+    }
+
+    /// The loop of every delivery: no function returns in it behind the system call, see
+    /// [`Outbox::deliver`](crate::outbox::Outbox::deliver).
+    fn deliver_from(&mut self, mut at: usize, slice: &mut Slice) -> bool {
+        let start = self.begin_sending();
+        if let Some(topic) = self.run.topic() {
+            let members = self.members.members(topic);
+            while let Some(member) = members.get(at) {
+                let bytes = self.run.bytes_for(member.client);
+                member.outbox.deliver(&bytes);
+                at += 1;
+                if !slice.goes_on(bytes.len()) {
+                    self.note_sending(start);
+                    self.walk = Some(Walk::Delivering { at });
+                    return true;
+                }
+            }
+            self.deliveries += self.run.messages() * at;
+            self.sends += at;
+        }
+        self.run.clear();
+        self.note_sending(start);
+        self.walk = Some(Walk::Flushing);
+        false
+    }
+
+    fn flush(&mut self, slice: &mut Slice) -> bool {
+        if !self.touched.is_empty() {
+            let start = self.begin_sending();
+            while let Some(outbox) = self.touched.pop_front() {
+                let bytes = outbox.flush_for_hub();
+                self.sends += 1;
+                if !slice.goes_on(bytes) {
+                    self.note_sending(start);
+                    self.walk = Some(Walk::Flushing);
+                    return true;
+                }
+            }
+            self.note_sending(start);
+        }
+        self.end_round();
+        false
+    }
+
+    /// When a part of the sending begins; none where so little was said that nobody asks how long it takes.
+    fn begin_sending(&self) -> Option<Instant> {
+        let is_busy = self.deliveries > 0 || self.run.messages() >= GATHER_MESSAGES_LEAST;
+        is_busy.then(Instant::now)
+    }
+
+    fn note_sending(&mut self, start: Option<Instant>) {
+        self.sending += start.map_or(Duration::ZERO, |start| start.elapsed());
+    }
+
+    fn close_from(&mut self, mut at: usize, cause: Cause, slice: &mut Slice) -> bool {
+        while let Some(member) = self.members.members(EVERYONE).get(at) {
+            member.outbox.close(cause.clone());
+            at += 1;
+            if !slice.goes_on(0) {
+                self.walk = Some(Walk::Closing { at, cause });
+                return true;
+            }
+        }
+        false
+    }
+}
