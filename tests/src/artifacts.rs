@@ -35,6 +35,10 @@ fn build(folder: &Path) {
     for (feature, is_on) in [
         ("tests/browser", cfg!(feature = "browser")),
         ("tests/root", cfg!(feature = "root")),
+        ("tests/nginx", cfg!(feature = "nginx")),
+        ("tests/haproxy", cfg!(feature = "haproxy")),
+        ("tests/apache", cfg!(feature = "apache")),
+        ("tests/caddy", cfg!(feature = "caddy")),
     ] {
         if is_on {
             command.args(["--features", feature]);
@@ -44,7 +48,7 @@ fn build(folder: &Path) {
     assert!(status.success(), "the workspace does not build");
 }
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .parent()
         .expect("the tests lie in the workspace")

@@ -1,5 +1,6 @@
 //! A WebSocket client by the book, as a browser would be.
 
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use tungstenite::client::IntoClientRequest;
@@ -10,10 +11,11 @@ use tungstenite::{Error, Message, WebSocket};
 
 use crate::{DEADLINE, Server};
 
-/// A connected client; every read fails the test after [`DEADLINE`].
+/// A connected client, over TCP or whatever else carries bytes; every read fails the test after
+/// [`DEADLINE`].
 #[derive(Debug)]
-pub struct Client {
-    socket: WebSocket<TcpStream>,
+pub struct Client<S = TcpStream> {
+    socket: WebSocket<S>,
     /// The subprotocol that the server chose.
     pub subprotocol: Option<String>,
     headers: Vec<(String, String)>,
@@ -64,9 +66,30 @@ impl Client {
         stream
             .set_read_timeout(Some(DEADLINE))
             .expect("a valid timeout");
-        let mut request = format!("ws://{address}{path}")
-            .into_client_request()
-            .expect("a valid address");
+        Client::over(stream, &format!("ws://{address}{path}"), headers)
+    }
+
+    /// The socket, to do worse with it.
+    pub fn stream(&self) -> &TcpStream {
+        self.socket.get_ref()
+    }
+
+    /// Ends the connection with a reset, as a machine does that lost its power and came back.
+    pub fn reset(self) {
+        let linger =
+            rustix::net::sockopt::set_socket_linger(self.stream(), Some(std::time::Duration::ZERO));
+        linger.expect("a live socket");
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    /// Opens a WebSocket for `url` on a connection that stands.
+    ///
+    /// # Errors
+    /// The server answers something else than 101.
+    #[track_caller]
+    pub fn over(stream: S, url: &str, headers: &[(&str, &str)]) -> Result<Client<S>, Refused> {
+        let mut request = url.into_client_request().expect("a valid address");
         for (name, value) in headers {
             let name: HeaderName = name.parse().expect("a valid name");
             let value: HeaderValue = value.parse().expect("a valid value");
@@ -82,7 +105,7 @@ impl Client {
                     body,
                 });
             }
-            Err(error) => panic!("{path}: {error}"),
+            Err(error) => panic!("{url}: {error}"),
         };
         let headers: Vec<(String, String)> = response
             .headers()
@@ -141,6 +164,27 @@ impl Client {
                 Ok(message) => return message,
                 Err(error) => panic!("no message: {error}"),
             }
+        }
+    }
+
+    /// Waits until so many pings have come, and nothing else; each is answered.
+    #[track_caller]
+    pub fn pings(&mut self, count: usize) {
+        for _ in 0..count {
+            match self.socket.read() {
+                Ok(Message::Ping(_)) => {}
+                other => panic!("no ping: {other:?}"),
+            }
+        }
+    }
+
+    /// The connection ends next, in whatever way, without a message before that.
+    #[track_caller]
+    pub fn cut(&mut self) {
+        match self.socket.read() {
+            Ok(Message::Close(_)) | Err(Error::ConnectionClosed | Error::Protocol(_)) => {}
+            Err(Error::Io(error)) if !is_timeout(&error) => {}
+            other => panic!("not cut: {other:?}"),
         }
     }
 
@@ -211,16 +255,11 @@ impl Client {
             }
         }
     }
+}
 
-    /// The socket, to do worse with it.
-    pub fn stream(&self) -> &TcpStream {
-        self.socket.get_ref()
-    }
-
-    /// Ends the connection with a reset, as a machine does that lost its power and came back.
-    pub fn reset(self) {
-        let linger =
-            rustix::net::sockopt::set_socket_linger(self.stream(), Some(std::time::Duration::ZERO));
-        linger.expect("a live socket");
-    }
+fn is_timeout(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+    )
 }

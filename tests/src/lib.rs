@@ -7,6 +7,8 @@
 mod artifacts;
 mod client;
 mod closes;
+#[cfg(feature = "deploy")]
+pub mod deploy;
 mod lone_user;
 mod numbered_chat;
 mod process;

@@ -9,6 +9,7 @@ mod chromedriver;
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -48,8 +49,18 @@ impl Browser {
     /// When either is not to be found in `PATH` or does not start.
     #[track_caller]
     pub fn start() -> Browser {
-        let driver = Chromedriver::start();
-        let capabilities = capabilities(&driver);
+        Browser::start_with(None, &[])
+    }
+
+    /// Starts it with `home` as its user's home, where there is one, and with further arguments for
+    /// Chromium.
+    ///
+    /// # Panics
+    /// As [`Browser::start`].
+    #[track_caller]
+    pub fn start_with(home: Option<&Path>, arguments: &[&str]) -> Browser {
+        let driver = Chromedriver::start(home);
+        let capabilities = capabilities(&driver, arguments);
         let config = Agent::config_builder()
             .timeout_global(Some(CALL_TIMEOUT))
             // The body of an error says what went wrong; a proxy has no business on loopback.
@@ -196,7 +207,7 @@ impl Window<'_> {
     }
 }
 
-fn capabilities(driver: &Chromedriver) -> Value {
+fn capabilities(driver: &Chromedriver, further: &[&str]) -> Value {
     let mut arguments = vec![
         "--headless=new".to_owned(),
         "--no-first-run".to_owned(),
@@ -204,6 +215,7 @@ fn capabilities(driver: &Chromedriver) -> Value {
         "--disable-dev-shm-usage".to_owned(),
         format!("--user-data-dir={}", driver.profile().display()),
     ];
+    arguments.extend(further.iter().map(|&argument| argument.to_owned()));
     // Chromium's sandbox refuses to run as root, which build machines often are.
     if fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0) {
         arguments.push("--no-sandbox".to_owned());

@@ -25,8 +25,12 @@ pub(super) struct Chromedriver {
 impl Chromedriver {
     /// Starts it and waits for the line in which it says its port, at most [`START_TIMEOUT`].
     #[track_caller]
-    pub(super) fn start() -> Chromedriver {
-        let mut process = Command::new(find_in_path(&["chromedriver"]))
+    pub(super) fn start(home: Option<&Path>) -> Chromedriver {
+        let mut command = Command::new(find_in_path(&["chromedriver"]));
+        if let Some(home) = home {
+            command.env("HOME", home);
+        }
+        let mut process = command
             .arg("--port=0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

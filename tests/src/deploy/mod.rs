@@ -1,0 +1,18 @@
+//! The real programs of a deployment, run with the texts of `scripts/deploy` as they stand there: only
+//! ports, paths, certificates and the lengths of waits are put in.
+//!
+//! Each runs in a temporary folder, in the foreground, on ports of loopback addresses, and ends with its
+//! test. Visitors come over TLS from an address of their own.
+
+mod authority;
+mod front;
+mod port;
+mod programs;
+mod text;
+mod visitor;
+
+pub use authority::NAME;
+pub use front::{Front, server, server_with};
+pub use programs::Program;
+pub use text::Text;
+pub use visitor::{VISITOR, Visitor};

@@ -1,0 +1,19 @@
+//! The deployment as `scripts/deploy` tells it, with the real programs: each proxy, the unit, the rotation
+//! of the log. One module a program; a feature of cargo's for each, since not every machine has it.
+
+#[cfg(feature = "apache")]
+mod apache;
+#[cfg(feature = "caddy")]
+mod caddy;
+mod commands;
+#[cfg(feature = "haproxy")]
+mod haproxy;
+#[cfg(feature = "nginx")]
+mod nginx;
+#[cfg(any(
+    feature = "nginx",
+    feature = "haproxy",
+    feature = "apache",
+    feature = "caddy"
+))]
+mod through;
