@@ -1,5 +1,5 @@
 /*
- * detent.h - the plugin ABI of Detent, version 1.0, in C99
+ * detent.h - the plugin ABI of Detent, version 1.1, in C99
  *
  * A plugin is a shared library that exports one constant, `detent_plugin`. The server reads its
  * first integers from the file before it opens the library, then calls the functions that it
@@ -85,8 +85,11 @@ extern "C" {
 /* Plugins of another major version are refused. */
 #define DETENT_ABI_MAJOR 1
 
-/* A plugin whose `minor_required` is above the host's minor version is refused. */
-#define DETENT_ABI_MINOR 0
+/*
+ * A plugin whose `minor_required` is above the host's minor version is refused. What a later version
+ * added says so; a plugin that can do without it leaves `minor_required` at 0 and asks DETENT_COVERS.
+ */
+#define DETENT_ABI_MINOR 1
 
 /* Name of the one exported data symbol, a detent_entry. */
 #define DETENT_ENTRY_SYMBOL "detent_plugin"
@@ -343,7 +346,21 @@ struct detent_host {
 
     /* Extensions of the host by id; null for an unknown one. [any] */
     const void *(*get_extension)(const detent_host *host, detent_bytes id);
+
+    /* The folder at which relative paths in the options begin: that of the configuration file, or the
+     * one that the server was started in where it has none. Absolute. Since 1.1. [any] */
+    detent_status (*config_folder)(const detent_host *host, const detent_sink *out);
+
+    /* A folder for what the plugin keeps from one run to the next, its own and there: the plugin's
+     * name under the server's `state_dir`. DETENT_ABSENT where the server has none; DETENT_FAILED
+     * where it cannot be made, with why in `error`. All routes of a plugin share it. Blocks on the
+     * disk. Since 1.1. [any] */
+    detent_status (*state_folder)(const detent_host *host, const detent_sink *out,
+                                  const detent_sink *error);
 };
+
+/* Bytes of detent_host in version 1.0: what every host has. */
+#define DETENT_HOST_SIZE_1_0 offsetof(detent_host, config_folder)
 
 /* ---------------------------------------------------------------------- what the plugin implements */
 
@@ -351,7 +368,9 @@ struct detent_host {
  * The callbacks of a plugin. Null means that it is not implemented.
  *
  * `route` is what create gave out, `session` what on_open gave out for this client. A callback that
- * answers DETENT_FAILED has written why to `error`. No exception and no longjmp crosses the line.
+ * answers DETENT_FAILED has written why to `error`. Where that is about an option, "option `NAME`: "
+ * stands before it (for one inside others, "option `list[2].name`: "): the server then names its line
+ * in the configuration. No exception and no longjmp crosses the line.
  */
 typedef struct detent_functions {
     /* Bytes of this struct. */
@@ -419,6 +438,24 @@ typedef struct detent_functions {
     void (*drop_session)(void *route, void *session);
 } detent_functions;
 
+/* Id of the plugin's extension detent_check. */
+#define DETENT_CHECK "detent.check/1"
+
+/*
+ * Extension DETENT_CHECK of a plugin: says what is wrong with options without making an instance. Since
+ * 1.1.
+ */
+typedef struct detent_check {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* Zero. */
+    uint32_t reserved;
+    /* Looks at `config`, as create gets it, and touches nothing: no file, no device, no thread.
+     * DETENT_FAILED with what is wrong in `error`; DETENT_UNSUPPORTED: it cannot tell without create,
+     * which is then called with a host that does nothing. [main] */
+    detent_status (*check)(detent_bytes config, const detent_sink *error);
+} detent_check;
+
 /* What a plugin is called and what it can do: constant data. */
 typedef struct detent_descriptor {
     /* Bytes of this struct. */
@@ -473,7 +510,7 @@ typedef struct detent_entry {
 /* The bytes of a string literal, as an initialiser of a detent_bytes. */
 #define DETENT_LITERAL(literal) { (const uint8_t *)("" literal), sizeof(literal) - 1 }
 
-/* The fields of a detent_entry up to `minor_required`, for a plugin that needs version 1.0. */
+/* The fields of a detent_entry up to `minor_required`, for a plugin that can do with version 1.0. */
 #define DETENT_ENTRY_HEAD                                                                          \
     .magic = DETENT_MAGIC, .size = sizeof(detent_entry), .abi_major = DETENT_ABI_MAJOR,            \
     .abi_minor = DETENT_ABI_MINOR, .minor_required = 0

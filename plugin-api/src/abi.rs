@@ -1,4 +1,4 @@
-//! The plugin ABI, version 1.0, in C layout. `include/detent.h` says the same in C99.
+//! The plugin ABI, version 1.1, in C layout. `include/detent.h` says the same in C99.
 //!
 //! Both sides of the line compile this file: the host reads what a plugin exports, the plugin
 //! reads what the host passes. Nothing of Rust's own layout (`String`, `Vec`, `enum`, trait
@@ -23,7 +23,9 @@ pub const MAGIC: u64 = u64::from_le_bytes(*b"DETENT\x00\x81");
 pub const ABI_MAJOR: u32 = 1;
 
 /// A plugin whose `minor_required` is above the host's minor version is refused.
-pub const ABI_MINOR: u32 = 0;
+///
+/// 1 added [`CHECK`] and, behind the first [`HOST_SIZE_1_0`] bytes of [`Host`], the folders.
+pub const ABI_MINOR: u32 = 1;
 
 /// Name of the one exported data symbol, an [`Entry`].
 pub const ENTRY_SYMBOL: &str = "detent_plugin";
@@ -168,11 +170,28 @@ pub struct Descriptor {
 // SAFETY: constant data behind shared pointers, written by nobody.
 unsafe impl Sync for Descriptor {}
 
+/// Id of the plugin's extension [`Check`].
+pub const CHECK: &str = "detent.check/1";
+
+/// Extension [`CHECK`] of a plugin: says what is wrong with options without making an instance. Since 1.1.
+#[repr(C)]
+pub struct Check {
+    /// Bytes of this struct.
+    pub size: u32,
+    /// Zero.
+    pub reserved: u32,
+    /// Looks at `config`, as `create` gets it, and touches nothing: no file, no device, no thread.
+    /// [`FAILED`] with what is wrong in `error`; [`UNSUPPORTED`]: it cannot tell without `create`, which
+    /// is then called with a host that does nothing. `[main]`
+    pub check: Option<unsafe extern "C" fn(config: Bytes, error: *const Sink) -> Status>,
+}
+
 /// The callbacks of a plugin. Null means that it is not implemented.
 ///
 /// `route` is what `create` gave out, `session` what `on_open` gave out for this client. Callbacks of one
 /// client never overlap; those of different clients do. A callback that answers [`FAILED`] has
-/// written why to `error`.
+/// written why to `error`. Where that is about an option, "option `NAME`: " stands before it (for one
+/// inside others, "option `list[2].name`: "): the server then names its line in the configuration.
 #[repr(C)]
 pub struct Functions {
     /// Bytes of this struct.
@@ -495,7 +514,19 @@ pub struct Host {
         unsafe extern "C" fn(response: *mut Response, subprotocol: Bytes) -> Status,
     /// Extensions of the host by id; null for an unknown one. `[any]`
     pub get_extension: unsafe extern "C" fn(host: *const Host, id: Bytes) -> *const c_void,
+    /// The folder at which relative paths in the options begin: that of the configuration file, or
+    /// the one that the server was started in where it has none. Absolute. Since 1.1. `[any]`
+    pub config_folder: unsafe extern "C" fn(host: *const Host, out: *const Sink) -> Status,
+    /// A folder for what the plugin keeps from one run to the next, its own and there: the plugin's
+    /// name under the server's `state_dir`. [`ABSENT`] where the server has none; [`FAILED`] where it
+    /// cannot be made, with why in `error`. All routes of a plugin share it. Blocks on the disk. Since
+    /// 1.1. `[any]`
+    pub state_folder:
+        unsafe extern "C" fn(host: *const Host, out: *const Sink, error: *const Sink) -> Status,
 }
+
+/// Bytes of [`Host`] in version 1.0: what every host has.
+pub const HOST_SIZE_1_0: u32 = std::mem::offset_of!(Host, config_folder) as u32;
 
 /// Whether `size`, the first field of a struct from the other side, covers `$field`.
 #[macro_export]

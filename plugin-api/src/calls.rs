@@ -29,8 +29,20 @@ macro_rules! call {
     }};
 }
 
+/// Returns where the host's table is older than an entry that came after version 1.0.
+macro_rules! since {
+    ($host:expr, $function:ident, $otherwise:expr) => {{
+        // SAFETY: `size` is the first field in every version.
+        let size = unsafe { (*$host.0.as_ptr()).size };
+        if !crate::covers!(size, abi::Host, $function) {
+            return $otherwise;
+        }
+    }};
+}
+
 impl HostCalls {
-    /// None where the table is missing or shorter than that of the version this was built for.
+    /// None where the table is missing or shorter than that of version 1.0. What came later is asked for
+    /// where it is called.
     ///
     /// # Safety
     /// `host` is null or a host's table, valid for ever.
@@ -38,7 +50,7 @@ impl HostCalls {
         let host = NonNull::new(host.cast_mut())?;
         // SAFETY: the caller vouches for it; `size` is the first field in every version.
         let size = unsafe { (*host.as_ptr()).size };
-        (size as usize >= size_of::<abi::Host>()).then_some(HostCalls(host))
+        (size >= abi::HOST_SIZE_1_0).then_some(HostCalls(host))
     }
 
     fn pointer(self) -> *const abi::Host {
@@ -136,16 +148,28 @@ impl HostCalls {
     }
 
     pub(crate) fn route_path(self) -> Vec<u8> {
-        collect(|sink| call!(self, route_path(self.pointer(), sink)))
+        collect(|sink| call!(self, route_path(self.pointer(), sink))).1
     }
 
     pub(crate) fn config(self) -> Vec<u8> {
-        collect(|sink| call!(self, config(self.pointer(), sink)))
+        collect(|sink| call!(self, config(self.pointer(), sink))).1
+    }
+
+    pub(crate) fn config_folder(self) -> (Status, Vec<u8>) {
+        since!(self, config_folder, (abi::UNSUPPORTED, Vec::new()));
+        collect(|sink| call!(self, config_folder(self.pointer(), sink)))
+    }
+
+    /// The status, with the folder or the error's text.
+    pub(crate) fn state_folder(self) -> (Status, Vec<u8>) {
+        since!(self, state_folder, (abi::UNSUPPORTED, Vec::new()));
+        // The host writes to one of the two.
+        collect(|sink| call!(self, state_folder(self.pointer(), sink, sink)))
     }
 }
 
-/// Gathers what the host writes to a sink.
-fn collect(fill: impl FnOnce(*const abi::Sink) -> Status) -> Vec<u8> {
+/// Gathers what the host writes to a sink, behind the call's status.
+fn collect(fill: impl FnOnce(*const abi::Sink) -> Status) -> (Status, Vec<u8>) {
     unsafe extern "C" fn append(context: *mut c_void, bytes: Bytes) {
         // SAFETY: `context` is the vector below, borrowed by nobody else while the host fills it, and
         // `bytes` is readable until this returns.
@@ -158,8 +182,8 @@ fn collect(fill: impl FnOnce(*const abi::Sink) -> Status) -> Vec<u8> {
         context: (&raw mut bytes).cast(),
         write: append,
     };
-    fill(&raw const sink);
-    bytes
+    let status = fill(&raw const sink);
+    (status, bytes)
 }
 
 /// A request, for as long as the callback that it was given to.

@@ -33,7 +33,13 @@ impl Config {
     pub fn parse<T: DeserializeOwned>(&self) -> Result<T, ConfigError> {
         self.read.store(true, Ordering::Relaxed);
         let table = self.table.clone().map_err(ConfigError)?;
-        T::deserialize(Value::Object(table)).map_err(|error| ConfigError(error.to_string()))
+        serde_path_to_error::deserialize(Value::Object(table)).map_err(|error| {
+            let option = match error.path() {
+                path if path.iter().next().is_none() => String::new(),
+                path => path.to_string(),
+            };
+            ConfigError::of_serde(&option, &error.into_inner().to_string())
+        })
     }
 
     /// Whether nothing was set.
@@ -44,15 +50,15 @@ impl Config {
 
     /// What tells, after `create`, whether options were set that it did not ask for.
     pub(crate) fn unread(&self) -> Unread {
-        let option = match &self.table {
+        let error = match &self.table {
             Ok(table) => table
                 .keys()
                 .next()
-                .map(|key| format!("unknown field `{key}`")),
-            Err(error) => Some(error.clone()),
+                .map(|key| ConfigError::new(key, "unknown field, this plugin has no options")),
+            Err(error) => Some(ConfigError(error.clone())),
         };
         Unread {
-            option,
+            error,
             read: self.read.clone(),
         }
     }
@@ -60,7 +66,7 @@ impl Config {
 
 /// Remembers what `create` should have asked for.
 pub(crate) struct Unread {
-    option: Option<String>,
+    error: Option<ConfigError>,
     read: Arc<AtomicBool>,
 }
 
@@ -68,19 +74,51 @@ impl Unread {
     /// # Errors
     /// There were options, and nobody asked for them.
     pub(crate) fn check(self) -> Result<(), ConfigError> {
-        match self.option {
-            Some(option) if !self.read.load(Ordering::Relaxed) => {
-                Err(ConfigError(format!("{option}, this plugin has no options")))
-            }
+        match self.error {
+            Some(error) if !self.read.load(Ordering::Relaxed) => Err(error),
             _ => Ok(()),
         }
     }
 }
 
 /// What is wrong with the configuration, for the person who wrote it.
+///
+/// The server shows the line of the option that it names.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ConfigError(String);
+
+impl ConfigError {
+    /// An option whose value the plugin cannot take, though it has the right type. `option` is its
+    /// name, that of one inside others `list[2].name`.
+    ///
+    /// ```
+    /// # use plugin_api::ConfigError;
+    /// let error = ConfigError::new("count_every_seconds", "0 is too often: leave at least 1");
+    /// assert_eq!(error.to_string(), "option `count_every_seconds`: 0 is too often: leave at least 1");
+    /// ```
+    pub fn new(option: &str, what: impl std::fmt::Display) -> ConfigError {
+        ConfigError(format!("option `{option}`: {what}"))
+    }
+
+    /// Serde names an unknown option in its text, and what is around it as the place.
+    fn of_serde(place: &str, text: &str) -> ConfigError {
+        let unknown = text
+            .strip_prefix("unknown field `")
+            .and_then(|rest| rest.split_once('`'));
+        match unknown {
+            Some((key, rest)) => {
+                let around = place.strip_suffix(key).unwrap_or(place);
+                let around = around.trim_end_matches('.');
+                let dot = if around.is_empty() { "" } else { "." };
+                let option = format!("{around}{dot}{key}");
+                ConfigError::new(&option, format_args!("unknown field{rest}"))
+            }
+            None if place.is_empty() => ConfigError(text.to_owned()),
+            None => ConfigError::new(place, text),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -110,11 +148,45 @@ mod tests {
     fn errors_name_the_option_and_no_place_in_a_text_that_nobody_wrote() {
         assert_eq!(
             error_of(r#"{"exlude_sender":true}"#),
-            "unknown field `exlude_sender`, expected `exclude_sender`"
+            "option `exlude_sender`: unknown field, expected `exclude_sender`"
         );
         assert_eq!(
             error_of(r#"{"exclude_sender":"yes"}"#),
-            "invalid type: string \"yes\", expected a boolean"
+            "option `exclude_sender`: invalid type: string \"yes\", expected a boolean"
+        );
+    }
+
+    #[test]
+    fn an_option_inside_others_is_named_with_its_way() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Lamp {
+            #[serde(rename = "pin")]
+            _pin: u8,
+        }
+        #[derive(Debug, serde::Deserialize)]
+        struct Lamps {
+            #[serde(rename = "lamps")]
+            _lamps: Vec<Lamp>,
+        }
+        let error_of = |json| config(json).parse::<Lamps>().unwrap_err().to_string();
+        assert_eq!(
+            error_of(r#"{"lamps":[{"pin":1},{"pin":300}]}"#),
+            "option `lamps[1].pin`: invalid value: integer `300`, expected u8"
+        );
+        assert_eq!(
+            error_of(r#"{"lamps":[{"pin":1,"pim":2}]}"#),
+            "option `lamps[0].pim`: unknown field, expected `pin`"
+        );
+        assert_eq!(
+            error_of(r#"{"lamps":[{}]}"#),
+            "option `lamps[0]`: missing field `pin`"
+        );
+        assert_eq!(error_of("{}"), "missing field `lamps`");
+        // The name of the outer one ends like that of the inner one.
+        assert_eq!(
+            error_of(r#"{"lamps":[{"pin":1,"s":2}]}"#),
+            "option `lamps[0].s`: unknown field, expected `pin`"
         );
     }
 
@@ -130,7 +202,7 @@ mod tests {
         let error = ignored.unread().check().unwrap_err();
         assert_eq!(
             error.to_string(),
-            "unknown field `colour`, this plugin has no options"
+            "option `colour`: unknown field, this plugin has no options"
         );
         let asked_for = config(r#"{"exclude_sender":true}"#);
         let unread = asked_for.unread();

@@ -3,8 +3,8 @@
 //! Made by the export macro, checked while the plugin is compiled; read by the entry points and by the
 //! entry's constant data.
 
-use crate::Plugin;
 use crate::abi::Bytes;
+use crate::{Checked, Config, Plugin, Result};
 
 /// Most subprotocols that a plugin can declare.
 pub(crate) const SUBPROTOCOLS_MAX: usize = 16;
@@ -13,6 +13,12 @@ pub(crate) const SUBPROTOCOLS_MAX: usize = 16;
 #[doc(hidden)]
 pub trait Exported: Plugin {
     const DECLARATION: Declaration;
+
+    /// Parses the options into the type that was declared for them.
+    fn check_options(config: &Config) -> Result<Checked> {
+        let _ = config;
+        Ok(Checked::ByCreate)
+    }
 }
 
 /// What a plugin is called and where it is served.

@@ -10,6 +10,8 @@ use crate::glue;
 /// Makes a plugin of the library: `export!(Echo, path = "/echo");`, once, anywhere in the crate.
 ///
 /// - `path`: where it is served unless the server's configuration says otherwise.
+/// - `options = Options`: the type that `create` parses its options into, behind `path`; `server --check`
+///   then does so too, without making a value of the plugin. See [`Plugin::check`](crate::Plugin::check).
 /// - `name = "..."`: 1 to 64 of `a-z`, `0-9`, `-`, `_`; the package's name by default.
 /// - `subprotocols = ["...", "..."]`: what it speaks, best first (RFC 6455 section 1.9).
 /// - `state_format = 1`: version of what `save_state` and `save_session` write; 0 by default.
@@ -28,7 +30,18 @@ use crate::glue;
 /// Plugins are built with `panic = "unwind"`, the default; anything else does not compile.
 #[macro_export]
 macro_rules! export {
+    ($plugin:ty, path = $path:expr, options = $options:ty $(, $option:ident = $value:expr)* $(,)?) => {
+        $crate::export!(@ $plugin, $path, {
+            fn check_options(config: &$crate::Config) -> $crate::Result<$crate::Checked> {
+                config.parse::<$options>()?;
+                ::std::result::Result::Ok($crate::Checked::Done)
+            }
+        } $(, $option = $value)*);
+    };
     ($plugin:ty, path = $path:expr $(, $option:ident = $value:expr)* $(,)?) => {
+        $crate::export!(@ $plugin, $path, {} $(, $option = $value)*);
+    };
+    (@ $plugin:ty, $path:expr, { $($check:item)? } $(, $option:ident = $value:expr)*) => {
         #[cfg(not(panic = "unwind"))]
         ::std::compile_error!(
             "a plugin must be built with `panic = \"unwind\"`: with `abort`, a panic in it would end the server"
@@ -41,6 +54,7 @@ macro_rules! export {
                 ::std::module_path!(),
                 $path,
             )$(.$option(&$value))*;
+            $($check)?
         }
 
         const _: () = {
@@ -65,7 +79,7 @@ impl<P: Exported> Tables<P> {
         subprotocols: Self::SUBPROTOCOLS.as_ptr(),
         subprotocol_count: P::DECLARATION.subprotocols.len(),
         functions: Self::FUNCTIONS,
-        get_extension: None,
+        get_extension: Some(glue::check::get_extension::<P>),
     };
 }
 

@@ -1,5 +1,8 @@
 //! The server as one route sees it.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::abi::{self, Status, TimerId};
@@ -148,6 +151,50 @@ impl Host {
     /// The route's configuration as it is now.
     pub fn config(&self) -> Config {
         Config::from_json(&self.0.config())
+    }
+
+    /// Where relative paths in the options begin: the folder of the server's configuration file, or the
+    /// one that the server was started in where it has none. Join a path of yours to it; one that is
+    /// absolute stays what it is.
+    ///
+    /// # Errors
+    /// The server is older than plugin ABI 1.1.
+    pub fn config_folder(&self) -> Result<PathBuf, FolderError> {
+        folder(self.0.config_folder())
+    }
+
+    /// A folder for what the plugin keeps from one run of the server to the next. It is there, and no
+    /// other plugin's; all routes of this one share it. Blocks on the disk.
+    ///
+    /// # Errors
+    /// See [`FolderError`].
+    pub fn state_folder(&self) -> Result<PathBuf, FolderError> {
+        folder(self.0.state_folder())
+    }
+}
+
+/// Why there is no folder.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FolderError {
+    /// The server has no folder for what plugins keep.
+    #[error("the server has no `state_dir`: set it, or give the service a StateDirectory")]
+    None,
+    /// The server does not know the question.
+    #[error("the server is older than plugin ABI 1.1, which tells folders: update it")]
+    TooOld,
+    /// It cannot be made: the server's words.
+    #[error("{0}")]
+    Unusable(String),
+}
+
+fn folder((status, bytes): (Status, Vec<u8>)) -> Result<PathBuf, FolderError> {
+    match status {
+        abi::OK => Ok(OsString::from_vec(bytes).into()),
+        abi::ABSENT => Err(FolderError::None),
+        abi::UNSUPPORTED => Err(FolderError::TooOld),
+        _ => Err(FolderError::Unusable(
+            String::from_utf8_lossy(&bytes).into_owned(),
+        )),
     }
 }
 

@@ -111,6 +111,12 @@
 //! ```
 //!
 //! What `create` returns as an error is shown to whoever starts the server, and the route is not served.
+//! Errors of `parse` name the option, and so does a [`ConfigError`] of your own; the server tells the line
+//! where it stands. `export!(Greeter, path = "/greet", options = Options)` lets `server --check` parse the
+//! options without a value of the plugin, and [`Plugin::check`] says more.
+//!
+//! A relative path in an option begins at [`Host::config_folder`]; what the plugin wants to keep from one
+//! run of the server to the next goes into [`Host::state_folder`].
 //!
 //! # Log
 //!
@@ -180,10 +186,10 @@ pub use cause::{Cause, Initiator};
 pub use client::{Client, ClientId, CloseError, TopicError};
 pub use config::{Config, ConfigError};
 pub use fault::{Fault, FaultKind};
-pub use host::{Host, Timer, TimerError};
+pub use host::{FolderError, Host, Timer, TimerError};
 pub use log;
 pub use message::{Delivery, Message, SendError, ToMessage, json};
-pub use plugin::{Plugin, Reconfigured};
+pub use plugin::{Checked, Plugin, Reconfigured};
 pub use request::Request;
 pub use response::{Response, Upgrade};
 pub use state::{load, save};

@@ -25,6 +25,22 @@ pub trait Plugin: Sized + Send + Sync + 'static {
     /// Refuse what is wrong with the configuration; the error is shown and the route is not served.
     fn create(host: Host, config: Config) -> Result<Self>;
 
+    /// Says what is wrong with options without making anything of them: for `server --check`, which
+    /// somebody may run beside a server at work. Touch nothing: no file, no device, no thread. `[main
+    /// thread]`
+    ///
+    /// `options = Options` in [`export!`](crate::export!) parses them before this is called. By default
+    /// that is all, and where nothing was declared `--check` makes a value of the plugin, with a host that
+    /// does nothing, and drops it.
+    ///
+    /// # Errors
+    /// What is wrong; a [`ConfigError`](crate::ConfigError) names the option, whose line the server then
+    /// tells.
+    fn check(config: Config) -> Result<Checked> {
+        let _ = config;
+        Ok(Checked::ByCreate)
+    }
+
     /// Takes or refuses a client before its handshake is answered. `[connection]`
     ///
     /// # Errors
@@ -173,4 +189,13 @@ pub enum Reconfigured {
     Done,
     /// Make a new value of the plugin, which takes the clients over.
     HandOver,
+}
+
+/// How options were checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// They are right.
+    Done,
+    /// Only [`create`](Plugin::create) can tell.
+    ByCreate,
 }

@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::mem::{offset_of, size_of};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use plugin_api::abi;
 
@@ -68,6 +69,7 @@ fn layouts() -> Vec<Layout> {
             size, reserved, create, destroy, on_upgrade, on_open, on_message, on_close, on_error,
             on_request, on_timer, reconfigure, save_state, save_session, drop_session,
         }),
+        layout!(Check = "detent_check" { size, reserved, check }),
         layout!(Resumed = "detent_resumed" { size, reserved, session }),
         layout!(Cause = "detent_cause" { size, initiator, code, reserved, reason }),
         layout!(Fault = "detent_fault" { size, kind, what }),
@@ -76,7 +78,8 @@ fn layouts() -> Vec<Layout> {
             size, abi_minor, send, flush, close, join, leave, publish, broadcast, client_count,
             member_count, set_timer, cancel_timer, route_path, config, request_field,
             request_header, request_header_at, request_param, request_is_inside, response_status,
-            response_header, response_body, response_subprotocol, get_extension,
+            response_header, response_body, response_subprotocol, get_extension, config_folder,
+            state_folder,
         }),
     ]
 }
@@ -119,8 +122,12 @@ fn constants() -> Vec<(&'static str, i128)> {
         FIELD_BODY,
         FIELD_PEER,
         FIELD_CLIENT_ADDRESS,
+        HOST_SIZE_1_0,
     ]
 }
+
+/// Constants that are text: each is compared by itself.
+const TEXTS: [(&str, &str); 2] = [("ENTRY_SYMBOL", abi::ENTRY_SYMBOL), ("CHECK", abi::CHECK)];
 
 fn type_sizes() -> Vec<Fact> {
     vec![
@@ -178,6 +185,46 @@ fn rust_and_c_agree_on_every_size_offset_and_value() {
     }
 }
 
+/// What came after 1.0.
+const LATER: [&str; 5] = [
+    "detent_check",
+    "config_folder",
+    "state_folder",
+    "HOST_SIZE_1_0",
+    "ABI_MINOR",
+];
+
+#[test]
+fn what_abi_1_0_had_is_where_it_was() {
+    let facts = layouts().into_iter().flat_map(|layout| layout.facts);
+    let facts = facts.chain(type_sizes()).chain(
+        constants()
+            .into_iter()
+            .map(|(name, value)| Fact::constant(name, value)),
+    );
+    // Only the host's table has grown.
+    let is_later = |name: &str| {
+        name == "sizeof(detent_host)" || LATER.iter().any(|later| name.contains(later))
+    };
+    let facts: Vec<Fact> = facts.filter(|fact| !is_later(&fact.name)).collect();
+    for (fact, (_, at_1_0)) in facts.iter().zip(ask_c_of(&facts, &header_1_0())) {
+        assert_eq!(fact.rust_value, at_1_0, "{}", fact.name);
+    }
+    let host = Fact::new("sizeof(detent_host)".to_owned(), 0);
+    let answers = ask_c_of(&[host], &header_1_0());
+    assert_eq!(answers[0].1, i128::from(abi::HOST_SIZE_1_0));
+}
+
+/// The folder of the header of ABI 1.0.
+fn header_1_0() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/abi/1.0")
+}
+
+/// The folder of the header as it is now.
+fn header() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("include")
+}
+
 #[test]
 fn the_lists_of_this_test_are_complete() {
     let layouts = layouts();
@@ -186,26 +233,19 @@ fn the_lists_of_this_test_are_complete() {
     assert_eq!(structs, listed.map(str::to_owned).collect());
 
     let mut in_abi = names_after(ABI, "pub const ");
-    assert!(
-        in_abi.remove("ENTRY_SYMBOL"),
-        "the name of the symbol is compared by itself"
-    );
+    for (text, _) in TEXTS {
+        assert!(in_abi.remove(text), "{text}");
+    }
     let listed = constants()
         .into_iter()
         .map(|(name, _)| name.to_owned())
         .collect();
     assert_eq!(in_abi, listed);
 
-    let no_number = [
-        "H",
-        "ENTRY_SYMBOL",
-        "LITERAL",
-        "ENTRY_HEAD",
-        "COVERS",
-        "EXPORT",
-    ]
-    .map(str::to_owned);
-    let in_header = &names_after(HEADER, "#define DETENT_") - &BTreeSet::from(no_number);
+    let no_number = ["H", "LITERAL", "ENTRY_HEAD", "COVERS", "EXPORT"];
+    let no_number = no_number.into_iter().chain(TEXTS.map(|(name, _)| name));
+    let no_number = no_number.map(str::to_owned).collect();
+    let in_header = &names_after(HEADER, "#define DETENT_") - &no_number;
     assert_eq!(in_header, listed);
 }
 
@@ -227,11 +267,11 @@ fn the_header_has_as_many_fields_as_the_structs() {
 }
 
 #[test]
-fn the_entry_symbol_has_one_name() {
-    assert!(HEADER.contains(&format!(
-        "#define DETENT_ENTRY_SYMBOL \"{}\"",
-        abi::ENTRY_SYMBOL
-    )));
+fn what_has_a_name_has_one() {
+    for (name, text) in TEXTS {
+        let line = format!("#define DETENT_{name} \"{text}\"\n");
+        assert!(HEADER.contains(&line), "{line}");
+    }
     assert!(HEADER.contains(&format!("const detent_entry {};", abi::ENTRY_SYMBOL)));
 }
 
@@ -283,6 +323,11 @@ fn without_comments(source: &str) -> String {
 
 /// Has C evaluate each expression; gives names and values in the same order.
 fn ask_c(facts: &[Fact]) -> Vec<(String, i128)> {
+    ask_c_of(facts, &header())
+}
+
+/// As [`ask_c`], of the header in `folder`.
+fn ask_c_of(facts: &[Fact], folder: &Path) -> Vec<(String, i128)> {
     let mut source = String::from("#include \"detent.h\"\n#include <stdio.h>\n");
     source.push_str("static void fact(const char *name, int negative, unsigned long long value)\n");
     source.push_str("{ printf(\"%s=%s%llu\\n\", name, negative ? \"-\" : \"\", value); }\n");
@@ -302,8 +347,16 @@ fn ask_c(facts: &[Fact]) -> Vec<(String, i128)> {
     }
     source.push_str("    return 0;\n}\n");
 
-    let program = scratch("layout");
-    compile("layout.c", &source, &program, &[]);
+    static PROGRAMS: AtomicUsize = AtomicUsize::new(0);
+    let number = PROGRAMS.fetch_add(1, Ordering::Relaxed);
+    let program = scratch(&format!("layout-{number}"));
+    compile_against(
+        folder,
+        &format!("layout-{number}.c"),
+        &source,
+        &program,
+        &[],
+    );
     let output = Command::new(&program).output().expect("run the C program");
     std::fs::remove_file(program).unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
@@ -320,12 +373,16 @@ fn scratch(name: &str) -> PathBuf {
 }
 
 fn compile(name: &str, source: &str, output: &Path, options: &[&str]) {
+    compile_against(&header(), name, source, output, options);
+}
+
+fn compile_against(folder: &Path, name: &str, source: &str, output: &Path, options: &[&str]) {
     let source_file = scratch(name);
     std::fs::write(&source_file, source).unwrap();
     let compiler = std::env::var_os("CC").unwrap_or_else(|| OsString::from("cc"));
     let result = Command::new(compiler)
         .args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic", "-I"])
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("include"))
+        .arg(folder)
         .args(options)
         .arg("-o")
         .args([output, &source_file])

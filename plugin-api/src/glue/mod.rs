@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code)]
 
+pub(crate) mod check;
 mod clients;
 mod hand_over;
 

@@ -34,8 +34,15 @@ pub(crate) struct FakeResponse {
 impl FakeHost {
     /// A host that lives for ever, as the ABI wants it.
     pub(crate) fn new() -> &'static FakeHost {
+        FakeHost::with_table(|_| {})
+    }
+
+    /// A host whose table is changed.
+    pub(crate) fn with_table(change: impl FnOnce(&mut abi::Host)) -> &'static FakeHost {
+        let mut table = table();
+        change(&mut table);
         Box::leak(Box::new(FakeHost {
-            table: table(),
+            table,
             noted: Mutex::default(),
         }))
     }
@@ -77,6 +84,8 @@ fn table() -> abi::Host {
         response_body,
         response_subprotocol,
         get_extension,
+        config_folder,
+        state_folder,
     }
 }
 
@@ -198,7 +207,7 @@ unsafe extern "C" fn cancel_timer(host: *const abi::Host, timer: TimerId) -> Sta
     note(host, format!("cancel_timer {timer}"))
 }
 
-fn write(out: *const abi::Sink, parts: &[&str]) -> Status {
+pub(crate) fn write(out: *const abi::Sink, parts: &[&str]) -> Status {
     for part in parts {
         // SAFETY: the plugin passes a sink that is there until this returns.
         unsafe { ((*out).write)((*out).context, Bytes::new(part.as_bytes())) };
@@ -208,6 +217,18 @@ fn write(out: *const abi::Sink, parts: &[&str]) -> Status {
 
 unsafe extern "C" fn route_path(_: *const abi::Host, out: *const abi::Sink) -> Status {
     write(out, &["/ro", "ute"])
+}
+
+unsafe extern "C" fn config_folder(_: *const abi::Host, out: *const abi::Sink) -> Status {
+    write(out, &["/etc/de", "tent"])
+}
+
+unsafe extern "C" fn state_folder(
+    _: *const abi::Host,
+    out: *const abi::Sink,
+    _: *const abi::Sink,
+) -> Status {
+    write(out, &["/var/lib/detent/", "probe"])
 }
 
 unsafe extern "C" fn config(_: *const abi::Host, out: *const abi::Sink) -> Status {

@@ -72,7 +72,7 @@ fn functions<P: Exported>() -> &'static Functions {
 }
 
 /// Runs a call with an error sink.
-fn outcome(call: impl FnOnce(*const abi::Sink) -> Status) -> Outcome {
+pub(crate) fn outcome(call: impl FnOnce(*const abi::Sink) -> Status) -> Outcome {
     unsafe extern "C" fn append(context: *mut c_void, bytes: Bytes) {
         // SAFETY: the context is the string below, which outlives the call.
         unsafe { (*context.cast::<String>()).push_str(&text(bytes)) };
@@ -95,8 +95,13 @@ impl<P: Exported> Instance<P> {
 
     /// Gives the outcome where it is not [`DONE`].
     pub(crate) fn with_config(config: &str) -> Result<Instance<P>, Outcome> {
+        Instance::on_host(FakeHost::new(), config)
+    }
+
+    /// As [`Instance::with_config`], on a host of one's own.
+    pub(crate) fn on_host(host: &'static FakeHost, config: &str) -> Result<Instance<P>, Outcome> {
         init::<P>();
-        let (host, functions) = (FakeHost::new(), functions::<P>());
+        let functions = functions::<P>();
         let mut route = ptr::null_mut();
         let config = Bytes::new(config.as_bytes());
         let created = outcome(|error| {

@@ -9,6 +9,7 @@ mod answers;
 mod calls;
 mod config;
 mod fake_host;
+mod folders;
 mod instance;
 mod panics;
 mod sessions;

@@ -65,4 +65,4 @@ impl Plugin for Chat {
     }
 }
 
-plugin_api::export!(Chat, path = "/chat", state_format = 1);
+plugin_api::export!(Chat, path = "/chat", options = Chat, state_format = 1);

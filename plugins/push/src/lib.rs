@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 use plugin_api::{Client, Config, Host, Message, Plugin, Request, Result, Timer, log};
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
@@ -11,11 +12,11 @@ use std::time::Duration;
 struct Options {
     /// How often the number of clients is looked at; it is logged if it changed.
     #[serde(default = "a_minute")]
-    count_every_seconds: u64,
+    count_every_seconds: NonZeroU64,
 }
 
-fn a_minute() -> u64 {
-    60
+fn a_minute() -> NonZeroU64 {
+    NonZeroU64::MIN.saturating_add(59)
 }
 
 struct Push {
@@ -35,7 +36,7 @@ impl Plugin for Push {
 
     fn create(host: Host, config: Config) -> Result<Self> {
         let options: Options = config.parse()?;
-        host.set_interval(Duration::from_secs(options.count_every_seconds))?;
+        host.set_interval(Duration::from_secs(options.count_every_seconds.get()))?;
         Ok(Push {
             host,
             last_count: AtomicU64::new(0),
@@ -68,4 +69,4 @@ impl Plugin for Push {
     }
 }
 
-plugin_api::export!(Push, path = "/push");
+plugin_api::export!(Push, path = "/push", options = Options);

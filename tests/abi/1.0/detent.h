@@ -1,0 +1,499 @@
+/*
+ * detent.h - the plugin ABI of Detent, version 1.0, in C99
+ *
+ * A plugin is a shared library that exports one constant, `detent_plugin`. The server reads its
+ * first integers from the file before it opens the library, then calls the functions that it
+ * points to. This header says the same as plugin-api/src/abi.rs and needs nothing but itself.
+ *
+ * A plugin that sends every message back, as a whole:
+ *
+ *     #include "detent.h"
+ *
+ *     static detent_status create(const detent_host *host, detent_bytes config,
+ *                                 const detent_bytes *old_state, void **route,
+ *                                 const detent_sink *error)
+ *     {
+ *         (void)config, (void)old_state, (void)error;
+ *         *route = (void *)host;
+ *         return DETENT_OK;
+ *     }
+ *
+ *     static detent_status on_message(void *route, void *session, detent_client_id client,
+ *                                     uint32_t kind, detent_bytes payload,
+ *                                     const detent_sink *error)
+ *     {
+ *         const detent_host *host = route;
+ *         (void)session, (void)error;
+ *         return host->send(host, client, kind, payload);
+ *     }
+ *
+ *     static const detent_functions functions = {
+ *         .size = sizeof(detent_functions),
+ *         .create = create,
+ *         .on_message = on_message,
+ *     };
+ *
+ *     static const detent_descriptor descriptor = {
+ *         .size = sizeof(detent_descriptor),
+ *         .name = DETENT_LITERAL("parrot"),
+ *         .version = DETENT_LITERAL("1.0.0"),
+ *         .default_path = DETENT_LITERAL("/parrot"),
+ *         .functions = &functions,
+ *     };
+ *
+ *     DETENT_EXPORT const detent_entry detent_plugin = {
+ *         DETENT_ENTRY_HEAD,
+ *         .built_with = DETENT_LITERAL("C"),
+ *         .descriptor = &descriptor,
+ *     };
+ *
+ *     cc -std=c99 -shared -fPIC -fvisibility=hidden -o plugins/libparrot.so parrot.c
+ *
+ * RULES
+ *
+ * Structs      A struct that is passed by pointer begins with its `size` in bytes as its author
+ *              compiled it. It grows only at the tail; a field is read only where `size` covers it
+ *              (DETENT_COVERS). A released struct, function or value never changes its meaning.
+ * Memory       A pointer is borrowed until the call returns; who keeps the bytes copies them.
+ *              Output of unknown length goes through a sink. Nothing is freed across the line.
+ * Threads      Every function carries its thread:
+ *                [main]        the server's main thread
+ *                [connection]  the thread of that client, one a client
+ *                [timers]      the thread that runs this plugin's timers
+ *                [callback]    the thread of the callback that got the pointer, until it returns
+ *                [any]         any thread, at any time, also while a callback runs
+ *              Callbacks of one client never overlap; those of different clients do. A callback may
+ *              block: it holds up its own client and nobody else.
+ * Text         is UTF-8 without a terminating zero.
+ */
+
+#ifndef DETENT_H
+#define DETENT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ------------------------------------------------------------------------------------ versions */
+
+/* First field of the entry: "DETENT" and two bytes that no text holds, lowest byte first. */
+#define DETENT_MAGIC UINT64_C(0x8100544E45544544)
+
+/* Plugins of another major version are refused. */
+#define DETENT_ABI_MAJOR 1
+
+/* A plugin whose `minor_required` is above the host's minor version is refused. */
+#define DETENT_ABI_MINOR 0
+
+/* Name of the one exported data symbol, a detent_entry. */
+#define DETENT_ENTRY_SYMBOL "detent_plugin"
+
+/* -------------------------------------------------------------------------------------- values */
+
+/* Result of a call across the line, in both directions: zero and above is no error. */
+typedef int32_t detent_status;
+
+/* Done. */
+#define DETENT_OK 0
+/* The client, timer or route that the call is about has gone. Not an error. */
+#define DETENT_GONE 1
+/* What was asked for is not there (a header, a query). Not an error. */
+#define DETENT_ABSENT 2
+/* An argument is outside its range; nothing was done. */
+#define DETENT_INVALID (-1)
+/* A callback failed; its error text went to the error sink. */
+#define DETENT_FAILED (-2)
+/* A callback panicked (an exception, in C++) and that was caught on the plugin's side. */
+#define DETENT_PANICKED (-3)
+/* This side does not implement the call. */
+#define DETENT_UNSUPPORTED (-4)
+/* A limit of the host is reached (timers, topics); nothing was done. */
+#define DETENT_EXHAUSTED (-5)
+
+/* A text message (RFC 6455 section 5.6); the payload is UTF-8. */
+#define DETENT_TEXT 1
+/* A binary message (RFC 6455 section 5.6). */
+#define DETENT_BINARY 2
+
+/* Number of a client, from 1, never used twice in one run of the server. */
+typedef uint64_t detent_client_id;
+/* Stands for "no client", such as nobody to leave out of a broadcast. */
+#define DETENT_NO_CLIENT 0
+
+/* Number of a timer, from 1, never used twice by one route. */
+typedef uint64_t detent_timer_id;
+
+/* Who ended a connection: the peer closed or vanished. */
+#define DETENT_BY_PEER 1
+/* The plugin closed it through the host. */
+#define DETENT_BY_PLUGIN 2
+/* The server closed it: a limit, a fault, the stop. */
+#define DETENT_BY_SERVER 3
+
+/* What went wrong: a callback of the plugin answered with an error. */
+#define DETENT_FAULT_FAILED 1
+/* A callback of the plugin panicked. */
+#define DETENT_FAULT_PANICKED 2
+/* The connection failed: a protocol error, a limit, a reset. It ends in any case. */
+#define DETENT_FAULT_TRANSPORT 3
+
+/* Levels of the log: 0 off, 1 error, 2 warn, 3 info, 4 debug, 5 trace. */
+#define DETENT_LOG_LEVEL_MAX 5
+
+/* Field of a request: the method, such as GET. */
+#define DETENT_FIELD_METHOD 1
+/* The path without the query, percent-encoding as it came. */
+#define DETENT_FIELD_PATH 2
+/* What stands behind `?`; DETENT_ABSENT where there is no `?`. */
+#define DETENT_FIELD_QUERY 3
+/* The body; empty for a handshake. */
+#define DETENT_FIELD_BODY 4
+/* `address:port` of the socket's other end. */
+#define DETENT_FIELD_PEER 5
+/* The client's IP address; behind a trusted proxy the one that it tells, else the peer's. */
+#define DETENT_FIELD_CLIENT_ADDRESS 6
+
+/* --------------------------------------------------------------------------------- small pieces */
+
+/* Borrowed bytes. Passed by value, so it has no size field and never grows. */
+typedef struct detent_bytes {
+    /* First byte; null only where `len` is 0. */
+    const uint8_t *data;
+    /* Number of bytes. */
+    size_t len;
+} detent_bytes;
+
+/*
+ * Takes bytes that the other side copies before `write` returns. Each `write` appends. A sink is
+ * used by one thread at a time and only during the call it came with.
+ */
+typedef struct detent_sink {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* Zero. */
+    uint32_t reserved;
+    /* Handed back to `write`. */
+    void *context;
+    /* Appends `bytes`. [the thread of the call] */
+    void (*write)(void *context, detent_bytes bytes);
+} detent_sink;
+
+/* A handshake or plain HTTP request: opaque, read through the host. */
+typedef struct detent_request detent_request;
+
+/* An HTTP response under construction: opaque, written through the host. */
+typedef struct detent_response detent_response;
+
+/* Given to on_open where the client was already connected: its route's plugin was replaced. */
+typedef struct detent_resumed {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* Zero. */
+    uint32_t reserved;
+    /* What save_session wrote; `data` is null where it wrote nothing of this client. */
+    detent_bytes session;
+} detent_resumed;
+
+/* Why a connection ended. */
+typedef struct detent_cause {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* Who ended it: a DETENT_BY_ value. */
+    uint32_t initiator;
+    /* Close code (RFC 6455 section 7.4.1); 1005 where the peer gave none, 1006 where the connection
+     * ended without a Close frame. */
+    uint32_t code;
+    /* Zero. */
+    uint32_t reserved;
+    /* Reason: at most 123 bytes from a peer; for 1006, what happened. */
+    detent_bytes reason;
+} detent_cause;
+
+/* What went wrong for one client. */
+typedef struct detent_fault {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* A DETENT_FAULT_ value. */
+    uint32_t kind;
+    /* The error's text. */
+    detent_bytes what;
+} detent_fault;
+
+/* The server's log, given to a library once and valid for ever. */
+typedef struct detent_log {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* Zero. */
+    uint32_t reserved;
+    /* Handed back to `write`. */
+    void *context;
+    /* One line under `target` ("plugin::" and the plugin's name), at `level` 1 to 5. Never
+     * waits. [any] */
+    void (*write)(void *context, uint32_t level, detent_bytes target, detent_bytes message);
+} detent_log;
+
+/* ---------------------------------------------------------------------- what the plugin can call */
+
+/*
+ * The host as one route sees it. Valid for ever; none of its calls waits for a client, none calls
+ * back into the plugin.
+ *
+ * A call about a client that is gone, or of a route that is gone, answers DETENT_GONE. A client of
+ * another route is gone as well as far as this one is concerned.
+ */
+typedef struct detent_host detent_host;
+struct detent_host {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* ABI minor version of the host. */
+    uint32_t abi_minor;
+
+    /* Sends one message to one client. DETENT_INVALID: text that is not UTF-8, or an unknown
+     * kind. [any] */
+    detent_status (*send)(const detent_host *host, detent_client_id client, uint32_t kind,
+                          detent_bytes payload);
+
+    /* Sends what is queued for `client` now instead of when its callback returns: for a callback
+     * that goes on working after it answered. [any] */
+    detent_status (*flush)(const detent_host *host, detent_client_id client);
+
+    /* Closes with a code that may be sent (RFC 6455 section 7.4: 1000 to 1003, 1007 to 1014, 3000
+     * to 4999) and a UTF-8 reason of at most 123 bytes, else DETENT_INVALID. [any] */
+    detent_status (*close)(const detent_host *host, detent_client_id client, uint32_t code,
+                           detent_bytes reason);
+
+    /* Makes `client` a member of `topic` (1 to 255 bytes; each route has its own topics). [any] */
+    detent_status (*join)(const detent_host *host, detent_client_id client, detent_bytes topic);
+
+    /* Ends a membership; DETENT_OK also where there was none. [any] */
+    detent_status (*leave)(const detent_host *host, detent_client_id client, detent_bytes topic);
+
+    /* Sends one message to all members of `topic` but `except` (or DETENT_NO_CLIENT). [any] */
+    detent_status (*publish)(const detent_host *host, detent_bytes topic, uint32_t kind,
+                             detent_bytes payload, detent_client_id except);
+
+    /* Sends one message to all clients of the route but `except` (or DETENT_NO_CLIENT). [any] */
+    detent_status (*broadcast)(const detent_host *host, uint32_t kind, detent_bytes payload,
+                               detent_client_id except);
+
+    /* Number of clients on the route now. [any] */
+    detent_status (*client_count)(const detent_host *host, uint64_t *count);
+
+    /* Number of members of `topic`, after all that this thread asked for before; joins of an
+     * instance that has not taken over yet do not count. [any] */
+    detent_status (*member_count)(const detent_host *host, detent_bytes topic, uint64_t *count);
+
+    /* Calls on_timer after `delay_ms` and then every `period_ms` (0: once). Up to 1,024 timers a
+     * route, else DETENT_EXHAUSTED. A period that is overrun is skipped, not made up for. [any] */
+    detent_status (*set_timer)(const detent_host *host, uint64_t delay_ms, uint64_t period_ms,
+                               detent_timer_id *timer);
+
+    /* Ends a timer. An on_timer that runs now still finishes. [any] */
+    detent_status (*cancel_timer)(const detent_host *host, detent_timer_id timer);
+
+    /* Path of the route, without query. [any] */
+    detent_status (*route_path)(const detent_host *host, const detent_sink *out);
+
+    /* The route's table as JSON text, as of now. [any] */
+    detent_status (*config)(const detent_host *host, const detent_sink *out);
+
+    /* A DETENT_FIELD_ of a request; DETENT_ABSENT where it has none. Valid until the callback
+     * returns. [callback] */
+    detent_status (*request_field)(const detent_request *request, uint32_t field,
+                                   detent_bytes *value);
+
+    /* Value of the `index`-th header called `name` (any case); DETENT_ABSENT past the
+     * last. [callback] */
+    detent_status (*request_header)(const detent_request *request, detent_bytes name,
+                                    size_t index, detent_bytes *value);
+
+    /* The `index`-th header of all, in the order they came; DETENT_ABSENT past the
+     * last. [callback] */
+    detent_status (*request_header_at)(const detent_request *request, size_t index,
+                                       detent_bytes *name, detent_bytes *value);
+
+    /* What the path has at the place of {name} in the route's path, percent-decoded, UTF-8;
+     * DETENT_ABSENT where the route's path has no such place. [callback] */
+    detent_status (*request_param)(const detent_request *request, detent_bytes name,
+                                   detent_bytes *value);
+
+    /* 1 where the request came from this machine and past no proxy, else 0: the peer is a loopback
+     * address, there is no X-Real-IP, X-Forwarded-For, Forwarded or Via, and no Origin that is not
+     * allowed. [callback] */
+    uint32_t (*request_is_inside)(const detent_request *request);
+
+    /* Sets the status: 200 to 599 (400 to 599 in on_upgrade). [callback] */
+    detent_status (*response_status)(detent_response *response, uint32_t status);
+
+    /* Adds a header; DETENT_INVALID for a name or value that HTTP does not allow, and for those
+     * that the host writes (Connection, Upgrade, Content-Length, Transfer-Encoding,
+     * Sec-WebSocket-*). [callback] */
+    detent_status (*response_header)(detent_response *response, detent_bytes name,
+                                     detent_bytes value);
+
+    /* Appends to the body. [callback] */
+    detent_status (*response_body)(detent_response *response, detent_bytes body);
+
+    /* Chooses the subprotocol in on_upgrade; DETENT_INVALID where the client did not offer
+     * it. [callback] */
+    detent_status (*response_subprotocol)(detent_response *response, detent_bytes subprotocol);
+
+    /* Extensions of the host by id; null for an unknown one. [any] */
+    const void *(*get_extension)(const detent_host *host, detent_bytes id);
+};
+
+/* ---------------------------------------------------------------------- what the plugin implements */
+
+/*
+ * The callbacks of a plugin. Null means that it is not implemented.
+ *
+ * `route` is what create gave out, `session` what on_open gave out for this client. A callback that
+ * answers DETENT_FAILED has written why to `error`. No exception and no longjmp crosses the line.
+ */
+typedef struct detent_functions {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* Zero. */
+    uint32_t reserved;
+
+    /* Makes one instance for one route. `config` is its table as JSON text. `host` may be kept for
+     * ever, also after destroy: calls then answer DETENT_GONE. `old_state` is null, or what
+     * save_state of the instance before wrote. Required. [main] */
+    detent_status (*create)(const detent_host *host, detent_bytes config,
+                            const detent_bytes *old_state, void **route,
+                            const detent_sink *error);
+
+    /* Ends the instance: no callback runs any more and none follows. Threads that it started are
+     * told to end here. [main] */
+    void (*destroy)(void *route);
+
+    /* Before 101. The response starts at status 101; a status of 400 to 599 refuses the client with
+     * the headers and body that were set. [connection] */
+    detent_status (*on_upgrade)(void *route, const detent_request *request,
+                                detent_response *response, const detent_sink *error);
+
+    /* After 101, which leaves when it returns or flushes. Where it is not implemented, or fails,
+     * there is no session. `resumed` is null for a new client. [connection], or [main] where
+     * resumed */
+    detent_status (*on_open)(void *route, detent_client_id client, const detent_request *request,
+                             const detent_resumed *resumed, void **session,
+                             const detent_sink *error);
+
+    /* One message: DETENT_TEXT or DETENT_BINARY. [connection] */
+    detent_status (*on_message)(void *route, void *session, detent_client_id client,
+                                uint32_t kind, detent_bytes payload, const detent_sink *error);
+
+    /* Exactly once for each on_open that succeeded. Frees the session. [connection] */
+    detent_status (*on_close)(void *route, void *session, detent_client_id client,
+                              const detent_cause *cause, const detent_sink *error);
+
+    /* A callback of this client failed or panicked, or its connection did. DETENT_OK: dealt with,
+     * the client stays (where the connection still stands); anything else, or not implemented:
+     * logged and closed with 1011. [connection] */
+    detent_status (*on_error)(void *route, void *session, detent_client_id client,
+                              const detent_fault *what, const detent_sink *error);
+
+    /* Plain HTTP on the route's path. The response starts at status 200; not implemented:
+     * 426. [connection] */
+    detent_status (*on_request)(void *route, const detent_request *request,
+                                detent_response *response, const detent_sink *error);
+
+    /* A timer that was set through the host is due. [timers] */
+    detent_status (*on_timer)(void *route, detent_timer_id timer, const detent_sink *error);
+
+    /* The route's table changed; `config` as in create. Not implemented: a new instance takes over
+     * as in a swap. [main] */
+    detent_status (*reconfigure)(void *route, detent_bytes config, const detent_sink *error);
+
+    /* Writes what the next instance needs. No callback of the route runs. [main] */
+    detent_status (*save_state)(void *route, const detent_sink *out, const detent_sink *error);
+
+    /* Writes what the next instance needs of one client. No callback of the route runs. [main] */
+    detent_status (*save_session)(void *route, void *session, detent_client_id client,
+                                  const detent_sink *out, const detent_sink *error);
+
+    /* Frees a session whose client lives on in another instance: no on_close comes. [main] */
+    void (*drop_session)(void *route, void *session);
+} detent_functions;
+
+/* What a plugin is called and what it can do: constant data. */
+typedef struct detent_descriptor {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* Version of what save_state and save_session write; a new library takes over from an old one
+     * only where both are equal. */
+    uint32_t state_format;
+    /* Name: 1 to 64 of a-z, 0-9, `-`, `_`. */
+    detent_bytes name;
+    /* Version, for people. */
+    detent_bytes version;
+    /* Path that it serves where no configuration says otherwise: begins with `/`. */
+    detent_bytes default_path;
+    /* First of `subprotocol_count` subprotocols (RFC 6455 section 1.9), best first; may be null. */
+    const detent_bytes *subprotocols;
+    /* Number of subprotocols. */
+    size_t subprotocol_count;
+    /* The callbacks; not null. */
+    const detent_functions *functions;
+    /* Extensions of the plugin by id, such as "detent.example/1"; null for an unknown id.
+     * Optional. [main] */
+    const void *(*get_extension)(detent_bytes id);
+} detent_descriptor;
+
+/*
+ * What a library exports as `detent_plugin`: constant data. The integers in front are read from the
+ * file before the library is opened.
+ */
+typedef struct detent_entry {
+    /* DETENT_MAGIC. */
+    uint64_t magic;
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* ABI major version that the plugin was built against. */
+    uint32_t abi_major;
+    /* ABI minor version that the plugin was built against. */
+    uint32_t abi_minor;
+    /* Lowest ABI minor version that the plugin can run with. */
+    uint32_t minor_required;
+    /* What built it, for people: "parrot 1.0.0 (C, gcc)". */
+    detent_bytes built_with;
+    /* Receives the log once per loaded library, before anything else is called. Optional. [main] */
+    detent_status (*init)(const detent_log *log, uint32_t level);
+    /* The server's log level changed. Optional. [main] */
+    void (*set_log_level)(uint32_t level);
+    /* What the library offers; not null. */
+    const detent_descriptor *descriptor;
+} detent_entry;
+
+/* ---------------------------------------------------------------------------------- conveniences */
+
+/* The bytes of a string literal, as an initialiser of a detent_bytes. */
+#define DETENT_LITERAL(literal) { (const uint8_t *)("" literal), sizeof(literal) - 1 }
+
+/* The fields of a detent_entry up to `minor_required`, for a plugin that needs version 1.0. */
+#define DETENT_ENTRY_HEAD                                                                          \
+    .magic = DETENT_MAGIC, .size = sizeof(detent_entry), .abi_major = DETENT_ABI_MAJOR,            \
+    .abi_minor = DETENT_ABI_MINOR, .minor_required = 0
+
+/* Whether the struct that `pointer` points to, from the other side, is long enough to hold `field`. */
+#define DETENT_COVERS(pointer, type, field)                                                        \
+    ((pointer)->size >= offsetof(type, field) + sizeof((pointer)->field))
+
+/* Makes a symbol visible where the library is built with -fvisibility=hidden. */
+#if defined(__GNUC__)
+#define DETENT_EXPORT __attribute__((visibility("default")))
+#else
+#define DETENT_EXPORT
+#endif
+
+/* The one symbol that a plugin defines. */
+extern DETENT_EXPORT const detent_entry detent_plugin;
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
