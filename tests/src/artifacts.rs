@@ -81,12 +81,28 @@ pub fn compile_c_file(source: &Path, library: &Path) {
 /// As [`compile_c_file`], with further arguments for the compiler.
 #[track_caller]
 pub fn compile_c_with(source: &Path, library: &Path, arguments: &[&str]) {
+    compile_c_against(
+        &root().join("plugin-api/include"),
+        source,
+        library,
+        arguments,
+    );
+}
+
+/// As [`compile_c_file`], against the header in another folder.
+#[track_caller]
+pub fn compile_c_file_with_header(source: &Path, header: &Path, library: &Path) {
+    compile_c_against(header, source, library, &[]);
+}
+
+#[track_caller]
+fn compile_c_against(header: &Path, source: &Path, library: &Path, arguments: &[&str]) {
     let compiler = std::env::var_os("CC").unwrap_or_else(|| "cc".into());
     let mut command = Command::new(compiler);
     command.args(["-std=c99", "-Wall", "-Wextra", "-Werror", "-pedantic"]);
     command
         .args(["-shared", "-fPIC", "-I"])
-        .arg(root().join("plugin-api/include"))
+        .arg(header)
         .arg("-o")
         .arg(library)
         .arg(source)

@@ -19,7 +19,9 @@ mod variant;
 #[cfg(feature = "browser")]
 pub mod webdriver;
 
-pub use artifacts::{compile_c, compile_c_file, compile_c_with, library};
+pub use artifacts::{
+    compile_c, compile_c_file, compile_c_file_with_header, compile_c_with, library,
+};
 pub use client::{Client, Refused};
 pub use numbered_chat::{Answer, NumberedChat};
 pub use process::Finished;

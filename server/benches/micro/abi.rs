@@ -25,6 +25,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     let drain = Drain::start().expect("a thread");
     let hub = Hub::start(|_| {}).expect("a thread");
     let services = Services {
+        folders: Arc::default(),
         roster: Arc::new(Roster::new(2)),
         hub: hub.handle(),
     };

@@ -65,6 +65,7 @@ pub const SERVER_KEYS: &[Key<Settings>] = &[
     key!("", "strict_modes", None, Reload, |of| of.strict_modes),
     key!("", "library_loads_max", None, Reload, |of| of.library_loads_max),
     key!("", "default_routes", None, Reload, |of| of.default_routes),
+    key!("", "state_dir", None, Restart, |of| of.state_dir.clone()),
     key!("", "stop_timeout", Some("--stop-timeout"), Reload, |of| of.stop_timeout),
     key!("log", "level", Some("--log-level"), Reload, |of| of.log.level),
     key!("log", "file", Some("--log-file"), Reload, |of| of.log.file.clone()),

@@ -2,9 +2,11 @@
 //!
 //! Main thread only; blocks on the disk.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -134,6 +136,7 @@ fn read<'d>(
         strict_modes: top.value("strict_modes").unwrap_or(true),
         library_loads_max: bytes(top.bounded::<Number>("library_loads_max", loads, loads.default)),
         default_routes: top.value("default_routes").unwrap_or(true),
+        state_dir: read_path(&mut top, "state_dir", None, folder).or_else(given_state_dir),
         stop_timeout: top.bounded::<Time>("stop_timeout", stop, stop.default),
         log: read_log(top.table("log"), folder),
         trusted_proxies: read_proxies(top.table("proxy")),
@@ -167,6 +170,13 @@ fn read_path(
     let in_file = table.value::<Text>(key);
     let in_file = in_file.map(|Text(path)| folder.join(path));
     flag.map(Path::to_owned).or(in_file)
+}
+
+/// What systemd gives a service that has a `StateDirectory=`; the first where it has several.
+fn given_state_dir() -> Option<PathBuf> {
+    let folders = std::env::var_os("STATE_DIRECTORY")?;
+    let first = folders.as_bytes().split(|&byte| byte == b':').next()?;
+    (!first.is_empty()).then(|| OsStr::from_bytes(first).into())
 }
 
 fn read_listen(table: &mut Table<'_>) -> Vec<SocketAddr> {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::option_places::OptionPlaces;
+
 /// A `--set` that cannot be understood.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("`{0}` is not of the form PLUGIN.KEY=VALUE, such as chat.exclude_sender=true")]
@@ -43,9 +45,24 @@ impl PluginOptions {
     }
 
     /// Puts the options of `plugin` over those that a route has.
-    pub fn apply(&self, plugin: &str, options: &mut Map<String, Value>) {
-        let own = self.0.get(plugin).into_iter().flatten();
-        options.extend(own.map(|(key, value)| (key.clone(), value.clone())));
+    pub(super) fn apply(
+        &self,
+        plugin: &str,
+        options: &mut Map<String, Value>,
+        places: &mut OptionPlaces,
+    ) {
+        for (key, value) in self.0.get(plugin).into_iter().flatten() {
+            options.insert(key.clone(), value.clone());
+            places.set(key);
+        }
+    }
+
+    /// Where the options of `plugin` were given, all of them here.
+    pub(super) fn places(&self, plugin: &str) -> OptionPlaces {
+        let mut places = OptionPlaces::default();
+        let keys = self.0.get(plugin).into_iter().flatten();
+        keys.for_each(|(key, _)| places.set(key));
+        places
     }
 
     /// Plugins that have options.

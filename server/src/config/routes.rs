@@ -8,6 +8,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use super::client::ClientSettings;
 use super::forms::{Subprotocol, Text};
+use super::option_places::OptionPlaces;
 use super::options::PluginOptions;
 use super::problem::{Place, Source, excerpt};
 use super::settings::RouteSettings;
@@ -36,7 +37,7 @@ fn read_one(
     let path = required(&mut table, "path", "\"/chat\"");
     let plugin = required(&mut table, "plugin", "\"chat\"");
     let subprotocols = table.list::<Subprotocol>("subprotocols");
-    let mut options = read_options(&mut table);
+    let (mut options, mut option_places) = read_options(&mut table);
     let own = ClientSettings::read(&mut table, client);
     if let Some(path) = &path
         && let Err(problem) = paths.add(path)
@@ -47,7 +48,7 @@ fn read_one(
     let place = table.place.unwrap_or(Place { line: 1, column: 1 });
     table.finish();
     let plugin = plugin?.value.0;
-    set.apply(&plugin, &mut options);
+    set.apply(&plugin, &mut options, &mut option_places);
     Some(RouteSettings {
         path: path?.value.0,
         plugin,
@@ -59,6 +60,7 @@ fn read_one(
             Arc::new(own)
         },
         options,
+        option_places,
         place,
     })
 }
@@ -134,20 +136,21 @@ impl Paths {
     }
 }
 
-fn read_options(table: &mut Table<'_>) -> Map<String, Value> {
+fn read_options(table: &mut Table<'_>) -> (Map<String, Value>, OptionPlaces) {
     let Some(value) = table.take("options") else {
-        return Map::new();
+        return (Map::new(), OptionPlaces::default());
     };
+    let places = OptionPlaces::read(&value, |offset| table.document.place(offset));
     let place = Source::Place(table.document.place(value.span().start));
     match json(value.get_ref()) {
-        Ok(Value::Object(options)) => return options,
+        Ok(Value::Object(options)) => return (options, places),
         Ok(_) => {
             let text = "no table: write [route.options] and the plugin's options under it";
             table.note_value("options", &place, &format!("this is {text}"));
         }
         Err(problem) => table.note_value("options", &place, &problem),
     }
-    Map::new()
+    (Map::new(), places)
 }
 
 /// A value as the plugin gets it; dates are text.

@@ -3,7 +3,7 @@
 //! Plain data: the main thread reads them and hands out what each room needs.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use serde_json::{Map, Value};
 
 use super::client::ClientSettings;
+use super::option_places::{OptionPlace, OptionPlaces};
 use super::options::PluginOptions;
 use super::problem::Place;
 use crate::limits::settings as limits;
@@ -37,6 +38,9 @@ pub struct Settings {
     pub library_loads_max: usize,
     /// Whether plugins that no `[[route]]` names are served on their own default path. Default: yes.
     pub default_routes: bool,
+    /// Folder under which each plugin gets one of its own for what it keeps. Default: systemd's
+    /// `STATE_DIRECTORY`, or none.
+    pub state_dir: Option<PathBuf>,
     /// Time from the first signal to the end of the process. 1 ms to 1 day, default 10 s. Longer
     /// lets slow clients get what waits for them.
     pub stop_timeout: Duration,
@@ -100,11 +104,44 @@ pub struct RouteSettings {
     pub client: Arc<ClientSettings>,
     /// Options for its instance of the plugin, those of `--set` worked in.
     pub options: Map<String, Value>,
+    /// Where each of the options was given, for messages.
+    pub option_places: OptionPlaces,
     /// Where it begins in the file, for messages.
     pub place: Place,
 }
 
 impl Settings {
+    /// Where relative paths in the file begin: its folder, or the one that the server was started in
+    /// where there is no file. Absolute.
+    pub fn folder(&self) -> PathBuf {
+        let folder = self.file.parent().unwrap_or(Path::new(""));
+        // Fails where the working directory has been removed: then nothing relative works anyway.
+        std::path::absolute(Path::new(".").join(folder)).map_or_else(
+            |_| folder.to_owned(),
+            |folder| folder.components().collect(),
+        )
+    }
+
+    /// The place to name for what a plugin says of the options of a route, where it was given any: that
+    /// of the option, or of all of them.
+    pub fn option_place(&self, route: &RouteSettings, error: &str) -> Option<String> {
+        let place = route.option_places.find(&route.plugin, error)?;
+        Some(self.place_of_option(&place))
+    }
+
+    /// As [`Settings::option_place`], for a plugin on its own default path.
+    pub fn set_option_place(&self, plugin: &str, error: &str) -> Option<String> {
+        let place = self.options.places(plugin).find(plugin, error)?;
+        Some(self.place_of_option(&place))
+    }
+
+    fn place_of_option(&self, place: &OptionPlace) -> String {
+        match place {
+            OptionPlace::File(_) => format!("{}:{place}", self.file.display()),
+            OptionPlace::Set(_) => place.to_string(),
+        }
+    }
+
     /// Where a route stands, for messages: `detent.toml:12:1`.
     pub fn place(&self, route: &RouteSettings) -> String {
         let Place { line, column } = route.place;

@@ -1,18 +1,52 @@
-//! `--check`: what can be found wrong about settings and plugins without running the server.
+//! `--check`: what a start would find wrong about settings, plugins and files, without a server.
 //!
-//! Main thread only; starts nothing and binds nothing.
+//! Main thread only; binds nothing and makes no file. It may run beside a server at work.
+
+use std::fs;
+use std::io;
+use std::path::Path;
 
 use crate::config::Settings;
-use crate::routes::mounts;
+use crate::logging::Output;
+use crate::roster::capacity;
+use crate::routes;
+use crate::threads::Stacks;
 
 /// Every problem of settings that are valid by themselves, each a line that names what is wrong and
-/// what to do; empty where the server can start with them.
+/// what to do; empty where the server can start with them. Blocks as long as the plugins' own code.
 pub fn check(settings: &Settings) -> Vec<String> {
+    let mut problems = Vec::new();
+    capacity::raise_open_files();
+    let capacity = capacity::measure(settings.limits.connections, &Stacks::new());
+    if capacity.connections == 0 {
+        problems.push(format!("no room for connections: {capacity}"));
+    }
+    if let Some(file) = &settings.log.file
+        && let Err(error) = Output::check(file)
+    {
+        problems.push(format!("log.file (--log-file) {}: {error}", file.display()));
+    }
+    if let Some(folder) = &settings.state_dir
+        && let Err(error) = check_folder(folder)
+    {
+        let folder = folder.display();
+        problems.push(format!("state_dir {folder}: {error}: name a folder"));
+    }
     let folder = settings.plugins.display();
-    mounts::problems(settings).unwrap_or_else(|error| {
-        vec![format!(
+    match routes::check::problems(settings) {
+        Ok(of_routes) => problems.extend(of_routes),
+        Err(error) => problems.push(format!(
             "plugins folder {folder}: {error}: put the plugin libraries there, or name the folder \
              where they are"
-        )]
-    })
+        )),
+    }
+    problems
+}
+
+/// Whether it is a folder, where it is there: else it is made when a plugin asks for it.
+fn check_folder(folder: &Path) -> io::Result<()> {
+    match fs::read_dir(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }

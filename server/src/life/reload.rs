@@ -10,6 +10,7 @@ use crate::connection::bounds;
 use crate::entrance::listeners::Bound;
 use crate::life::server::Server;
 use crate::logging::{Logging, Output};
+use crate::routes::mounts::Reloaded;
 
 /// What could fail, done and not yet in force.
 struct Prepared {
@@ -23,8 +24,7 @@ pub(crate) fn reload(server: &mut Server, args: &Args, logging: &Logging) {
     let outcome =
         prepare(server, args, logging).and_then(|prepared| commit(server, prepared, logging));
     match outcome {
-        Ok(changes) if changes.is_empty() => info!("reload done: nothing has changed"),
-        Ok(changes) => info!("reload done: {}", changes.join(", ")),
+        Ok(reloaded) => info!("reload done: {reloaded}"),
         Err(problems) => {
             for problem in problems {
                 error!("reload: {problem}");
@@ -47,6 +47,7 @@ fn prepare(server: &Server, args: &Args, logging: &Logging) -> Result<Prepared, 
     if !restart.is_empty() {
         warn!("reload: these need a restart: {}", restart.join(", "));
         settings.plugins = server.settings.plugins.clone();
+        settings.state_dir = server.settings.state_dir.clone();
         settings.is_strict = server.settings.is_strict;
     }
     let missing = server.listeners.missing(&settings.listen);
@@ -66,14 +67,17 @@ fn commit(
     server: &mut Server,
     prepared: Prepared,
     logging: &Logging,
-) -> Result<Vec<String>, Vec<String>> {
+) -> Result<Reloaded, Vec<String>> {
     let Prepared {
         settings,
         bound,
         output,
     } = prepared;
     // The last that can fail, and it changes nothing where it does.
-    let mounted = server.mounts.reload(&settings)?;
+    let Reloaded {
+        changes: mounted,
+        unusable,
+    } = server.mounts.reload(&server.settings, &settings)?;
     let mut changes = server.settings.changes(&settings).reloadable;
     changes.retain(|name| !mounted.iter().any(|told| tells_all_of(told, name)));
     if output.is_none() {
@@ -106,7 +110,7 @@ fn commit(
     );
     changes.extend(mounted);
     server.settings = settings;
-    Ok(changes)
+    Ok(Reloaded { changes, unusable })
 }
 
 /// Whether `told` says of the route `name` that it came or went, so that its name alone adds nothing.

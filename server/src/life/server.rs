@@ -19,7 +19,7 @@ use crate::life::service_manager;
 use crate::life::signals::SignalThread;
 use crate::logging::refusal_log::RefusalLog;
 use crate::outbox::drain::Drain;
-use crate::plugin::Services;
+use crate::plugin::{Folders, Services};
 use crate::roster::Roster;
 use crate::roster::admission::Admission;
 use crate::roster::capacity::{self, Capacity};
@@ -115,6 +115,11 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
     let services = Services {
         roster: roster.clone(),
         hub: hub.handle(),
+        folders: Arc::new(Folders {
+            config: settings.folder(),
+            state: settings.state_dir.clone(),
+            makes_state: true,
+        }),
     };
     let mounts = mount(settings, services)?;
     let admission = Arc::new(Admission::default());

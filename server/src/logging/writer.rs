@@ -2,11 +2,13 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender};
+use rustix::fs::{Access, AtFlags, CWD, OFlags, accessat};
 
 /// What the thread is asked to do, in order.
 pub(super) enum Order {
@@ -36,13 +38,30 @@ impl Output {
     /// # Errors
     /// The file cannot be opened for appending.
     pub fn open(path: Option<&Path>) -> io::Result<Output> {
-        match path {
-            None => Ok(Output::Stderr(io::stderr())),
-            Some(path) => OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(path)
-                .map(Output::File),
+        let Some(path) = path else {
+            return Ok(Output::Stderr(io::stderr()));
+        };
+        let file = open_file(path, true)?;
+        // From here on who writes waits, and that is a thread of its own.
+        rustix::fs::fcntl_setfl(&file, OFlags::APPEND)?;
+        Ok(Output::File(file))
+    }
+
+    /// Whether [`Output::open`] would succeed; makes no file.
+    ///
+    /// # Errors
+    /// Why it would not.
+    pub fn check(path: &Path) -> io::Result<()> {
+        match open_file(path, false) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                let folder = path
+                    .parent()
+                    .filter(|folder| !folder.as_os_str().is_empty());
+                let folder = folder.unwrap_or(Path::new("."));
+                let may = Access::WRITE_OK | Access::EXEC_OK;
+                accessat(CWD, folder, may, AtFlags::EACCESS).map_err(io::Error::from)
+            }
+            outcome => outcome.map(drop),
         }
     }
 
@@ -52,6 +71,16 @@ impl Output {
             Output::File(file) => file.write_all(bytes),
         }
     }
+}
+
+/// Opens for appending. A pipe that nobody reads is an error; the open would wait for a reader.
+fn open_file(path: &Path, creates: bool) -> io::Result<File> {
+    let careful = OFlags::NONBLOCK | OFlags::NOCTTY;
+    OpenOptions::new()
+        .create(creates)
+        .append(true)
+        .custom_flags(careful.bits().cast_signed())
+        .open(path)
 }
 
 /// State of the thread.

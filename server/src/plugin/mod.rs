@@ -12,11 +12,11 @@ mod host;
 mod instance;
 mod library;
 
-pub use host::Services;
+pub use host::{Folders, Services};
 pub use instance::Instance;
 pub use instance::callbacks::{CallbackError, Upgrade};
 pub use instance::hand_over::{HandOver, HandOverError, Replaced};
 pub use instance::route::{Place, Route};
 pub use library::library_file::FileError;
 pub use library::loader::{Demands, Found, Libraries};
-pub use library::{Library, LoadError};
+pub use library::{Checked, Library, LoadError};

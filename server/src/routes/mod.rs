@@ -1,8 +1,9 @@
 //! What is served where: the table that requests are looked up in ([`table`]), how settings and libraries
-//! become routes ([`mounts`]), and who tells of callbacks that take long ([`watchdog`]).
+//! become routes ([`mounts`]) or are tried out ([`check`]), and who tells of callbacks that take long ([`watchdog`]).
 //!
 //! The main thread changes it; connection threads look things up.
 
+pub mod check;
 pub mod mounts;
 mod options;
 pub mod table;

@@ -4,6 +4,7 @@
 //! Main thread. A reload changes everything that concerns the settings, or nothing; a library that
 //! was replaced moves each of its routes by itself, and where that fails the old code goes on.
 
+use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
@@ -11,7 +12,7 @@ use std::sync::atomic::{Ordering, fence};
 use log::{LevelFilter, error, info};
 
 use super::options::OptionChanges;
-use super::wanted::{Wanted, demands, wanted};
+use super::wanted::{Before, Unusable, Wanted, demands, wanted};
 use crate::config::Settings;
 use crate::ids::RouteId;
 use crate::outbox::cause::{Cause, GOING_AWAY};
@@ -19,8 +20,31 @@ use crate::plugin::{HandOver, HandOverError, Libraries, Replaced, Route, Service
 use crate::routes::table::{Mounted, RouteTable, Site, Sites};
 use crate::routes::watchdog;
 
-/// The routes that are served now, and what has changed, in words.
-type Remounted = (Vec<Arc<Route>>, Vec<String>);
+/// What a reload did.
+#[derive(Debug, Default)]
+pub struct Reloaded {
+    /// What has changed, in words.
+    pub changes: Vec<String>,
+    /// Libraries and routes that cannot be used, each with a line in the log.
+    pub unusable: usize,
+}
+
+impl fmt::Display for Reloaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.changes.as_slice() {
+            [] => f.write_str("nothing has changed")?,
+            changes => f.write_str(&changes.join(", "))?,
+        }
+        match self.unusable {
+            0 => Ok(()),
+            1 => f.write_str("; one library or route cannot be used, see above"),
+            many => write!(f, "; {many} libraries or routes cannot be used, see above"),
+        }
+    }
+}
+
+/// The routes that are served now, each with what is wanted of it.
+type Served<'w> = Vec<(Arc<Route>, &'w Wanted<'w>)>;
 
 /// What is mounted where, and what is needed to change it.
 pub struct Mounts {
@@ -53,8 +77,8 @@ impl Mounts {
             .libraries
             .scan(&settings.plugins, demands(settings))?;
         let mut problems = found.problems.clone();
-        let (wanted, unusable) = wanted(settings, &found);
-        problems.extend(unusable);
+        let (wanted, unusable) = wanted(settings, &found, None);
+        problems.extend(unusable.into_iter().map(|unusable| unusable.text));
         let mut served = Vec::new();
         for wanted in &wanted {
             match mounts.create(wanted) {
@@ -89,46 +113,62 @@ impl Mounts {
     }
 
     /// Puts new settings and changed libraries into force: first all that concerns the settings, in
-    /// one step, then each route whose library has changed. Gives what has changed, in words.
-    /// Blocks for the plugins' `create` and the like, and for running callbacks of routes that are
-    /// handed over.
+    /// one step, then each route whose library has changed. What is wrong with a library is a line in
+    /// the log, and holds up nothing else. Blocks for the plugins' `create` and the like, and for
+    /// running callbacks of routes that are handed over.
     ///
     /// # Errors
-    /// Everything that stands in the way, as sentences; nothing has changed then.
-    pub fn reload(&mut self, settings: &Settings) -> Result<Vec<String>, Vec<String>> {
+    /// Everything that stands in the way of the settings, as sentences; nothing has changed then.
+    pub fn reload(&mut self, old: &Settings, settings: &Settings) -> Result<Reloaded, Vec<String>> {
         let folder = &settings.plugins;
         let found = self.libraries.scan(folder, demands(settings));
         let found = found.map_err(|error| vec![format!("{}: {error}", folder.display())])?;
         for problem in &found.problems {
             error!("reload: {problem}");
         }
-        let (wanted, problems) = wanted(settings, &found);
-        if !problems.is_empty() {
-            return Err(problems);
+        let site = self.sites.current();
+        let before = Before {
+            settings: old,
+            routes: &site.routes,
+        };
+        let (wanted, unusable) = wanted(settings, &found, Some(before));
+        let (wrong, passed_over): (Vec<_>, Vec<_>) =
+            unusable.into_iter().partition(|unusable| unusable.is_news);
+        if !wrong.is_empty() {
+            return Err(wrong.into_iter().map(|unusable| unusable.text).collect());
         }
-        let before = self.sites.current();
-        let (now, mut changes) = self.remount(&before.routes, &wanted, settings)?;
-        changes.extend(self.retire(&before.routes, &now));
-        for (route, wanted) in now.iter().zip(&wanted) {
+        let mut reloaded = Reloaded {
+            changes: Vec::new(),
+            unusable: found.problems.len() + passed_over.len(),
+        };
+        for Unusable { text, .. } in passed_over {
+            error!("reload: {text}");
+        }
+        let served = self.remount(&site.routes, &wanted, settings, &mut reloaded)?;
+        let retired = self.retire(&site.routes, &served);
+        reloaded.changes.extend(retired);
+        for (route, wanted) in &served {
             if route.return_to_service() {
-                changes.push(format!("route {} is in service again", route.path()));
+                let text = format!("route {} is in service again", route.path());
+                reloaded.changes.push(text);
             }
-            changes.extend(self.replace_library(route, wanted));
+            self.replace_library(route, wanted, &mut reloaded);
         }
-        Ok(changes)
+        Ok(reloaded)
     }
 
     /// Makes the routes that are new and hands changed options over; publishes the table when all
     /// of it has worked.
-    fn remount(
+    fn remount<'w>(
         &mut self,
         before: &RouteTable,
-        wanted: &[Wanted],
+        wanted: &'w [Wanted<'w>],
         settings: &Settings,
-    ) -> Result<Remounted, Vec<String>> {
+        reloaded: &mut Reloaded,
+    ) -> Result<Served<'w>, Vec<String>> {
         let mut made = Made::default();
-        let mut now = Vec::with_capacity(wanted.len());
-        let mut kept = Vec::new();
+        let mut served = Served::with_capacity(wanted.len());
+        let mut kept = Served::new();
         for wanted in wanted {
             let same = before
                 .by_path(&wanted.path)
@@ -138,32 +178,43 @@ impl Mounts {
                     kept.push((route.clone(), wanted));
                     route.clone()
                 }
-                None => made.add(self.create(wanted).map_err(|problem| vec![problem])?),
+                None => match self.create(wanted) {
+                    Ok(route) => made.add(route),
+                    Err(problem) if wanted.is_news => return Err(vec![problem]),
+                    Err(problem) => {
+                        error!("reload: {problem}");
+                        reloaded.unusable += 1;
+                        continue;
+                    }
+                },
             };
-            now.push(route);
+            served.push((route, wanted));
         }
-        let mounted = wanted.iter().zip(&now);
-        let mounted = mounted.map(|(wanted, route)| wanted.mount(route.clone()));
+        let mounted = served.iter();
+        let mounted = mounted.map(|(route, wanted)| wanted.mount(route.clone()));
         let table = RouteTable::new(mounted.collect()).map_err(|error| vec![error.to_string()])?;
         let options = OptionChanges::prepare(&kept);
-        let options = options.map_err(|(route, error)| vec![self.explain(&route, &error)])?;
-        let mut changes = Vec::new();
+        let options = options.map_err(|(route, wanted, error)| {
+            vec![wanted.refused(&self.explain(&route, &error))]
+        })?;
         for (path, replaced) in options.commit() {
-            changes.push(format!("options of route {path}"));
+            reloaded.changes.push(format!("options of route {path}"));
             replaced.into_iter().for_each(Replaced::destroy_old);
         }
         for route in made.keep() {
-            changes.push(format!("route {} added", route.path()));
+            reloaded
+                .changes
+                .push(format!("route {} added", route.path()));
             route.start();
         }
         self.sites.replace(Site::new(table, settings));
-        Ok((now, changes))
+        Ok(served)
     }
 
     /// Closes the clients of routes that are served no more; the routes end with the last of them.
-    fn retire(&mut self, before: &RouteTable, now: &[Arc<Route>]) -> Vec<String> {
+    fn retire(&mut self, before: &RouteTable, now: &Served<'_>) -> Vec<String> {
         let mut changes = Vec::new();
-        let is_served = |route: &&Arc<Route>| now.iter().any(|of| of.id() == route.id());
+        let is_served = |route: &&Arc<Route>| now.iter().any(|(of, _)| of.id() == route.id());
         for route in before.iter().filter(|route| !is_served(route)) {
             changes.push(format!("route {} removed", route.path()));
             let cause = Cause::server(GOING_AWAY, "the route was removed");
@@ -186,10 +237,15 @@ impl Mounts {
     }
 
     /// Moves a route to the library that its plugin's file holds now, if that is another.
-    fn replace_library(&mut self, route: &Arc<Route>, wanted: &Wanted) -> Option<String> {
+    fn replace_library(
+        &mut self,
+        route: &Arc<Route>,
+        wanted: &Wanted<'_>,
+        reloaded: &mut Reloaded,
+    ) {
         let (old, new) = (route.library(), &wanted.library);
         if Arc::ptr_eq(&old, new) {
-            return None;
+            return;
         }
         let path = route.path();
         match HandOver::prepare(route, new.clone(), &wanted.config) {
@@ -201,21 +257,19 @@ impl Mounts {
                     old.name, old.version, new.version, self.replacements
                 );
                 replaced.destroy_old();
-                Some(format!("code of route {path}"))
+                reloaded.changes.push(format!("code of route {path}"));
             }
             Err(error) => {
-                error!(
-                    "reload: {}; the old code goes on",
-                    self.explain(route, &error)
-                );
-                None
+                let why = wanted.refused(&self.explain(route, &error));
+                error!("reload: {why}; the old code goes on");
+                reloaded.unusable += 1;
             }
         }
     }
 
-    /// A hand-over that did not happen, with who was in the way.
+    /// Why a hand-over did not happen, with who was in the way.
     fn explain(&self, route: &Route, error: &HandOverError) -> String {
-        let mut text = format!("{}: route {}: {error}", route.library().name, route.path());
+        let mut text = error.to_string();
         if matches!(error, HandOverError::Busy) {
             let all = self.all();
             let busy = watchdog::running(&self.services.roster, &all);
@@ -229,16 +283,16 @@ impl Mounts {
         text
     }
 
-    fn create(&mut self, wanted: &Wanted) -> Result<Arc<Route>, String> {
+    fn create(&mut self, wanted: &Wanted<'_>) -> Result<Arc<Route>, String> {
         let id = RouteId(self.next_id);
         self.next_id += 1;
         let (library, services) = (wanted.library.clone(), self.services.clone());
         Route::create(library, id, &wanted.path, &wanted.config, services)
-            .map_err(|error| format!("{}: route {}: {error}", wanted.place, wanted.path))
+            .map_err(|error| wanted.refused(&error))
     }
 }
 
-impl Wanted {
+impl Wanted<'_> {
     fn mount(&self, route: Arc<Route>) -> Mounted {
         Mounted {
             route,
@@ -246,17 +300,6 @@ impl Wanted {
             subprotocols: self.subprotocols.clone(),
         }
     }
-}
-
-/// What stands in the way of serving what `settings` ask for, as far as it can be told without
-/// making an instance of a plugin: the libraries are opened, no `create` is called.
-///
-/// # Errors
-/// The folder cannot be read.
-pub fn problems(settings: &Settings) -> io::Result<Vec<String>> {
-    let found = Libraries::default().scan(&settings.plugins, demands(settings))?;
-    let (_, unusable) = wanted(settings, &found);
-    Ok(found.problems.into_iter().chain(unusable).collect())
 }
 
 /// Routes of which nobody knows yet; dropping it ends them.

@@ -19,8 +19,8 @@ impl<'a> OptionChanges<'a> {
     /// # Errors
     /// The first route that refuses, or is busy; all others have their old options again.
     pub(super) fn prepare(
-        kept: &'a [(Arc<Route>, &Wanted)],
-    ) -> Result<OptionChanges<'a>, (Arc<Route>, HandOverError)> {
+        kept: &'a [(Arc<Route>, &'a Wanted<'a>)],
+    ) -> Result<OptionChanges<'a>, (Arc<Route>, &'a Wanted<'a>, HandOverError)> {
         let mut changes = OptionChanges {
             taken: Vec::new(),
             hand_overs: Vec::new(),
@@ -28,12 +28,16 @@ impl<'a> OptionChanges<'a> {
         for (route, wanted) in kept {
             changes
                 .prepare_one(route, wanted)
-                .map_err(|error| (route.clone(), error))?;
+                .map_err(|error| (route.clone(), *wanted, error))?;
         }
         Ok(changes)
     }
 
-    fn prepare_one(&mut self, route: &'a Arc<Route>, wanted: &Wanted) -> Result<(), HandOverError> {
+    fn prepare_one(
+        &mut self,
+        route: &'a Arc<Route>,
+        wanted: &Wanted<'_>,
+    ) -> Result<(), HandOverError> {
         let old = route.config();
         if *old == *wanted.config {
             return Ok(());

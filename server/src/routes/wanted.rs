@@ -1,23 +1,47 @@
 //! The routes that the settings and the libraries in the folder ask for.
+//!
+//! Main thread; plain data. What cannot be served is told by whose fault it is: the settings', of which a
+//! reload takes all or nothing, or a library's, which is passed over.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use matchit::{InsertError, Router};
 use serde_json::Value;
 
+use super::table::RouteTable;
 use crate::config::{ClientSettings, RouteSettings, Settings};
 use crate::plugin::{Demands, Found, Library};
 
 /// A route as it should be.
-pub(super) struct Wanted {
+pub(super) struct Wanted<'s> {
     pub(super) path: String,
     pub(super) library: Arc<Library>,
     /// Options of its plugin, as JSON.
     pub(super) config: String,
     pub(super) client: Arc<ClientSettings>,
     pub(super) subprotocols: Option<Vec<String>>,
+    /// The settings ask for it only now: where it cannot be made, they are wrong.
+    pub(super) is_news: bool,
     /// Where it is asked for, in front of what is wrong with it.
-    pub(super) place: String,
+    place: String,
+    settings: &'s Settings,
+    /// Its `[[route]]`; none for a plugin on its own path.
+    asked: Option<&'s RouteSettings>,
+}
+
+/// Something that cannot be served, as a sentence.
+pub(super) struct Unusable {
+    pub(super) text: String,
+    /// Because of the settings, not of a library.
+    pub(super) is_news: bool,
+}
+
+/// What holds and is served until a reload.
+#[derive(Clone, Copy)]
+pub(super) struct Before<'s> {
+    pub(super) settings: &'s Settings,
+    pub(super) routes: &'s RouteTable,
 }
 
 /// What the settings ask of a library's file.
@@ -29,87 +53,188 @@ pub(super) fn demands(settings: &Settings) -> Demands {
 }
 
 /// The routes that can be served, and why others cannot: each `[[route]]`, and every plugin that
-/// none of them names on its own path.
-pub(super) fn wanted(settings: &Settings, found: &Found) -> (Vec<Wanted>, Vec<String>) {
-    let mut wanted = BTreeMap::new();
-    let mut problems = Vec::new();
+/// none of them names on its own path. A route whose library has become unusable is wanted as it was
+/// `before` a reload.
+pub(super) fn wanted<'s>(
+    settings: &'s Settings,
+    found: &Found,
+    before: Option<Before<'_>>,
+) -> (Vec<Wanted<'s>>, Vec<Unusable>) {
+    let mut plan = Plan {
+        settings,
+        before,
+        wanted: BTreeMap::new(),
+        router: Router::new(),
+        unusable: Vec::new(),
+    };
     for route in &settings.routes {
-        match configured(settings, route, found) {
-            Ok(route) => drop(wanted.insert(route.path.clone(), route)),
-            Err(problem) => problems.push(problem),
-        }
+        plan.add_configured(route, found);
     }
-    let is_named = |name: &String| settings.routes.iter().any(|route| route.plugin == *name);
-    for (name, library) in &found.libraries {
-        if settings.default_routes
-            && !is_named(name)
-            && let Err(problem) = add_default(&mut wanted, settings, library)
-        {
-            problems.push(problem);
+    for library in found.libraries.values() {
+        if is_default(settings, &library.name) {
+            plan.add_default(library);
         }
     }
     for name in settings.options.plugins() {
         if !found.libraries.contains_key(name) {
-            problems.push(format!("--set {name}: no plugin of that name is loaded"));
+            plan.unusable.push(Unusable {
+                text: format!("--set {name}: no plugin of that name is loaded"),
+                is_news: false,
+            });
         }
     }
-    (wanted.into_values().collect(), problems)
+    (plan.wanted.into_values().collect(), plan.unusable)
 }
 
-/// A `[[route]]` with the library of its plugin.
-fn configured(settings: &Settings, route: &RouteSettings, found: &Found) -> Result<Wanted, String> {
-    let place = settings.place(route);
+/// Whether the plugin is served on its own path.
+fn is_default(settings: &Settings, plugin: &str) -> bool {
+    settings.default_routes && !settings.routes.iter().any(|route| route.plugin == plugin)
+}
+
+struct Plan<'s, 'b> {
+    settings: &'s Settings,
+    before: Option<Before<'b>>,
+    /// By path.
+    wanted: BTreeMap<String, Wanted<'s>>,
+    /// The same paths, to tell which match the same.
+    router: Router<()>,
+    unusable: Vec<Unusable>,
+}
+
+impl<'s> Plan<'s, '_> {
+    /// A `[[route]]` with the library of its plugin.
+    fn add_configured(&mut self, route: &'s RouteSettings, found: &Found) {
+        let usable = library_of(route, found);
+        let old = self.before.and_then(|before| before.asked(route));
+        let library = match usable {
+            Ok(library) => Some(library),
+            Err(why) => {
+                let served = old
+                    .and(self.before)
+                    .and_then(|before| before.library(route));
+                let goes_on = served.as_ref().map_or("", |_| "; the one at work goes on");
+                let place = self.settings.place(route);
+                self.unusable.push(Unusable {
+                    text: format!("{place}: route {}: {why}{goes_on}", route.path),
+                    is_news: old.is_none(),
+                });
+                served
+            }
+        };
+        let Some(library) = library else { return };
+        // Their paths have been found to be different when the settings were read.
+        self.router.insert(route.path.as_str(), ()).ok();
+        let wanted = Wanted {
+            path: route.path.clone(),
+            library,
+            config: Value::Object(route.options.clone()).to_string(),
+            client: route.client.clone(),
+            subprotocols: route.subprotocols.clone(),
+            is_news: old.is_none_or(|old| old.options != route.options),
+            place: self.settings.place(route),
+            settings: self.settings,
+            asked: Some(route),
+        };
+        self.wanted.insert(route.path.clone(), wanted);
+    }
+
+    /// A plugin on its own path.
+    fn add_default(&mut self, library: &Arc<Library>) {
+        let was_default = |before: Before<'_>| is_default(before.settings, &library.name);
+        let is_news = !self.before.is_some_and(was_default);
+        let (path, place) = (&library.default_path, library.file_name());
+        if let Err(error) = self.router.insert(path.as_str(), ()) {
+            let (text, other) = self.conflict(path, &error);
+            // Of two libraries, or of a path that was there before, the settings know nothing new.
+            let is_old = |route: &RouteSettings| {
+                self.before
+                    .is_some_and(|before| before.asked(route).is_some())
+            };
+            let is_news = is_news || other.is_some_and(|other| !is_old(other));
+            let text = format!("{place}: {text}");
+            self.unusable.push(Unusable { text, is_news });
+            return;
+        }
+        let wanted = Wanted {
+            path: path.clone(),
+            library: library.clone(),
+            config: self.settings.options.json(&library.name),
+            client: self.settings.client.clone(),
+            subprotocols: None,
+            is_news,
+            place,
+            settings: self.settings,
+            asked: None,
+        };
+        self.wanted.insert(path.clone(), wanted);
+    }
+
+    /// Why a plugin cannot be served on its own path, and the `[[route]]` that is in its way.
+    fn conflict(&self, path: &str, error: &InsertError) -> (String, Option<&'s RouteSettings>) {
+        let InsertError::Conflict { with } = error else {
+            let text = format!("its own path {path} is none: {error}; give it one by a [[route]]");
+            return (text, None);
+        };
+        let other = self.wanted.get(with);
+        let whose = other.map_or("another route", |other| &other.place);
+        let text = format!(
+            "serves {path}, which {whose} serves already: remove one of the two, or give one another \
+             path by a [[route]]"
+        );
+        (text, other.and_then(|other| other.asked))
+    }
+}
+
+/// The library that serves a `[[route]]`, or why there is none.
+fn library_of(route: &RouteSettings, found: &Found) -> Result<Arc<Library>, String> {
     let name = &route.plugin;
     let Some(library) = found.libraries.get(name) else {
         let names: Vec<&str> = found.libraries.keys().map(String::as_str).collect();
         return Err(format!(
-            "{place}: route {}: no plugin `{name}` is loaded: put its library into the plugins \
-             folder, or name one of those that are: {}",
-            route.path,
+            "no plugin `{name}` is loaded: put its library into the plugins folder, or name one of \
+             those that are: {}",
             names.join(", ")
         ));
     };
     let mut offered = route.subprotocols.iter().flatten();
     if let Some(unknown) = offered.find(|name| !library.subprotocols.contains(name)) {
         return Err(format!(
-            "{place}: route {}: plugin `{name}` does not speak subprotocol `{unknown}`: it speaks {}",
-            route.path,
+            "plugin `{name}` does not speak subprotocol `{unknown}`: it speaks {}",
             match library.subprotocols.as_slice() {
                 [] => "none".to_owned(),
                 names => names.join(", "),
             }
         ));
     }
-    Ok(Wanted {
-        path: route.path.clone(),
-        library: library.clone(),
-        config: Value::Object(route.options.clone()).to_string(),
-        client: route.client.clone(),
-        subprotocols: route.subprotocols.clone(),
-        place,
-    })
+    Ok(library.clone())
 }
 
-fn add_default(
-    wanted: &mut BTreeMap<String, Wanted>,
-    settings: &Settings,
-    library: &Arc<Library>,
-) -> Result<(), String> {
-    let (path, place) = (&library.default_path, library.file_name());
-    if let Some(other) = wanted.get(path) {
-        let other = &other.place;
-        return Err(format!(
-            "{place}: serves {path}, which {other} serves already: remove one of the two"
-        ));
+impl<'b> Before<'b> {
+    /// The same route in the settings before: same path, same plugin, same subprotocols.
+    fn asked(self, route: &RouteSettings) -> Option<&'b RouteSettings> {
+        self.settings.routes.iter().find(|old| {
+            old.path == route.path
+                && old.plugin == route.plugin
+                && old.subprotocols == route.subprotocols
+        })
     }
-    let route = Wanted {
-        path: path.clone(),
-        library: library.clone(),
-        config: settings.options.json(&library.name),
-        client: settings.client.clone(),
-        subprotocols: None,
-        place,
-    };
-    wanted.insert(path.clone(), route);
-    Ok(())
+
+    /// The library at work on a route.
+    fn library(self, route: &RouteSettings) -> Option<Arc<Library>> {
+        let library = self.routes.by_path(&route.path)?.library();
+        (library.name == route.plugin).then_some(library)
+    }
+}
+
+impl Wanted<'_> {
+    /// What a plugin says of its options, with the place of the one that it names.
+    pub(super) fn refused(&self, error: &dyn std::fmt::Display) -> String {
+        let error = error.to_string();
+        let place = match self.asked {
+            Some(route) => self.settings.option_place(route, &error),
+            None => self.settings.set_option_place(&self.library.name, &error),
+        };
+        let place = place.as_ref().unwrap_or(&self.place);
+        format!("{place}: route {}: {error}", self.path)
+    }
 }

@@ -40,6 +40,7 @@ const UNSAFE: &[&str] = &[
     "plugin/instance/route/tests",
     "plugin/library/entry",
     "plugin/library/loader",
+    "plugin/library/options",
     "threads/own_stack",
     "threads/schedule",
     "threads/spawn",

@@ -55,7 +55,7 @@ fn the_command_line_wins_over_the_file() {
 
 #[test]
 fn check_ends_with_0_and_one_line_where_all_is_well() {
-    let setup = Setup::new();
+    let setup = Setup::new().plugins(&["echo"]);
     let file = write(&setup, "plugins = \"plugins\"\n");
     let finished = check(&file);
     finished.assert_code(0);
@@ -146,6 +146,14 @@ fn a_file_that_is_too_large_ends_with_2() {
 #[test]
 fn the_example_of_the_project_is_valid() {
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/detent.toml");
-    let arguments = ["--config", text(&example), "--check", "--plugins", "."];
+    let setup = Setup::new().plugins(&["echo"]);
+    let plugins = setup.plugins_folder();
+    let arguments = [
+        "--config",
+        text(&example),
+        "--check",
+        "--plugins",
+        text(&plugins),
+    ];
     run_server(&arguments).assert_code(0);
 }

@@ -25,7 +25,7 @@ fn assert_echo_runs(server: &Server) {
 #[test]
 fn one_built_for_another_abi_says_what_to_do() {
     let line = line_about(Setup::new().plugins(&["future"]), "libfuture.so");
-    let expected = "libfuture.so: built for plugin ABI 2.0, this server speaks 1.0: \
+    let expected = "libfuture.so: built for plugin ABI 2.0, this server speaks 1.1: \
                     rebuild it with plugin-api 1.x";
     assert!(line.ends_with(expected), "{line}");
 }
@@ -140,7 +140,8 @@ fn of_two_on_one_path_both_are_named_and_the_first_runs() {
         &setup.plugins_folder().join("libother.so"),
     );
     let line = line_about(setup, "libother.so");
-    let why = "serves /echo, which libecho.so serves already: remove one of the two";
+    let why = "serves /echo, which libecho.so serves already: remove one of the two, or give one another \
+               path by a [[route]]";
     assert!(line.ends_with(why), "{line}");
 }
 
@@ -164,7 +165,7 @@ fn an_unknown_option_refuses_the_route_and_names_it() {
         .start();
     let line = server.wait_for_log(&[
         "ERROR",
-        " libchat.so: route /chat: create failed: unknown field `exlude_sender`",
+        " --set chat.exlude_sender: route /chat: create failed: option `exlude_sender`: unknown field",
     ]);
     assert!(line.contains("expected `exclude_sender`"), "{line}");
     assert_echo_runs(&server);
@@ -180,8 +181,16 @@ fn an_option_of_a_wrong_type_or_for_nobody_is_told() {
         .arguments(&["--set", "echo.colour=red"])
         .arguments(&["--set", "nobody.key=1"])
         .start();
-    server.wait_for_log(&["ERROR", " libchat.so: ", "expected a boolean"]);
-    server.wait_for_log(&["ERROR", " libecho.so: ", "unknown field `colour`"]);
+    server.wait_for_log(&[
+        "ERROR",
+        " --set chat.exclude_sender: ",
+        "expected a boolean",
+    ]);
+    server.wait_for_log(&[
+        "ERROR",
+        " --set echo.colour: ",
+        "option `colour`: unknown field",
+    ]);
     server.wait_for_log(&["ERROR", "--set nobody: no plugin of that name"]);
 }
 

@@ -1,8 +1,10 @@
 //! End-to-end tests: the real server, real plugin libraries, real sockets. One module a behaviour.
 
+mod abi_1_0;
 mod calls;
 mod causes;
 mod chaos;
+mod check;
 mod chunked;
 mod command_line;
 mod config_file;
@@ -12,6 +14,7 @@ mod faults;
 mod faults_own_threads;
 mod floods;
 mod flush;
+mod folders;
 mod frames;
 mod garbage;
 mod hand_over;
@@ -37,6 +40,7 @@ mod push;
 mod refusals;
 mod reload;
 mod reload_again;
+mod reload_libraries;
 mod reload_many;
 mod reload_refused;
 mod reload_routes;

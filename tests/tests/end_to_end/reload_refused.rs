@@ -63,7 +63,7 @@ fn for_a_new_route_that_cannot_be_made() {
     let route = "[[route]]\npath = \"/x\"\nplugin = \"variant\"\n[route.options]\nnonsense = 1";
     assert_given_up(
         route,
-        &["route /x: create failed: unknown field `nonsense`"],
+        &["route /x: create failed: option `nonsense`: unknown field"],
     );
 }
 

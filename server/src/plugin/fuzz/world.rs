@@ -51,6 +51,7 @@ impl World {
         let services = Services {
             roster: roster.clone(),
             hub: hub.handle(),
+            folders: Arc::default(),
         };
         let ways = [RouteId(0), RouteId(1)].map(|route| (route, hub.handle().open(route)));
         let parts = RouteParts {
@@ -63,7 +64,7 @@ impl World {
         let guests = [0, 0, 1].map(|route| Guest::enter(&ways[route], &roster, &drain));
         set_own_outbox(guests[OWN].id, guests[OWN].outbox.clone());
         World {
-            host: RouteHost::leak(host_table::table(), parts, "{}"),
+            host: RouteHost::leak(host_table::table(), parts, "fuzz", "{}"),
             guests: guests.into(),
             roster,
             hub,

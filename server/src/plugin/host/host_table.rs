@@ -5,10 +5,11 @@
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use plugin_api::abi::{self, ABI_MINOR, Bytes, INVALID, OK, Sink, Status, TimerId};
+use plugin_api::abi::{self, ABI_MINOR, ABSENT, Bytes, FAILED, INVALID, OK, Sink, Status, TimerId};
 
-use super::RouteHost;
+use super::{NoFolder, RouteHost};
 use super::{host_http, sink};
 
 /// The table that stands in front of every [`RouteHost`].
@@ -39,6 +40,8 @@ pub(in crate::plugin) fn table() -> abi::Host {
         response_body: host_http::response_body,
         response_subprotocol: host_http::response_subprotocol,
         get_extension,
+        config_folder,
+        state_folder,
     }
 }
 
@@ -182,7 +185,33 @@ unsafe extern "C" fn config(host: *const abi::Host, out: *const Sink) -> Status 
     OK
 }
 
-/// ABI 1.0 has no extensions yet.
+unsafe extern "C" fn config_folder(host: *const abi::Host, out: *const Sink) -> Status {
+    // SAFETY: see above.
+    unsafe {
+        let folders = &RouteHost::from_abi(host).route.services.folders;
+        sink::write(out, folders.config.as_os_str().as_bytes());
+    }
+    OK
+}
+
+unsafe extern "C" fn state_folder(
+    host: *const abi::Host,
+    out: *const Sink,
+    error: *const Sink,
+) -> Status {
+    // SAFETY: see above.
+    let host = unsafe { RouteHost::from_abi(host) };
+    let (status, sink, text) = match host.state_folder() {
+        Ok(folder) => (OK, out, folder.into_os_string().into_vec()),
+        Err(NoFolder::None) => return ABSENT,
+        Err(NoFolder::Unusable(text)) => (FAILED, error, text.into_bytes()),
+    };
+    // SAFETY: see above.
+    unsafe { sink::write(sink, &text) };
+    status
+}
+
+/// The host has no extensions yet.
 unsafe extern "C" fn get_extension(_: *const abi::Host, _: Bytes) -> *const c_void {
     std::ptr::null()
 }

@@ -10,6 +10,9 @@ mod outgoing;
 pub(super) mod sink;
 mod timers;
 
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -33,6 +36,19 @@ pub struct Services {
     pub roster: Arc<Roster>,
     /// The way to the hub.
     pub hub: HubHandle,
+    /// Where plugins find and keep files.
+    pub folders: Arc<Folders>,
+}
+
+/// Folders that plugins ask for.
+#[derive(Debug, Default)]
+pub struct Folders {
+    /// At which relative paths in options begin.
+    pub config: PathBuf,
+    /// Under which each plugin has one of its own, where there is one.
+    pub state: Option<PathBuf>,
+    /// Whether a plugin's own is made when it asks: not in a check.
+    pub makes_state: bool,
 }
 
 /// What all instances of one route share, one after the other.
@@ -47,11 +63,21 @@ pub(in crate::plugin) struct RouteParts {
     pub(in crate::plugin) clients: Arc<AtomicU64>,
 }
 
+/// Why a plugin has no folder of its own.
+pub(in crate::plugin) enum NoFolder {
+    /// Nobody has said where.
+    None,
+    /// It cannot be made.
+    Unusable(String),
+}
+
 /// The host of one instance. The table comes first, so that its address is that of the whole.
 #[repr(C)]
 pub(in crate::plugin) struct RouteHost {
     table: abi::Host,
     pub(in crate::plugin) route: RouteParts,
+    /// The plugin's name.
+    plugin: Box<str>,
     /// The route's table of the configuration, as JSON.
     config: Mutex<Arc<str>>,
     pub(in crate::plugin) outgoing: Outgoing,
@@ -65,12 +91,14 @@ impl RouteHost {
     pub(in crate::plugin) fn leak(
         table: abi::Host,
         route: RouteParts,
+        plugin: &str,
         config: &str,
     ) -> &'static RouteHost {
         let outgoing = Outgoing::new(route.hub.clone());
         Box::leak(Box::new(RouteHost {
             table,
             route,
+            plugin: plugin.into(),
             config: Mutex::new(config.into()),
             outgoing,
             timers: Timers::default(),
@@ -190,6 +218,22 @@ impl RouteHost {
     ) -> Result<TimerId, Status> {
         self.outgoing.check()?;
         self.timers.set(delay_ms, period_ms)
+    }
+
+    /// The plugin's own folder for what it keeps. Blocks on the disk, where it is made.
+    pub(in crate::plugin) fn state_folder(&self) -> Result<PathBuf, NoFolder> {
+        let folders = &self.route.services.folders;
+        let folder = folders.state.as_ref().ok_or(NoFolder::None)?;
+        let folder = folder.join(&*self.plugin);
+        if folders.makes_state {
+            // What a plugin keeps may be secret.
+            let made = DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&folder);
+            made.map_err(|error| NoFolder::Unusable(format!("{}: {error}", folder.display())))?;
+        }
+        Ok(folder)
     }
 
     fn topic(&self, topic: &[u8]) -> Result<Audience, Status> {

@@ -34,7 +34,7 @@ impl Instance {
         let Some(create) = library.functions.create else {
             return Err("create is not implemented".to_owned());
         };
-        let host = RouteHost::leak(host_table::table(), route, config);
+        let host = RouteHost::leak(host_table::table(), route, &library.name, config);
         let mut data = std::ptr::null_mut();
         let old_state = old_state.map(Bytes::new);
         let old_state = old_state

@@ -7,7 +7,7 @@ use log::LevelFilter;
 use plugin_api::abi::{ABI_MAJOR, Bytes, Descriptor, Entry, Functions, MAGIC, OK};
 use plugin_api::covers;
 
-use super::{Library, LoadError};
+use super::{Library, LoadError, options};
 use crate::plugin::host::log_table::LOG;
 
 /// Checks the entry of the library that was read from `path`, gives it the log, and describes it.
@@ -47,6 +47,7 @@ pub(in crate::plugin) fn describe(
         state_format: descriptor.state_format,
         subprotocols: subprotocols(descriptor).ok_or(broken("a subprotocol is no token"))?,
         functions: functions(descriptor).ok_or(broken("no functions, or no create"))?,
+        check: options::check_of(descriptor),
         set_log_level: entry.set_log_level,
         name,
         default_path,

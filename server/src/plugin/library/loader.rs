@@ -40,6 +40,8 @@ struct Loaded {
     /// Stays open as long as the library, for ever: the number of a closed descriptor would be
     /// given out again, and its path taken for this library.
     copy: ManuallyDrop<File>,
+    /// No other file has its plugin's name.
+    is_at_work: bool,
 }
 
 /// What a look at the plugins folder found.
@@ -75,8 +77,10 @@ impl Libraries {
                 return Err(error);
             }
         };
+        let mut now = Vec::new();
         for path in paths {
             let before = old.remove(&path);
+            let was_at_work = before.as_ref().is_some_and(|loaded| loaded.is_at_work);
             let loaded = match self.look(&path, before.as_ref(), demands) {
                 Ok(Some(loaded)) => Some(loaded),
                 Ok(None) => before,
@@ -89,9 +93,14 @@ impl Libraries {
                 }
             };
             if let Some(loaded) = loaded {
-                take_in(&mut found, &loaded.library);
-                self.files.insert(path, loaded);
+                now.push((!was_at_work, path, loaded));
             }
+        }
+        // A newcomer does not take the name of one that is at work.
+        now.sort_by_key(|&(is_newcomer, ..)| is_newcomer);
+        for (_, path, mut loaded) in now {
+            loaded.is_at_work = take_in(&mut found, &loaded.library);
+            self.files.insert(path, loaded);
         }
         Ok(found)
     }
@@ -127,7 +136,11 @@ impl Libraries {
             ));
         }
         let library = Arc::new(describe(entry, path)?);
-        Ok(Some(Loaded { library, copy }))
+        Ok(Some(Loaded {
+            library,
+            copy,
+            is_at_work: false,
+        }))
     }
 }
 
@@ -145,16 +158,18 @@ fn find(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn take_in(found: &mut Found, library: &Arc<Library>) {
+/// False where another file's plugin has the name.
+fn take_in(found: &mut Found, library: &Arc<Library>) -> bool {
     let name = &library.name;
     if let Some(other) = found.libraries.get(name) {
         let (file, other) = (library.file_name(), other.file_name());
         found.problems.push(format!(
             "{file}: is plugin `{name}`, which {other} is already: remove one of the two"
         ));
-        return;
+        return false;
     }
     found.libraries.insert(name.clone(), library.clone());
+    true
 }
 
 fn has_content(copy: &File, bytes: &[u8]) -> bool {

@@ -4,6 +4,7 @@ mod entry;
 pub(super) mod library_file;
 pub(super) mod loader;
 mod modes;
+mod options;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,8 @@ use plugin_api::abi::Functions;
 use crate::limits::LIBRARY_BYTES_MAX;
 use library_file::FileError;
 use modes::ModeError;
+use options::CheckOptions;
+pub use options::Checked;
 
 /// Why a file is not used as a plugin. Each reads on after the file's name.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +63,7 @@ pub struct Library {
     /// Subprotocols that it speaks, best first.
     pub subprotocols: Vec<String>,
     pub(in crate::plugin) functions: Functions,
+    pub(in crate::plugin) check: Option<CheckOptions>,
     pub(in crate::plugin) set_log_level: Option<unsafe extern "C" fn(u32)>,
 }
 

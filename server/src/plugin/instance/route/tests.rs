@@ -229,6 +229,7 @@ fn library() -> Arc<Library> {
             save_session: None,
             drop_session: Some(drop_session),
         },
+        check: None,
         set_log_level: None,
     })
 }
@@ -251,6 +252,7 @@ impl World {
         let services = Services {
             roster: roster.clone(),
             hub: hub.handle(),
+            folders: Arc::default(),
         };
         let route = Route::create(library(), ROUTE, "/counts", &counts.config(), services);
         let route = route.expect("it is made");

@@ -1,0 +1,58 @@
+//! The extension `detent.check/1`: a plugin says what is wrong with options without an instance.
+//!
+//! Main thread.
+#![allow(unsafe_code)]
+
+use plugin_api::abi::{Bytes, CHECK, Check, Descriptor, OK, PANICKED, Sink, Status, UNSUPPORTED};
+use plugin_api::covers;
+
+use super::Library;
+use crate::plugin::host::sink;
+
+/// The function of the extension.
+pub(in crate::plugin) type CheckOptions = unsafe extern "C" fn(Bytes, *const Sink) -> Status;
+
+/// How options were checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// The plugin finds nothing wrong with them.
+    Done,
+    /// It has no check, or that cannot tell: only an instance can.
+    ByCreate,
+}
+
+impl Library {
+    /// Asks the plugin about options, as JSON, where it offers a check. Main thread; blocks as long as
+    /// the plugin does.
+    ///
+    /// # Errors
+    /// The text of the plugin's error or panic.
+    pub fn check(&self, config: &str) -> Result<Checked, String> {
+        let Some(check) = self.check else {
+            return Ok(Checked::ByCreate);
+        };
+        let (status, text) = sink::collect(|error| {
+            // SAFETY: a function of the ABI, from a library that stays open, with the arguments that
+            // the ABI names.
+            unsafe { check(Bytes::new(config.as_bytes()), error) }
+        });
+        match status {
+            UNSUPPORTED => Ok(Checked::ByCreate),
+            PANICKED => Err(format!("its check panicked: {text}")),
+            status if status >= OK => Ok(Checked::Done),
+            _ => Err(text),
+        }
+    }
+}
+
+/// The plugin's check of options, where it offers one.
+pub(super) fn check_of(descriptor: &Descriptor) -> Option<CheckOptions> {
+    if !covers!(descriptor.size, Descriptor, get_extension) {
+        return None;
+    }
+    // SAFETY: a function of the ABI; the id is constant.
+    let extension = unsafe { descriptor.get_extension?(Bytes::new(CHECK.as_bytes())) };
+    // SAFETY: the ABI says that it is null or a constant of that id.
+    let extension = unsafe { extension.cast::<Check>().as_ref() }?;
+    covers!(extension.size, Check, check).then_some(extension.check)?
+}
