@@ -201,6 +201,9 @@ pub const LIBRARY_LOADS_MAX: usize = settings::LIBRARY_LOADS.default as usize;
 /// Bytes of one plugin library; it is read into memory once.
 pub const LIBRARY_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
+/// Tries to seal the copy of a library, of a tenth of a second each where the kernel holds its pages.
+pub const SEAL_TRIES_MAX: u32 = 20;
+
 const _: () = assert!((REFUSALS_MAX as u64) < FILES_RESERVED);
 const _: () = assert!(OUTBOX_KEPT_BYTES <= FLUSH_BYTES);
 const _: () = assert!(HEAD_BYTES_FIRST as u64 <= settings::HEAD_BYTES.least);

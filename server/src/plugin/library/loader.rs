@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ffi::c_int;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::mem::ManuallyDrop;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
@@ -18,9 +18,9 @@ use std::sync::Arc;
 use libloading::os::unix as dl;
 use log::LevelFilter;
 use plugin_api::abi::{ENTRY_SYMBOL, Entry};
-use rustix::fs::{MemfdFlags, SealFlags};
 
 use super::entry::describe;
+use super::sealed::sealed_copy;
 use super::{Library, LoadError, file_name};
 use super::{library_file, modes};
 use crate::limits::LIBRARY_BYTES_MAX;
@@ -195,19 +195,6 @@ fn read(path: &Path, strict_modes: bool) -> Result<Vec<u8>, LoadError> {
         return Err(LoadError::TooLarge);
     }
     Ok(bytes)
-}
-
-/// A file in memory that nobody can change any more, ourselves included.
-fn sealed_copy(name: &str, bytes: &[u8]) -> io::Result<File> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    // Kernels before 6.3 do not know the flag, later ones may ask for it.
-    let copy = rustix::fs::memfd_create(name, flags | MemfdFlags::EXEC)
-        .or_else(|_| rustix::fs::memfd_create(name, flags))?;
-    let mut file = File::from(copy);
-    file.write_all(bytes)?;
-    let seals = SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE | SealFlags::SEAL;
-    rustix::fs::fcntl_add_seals(&file, seals)?;
-    Ok(file)
 }
 
 /// `RTLD_NODELETE`, the same on all Linux targets; libloading does not name it.

@@ -5,6 +5,7 @@ pub(super) mod library_file;
 pub(super) mod loader;
 mod modes;
 mod options;
+mod sealed;
 
 use std::io;
 use std::path::{Path, PathBuf};
