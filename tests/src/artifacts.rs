@@ -39,6 +39,8 @@ fn build(folder: &Path) {
         ("tests/haproxy", cfg!(feature = "haproxy")),
         ("tests/apache", cfg!(feature = "apache")),
         ("tests/caddy", cfg!(feature = "caddy")),
+        ("tests/systemd", cfg!(feature = "systemd")),
+        ("tests/logrotate", cfg!(feature = "logrotate")),
     ] {
         if is_on {
             command.args(["--features", feature]);
@@ -55,7 +57,7 @@ pub(crate) fn root() -> &'static Path {
 }
 
 /// The server's binary.
-pub(crate) fn server() -> PathBuf {
+pub fn server() -> PathBuf {
     folder().join("server")
 }
 

@@ -21,6 +21,7 @@ pub mod webdriver;
 
 pub use artifacts::{
     compile_c, compile_c_file, compile_c_file_with_header, compile_c_with, library,
+    server as server_program,
 };
 pub use client::{Client, Refused};
 pub use numbered_chat::{Answer, NumberedChat};

@@ -8,8 +8,12 @@ mod caddy;
 mod commands;
 #[cfg(feature = "haproxy")]
 mod haproxy;
+#[cfg(feature = "logrotate")]
+mod logrotate;
 #[cfg(feature = "nginx")]
 mod nginx;
+#[cfg(feature = "systemd")]
+mod systemd;
 #[cfg(any(
     feature = "nginx",
     feature = "haproxy",
