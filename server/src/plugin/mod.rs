@@ -1,5 +1,5 @@
 //! The plugin host: opens libraries (`library`), makes instances of them and calls them
-//! (`instance`), and is called by them ([`host`]).
+//! (`instance`), and is called by them (`host`).
 //!
 //! The only room that names libloading or sees the C layout of `plugin_api::abi`; what it gives out
 //! are plain Rust types. Callbacks run on the thread that calls them (see [`Place`] and [`Route`]); host
