@@ -52,6 +52,7 @@
 //! | [`outbox`] | the write path of one client, and the drain thread for full sockets |
 //! | [`logging`] | lines to stderr or a file, never waited for |
 //! | [`threads`] | connection threads on stacks of our own |
+//! | [`counters`] | what has happened since the start, in numbers |
 //! | [`limits`] | every bound, every default |
 //! | [`ids`] | the numbers of clients and routes |
 //!
@@ -120,5 +121,6 @@ pub mod hub;
 pub mod outbox;
 pub mod logging;
 pub mod threads;
+pub mod counters;
 pub mod limits;
 pub mod ids;

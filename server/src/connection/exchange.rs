@@ -9,6 +9,7 @@ use http::StatusCode;
 use log::{Level, debug};
 
 use super::Context;
+use crate::counters::COUNTERS;
 use crate::http::framing;
 use crate::http::reader::{ReadError, Reader};
 use crate::http::refusal::Refusal;
@@ -152,6 +153,10 @@ impl<'a> Exchange<'a> {
     /// Sends at once: what runs next may block for long.
     fn send(&self, response: Response, mut form: Form) -> Outcome {
         form.closes |= self.outbox.is_stopping();
+        COUNTERS
+            .of(self.client)
+            .answered
+            .add(response.status.as_u16());
         self.outbox.queue_http(&response.encode_head(form));
         self.outbox.queue_http(response.sent_body(form));
         // It may be large, and what is queued holds it now.
@@ -261,6 +266,8 @@ impl<'a> Exchange<'a> {
         self.outbox
             .queue_http(&upgrade::accept(request, &response, subprotocol));
         self.outbox.become_websocket();
+        let status = StatusCode::SWITCHING_PROTOCOLS.as_u16();
+        COUNTERS.of(self.client).answered.add(status);
         Ok(())
     }
 

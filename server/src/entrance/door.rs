@@ -11,6 +11,7 @@ use log::Level;
 
 use super::refuser::Refuser;
 use crate::connection::{self, Context};
+use crate::counters::COUNTERS;
 use crate::outbox::Outbox;
 use crate::outbox::drain::DrainHandle;
 use crate::roster::Roster;
@@ -54,6 +55,7 @@ impl Door {
 
     /// Starts the thread of one who has just come, or refuses it. Never waits.
     pub(super) fn take(&self, socket: TcpStream, peer: SocketAddr) -> Next {
+        COUNTERS.acceptors.accepted.add(1);
         let permits = match self.permit(peer.ip()) {
             Ok(permits) => permits,
             Err((status, why)) => {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use log::Level;
 
+use crate::counters::COUNTERS;
 use crate::http::response::{Form, Response};
 use crate::limits::REFUSALS_MAX;
 use crate::logging::refusal_log::RefusalLog;
@@ -42,6 +43,8 @@ impl Refuser {
         let line = format_args!("{peer} - -: {} {why}", status.as_u16());
         self.log.note(Level::Warn, line);
         if Arc::strong_count(&self.lingering) > REFUSALS_MAX {
+            COUNTERS.acceptors.refused.add(status.as_u16());
+            COUNTERS.acceptors.unanswered.add(1);
             return;
         }
         let outbox = Outbox::for_refusal(socket, self.lingering.clone(), self.drain.clone());
@@ -50,6 +53,7 @@ impl Refuser {
 
     /// The last word to a connection that has no thread.
     pub(super) fn answer(outbox: &Arc<Outbox>, status: StatusCode, why: &str) {
+        COUNTERS.acceptors.refused.add(status.as_u16());
         outbox.queue_http(&Response::text(status, why).encode(Form::LAST));
         outbox.finish(Ending::LastWord);
     }

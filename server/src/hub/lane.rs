@@ -16,6 +16,7 @@ use super::queue::Queue;
 use super::run::Run;
 use super::slice::Slice;
 use super::walk::Walk;
+use crate::counters::COUNTERS;
 use crate::ids::ClientId;
 use crate::limits::{QUEUE_KEPT_EVENTS, ROUND_EVENTS_MAX, TOPICS_PER_CLIENT_MAX};
 use crate::outbox::Outbox;
@@ -168,6 +169,8 @@ impl Lane {
     pub(super) fn end_round(&mut self) {
         self.queue.settle(self.number);
         self.is_settled = true;
+        COUNTERS.hub.rounds.add(1);
+        COUNTERS.hub.events.add(self.count as u64);
         self.count = 0;
         self.has_gathered = false;
         let (deliveries, sends) = (take(&mut self.deliveries), take(&mut self.sends));
@@ -281,6 +284,8 @@ impl Lane {
         {
             return self.run.insert(id, message.frame());
         }
+        COUNTERS.hub.messages.add(1);
+        COUNTERS.hub.bytes.add(message.frame().len() as u64);
         if outbox.queue_to_flush(message.frame()) {
             self.touched.push_back(outbox.clone());
         }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::members::TopicId;
+use crate::counters::COUNTERS;
 use crate::ids::{ByNumber, ClientId};
 use crate::limits::{RUN_BYTES_MAX, RUN_KEPT_BYTES};
 
@@ -66,6 +67,21 @@ impl Run {
         let at = self.bytes.len();
         let patch = Patch { at, skip, insert };
         self.patches.entry(client).or_default().push(patch);
+    }
+
+    /// Counts it for so many members: what is left out for one of them or put in less or more.
+    pub(super) fn count(&self, members: usize) {
+        let (mut messages, mut bytes) = (self.messages * members, self.bytes.len() * members);
+        for patch in self.patches.values().flatten() {
+            if patch.insert.is_empty() {
+                messages -= 1;
+            } else {
+                messages += 1;
+            }
+            bytes = bytes + patch.insert.len() - patch.skip;
+        }
+        COUNTERS.hub.messages.add(messages as u64);
+        COUNTERS.hub.bytes.add(bytes as u64);
     }
 
     /// What `client` gets.

@@ -56,6 +56,7 @@ impl Lane {
                 }
             }
             self.deliveries += self.run.messages() * at;
+            self.run.count(at);
         }
         self.run.clear();
         false
@@ -78,6 +79,7 @@ impl Lane {
                 }
             }
             self.deliveries += self.run.messages() * at;
+            self.run.count(at);
             self.sends += at;
         }
         self.run.clear();

@@ -7,13 +7,16 @@ use std::time::Instant;
 use crossbeam_channel::{Sender, bounded};
 use log::{error, info, warn};
 
+use crate::counters::COUNTERS;
 use crate::life::server::Server;
 use crate::life::service_manager;
 use crate::life::signals::exit_now;
 use crate::limits::STOP_ABORT_DIVISOR;
 use crate::logging::Logging;
+use crate::logging::refusal_log::RefusalLog;
 use crate::outbox::Outbox;
 use crate::outbox::cause::{Cause, GOING_AWAY};
+use crate::roster::Roster;
 use crate::routes::watchdog;
 
 /// Closes every client with 1001, lets backlogs drain until the deadline, ends every thread.
@@ -53,18 +56,19 @@ pub fn stop(server: Server, logging: Logging) -> ExitCode {
     }
     if !(is_empty && timers_ended) {
         // Instances, hub and drain may still be used by what was left behind.
-        info!("stopped");
+        report(&server.context.refusals, &server.roster);
         logging.end();
         exit_now(0);
     }
     routes.iter().for_each(|route| route.end());
     server.hub.end();
     server.drain.end();
+    let refusals = server.context.refusals.clone();
     drop(server.context);
     // A panic of the thread has been reported by the panic hook.
     server.reaper.join().ok();
     server.signals.end();
-    info!("stopped");
+    report(&refusals, &server.roster);
     if let Some((finished, guarding)) = guard {
         drop(finished);
         // A panic of the thread has been reported by the panic hook.
@@ -72,6 +76,13 @@ pub fn stop(server: Server, logging: Logging) -> ExitCode {
     }
     logging.end();
     ExitCode::SUCCESS
+}
+
+/// The last lines: what is still to be told, and what there was in all.
+fn report(refusals: &RefusalLog, roster: &Roster) {
+    refusals.report_left_out();
+    info!("in all: {}", COUNTERS.totals(&roster.all_traffic()));
+    info!("stopped");
 }
 
 /// Ends the process at `deadline` where the main thread has not: a plugin's `destroy` that does not

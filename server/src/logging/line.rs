@@ -6,7 +6,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use log::{LevelFilter, Log, Metadata, Record};
@@ -16,6 +16,7 @@ use time::OffsetDateTime;
 
 use super::PATIENCE;
 use super::writer::Order;
+use crate::counters::COUNTERS;
 use crate::limits::LOG_LINE_BYTES_MAX;
 
 /// RFC 3339 in UTC, to the millisecond.
@@ -30,16 +31,11 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Offers lines to `orders`; counts those that do not fit in `dropped`.
-    pub(super) fn new(
-        orders: Sender<Order>,
-        dropped: Arc<AtomicU64>,
-        is_json: Arc<AtomicBool>,
-    ) -> Lines {
+    /// Offers lines to `orders`; counts those that do not fit.
+    pub(super) fn new(orders: Sender<Order>, is_json: Arc<AtomicBool>) -> Lines {
         let queue = LineQueue {
             line: Vec::new(),
             orders,
-            dropped,
         };
         Lines {
             text: formatter(queue.clone()),
@@ -135,13 +131,12 @@ fn escape(message: &str) -> String {
 struct LineQueue {
     line: Vec<u8>,
     orders: Sender<Order>,
-    dropped: Arc<AtomicU64>,
 }
 
 impl LineQueue {
     fn offer(&self, line: Vec<u8>) {
         if let Err(TrySendError::Full(_)) = self.orders.try_send(Order::Line(line)) {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+            COUNTERS.log.lost.add(1);
         }
     }
 }

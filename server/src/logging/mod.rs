@@ -10,7 +10,7 @@ mod writer;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -65,14 +65,13 @@ impl Logging {
     /// The file cannot be opened for appending, or the thread cannot be started.
     pub fn start(settings: &LogSettings) -> io::Result<Logging> {
         let (orders, inbox) = bounded(LOG_QUEUE_LINES);
-        let dropped = Arc::new(AtomicU64::new(0));
         let output = Output::open(settings.file.as_deref())?;
-        let writer = Writer::new(output, settings.file.clone(), dropped.clone());
+        let writer = Writer::new(output, settings.file.clone());
         let writer = thread::Builder::new()
             .name("log".to_owned())
             .spawn(move || writer.run(&inbox))?;
         let is_json = Arc::new(AtomicBool::new(settings.format == LogFormat::Json));
-        let lines = Lines::new(orders.clone(), dropped, is_json.clone());
+        let lines = Lines::new(orders.clone(), is_json.clone());
         log::set_boxed_logger(Box::new(lines)).map_err(io::Error::other)?;
         log::set_max_level(settings.level);
         Ok(Logging {

@@ -11,6 +11,7 @@ use std::time::Instant;
 use log::{Level, log, log_enabled, warn};
 use parking_lot::Mutex;
 
+use crate::counters::COUNTERS;
 use crate::limits::{REFUSAL_LINES_AT_ONCE, REFUSAL_LINES_PER_SECOND};
 
 /// Shared by all who refuse.
@@ -39,6 +40,7 @@ impl RefusalLog {
     pub fn report_left_out(&self) {
         let left_out = std::mem::take(&mut self.0.lock().left_out);
         if left_out > 0 {
+            COUNTERS.log.left_out.add(left_out);
             warn!("{left_out} refusals and faults of clients were left out: too many for the log");
         }
     }

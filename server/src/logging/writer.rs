@@ -4,11 +4,11 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_channel::{Receiver, Sender};
 use rustix::fs::{Access, AtFlags, CWD, OFlags, accessat};
+
+use crate::counters::COUNTERS;
 
 /// What the thread is asked to do, in order.
 pub(super) enum Order {
@@ -87,15 +87,16 @@ fn open_file(path: &Path, creates: bool) -> io::Result<File> {
 pub(super) struct Writer {
     output: Output,
     path: Option<PathBuf>,
-    dropped: Arc<AtomicU64>,
+    /// Lost lines that the log has told of.
+    told: u64,
 }
 
 impl Writer {
-    pub(super) fn new(output: Output, path: Option<PathBuf>, dropped: Arc<AtomicU64>) -> Writer {
+    pub(super) fn new(output: Output, path: Option<PathBuf>) -> Writer {
         Writer {
             output,
             path,
-            dropped,
+            told: 0,
         }
     }
 
@@ -130,15 +131,19 @@ impl Writer {
         }
     }
 
-    /// A disk that is full does not stop the service: what cannot be written counts as dropped.
+    /// A disk that is full does not stop the service: what cannot be written counts as lost.
     fn write(&mut self, batch: &mut Vec<u8>) {
-        let dropped = self.dropped.swap(0, Ordering::Relaxed);
-        if dropped > 0 {
-            writeln!(batch, "(the log did not keep up: {dropped} lines dropped)").ok();
+        let lines = batch.iter().filter(|&&byte| byte == b'\n').count() as u64;
+        let lost = COUNTERS.log.lost.get();
+        if lost > self.told {
+            let untold = lost - self.told;
+            writeln!(batch, "(the log did not keep up: {untold} lines dropped)").ok();
         }
-        if !batch.is_empty() && self.output.write_all(batch).is_err() {
-            let lines = batch.iter().filter(|&&byte| byte == b'\n').count() as u64;
-            self.dropped.fetch_add(dropped + lines, Ordering::Relaxed);
+        if !batch.is_empty() {
+            match self.output.write_all(batch) {
+                Ok(()) => self.told = lost,
+                Err(_) => COUNTERS.log.lost.add(lines),
+            }
         }
         batch.clear();
     }

@@ -10,6 +10,7 @@ use log::warn;
 
 use super::cause::{Cause, POLICY};
 use super::{Delivery, Outbox, Phase, State, frame};
+use crate::counters::COUNTERS;
 use crate::limits::{PAUSE_DIVISOR, settings};
 
 /// What happens to a client whose backlog is full.
@@ -93,6 +94,9 @@ impl Outbox {
             let (fitting, left_out) = frame::fitting(frames, limit.saturating_sub(backlog));
             state.queue.append(fitting);
             state.dropped += left_out;
+            if let Some(client) = self.client {
+                COUNTERS.of(client).dropped.add(left_out);
+            }
             return Delivery::Queued;
         }
         warn!("{too_much}; closed with {POLICY}");

@@ -11,6 +11,7 @@ use rustix::net::RecvFlags;
 
 use super::cause::{self, Cause};
 use super::{Delivery, Outbox, Phase, State, frame};
+use crate::counters::COUNTERS;
 use crate::limits::LINGER_TIMEOUT;
 
 /// How a connection thread leaves its socket behind.
@@ -168,6 +169,7 @@ impl Outbox {
         if state.is_waiting {
             let time = humantime::format_duration(state.bounds.write_timeout);
             if state.cause.is_none() && state.phase == Phase::Open {
+                COUNTERS.drain.stalled.add(1);
                 warn!("{} has taken no byte for {time}; dropped", self.name());
                 let reason = format!("took no byte for {time}");
                 state.cause = Some(Cause::server(cause::ABNORMAL, reason));

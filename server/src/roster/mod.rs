@@ -21,6 +21,7 @@ use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
+use crate::counters::Traffic;
 use crate::ids::{ClientId, RouteId};
 use crate::outbox::Outbox;
 use crate::roster::activity::{Activity, Clock, Running};
@@ -39,11 +40,18 @@ struct Slot {
     /// Its route while it is open for calls from plugins, else [`NO_ROUTE`].
     route: AtomicU32,
     activity: Activity,
+    traffic: Traffic,
     seat: Mutex<Option<Seat>>,
     /// The route whose plugin has a session in the seat, else [`NO_ROUTE`]: longer than `route`,
     /// until `on_close` has returned.
     seated: AtomicU32,
     held: Mutex<Held>,
+}
+
+impl Slot {
+    fn is_open(&self, client: ClientId, route: RouteId) -> bool {
+        self.route.load(Ordering::Acquire) == route.0 && self.id.load(Ordering::Relaxed) == client.0
+    }
 }
 
 /// What the end of a connection needs; set by the acceptor, taken by the reaper.
@@ -83,6 +91,7 @@ impl Roster {
             holders: AtomicU8::new(0),
             route: AtomicU32::new(NO_ROUTE),
             activity: Activity::default(),
+            traffic: Traffic::default(),
             seat: Mutex::new(None),
             seated: AtomicU32::new(NO_ROUTE),
             held: Mutex::default(),
@@ -241,13 +250,30 @@ impl Roster {
 
     /// Whether `client` is on `route` and can be named.
     pub fn is_open(&self, client: ClientId, route: RouteId) -> bool {
-        let slot = self.slot(client);
-        slot.route.load(Ordering::Acquire) == route.0 && slot.id.load(Ordering::Relaxed) == client.0
+        self.slot(client).is_open(client, route)
     }
 
     /// Where the connection thread of `client` notes its callbacks.
     pub fn activity(&self, client: ClientId) -> &Activity {
         &self.slot(client).activity
+    }
+
+    /// Where the connection thread of `client`, and no other, notes its callbacks and counts its
+    /// messages.
+    pub fn notes(&self, client: ClientId) -> (&Activity, &Traffic) {
+        let slot = self.slot(client);
+        (&slot.activity, &slot.traffic)
+    }
+
+    /// Where the connection thread of `client` counts its messages, as long as [`Roster::is_open`].
+    pub fn open_traffic(&self, client: ClientId, route: RouteId) -> Option<&Traffic> {
+        let slot = self.slot(client);
+        slot.is_open(client, route).then_some(&slot.traffic)
+    }
+
+    /// The messages of all clients since the start. Looks at every slot.
+    pub fn all_traffic(&self) -> Traffic {
+        self.slots.iter().map(|slot| &slot.traffic).collect()
     }
 
     /// The slot of `client`: an index below [`Roster::capacity`].

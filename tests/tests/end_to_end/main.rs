@@ -8,6 +8,7 @@ mod check;
 mod chunked;
 mod command_line;
 mod config_file;
+mod counters;
 mod cuts;
 mod echo;
 mod faults;

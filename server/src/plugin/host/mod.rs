@@ -133,9 +133,15 @@ impl RouteHost {
         payload: &[u8],
     ) -> Result<(), Status> {
         let opcode = opcode(kind, payload)?;
-        let client = self.open_client(client)?;
+        self.outgoing.check()?;
+        let client = ClientId(client);
+        let roster = &self.route.services.roster;
+        let traffic = roster.open_traffic(client, self.route.id).ok_or(GONE)?;
         match own_outbox(client) {
-            Some(outbox) => delivered(outbox.queue_message(opcode, payload)),
+            Some(outbox) => {
+                traffic.sent(payload.len());
+                delivered(outbox.queue_message(opcode, payload))
+            }
             None => {
                 let message = Message::new(opcode, payload);
                 self.outgoing.post(Event::Send { client, message })

@@ -14,6 +14,7 @@ use plugin_api::abi::{
 };
 
 use super::Instance;
+use crate::counters::COUNTERS;
 use crate::http::request::Request;
 use crate::http::response::Response;
 use crate::hub::Event;
@@ -178,10 +179,13 @@ impl Instance {
         kind: u32,
         payload: &[u8],
     ) -> Result<(), CallbackError> {
+        let roster = &self.host.route.services.roster;
+        let (activity, traffic) = roster.notes(client);
+        traffic.received(payload.len());
         let Some(on_message) = self.library.functions.on_message else {
             return Ok(());
         };
-        self.call(self.activity(client), Callback::Message, |error| {
+        self.call(activity, Callback::Message, |error| {
             // SAFETY: as the ABI names them, valid until the call returns; the session is this
             // client's and no other callback of it runs.
             unsafe {
@@ -323,11 +327,15 @@ impl Instance {
             // A plugin that does not implement what its table names has nothing to say.
             OK | UNSUPPORTED => Ok(()),
             PANICKED => {
+                COUNTERS.callbacks.panicked.add(1);
                 self.count_panic();
                 Err(CallbackError::Panicked { callback, text })
             }
             status if status > 0 => Ok(()),
-            _ => Err(CallbackError::Failed { callback, text }),
+            _ => {
+                COUNTERS.callbacks.failed.add(1);
+                Err(CallbackError::Failed { callback, text })
+            }
         }
     }
 

@@ -15,12 +15,13 @@ use plugin_api::abi::TimerId;
 
 use super::Instance;
 use super::callbacks::{CallbackError, Upgrade};
+use crate::counters::COUNTERS;
 use crate::http::request::Request;
 use crate::http::response::Response;
 use crate::hub::Event;
 use crate::ids::{ClientId, RouteId};
 use crate::outbox::Outbox;
-use crate::outbox::cause::{Cause, INTERNAL};
+use crate::outbox::cause::{Cause, INTERNAL, Initiator};
 use crate::plugin::host::{RouteParts, Services};
 use crate::plugin::library::Library;
 use crate::roster::activity::{Activity, Running};
@@ -238,6 +239,7 @@ impl Place {
                         request,
                     };
                     route.parts.services.roster.seat(client, seat);
+                    COUNTERS.of(client).opened.add(1);
                 }
                 Err(error) => {
                     depart(&route.parts, client);
@@ -282,6 +284,7 @@ impl Place {
 
     fn end(&mut self, cause: &Cause) -> Result<(), CallbackError> {
         self.is_open = false;
+        count_closed(self.client, cause);
         depart(&self.route.parts, self.client);
         let roster = &self.route.parts.services.roster;
         let mut seat = roster.seat_of(self.client).lock();
@@ -316,6 +319,16 @@ fn arrive(route: &RouteParts, client: ClientId, outbox: Arc<Outbox>) {
     route.services.roster.enter_hub(client);
     // Whatever concerns the client is posted after this.
     route.hub.post(Event::Opened { client, outbox });
+}
+
+fn count_closed(client: ClientId, cause: &Cause) {
+    let counts = COUNTERS.of(client);
+    let closed = match cause.initiator {
+        Initiator::Peer => &counts.closed_by_peer,
+        Initiator::Plugin => &counts.closed_by_plugin,
+        Initiator::Server => &counts.closed_by_server,
+    };
+    closed.add(cause.code);
 }
 
 fn depart(route: &RouteParts, client: ClientId) {

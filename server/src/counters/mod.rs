@@ -1,0 +1,184 @@
+//! What has happened since the start, in numbers that only grow.
+//!
+//! Every thread counts what it does itself, with one addition, and nobody waits for a number. Each
+//! kind of thread has cache lines of its own; connection threads, which are many, share theirs with
+//! few others, chosen by the client's number. What comes with each message is counted by one
+//! thread alone, without an atomic addition: [`Traffic`], one in each slot of the roster. Read by the
+//! log at the stop, as [`Totals`].
+//!
+//! To count something more: a field here, a line where it happens, a field in `totals.rs`. Knows
+//! nothing of the rest.
+
+mod codes;
+mod totals;
+mod traffic;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crossbeam_utils::CachePadded;
+
+use crate::ids::ClientId;
+use codes::{CloseCodes, Statuses};
+
+pub use codes::{ByCode, OTHER};
+pub use totals::{Closed, Totals};
+pub use traffic::{Amount, Traffic};
+
+/// Shares of the connection threads' numbers: on a machine with as many processors two busy threads
+/// rarely meet.
+const SHARES: usize = 64;
+
+/// The numbers of this process.
+pub static COUNTERS: Counters = Counters::new();
+
+/// All numbers, by the kind of thread that counts.
+pub struct Counters {
+    /// The threads `accept`.
+    pub acceptors: CachePadded<AcceptorCounts>,
+    /// The thread `hub`.
+    pub hub: CachePadded<HubCounts>,
+    /// The thread `drain`.
+    pub drain: CachePadded<DrainCounts>,
+    /// The thread `log`, and who finds its queue full.
+    pub log: CachePadded<LogCounts>,
+    /// Whatever thread runs a callback that goes wrong, which is rare.
+    pub callbacks: CachePadded<CallbackCounts>,
+    clients: [CachePadded<ClientCounts>; SHARES],
+}
+
+/// What acceptors count.
+pub struct AcceptorCounts {
+    /// Connections that were taken from a listening socket, refused ones included.
+    pub accepted: Count,
+    /// Of those, the ones that got no thread, by the status they were answered.
+    pub refused: Statuses,
+    /// Of the refused, those that got no answer, since too many were being answered.
+    pub unanswered: Count,
+}
+
+/// What connection threads count that does not come with each message.
+pub struct ClientCounts {
+    /// Requests by the status of their answer; 101 is a client that was let in.
+    pub answered: Statuses,
+    /// Clients that came onto a route.
+    pub opened: Count,
+    /// Clients that left it after their peer closed or vanished, by close code.
+    pub closed_by_peer: CloseCodes,
+    /// The same where the plugin closed.
+    pub closed_by_plugin: CloseCodes,
+    /// The same where the server did.
+    pub closed_by_server: CloseCodes,
+    /// Messages that a full backlog did not take (`slow_client = "drop"`).
+    pub dropped: Count,
+}
+
+/// What the hub counts.
+pub struct HubCounts {
+    /// Rounds.
+    pub rounds: Count,
+    /// Events that it took.
+    pub events: Count,
+    /// Messages that it gave to outboxes, once for each client.
+    pub messages: Count,
+    /// Bytes of those, as frames.
+    pub bytes: Count,
+}
+
+/// What the drain thread counts.
+pub struct DrainCounts {
+    /// Clients that were cut off since their socket took no byte for too long.
+    pub stalled: Count,
+}
+
+/// What the log counts.
+pub struct LogCounts {
+    /// Lines that the writer did not keep up with, or that the disk did not take.
+    pub lost: Count,
+    /// Lines about refusals and faults of clients that were too many.
+    pub left_out: Count,
+}
+
+/// What is counted of callbacks.
+pub struct CallbackCounts {
+    /// Those that answered with an error.
+    pub failed: Count,
+    /// Those that panicked.
+    pub panicked: Count,
+}
+
+impl Counters {
+    const fn new() -> Counters {
+        Counters {
+            acceptors: CachePadded::new(AcceptorCounts {
+                accepted: Count::new(),
+                refused: Statuses::new(),
+                unanswered: Count::new(),
+            }),
+            hub: CachePadded::new(HubCounts {
+                rounds: Count::new(),
+                events: Count::new(),
+                messages: Count::new(),
+                bytes: Count::new(),
+            }),
+            drain: CachePadded::new(DrainCounts {
+                stalled: Count::new(),
+            }),
+            log: CachePadded::new(LogCounts {
+                lost: Count::new(),
+                left_out: Count::new(),
+            }),
+            callbacks: CachePadded::new(CallbackCounts {
+                failed: Count::new(),
+                panicked: Count::new(),
+            }),
+            clients: [const { CachePadded::new(ClientCounts::new()) }; SHARES],
+        }
+    }
+
+    /// Where what concerns `client` is counted.
+    pub fn of(&self, client: ClientId) -> &ClientCounts {
+        &self.clients[client.0 as usize % SHARES]
+    }
+
+    /// Everything, added up; `traffic` is the sum of every [`Traffic`]. Each number is right by
+    /// itself; two of them may be some moments apart.
+    pub fn totals(&self, traffic: &Traffic) -> Totals {
+        Totals::of(self, traffic)
+    }
+}
+
+impl ClientCounts {
+    const fn new() -> ClientCounts {
+        ClientCounts {
+            answered: Statuses::new(),
+            opened: Count::new(),
+            closed_by_peer: CloseCodes::new(),
+            closed_by_plugin: CloseCodes::new(),
+            closed_by_server: CloseCodes::new(),
+            dropped: Count::new(),
+        }
+    }
+}
+
+/// One number. Any thread may add to it and read it at any time.
+#[derive(Debug)]
+pub struct Count(AtomicU64);
+
+impl Count {
+    const fn new() -> Count {
+        Count(AtomicU64::new(0))
+    }
+
+    /// Counts `more` up.
+    pub fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// How many there have been.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests;

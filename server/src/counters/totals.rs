@@ -1,0 +1,181 @@
+//! The numbers as they are read: added up over all threads, plain values, and a sentence for the log.
+
+use std::fmt;
+
+use super::{Amount, ByCode, Counters, OTHER, Traffic};
+
+/// Everything that was counted since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Connections that were accepted, refused ones included.
+    pub accepted: u64,
+    /// Connections that were refused before their request was read, by status.
+    pub refused: ByCode,
+    /// Of those, the ones that got no answer.
+    pub unanswered: u64,
+    /// Requests by the status of their answer.
+    pub answered: ByCode,
+    /// Clients that came onto a route.
+    pub opened: u64,
+    /// Clients that left it.
+    pub closed: Closed,
+    /// What clients said.
+    pub incoming: Amount,
+    /// What callbacks answered their own client.
+    pub answers: Amount,
+    /// What the hub gave to outboxes, once for each client.
+    pub deliveries: Amount,
+    /// Messages that a full backlog did not take.
+    pub dropped: u64,
+    /// Clients whose socket took no byte for too long.
+    pub stalled: u64,
+    /// Callbacks that answered with an error.
+    pub failed: u64,
+    /// Callbacks that panicked.
+    pub panicked: u64,
+    /// Rounds of the hub.
+    pub hub_rounds: u64,
+    /// Events that the hub took.
+    pub hub_events: u64,
+    /// Log lines that were not written.
+    pub log_lines_lost: u64,
+    /// Log lines about refusals and faults of clients that were too many.
+    pub log_lines_left_out: u64,
+}
+
+/// Clients that left, by close code and by who began.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Closed {
+    /// The peer.
+    pub by_peer: ByCode,
+    /// The plugin.
+    pub by_plugin: ByCode,
+    /// The server.
+    pub by_server: ByCode,
+}
+
+impl Totals {
+    pub(super) fn of(counters: &Counters, traffic: &Traffic) -> Totals {
+        let Counters {
+            acceptors,
+            hub,
+            drain,
+            log,
+            callbacks,
+            clients,
+        } = counters;
+        let mut totals = Totals {
+            accepted: acceptors.accepted.get(),
+            unanswered: acceptors.unanswered.get(),
+            incoming: traffic.incoming(),
+            answers: traffic.outgoing(),
+            deliveries: Amount {
+                messages: hub.messages.get(),
+                bytes: hub.bytes.get(),
+            },
+            stalled: drain.stalled.get(),
+            failed: callbacks.failed.get(),
+            panicked: callbacks.panicked.get(),
+            hub_rounds: hub.rounds.get(),
+            hub_events: hub.events.get(),
+            log_lines_lost: log.lost.get(),
+            log_lines_left_out: log.left_out.get(),
+            ..Totals::default()
+        };
+        acceptors.refused.add_to(&mut totals.refused);
+        for share in clients {
+            share.answered.add_to(&mut totals.answered);
+            share.closed_by_peer.add_to(&mut totals.closed.by_peer);
+            share.closed_by_plugin.add_to(&mut totals.closed.by_plugin);
+            share.closed_by_server.add_to(&mut totals.closed.by_server);
+            totals.opened += share.opened.get();
+            totals.dropped += share.dropped.get();
+        }
+        totals
+    }
+}
+
+impl Closed {
+    /// All of them.
+    pub fn all(&self) -> u64 {
+        let Closed {
+            by_peer,
+            by_plugin,
+            by_server,
+        } = self;
+        [by_peer, by_plugin, by_server]
+            .into_iter()
+            .flat_map(|of| of.values())
+            .sum()
+    }
+}
+
+impl fmt::Display for Totals {
+    /// In one line, what never happened left out.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let of = |codes: &ByCode| codes.values().sum::<u64>();
+        write!(f, "{} connections", self.accepted)?;
+        write_codes(f, "refused", of(&self.refused), &[("", &self.refused)])?;
+        write_codes(f, "requests", of(&self.answered), &[("", &self.answered)])?;
+        write!(f, "; {} clients", self.opened)?;
+        let Closed {
+            by_peer,
+            by_plugin,
+            by_server,
+        } = &self.closed;
+        let closed = [
+            (" by peer", by_peer),
+            (" by plugin", by_plugin),
+            (" by server", by_server),
+        ];
+        write_codes(f, "closed", self.closed.all(), &closed)?;
+        write!(
+            f,
+            "; {} in, {} answered, {} delivered",
+            self.incoming, self.answers, self.deliveries
+        )?;
+        for (what, number) in [
+            ("messages dropped", self.dropped),
+            ("clients stalled", self.stalled),
+            ("callbacks failed", self.failed),
+            ("callbacks panicked", self.panicked),
+            ("log lines lost", self.log_lines_lost),
+            ("log lines left out", self.log_lines_left_out),
+        ] {
+            if number > 0 {
+                write!(f, "; {number} {what}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} messages ({} bytes)", self.messages, self.bytes)
+    }
+}
+
+/// `, 3 closed (1001 by server: 2, other by peer: 1)`; nothing where there are none.
+fn write_codes(
+    f: &mut fmt::Formatter<'_>,
+    what: &str,
+    sum: u64,
+    tables: &[(&str, &ByCode)],
+) -> fmt::Result {
+    if sum == 0 {
+        return Ok(());
+    }
+    write!(f, ", {sum} {what}")?;
+    let mut open = " (";
+    for (who, codes) in tables {
+        for (&code, number) in *codes {
+            match code {
+                OTHER => write!(f, "{open}other{who}: {number}")?,
+                code => write!(f, "{open}{code}{who}: {number}")?,
+            }
+            open = ", ";
+        }
+    }
+    write!(f, ")")
+}
