@@ -7,43 +7,43 @@ use std::sync::Arc;
 use crossbeam_channel::bounded;
 
 use super::event::{Audience, Event};
-use super::intake::Intake;
 use super::queue::Queue;
+use super::register::Register;
 use crate::ids::RouteId;
 use crate::outbox::cause::Cause;
 
 /// The way to the hub as a whole, for the main thread.
 #[derive(Clone)]
 pub struct HubHandle {
-    intake: Arc<Intake>,
+    register: Arc<Register>,
 }
 
 impl HubHandle {
-    pub(super) fn new(intake: Arc<Intake>) -> HubHandle {
-        HubHandle { intake }
+    pub(super) fn new(register: Arc<Register>) -> HubHandle {
+        HubHandle { register }
     }
 
     /// The way of a new route; [`RouteHandle::end`] ends it. Each `route` comes once.
     pub fn open(&self, route: RouteId) -> RouteHandle {
         RouteHandle {
-            queue: self.intake.open(route),
+            queue: self.register.open(route),
         }
     }
 
     /// Begins the closing handshake with every client of every route, behind what was said on that
     /// route before, and with everyone who comes later. Never waits.
     pub fn farewell(&self, cause: &Cause) {
-        self.intake.farewell(cause);
+        self.register.farewell(cause);
     }
 
     /// Bounds the queue of each route to so many bytes from now on; an event counts 1 KiB at least.
     pub fn set_queue_bytes(&self, bytes: u64) {
-        self.intake.set_queue_bytes(bytes);
+        self.register.intake().set_queue_bytes(bytes);
     }
 
     /// Ends the hub behind everything posted so far.
     pub(super) fn end(&self) {
-        self.intake.end();
+        self.register.end();
     }
 }
 

@@ -1,9 +1,8 @@
 //! Where the hub hears that a route has something, and the bell that wakes it.
 //!
 //! Any thread lists and rings; only the hub takes and sleeps. Why no wake-up is lost stands in the module
-//! above.
+//! above. Knows nothing of what a queue is.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, Thread};
@@ -11,41 +10,25 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::event::Event;
-use super::queue::Queue;
-use crate::ids::RouteId;
 use crate::limits::settings;
-use crate::outbox::cause::Cause;
 
-/// Shared by all who post, and the hub.
-pub(super) struct Intake {
+/// Of queues `Q`; shared by all who post, and the hub.
+pub(super) struct Intake<Q> {
     /// Queues that the hub did not know to have something: each at most once.
-    listed: Mutex<Vec<Arc<Queue>>>,
+    listed: Mutex<Vec<Arc<Q>>>,
     /// Whether `listed` holds something; looked at between two sends.
     has_listed: AtomicBool,
     bell: Bell,
     queue_bytes: AtomicU64,
-    routes: Mutex<Routes>,
-    /// No further route is taken, and the hub ends with the last one. Set under the lock of `routes`.
-    is_ending: AtomicBool,
 }
 
-/// The routes that have not ended.
-#[derive(Default)]
-struct Routes {
-    queues: HashMap<RouteId, Arc<Queue>>,
-    farewell: Option<Cause>,
-}
-
-impl Intake {
-    pub(super) fn new() -> Arc<Intake> {
+impl<Q> Intake<Q> {
+    pub(super) fn new() -> Arc<Intake<Q>> {
         Arc::new(Intake {
             listed: Mutex::default(),
             has_listed: AtomicBool::new(false),
             bell: Bell::default(),
             queue_bytes: AtomicU64::new(settings::ROUTE_QUEUE_BYTES.default),
-            routes: Mutex::default(),
-            is_ending: AtomicBool::new(false),
         })
     }
 
@@ -58,56 +41,8 @@ impl Intake {
         self.queue_bytes.store(bytes, Ordering::Relaxed);
     }
 
-    /// The queue of a new route.
-    pub(super) fn open(self: &Arc<Self>, route: RouteId) -> Arc<Queue> {
-        let queue = Arc::new(Queue::new(route, self.clone()));
-        let mut routes = self.routes.lock();
-        if self.is_ending.load(Ordering::Relaxed) {
-            queue.end();
-            return queue;
-        }
-        if let Some(cause) = routes.farewell.clone() {
-            queue.alert();
-            queue.post(Event::Farewell { cause });
-        }
-        routes.queues.insert(route, queue.clone());
-        queue
-    }
-
-    /// Closes every client of every route, and who comes later.
-    pub(super) fn farewell(&self, cause: &Cause) {
-        let mut routes = self.routes.lock();
-        routes.farewell = Some(cause.clone());
-        for queue in routes.queues.values() {
-            queue.alert();
-            let cause = cause.clone();
-            queue.post(Event::Farewell { cause });
-        }
-    }
-
-    /// Ends every route, and with the last one the hub.
-    pub(super) fn end(&self) {
-        let routes = self.routes.lock();
-        self.is_ending.store(true, Ordering::Release);
-        for queue in routes.queues.values() {
-            queue.post(Event::End);
-        }
-        drop(routes);
-        self.ring();
-    }
-
-    /// The hub: the route has ended.
-    pub(super) fn forget(&self, route: RouteId) {
-        self.routes.lock().queues.remove(&route);
-    }
-
-    /// The hub: whether it is to end.
-    pub(super) fn is_over(&self) -> bool {
-        self.is_ending.load(Ordering::Acquire) && self.routes.lock().queues.is_empty()
-    }
-
     /// Called by who has put something into a queue that the hub does not know to have any.
-    pub(super) fn list(&self, queue: Arc<Queue>) {
+    pub(super) fn list(&self, queue: Arc<Q>) {
         let mut listed = self.listed.lock();
         listed.push(queue);
         self.has_listed.store(true, Ordering::Release);
@@ -125,7 +60,7 @@ impl Intake {
     }
 
     /// The hub: the queues that were listed, put into the empty `taken`.
-    pub(super) fn take(&self, taken: &mut Vec<Arc<Queue>>) {
+    pub(super) fn take(&self, taken: &mut Vec<Arc<Q>>) {
         if self.has_listed() {
             let mut listed = self.listed.lock();
             std::mem::swap(&mut *listed, taken);
@@ -133,11 +68,11 @@ impl Intake {
         }
     }
 
-    /// The hub: sleeps until something is listed or all is to end, or for no reason.
-    pub(super) fn sleep(&self) {
+    /// The hub: sleeps until something is listed or it rings because all `is_over`, or for no reason.
+    pub(super) fn sleep(&self, is_over: impl Fn() -> bool) {
         self.bell.lie_down();
         // What was listed before the hub lay down has rung for nobody.
-        if !self.has_listed() && !self.is_over() {
+        if !self.has_listed() && !is_over() {
             thread::park();
         }
         self.bell.get_up();

@@ -15,7 +15,6 @@ use super::members::{Members, TooManyTopics, TopicId};
 use super::queue::Queue;
 use super::run::Run;
 use super::slice::Slice;
-use super::walk::Walk;
 use crate::counters::COUNTERS;
 use crate::ids::ClientId;
 use crate::limits::{QUEUE_KEPT_EVENTS, ROUND_EVENTS_MAX, TOPICS_PER_CLIENT_MAX};
@@ -50,6 +49,19 @@ pub(super) struct Lane {
     /// Everyone was closed for this cause: who comes late is too.
     farewell: Option<Cause>,
     has_ended: bool,
+}
+
+/// A walk that is under way, and how far it is.
+pub(super) enum Walk {
+    /// The run is queued at its members: the end of the round sends it together with what follows.
+    Queueing { at: usize },
+    /// The run is sent to its members, straight from where it was collected; then comes
+    /// [`Walk::Flushing`].
+    Delivering { at: usize },
+    /// What else was queued is sent, and the round ends.
+    Flushing,
+    /// Everyone is closed.
+    Closing { at: usize, cause: Cause },
 }
 
 /// How a stretch of work on a lane has ended.

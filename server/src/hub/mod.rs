@@ -18,6 +18,7 @@
 //! | --- | --- | --- | --- |
 //! | what is said about one route | [`Event`] | [`queue::Queue`], shared | `limits.route_queue` bytes, an event counts 1 KiB at least |
 //! | routes that have something and that the hub has not looked at | `Arc<Queue>` | [`intake::Intake`], shared | one entry a route |
+//! | the routes that there are | [`handle::RouteHandle`] | [`register::Register`], shared | one entry a route |
 //! | what one route wants of the hub | [`lane::Lane`] | the hub thread | the queue, and a run |
 //! | whose turn it is | [`turns::Turns`] | the hub thread | one entry a route |
 //! | consecutive broadcasts to one topic | [`run::Run`] | its lane | `RUN_BYTES_MAX`, or one message |
@@ -75,6 +76,7 @@ mod intake;
 mod lane;
 mod members;
 mod queue;
+mod register;
 mod run;
 mod slice;
 mod turns;
@@ -88,7 +90,7 @@ pub use event::{Audience, Event, Message};
 pub use handle::{HubHandle, RouteHandle};
 
 use crate::ids::ClientId;
-use intake::Intake;
+use register::Register;
 use worker::Worker;
 
 /// The running thread.
@@ -104,12 +106,12 @@ impl Hub {
     /// # Errors
     /// No thread is to be had.
     pub fn start(on_left: impl Fn(ClientId) + Send + 'static) -> io::Result<Hub> {
-        let intake = Intake::new();
-        let worker = Worker::new(intake.clone(), Box::new(on_left));
+        let register = Register::new();
+        let worker = Worker::new(register.clone(), Box::new(on_left));
         let thread = thread::Builder::new()
             .name("hub".to_owned())
             .spawn(move || worker.run())?;
-        let handle = HubHandle::new(intake);
+        let handle = HubHandle::new(register);
         Ok(Hub { handle, thread })
     }
 

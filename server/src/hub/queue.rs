@@ -19,7 +19,7 @@ use crate::limits::QUEUE_KEPT_EVENTS;
 /// Shared by all threads that speak on the route, and the hub.
 pub(super) struct Queue {
     route: RouteId,
-    intake: Arc<Intake>,
+    intake: Arc<Intake<Queue>>,
     state: Mutex<State>,
     /// Signalled once for each that waits and may go on.
     room: Condvar,
@@ -57,7 +57,7 @@ enum Notice {
 }
 
 impl Queue {
-    pub(super) fn new(route: RouteId, intake: Arc<Intake>) -> Queue {
+    pub(super) fn new(route: RouteId, intake: Arc<Intake<Queue>>) -> Queue {
         Queue {
             route,
             intake,

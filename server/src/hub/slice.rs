@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::intake::Intake;
+use super::queue::Queue;
 use crate::limits::{STEP_BYTES, STEPS_PER_LOOK};
 
 /// A stretch of work on one lane.
@@ -13,14 +14,14 @@ pub(super) struct Slice<'a> {
     start: Instant,
     time: Duration,
     /// Looked at for others, if the lane gives way.
-    others: Option<&'a Intake>,
+    others: Option<&'a Intake<Queue>>,
     /// Steps before the next look.
     steps: usize,
 }
 
 impl<'a> Slice<'a> {
     /// Begins now and ends after `time`, or when somebody is listed in `others`.
-    pub(super) fn new(time: Duration, others: Option<&'a Intake>) -> Slice<'a> {
+    pub(super) fn new(time: Duration, others: Option<&'a Intake<Queue>>) -> Slice<'a> {
         Slice {
             start: Instant::now(),
             time,

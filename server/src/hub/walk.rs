@@ -5,24 +5,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::lane::Lane;
+use super::lane::{Lane, Walk};
 use super::members::EVERYONE;
 use super::slice::Slice;
 use crate::limits::GATHER_MESSAGES_LEAST;
 use crate::outbox::cause::Cause;
-
-/// A walk that is under way, and how far it is.
-pub(super) enum Walk {
-    /// The run is queued at its members: the end of the round sends it together with what follows.
-    Queueing { at: usize },
-    /// The run is sent to its members, straight from where it was collected; then comes
-    /// [`Walk::Flushing`].
-    Delivering { at: usize },
-    /// What else was queued is sent, and the round ends.
-    Flushing,
-    /// Everyone is closed.
-    Closing { at: usize, cause: Cause },
-}
 
 impl Lane {
     /// Goes on with the walk that is under way, if any; false where it was left before its end.

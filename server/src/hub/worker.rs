@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::intake::Intake;
 use super::lane::{Lane, Outcome};
 use super::queue::Queue;
+use super::register::Register;
 use super::slice::Slice;
 use super::turns::{Turn, Turns};
 use crate::ids::{ByNumber, ClientId, RouteId};
 
 /// State of the thread; nobody else sees it.
 pub(super) struct Worker {
-    intake: Arc<Intake>,
+    register: Arc<Register>,
     turns: Turns<Box<Lane>>,
     /// Lanes that have nothing to do.
     resting: HashMap<RouteId, Box<Lane>, ByNumber>,
@@ -22,9 +22,9 @@ pub(super) struct Worker {
 }
 
 impl Worker {
-    pub(super) fn new(intake: Arc<Intake>, on_left: Box<dyn Fn(ClientId) + Send>) -> Worker {
+    pub(super) fn new(register: Arc<Register>, on_left: Box<dyn Fn(ClientId) + Send>) -> Worker {
         Worker {
-            intake,
+            register,
             turns: Turns::new(),
             resting: HashMap::default(),
             on_left,
@@ -38,15 +38,18 @@ impl Worker {
             self.take_in();
             match self.turns.next() {
                 Some(turn) => self.work(turn),
-                None if self.intake.is_over() => return,
-                None => self.intake.sleep(),
+                None if self.register.is_over() => return,
+                None => {
+                    let register = &self.register;
+                    register.intake().sleep(|| register.is_over());
+                }
             }
         }
     }
 
     /// A queue that was listed is that of a lane that rests, or that there is none of yet.
     fn take_in(&mut self) {
-        self.intake.take(&mut self.listed);
+        self.register.intake().take(&mut self.listed);
         for queue in self.listed.drain(..) {
             let resting = self.resting.remove(&queue.route());
             let lane = resting.unwrap_or_else(|| Box::new(Lane::new(queue)));
@@ -55,7 +58,7 @@ impl Worker {
     }
 
     fn work(&mut self, mut turn: Turn<Box<Lane>>) {
-        let others = turn.gives_way().then_some(&*self.intake);
+        let others = turn.gives_way().then_some(self.register.intake());
         let mut slice = Slice::new(turn.time(), others);
         let outcome = turn.who.work(&mut slice, &*self.on_left);
         turn.charge(slice.elapsed());
@@ -64,7 +67,7 @@ impl Worker {
             Outcome::Gathers(time) => {
                 // Where others have something there is no time for that.
                 if self.turns.is_empty() {
-                    self.intake.sleep_at_most(time);
+                    self.register.intake().sleep_at_most(time);
                 }
                 self.turns.put_back(turn);
             }
@@ -79,7 +82,7 @@ impl Worker {
                     self.turns.put_back(turn);
                 }
             }
-            Outcome::Ended => self.intake.forget(turn.who.queue().route()),
+            Outcome::Ended => self.register.forget(turn.who.queue().route()),
         }
     }
 }
