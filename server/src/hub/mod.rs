@@ -1,7 +1,7 @@
 //! The thread `hub`: the one owner of who is here and who is a member of what; every broadcast.
 //!
 //! It never runs plugin code, never waits but for the next event and, in a busy room, for a
-//! millisecond at most in which more is said ([`gather`]); it takes no lock that is held across a
+//! millisecond at most in which more is said (`gather`); it takes no lock that is held across a
 //! blocking call. Knows outboxes; knows neither connections nor plugins.
 //!
 //! # The way of an event
@@ -16,13 +16,13 @@
 //!
 //! | what | type on the border | owned by | bounded by |
 //! | --- | --- | --- | --- |
-//! | what is said about one route | [`Event`] | [`queue::Queue`], shared | `limits.route_queue` bytes, an event counts 1 KiB at least |
-//! | routes that have something and that the hub has not looked at | `Arc<Queue>` | [`intake::Intake`], shared | one entry a route |
-//! | the routes that there are | [`handle::RouteHandle`] | [`register::Register`], shared | one entry a route |
-//! | what one route wants of the hub | [`lane::Lane`] | the hub thread | the queue, and a run |
-//! | whose turn it is | [`turns::Turns`] | the hub thread | one entry a route |
-//! | consecutive broadcasts to one topic | [`run::Run`] | its lane | `RUN_BYTES_MAX`, or one message |
-//! | who is where | [`members::Members`] | its lane | clients, topics of a client |
+//! | what is said about one route | [`Event`] | `queue::Queue`, shared | `limits.route_queue` bytes, an event counts 1 KiB at least |
+//! | routes that have something and that the hub has not looked at | `Arc<Queue>` | `intake::Intake`, shared | one entry a route |
+//! | the routes that there are | `handle::RouteHandle` | `register::Register`, shared | one entry a route |
+//! | what one route wants of the hub | `lane::Lane` | the hub thread | the queue, and a run |
+//! | whose turn it is | `turns::Turns` | the hub thread | one entry a route |
+//! | consecutive broadcasts to one topic | `run::Run` | its lane | `RUN_BYTES_MAX`, or one message |
+//! | who is where | `members::Members` | its lane | clients, topics of a client |
 //!
 //! # Routes do not hold each other up
 //!
@@ -31,7 +31,7 @@
 //! `Closed` and what ends a route stand in the same order and never wait.
 //!
 //! The hub works on one lane at a time, in turns that are paid for with the time they took
-//! ([`turns`]: deficit round robin, in which a lane that has been silent comes first). A lane's
+//! (`turns`: deficit round robin, in which a lane that has been silent comes first). A lane's
 //! round is: take events, collecting broadcasts to one topic into a run; then send the run to each
 //! member from where it was collected, and flush every outbox that was touched. Each of these walks
 //! can be left between two members and is taken up there in the lane's next turn: nothing but the lane's own
