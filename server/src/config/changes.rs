@@ -41,6 +41,15 @@ impl Settings {
                 changes.add(key.effect, key.full_name());
             }
         }
+        let (old, wanted) = (&self.listeners, &new.listeners);
+        let gone = old.iter().filter(|one| !wanted.contains(one));
+        let come = wanted.iter().filter(|one| !old.contains(one));
+        for listener in gone.chain(come) {
+            let name = format!("listener {}", listener.listen);
+            if !changes.reloadable.contains(&name) {
+                changes.add(Effect::Reload, name);
+            }
+        }
         let find = |routes: &'_ [RouteSettings], path: &str| {
             routes.iter().find(|route| route.path == path).cloned()
         };

@@ -4,7 +4,7 @@
 //! Sizes are those of bytesize, times those of humantime, networks those of ipnet.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 
 use bytesize::ByteSize;
@@ -14,6 +14,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeValue, ValueDeserializer};
 
+use crate::http::host::Host;
 use crate::http::origin::AllowedOrigins;
 use crate::limits::settings::{Bounds, TIME_LEAST};
 use crate::logging::LogFormat;
@@ -23,6 +24,8 @@ use crate::outbox::SlowClient;
 pub(super) trait Form: Sized {
     /// Follows what was written: `25 is ` this.
     const EXPECTED: &'static str;
+    /// Whether what was written is to stay out of messages.
+    const IS_SECRET: bool = false;
 
     /// Reads it from the command line or from inside quotes.
     fn parse(text: &str) -> Option<Self>;
@@ -147,12 +150,15 @@ impl Form for SlowClient {
     }
 }
 
-impl Form for SocketAddr {
-    const EXPECTED: &'static str = "no address to listen on: write an IP address and a port, such as \
-        \"127.0.0.1:25252\" or \"[::]:80\"";
+/// A name or an address as it stands in a Host header, without a port.
+pub(super) struct HostName(pub(super) Host);
 
-    fn parse(text: &str) -> Option<SocketAddr> {
-        text.parse().ok()
+impl Form for HostName {
+    const EXPECTED: &'static str = r#"no host: write a name or an address without a port, such as "example.org" or "10.0.0.5""#;
+
+    fn parse(text: &str) -> Option<HostName> {
+        let address = || text.parse::<IpAddr>().ok().map(Host::Address);
+        address().or_else(|| Host::parse(text)).map(HostName)
     }
 }
 

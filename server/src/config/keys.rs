@@ -61,6 +61,7 @@ macro_rules! key {
 pub const SERVER_KEYS: &[Key<Settings>] = &[
     key!("", "plugins", Some("--plugins"), Restart, |of| of.plugins.clone()),
     key!("", "listen", Some("--listen"), Reload, |of| of.listen.clone()),
+    key!("", "hosts", None, Reload, |of| of.hosts.clone()),
     key!("", "strict", Some("--strict"), Restart, |of| of.is_strict),
     key!("", "strict_modes", None, Reload, |of| of.strict_modes),
     key!("", "library_loads_max", None, Reload, |of| of.library_loads_max),
@@ -71,6 +72,9 @@ pub const SERVER_KEYS: &[Key<Settings>] = &[
     key!("log", "file", Some("--log-file"), Reload, |of| of.log.file.clone()),
     key!("log", "format", Some("--log-format"), Reload, |of| of.log.format),
     key!("proxy", "trusted", None, Reload, |of| of.trusted_proxies.clone()),
+    key!("inside", "networks", None, Reload, |of| of.inside.networks.clone()),
+    key!("inside", "tokens", None, Reload, |of| of.inside.tokens.clone()),
+    key!("inside", "tokens_file", None, Reload, |of| (of.inside.tokens_file.clone(), of.inside.file_tokens.clone())),
     key!("limits", "connections", Some("--max-connections"), Reload, |of| of.limits.connections),
     key!("limits", "connections_per_address", None, Reload, |of| of.limits.connections_per_address),
     key!("limits", "handshakes", None, Reload, |of| of.limits.handshakes),
@@ -101,6 +105,9 @@ pub const CLIENT_KEYS: &[Key<ClientSettings>] = &[
     key!("client", "lifetime", None, Reload, |of| of.lifetime),
     key!("client", "lifetime_jitter", None, Reload, |of| of.lifetime_jitter),
 ];
+
+/// What a `[[listener]]` has.
+pub const LISTENER_KEYS: &[&str] = &["address", "inside", "proxy_protocol"];
 
 /// What a `[[route]]` has beside the settings of each client.
 pub const ROUTE_KEYS: &[&str] = &["path", "plugin", "subprotocols", "options"];

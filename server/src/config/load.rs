@@ -5,7 +5,6 @@
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read};
-use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,12 +17,14 @@ use toml::de::DeTable;
 use super::args::Args;
 use super::client::{ClientSettings, bytes};
 use super::document::Document;
-use super::forms::{Network, Number, Size, Text, Time};
+use super::forms::{HostName, Network, Number, Size, Text, Time};
 use super::options::PluginOptions;
 use super::problem::{Place, Problem, Problems, Source};
 use super::routes;
 use super::settings::{ServerLimits, Settings};
 use super::table::{Given, Table};
+use super::{listeners, load_inside};
+use crate::http::host::Host;
 use crate::limits::settings as limits;
 use crate::logging::{LogFormat, LogSettings};
 
@@ -126,12 +127,15 @@ fn read<'d>(
     ));
     client.finish();
     let routes = routes::read(top.tables("route"), &client_settings, &options);
+    let (listen, listeners) = listeners::read(&mut top);
     let loads = &limits::LIBRARY_LOADS;
     let stop = &limits::STOP_TIMEOUT;
     let settings = Settings {
         file: file.to_owned(),
         plugins: plugins.unwrap_or_default(),
-        listen: read_listen(&mut top),
+        listen,
+        listeners,
+        hosts: read_hosts(&mut top),
         is_strict: args.strict || strict,
         strict_modes: top.value("strict_modes").unwrap_or(true),
         library_loads_max: bytes(top.bounded::<Number>("library_loads_max", loads, loads.default)),
@@ -140,6 +144,7 @@ fn read<'d>(
         stop_timeout: top.bounded::<Time>("stop_timeout", stop, stop.default),
         log: read_log(top.table("log"), folder),
         trusted_proxies: read_proxies(top.table("proxy")),
+        inside: load_inside::read(top.table("inside"), folder),
         limits: read_limits(top.table("limits")),
         client: client_settings,
         routes,
@@ -179,38 +184,9 @@ fn given_state_dir() -> Option<PathBuf> {
     (!first.is_empty()).then(|| OsStr::from_bytes(first).into())
 }
 
-fn read_listen(table: &mut Table<'_>) -> Vec<SocketAddr> {
-    if let Some(place) = table.empty_list("listen") {
-        let text = "no address is left to listen on: name one, or leave the key away";
-        table.note_value("listen", &Source::Place(place), text);
-    }
-    let Some(given) = table.list::<SocketAddr>("listen") else {
-        return limits::LISTEN.parse().into_iter().collect();
-    };
-    let mut addresses: Vec<SocketAddr> = Vec::new();
-    for Given {
-        value,
-        source,
-        written,
-    } in &given
-    {
-        match addresses.iter().find(|other| is_taken_by(value, other)) {
-            None => addresses.push(*value),
-            Some(other) => {
-                let text = format!("{written} is taken by {other} already: remove one of the two");
-                table.note_value("listen", source, &text);
-            }
-        }
-    }
-    addresses
-}
-
-/// Whether who listens on `other` leaves `address` to nobody else.
-fn is_taken_by(address: &SocketAddr, other: &SocketAddr) -> bool {
-    let is_same_ip = address.ip() == other.ip()
-        || address.is_ipv4() == other.is_ipv4()
-            && (address.ip().is_unspecified() || other.ip().is_unspecified());
-    address.port() == other.port() && address.port() != 0 && is_same_ip
+fn read_hosts(table: &mut Table<'_>) -> Vec<Host> {
+    let given = table.list::<HostName>("hosts").unwrap_or_default();
+    given.into_iter().map(|given| given.value.0).collect()
 }
 
 fn read_log(mut table: Table<'_>, folder: &Path) -> LogSettings {

@@ -2,7 +2,6 @@
 //!
 //! Plain data: the main thread reads them and hands out what each room needs.
 
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,9 +10,13 @@ use ipnet::IpNet;
 use serde_json::{Map, Value};
 
 use super::client::ClientSettings;
+use super::listeners::ListenerSettings;
+use super::load_inside::InsideSettings;
 use super::option_places::{OptionPlace, OptionPlaces};
 use super::options::PluginOptions;
 use super::problem::Place;
+use crate::http::host::Host;
+use crate::http::provenance::Rules;
 use crate::limits::settings as limits;
 use crate::logging::LogSettings;
 
@@ -26,7 +29,15 @@ pub struct Settings {
     pub plugins: PathBuf,
     /// Addresses and ports to listen on; port 0 takes a free one. At least one, default
     /// `127.0.0.1:25252`: opening the server to the world is a deliberate step.
-    pub listen: Vec<SocketAddr>,
+    pub listen: Vec<ListenerSettings>,
+    /// Those that have a `[[listener]]` of their own. Default: none.
+    pub listeners: Vec<ListenerSettings>,
+    /// Names and addresses by which this server is asked for, beside `localhost`, loopback addresses and
+    /// the socket's own. Default: none. An insider, and a page that is fetched from this machine past no
+    /// proxy, has to ask for one of them.
+    pub hosts: Vec<Host>,
+    /// Who is inside. Default: it is guessed.
+    pub inside: InsideSettings,
     /// Whether a plugin or an option that cannot be used ends the start. Default: no, since one bad
     /// plugin is no reason to keep the others from being served.
     pub is_strict: bool,
@@ -111,6 +122,22 @@ pub struct RouteSettings {
 }
 
 impl Settings {
+    /// Everything that is listened on, in the order of the file.
+    pub fn all_listeners(&self) -> Vec<ListenerSettings> {
+        [self.listen.as_slice(), &self.listeners].concat()
+    }
+
+    /// What holds about where requests come from.
+    pub fn rules(&self) -> Rules {
+        let mut listeners = self.listeners.iter();
+        let has_listener = listeners.any(|listener| listener.entry.is_inside);
+        Rules {
+            trusted_proxies: self.trusted_proxies.clone(),
+            inside: self.inside.rules(has_listener),
+            hosts: self.hosts.clone(),
+        }
+    }
+
     /// Where relative paths in the file begin: its folder, or the one that the server was started in
     /// where there is no file. Absolute.
     pub fn folder(&self) -> PathBuf {

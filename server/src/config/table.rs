@@ -192,8 +192,13 @@ impl<'d> Table<'d> {
         let in_file = self.take(key).and_then(|value| {
             let span = value.span();
             let DeValue::Array(elements) = value.into_inner() else {
-                let expected = format!("no list: write it as {key} = [\"...\", \"...\"]");
-                self.note_form(key, span, &expected);
+                let place = Source::Place(self.document.place(span.start));
+                let written = match T::IS_SECRET {
+                    true => "what stands here".to_owned(),
+                    false => written(self.document.text, span),
+                };
+                let text = format!("{written} is no list: write it as {key} = [\"...\", \"...\"]");
+                self.note_value(key, &place, &text);
                 return None;
             };
             let elements = elements.into_iter();
@@ -244,7 +249,12 @@ impl<'d> Table<'d> {
     ) -> Option<Given<T>> {
         let span = value.span();
         let Some(value) = T::read(value) else {
-            self.note_form(key, span, T::EXPECTED);
+            if T::IS_SECRET {
+                let place = Source::Place(self.document.place(span.start));
+                self.note_value(key, &place, &format!("what stands here is {}", T::EXPECTED));
+            } else {
+                self.note_form(key, span, T::EXPECTED);
+            }
             return None;
         };
         Some(Given {

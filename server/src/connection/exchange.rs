@@ -2,15 +2,18 @@
 //!
 //! Runs on the connection's thread; the plugin's `on_upgrade` and `on_request` run in here.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use http::StatusCode;
-use log::{Level, debug};
+use log::{Level, debug, warn};
 
 use super::Context;
 use crate::counters::COUNTERS;
 use crate::http::framing;
+use crate::http::inside::can_be_rebound;
+use crate::http::peer::{Arrival, ClientAddress, Shown, is_trusted};
+use crate::http::provenance::Found;
 use crate::http::reader::{ReadError, Reader};
 use crate::http::refusal::Refusal;
 use crate::http::request::Request;
@@ -41,7 +44,7 @@ pub(super) struct Exchange<'a> {
     context: &'a Context,
     client: ClientId,
     outbox: &'a Arc<Outbox>,
-    peer: SocketAddr,
+    arrival: Arrival,
 }
 
 enum Answer {
@@ -75,31 +78,33 @@ impl<'a> Exchange<'a> {
         context: &'a Context,
         client: ClientId,
         outbox: &'a Arc<Outbox>,
-        peer: SocketAddr,
+        arrival: Arrival,
     ) -> Exchange<'a> {
         Exchange {
             context,
             client,
             outbox,
-            peer,
+            arrival,
         }
     }
 
     /// Reads one request and queues its answer. `left` requests may follow on this connection.
     pub(super) fn run(&self, reader: &mut Reader<'_>, left: usize) -> Outcome {
-        let mut request = match reader.read_head(self.peer) {
+        let mut request = match reader.read_head(self.arrival.peer.socket()) {
             Ok(request) => request,
-            Err(ReadError::Left) => return self.left("- -"),
+            Err(ReadError::Left) => return self.left(&format!("{} - -", self.nobody_yet())),
             Err(ReadError::Refused(refusal)) => return self.refuse_head(reader, &refusal),
         };
-        let answer = self.answer(reader, &mut request);
-        let name = format!("{} {}", request.method(), request.path());
+        let found = self.find_client(&mut request);
+        let answer = self.answer(reader, &mut request, found);
+        let client = self.arrival.peer.shown_as(found.client);
+        let name = format!("{client} {} {}", request.method(), request.path());
         let (response, ends) = match answer {
             Ok(Answer::Upgraded(mounted, address)) => {
                 return Outcome::Upgraded(mounted, address, request);
             }
             Ok(Answer::Plain(response)) => {
-                debug!("{} {name}: {}", self.peer, response.status.as_u16());
+                debug!("{name}: {}", response.status.as_u16());
                 (response, false)
             }
             Err(Unserved::Refused(refusal)) => {
@@ -127,21 +132,26 @@ impl<'a> Exchange<'a> {
         self.send(response, form)
     }
 
+    /// Whom the log has while no request has told for whom a proxy speaks.
+    fn nobody_yet(&self) -> Shown {
+        let rules = &self.context.sites.current().rules;
+        self.arrival.peer.shown(&rules.trusted_proxies)
+    }
+
     fn note(&self, name: &str, status: StatusCode, why: &str) {
-        let (peer, status) = (self.peer, status.as_u16());
-        let line = format_args!("{peer} {name}: {status} {why}");
+        let line = format_args!("{name}: {} {why}", status.as_u16());
         self.context.refusals.note(Level::Info, line);
     }
 
     fn left(&self, name: &str) -> Outcome {
-        debug!("{} {name}: left before its request was complete", self.peer);
+        debug!("{name}: left before its request was complete");
         Outcome::Left
     }
 
     /// A head that is refused is named as far as its first line can be read.
     fn refuse_head(&self, reader: &Reader<'_>, refusal: &Refusal) -> Outcome {
         let (method, path) = reader.refused_name().unwrap_or(("-", "-"));
-        let name = format!("{method} {path}");
+        let name = format!("{} {method} {path}", self.nobody_yet());
         self.note(&name, refusal.status, &refusal.why);
         let form = Form {
             is_head: method == "HEAD",
@@ -169,7 +179,12 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    fn answer(&self, reader: &mut Reader<'_>, request: &mut Request) -> Result<Answer, Unserved> {
+    fn answer(
+        &self,
+        reader: &mut Reader<'_>,
+        request: &mut Request,
+        found: Found,
+    ) -> Result<Answer, Unserved> {
         if !reader.has_unread_body() {
             self.begin_answer()?;
         }
@@ -179,12 +194,17 @@ impl<'a> Exchange<'a> {
         }
         let mounted = self.find_route(request)?;
         let origins = &mounted.client.origins;
+        request.provenance.is_inside =
+            found.may_be_inside && origin::check(request, origins).is_ok();
         if upgrade::is_wanted(request) {
             upgrade::check(request)?;
             origin::check(request, origins)?;
-            let address = self.claim_address(request)?;
+            let address = self.claim_address(found.client)?;
             self.admit(&mounted, request)?;
             return Ok(Answer::Upgraded(mounted, address));
+        }
+        if found.is_misdirected {
+            check_name(request)?;
         }
         if !matches!(request.method(), "GET" | "HEAD" | "OPTIONS") {
             // A page elsewhere must not make a browser change something here.
@@ -210,13 +230,30 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// The route, and what it makes of the request: its places in the path, and where it comes from.
+    /// Notes whose the request is, and tells once of a proxy that keeps it to itself.
+    fn find_client(&self, request: &mut Request) -> Found {
+        let rules = &self.context.sites.current().rules;
+        let local = || self.outbox.socket().local_addr().ok().map(|of| of.ip());
+        let found = provenance::of(request, &self.arrival, local, rules);
+        request.provenance.client_address = found.client.to_string().into();
+        let has_told = &self.context.has_told_of_foreign_name;
+        if found.is_misdirected && !has_told.swap(true, Ordering::Relaxed) {
+            let host = request.header("host").unwrap_or_default();
+            let host = String::from_utf8_lossy(host);
+            warn!(
+                "somebody on this machine asks for {host}, which is outside here: where a proxy stands \
+                 before the server, let it add X-Forwarded-For, or nobody's address is known; where this is \
+                 a name of the server, add it to `hosts`"
+            );
+        }
+        found
+    }
+
+    /// The route, and the places in its path.
     fn find_route(&self, request: &mut Request) -> Result<Arc<Mounted>, Unserved> {
         let site = self.context.sites.current();
         let (mounted, params) = site.routes.find(request.path())?;
         request.params = params;
-        let (origins, trusted) = (&mounted.client.origins, &site.trusted_proxies);
-        request.provenance = provenance::of(request, self.peer, origins, trusted);
         if mounted.route.instance().is_out_of_service() {
             let why = "the plugin of this route is out of service";
             return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why).into());
@@ -224,20 +261,17 @@ impl<'a> Exchange<'a> {
         Ok(mounted.clone())
     }
 
-    /// A permit for whose connection it is, where a proxy has told that; the acceptor has one for
+    /// A permit for whose connection it is, where a proxy has it for somebody; the acceptor has one for
     /// the peer of any other.
-    fn claim_address(&self, request: &Request) -> Result<Option<AddressPermit>, Refusal> {
-        let (peer, trusted) = (
-            self.peer.ip(),
-            &self.context.sites.current().trusted_proxies,
-        );
-        let (Whose::Proxy, Some(client)) = (
-            Whose::of_peer(peer, trusted),
-            Whose::of_request(request, peer),
-        ) else {
+    fn claim_address(&self, client: ClientAddress) -> Result<Option<AddressPermit>, Refusal> {
+        let peer = self.arrival.peer.socket().ip();
+        if !is_trusted(peer, &self.context.sites.current().rules.trusted_proxies) {
+            return Ok(None);
+        }
+        let Some(address) = Whose::of_client(client, peer) else {
             return Ok(None);
         };
-        let claimed = self.context.admission.claim_address(client);
+        let claimed = self.context.admission.claim_address(address);
         claimed.map(Some).map_err(|max| {
             let (status, why) = too_many(max);
             Refusal::new(status, why)
@@ -302,6 +336,20 @@ fn may_be_followed(request: &Request, reader: &Reader<'_>) -> bool {
         && !is_handshake
         && request.method() != "CONNECT"
         && !request.has_token("connection", "close")
+}
+
+/// Refuses what a page gets whose name was made to mean this machine, so that it has no word of ours
+/// under a name that is not ours (DNS rebinding).
+fn check_name(request: &Request) -> Result<(), Refusal> {
+    let host = request.host().map(|authority| authority.host);
+    let Some(host) = host.filter(can_be_rebound) else {
+        return Ok(());
+    };
+    let why = format!(
+        "{host} is no name of this server: where it is one, add it to `hosts`, or let the proxy on this \
+         machine add X-Forwarded-For"
+    );
+    Err(Refusal::new(StatusCode::MISDIRECTED_REQUEST, why))
 }
 
 /// RFC 9110 sections 9.1 and 15.6.2: a method that is known and not served is 405, another 501.

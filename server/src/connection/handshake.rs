@@ -1,11 +1,11 @@
 //! From the first byte to 101, or to the last plain answer: the requests of one connection.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::Context;
 use super::exchange::{Exchange, Outcome};
 use crate::http::HttpLimits;
+use crate::http::peer::Arrival;
 use crate::http::reader::{Reader, Times};
 use crate::http::request::Request;
 use crate::ids::ClientId;
@@ -33,11 +33,11 @@ pub(super) fn run(
     context: &Context,
     client: ClientId,
     outbox: &Arc<Outbox>,
-    peer: SocketAddr,
+    arrival: Arrival,
 ) -> Option<Admitted> {
     let (times, limits) = http_bounds(context);
     let mut reader = Reader::new(outbox, times, limits);
-    let exchange = Exchange::new(context, client, outbox, peer);
+    let exchange = Exchange::new(context, client, outbox, arrival);
     for left in (0..REQUESTS_PER_CONNECTION_MAX).rev() {
         match exchange.run(&mut reader, left) {
             Outcome::Upgraded(mounted, address, request) => {

@@ -14,13 +14,14 @@ mod rate;
 mod stream;
 mod terms;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use crossbeam_channel::Sender;
 use log::{Level, debug};
 
 use crate::config::ClientSettings;
+use crate::http::peer::Arrival;
 use crate::ids::ClientId;
 use crate::logging::refusal_log::RefusalLog;
 use crate::outbox::cause::{Cause, INTERNAL};
@@ -44,6 +45,8 @@ pub struct Context {
     pub admission: Arc<Admission>,
     /// Takes the lines that strangers cause.
     pub refusals: RefusalLog,
+    /// Whether the log says that somebody on this machine asks for a name that is not this server's.
+    pub has_told_of_foreign_name: AtomicBool,
     /// Takes the numbers of clients whose thread is about to end.
     pub departed: Sender<ClientId>,
 }
@@ -53,7 +56,7 @@ pub fn run(
     context: &Context,
     client: ClientId,
     outbox: Arc<Outbox>,
-    peer: SocketAddr,
+    arrival: Arrival,
     permits: Permits,
 ) {
     let departure = Departure {
@@ -64,7 +67,7 @@ pub fn run(
     let outbox = &departure.outbox;
     // The permit of the address is held until the thread ends.
     let Permits { handshake, address } = permits;
-    let Some(mut admitted) = handshake::run(context, client, outbox, peer) else {
+    let Some(mut admitted) = handshake::run(context, client, outbox, arrival) else {
         return;
     };
     drop(handshake);

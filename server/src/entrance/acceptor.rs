@@ -17,6 +17,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::door::{Door, Next, Service};
+use crate::http::peer::Entry;
 use crate::limits::ACCEPT_BACK_OFF;
 use crate::threads;
 
@@ -24,6 +25,7 @@ use crate::threads;
 pub struct Acceptor {
     listener: TcpListener,
     stop: Arc<Stop>,
+    entry: Arc<Mutex<Entry>>,
     thread: JoinHandle<()>,
 }
 
@@ -34,16 +36,21 @@ struct Stop {
 }
 
 impl Acceptor {
-    /// Starts accepting from `listener`.
+    /// Starts accepting from `listener`; `entry` holds for who comes.
     ///
     /// # Errors
     /// No thread or no file descriptor is to be had.
-    pub fn start(listener: TcpListener, service: Arc<Service>) -> io::Result<Acceptor> {
+    pub fn start(
+        listener: TcpListener,
+        entry: Entry,
+        service: Arc<Service>,
+    ) -> io::Result<Acceptor> {
         let stop = Arc::new(Stop::default());
+        let entry = Arc::new(Mutex::new(entry));
         let accepting = Accepting {
             listener: listener.try_clone()?,
             stop: stop.clone(),
-            door: Door::new(service),
+            door: Door::new(service, entry.clone()),
             spare: spare(),
         };
         let thread = thread::Builder::new()
@@ -52,8 +59,14 @@ impl Acceptor {
         Ok(Acceptor {
             listener,
             stop,
+            entry,
             thread,
         })
+    }
+
+    /// From now on `entry` holds for who comes.
+    pub fn set_entry(&self, entry: Entry) {
+        *self.entry.lock() = entry;
     }
 
     /// Stops accepting and waits for the thread; what still waits in the listening socket is reset.

@@ -3,15 +3,17 @@
 //! Runs on the acceptors' threads. Knows who is let in; knows nothing of listening.
 
 use std::fmt::Arguments;
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use http::StatusCode;
 use log::Level;
+use parking_lot::Mutex;
 
 use super::refuser::Refuser;
 use crate::connection::{self, Context};
 use crate::counters::COUNTERS;
+use crate::http::peer::{Arrival, Entry, Peer};
 use crate::outbox::Outbox;
 use crate::outbox::drain::DrainHandle;
 use crate::roster::Roster;
@@ -37,6 +39,8 @@ pub struct Service {
 pub(super) struct Door {
     service: Arc<Service>,
     refuser: Refuser,
+    /// What holds for who comes by this listener; a reload may change it.
+    entry: Arc<Mutex<Entry>>,
 }
 
 /// Whether the acceptor may go on at once.
@@ -48,15 +52,23 @@ pub(super) enum Next {
 }
 
 impl Door {
-    pub(super) fn new(service: Arc<Service>) -> Door {
+    pub(super) fn new(service: Arc<Service>, entry: Arc<Mutex<Entry>>) -> Door {
         let refuser = Refuser::new(service.drain.clone(), service.context.refusals.clone());
-        Door { service, refuser }
+        Door {
+            service,
+            refuser,
+            entry,
+        }
     }
 
     /// Starts the thread of one who has just come, or refuses it. Never waits.
     pub(super) fn take(&self, socket: TcpStream, peer: SocketAddr) -> Next {
         COUNTERS.acceptors.accepted.add(1);
-        let permits = match self.permit(peer.ip()) {
+        let arrival = Arrival {
+            peer: Peer::Tcp(peer),
+            entry: *self.entry.lock(),
+        };
+        let permits = match self.permit(&arrival) {
             Ok(permits) => permits,
             Err((status, why)) => {
                 self.refuse(socket, peer, status, &why);
@@ -75,7 +87,7 @@ impl Door {
         let started = self.service.roster.hold(client, outbox.clone(), || {
             let name = format!("client-{client}");
             threads::spawn(&self.service.stacks, &name, move || {
-                connection::run(&context, client, thread_outbox, peer, permits);
+                connection::run(&context, client, thread_outbox, arrival, permits);
             })
         });
         match started {
@@ -92,7 +104,7 @@ impl Door {
 
     /// A proxy's connections are those of many clients: they are counted when the request has told
     /// whose they are.
-    fn permit(&self, peer: IpAddr) -> Result<Permits, (StatusCode, String)> {
+    fn permit(&self, arrival: &Arrival) -> Result<Permits, (StatusCode, String)> {
         let Service {
             admission, context, ..
         } = &*self.service;
@@ -100,8 +112,8 @@ impl Door {
             let why = format!("{max} handshakes are under way");
             (StatusCode::SERVICE_UNAVAILABLE, why)
         })?;
-        let trusted = &context.sites.current().trusted_proxies;
-        let address = match Whose::of_peer(peer, trusted) {
+        let rules = &context.sites.current().rules;
+        let address = match Whose::of_arrival(arrival, &rules.trusted_proxies)? {
             Whose::Proxy => None,
             Whose::Address(address) => Some(admission.claim_address(address).map_err(too_many)?),
         };
@@ -116,7 +128,11 @@ impl Door {
         status: StatusCode,
         why: &str,
     ) {
-        self.refuser.refuse(socket, peer, status, why);
+        let shown = {
+            let rules = &self.service.context.sites.current().rules;
+            Peer::Tcp(peer).shown(&rules.trusted_proxies)
+        };
+        self.refuser.refuse(socket, shown, status, why);
     }
 
     /// Logs what an acceptor has to say.

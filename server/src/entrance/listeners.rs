@@ -1,49 +1,79 @@
-//! The sockets that are listened on, each with its acceptor: bound at the start, added and removed at a
-//! reload.
+//! The sockets that are listened on, each with its acceptor: bound at the start, added, changed and removed
+//! at a reload.
 //!
 //! Main thread.
 
+use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
+use log::info;
+
 use super::acceptor::Acceptor;
 use super::door::Service;
-use super::listening::bind;
+use super::listening::{bind, is_missing};
+use crate::config::{Listen, ListenerSettings};
 
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {address}: {error}; is another server running there?")]
+#[error("cannot listen on {listen}: {error}; is another server running there?")]
 pub struct ListenError {
-    address: SocketAddr,
+    listen: Listen,
     error: io::Error,
 }
 
-/// Sockets that are bound and accept nothing yet, each with the address that was asked for.
-pub struct Bound(Vec<(SocketAddr, TcpListener)>);
+/// Sockets that are bound and accept nothing yet, each with what was asked for.
+pub struct Bound(Vec<(ListenerSettings, TcpListener)>);
 
 impl Bound {
-    /// Binds all of `addresses`, or none.
+    /// Binds all of `wanted`, or none. An optional one whose address the machine does not have is left out.
     ///
     /// # Errors
     /// The first that cannot be bound.
-    pub fn bind(addresses: &[SocketAddr]) -> Result<Bound, ListenError> {
-        let one = |&address: &SocketAddr| match bind(address) {
-            Ok(listener) => Ok((address, listener)),
-            Err(error) => Err(ListenError { address, error }),
+    pub fn bind(wanted: &[ListenerSettings]) -> Result<Bound, ListenError> {
+        let one = |settings: &ListenerSettings| match bind(&settings.listen) {
+            Ok(listener) => Some(Ok((settings.clone(), listener))),
+            Err(error) if settings.is_optional && is_missing(&error) => {
+                info!("not listening on {}: {error}", settings.listen);
+                None
+            }
+            Err(error) => {
+                let listen = settings.listen.clone();
+                Some(Err(ListenError { listen, error }))
+            }
         };
-        addresses
-            .iter()
-            .map(one)
-            .collect::<Result<_, _>>()
-            .map(Bound)
+        let bound = wanted.iter().filter_map(one);
+        bound.collect::<Result<_, _>>().map(Bound)
+    }
+}
+
+/// A socket that is listened on: what it was bound for, and the address that the system has given out.
+pub struct Listening {
+    /// What holds for it.
+    pub settings: ListenerSettings,
+    /// Where it is.
+    pub address: SocketAddr,
+}
+
+impl fmt::Display for Listening {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "listening on {}", self.address)?;
+        let entry = self.settings.entry;
+        if entry.has_proxy_protocol {
+            formatter.write_str(", by the PROXY protocol")?;
+        }
+        if entry.is_inside {
+            formatter.write_str(", for insiders")?;
+        }
+        Ok(())
     }
 }
 
 /// All listeners.
 pub struct Listeners {
     service: Arc<Service>,
-    accepting: Vec<(SocketAddr, Acceptor)>,
+    accepting: Vec<(ListenerSettings, Acceptor)>,
 }
 
 impl Listeners {
@@ -60,37 +90,58 @@ impl Listeners {
         &self.service
     }
 
-    /// Starts to accept; gives the addresses as the system has given them out.
+    /// Starts to accept.
     ///
     /// # Errors
     /// No thread or descriptor is to be had for one of them; those before it accept.
-    pub fn add(&mut self, bound: Bound) -> io::Result<Vec<SocketAddr>> {
+    pub fn add(&mut self, bound: Bound) -> io::Result<Vec<Listening>> {
         let mut taken = Vec::new();
-        for (address, listener) in bound.0 {
-            taken.push(listener.local_addr()?);
-            let acceptor = Acceptor::start(listener, self.service.clone())?;
-            self.accepting.push((address, acceptor));
+        for (settings, listener) in bound.0 {
+            let address = listener.local_addr()?;
+            let acceptor = Acceptor::start(listener, settings.entry, self.service.clone())?;
+            self.accepting.push((settings.clone(), acceptor));
+            taken.push(Listening { settings, address });
         }
         Ok(taken)
     }
 
-    /// Those of `addresses` that are not listened on.
-    pub fn missing(&self, addresses: &[SocketAddr]) -> Vec<SocketAddr> {
-        let is_there = |address: &&SocketAddr| self.accepting.iter().any(|(of, _)| of == *address);
-        addresses
-            .iter()
-            .filter(|address| !is_there(address))
-            .copied()
-            .collect()
+    /// Those of `wanted` whose address is not listened on.
+    pub fn missing(&self, wanted: &[ListenerSettings]) -> Vec<ListenerSettings> {
+        let mut there: Vec<&Listen> = self.accepting.iter().map(|(of, _)| &of.listen).collect();
+        let mut missing = wanted.to_vec();
+        missing.retain(|one| {
+            let found = there.iter().position(|listen| **listen == one.listen);
+            found.map(|at| there.swap_remove(at)).is_none()
+        });
+        missing
     }
 
-    /// Stops listening on all but `addresses`; gives those that end. Their clients stay.
-    pub fn keep(&mut self, addresses: &[SocketAddr]) -> Vec<SocketAddr> {
-        let is_over = |(address, _): &mut (SocketAddr, Acceptor)| !addresses.contains(address);
+    /// Stops listening on all but `wanted`, and lets what these say hold for who comes from now on; gives
+    /// the addresses that end. Their clients stay.
+    pub fn keep(&mut self, wanted: &[ListenerSettings]) -> Vec<Listen> {
+        let mut wanted = wanted.to_vec();
+        // Who stays as it is comes first, so that a port 0 with another entry takes none of these.
+        let mut is_kept: Vec<bool> = Vec::new();
+        for (settings, _) in &self.accepting {
+            let found = wanted.iter().position(|one| one == settings);
+            is_kept.push(found.map(|at| wanted.swap_remove(at)).is_some());
+        }
+        for ((settings, acceptor), is_kept) in self.accepting.iter_mut().zip(&mut is_kept) {
+            let mut others = wanted.iter();
+            if !*is_kept && let Some(at) = others.position(|one| one.listen == settings.listen) {
+                *settings = wanted.swap_remove(at);
+                acceptor.set_entry(settings.entry);
+                *is_kept = true;
+            }
+        }
+        let mut is_kept = is_kept.into_iter();
+        let is_over = |_: &mut (ListenerSettings, Acceptor)| !is_kept.next().unwrap_or(false);
         let ending: Vec<_> = self.accepting.extract_if(.., is_over).collect();
-        let ended = ending.iter().map(|(address, _)| *address).collect();
-        ending.into_iter().for_each(|(_, acceptor)| acceptor.end());
-        ended
+        let end = |(settings, acceptor): (ListenerSettings, Acceptor)| {
+            acceptor.end();
+            settings.listen
+        };
+        ending.into_iter().map(end).collect()
     }
 
     /// Stops listening.

@@ -5,15 +5,29 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::config::Listen;
 use crate::limits::LISTEN_BACKLOG;
 
 /// Binds a listening socket; connections wait in it until the acceptor starts.
 ///
 /// # Errors
 /// The address is in use, not of this machine, or not ours to take.
-pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub fn bind(listen: &Listen) -> io::Result<TcpListener> {
+    match listen {
+        Listen::Tcp(address) => bind_tcp(*address),
+    }
+}
+
+/// Whether the machine has no such address, or not even its family.
+pub fn is_missing(error: &io::Error) -> bool {
+    let errno = Errno::from_io_error(error);
+    matches!(errno, Some(Errno::ADDRNOTAVAIL | Errno::AFNOSUPPORT))
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,

@@ -2,13 +2,14 @@
 //!
 //! Runs on the acceptors' threads; the drain thread sees to what is left.
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::sync::Arc;
 
 use http::StatusCode;
 use log::Level;
 
 use crate::counters::COUNTERS;
+use crate::http::peer::Shown;
 use crate::http::response::{Form, Response};
 use crate::limits::REFUSALS_MAX;
 use crate::logging::refusal_log::RefusalLog;
@@ -33,14 +34,8 @@ impl Refuser {
     }
 
     /// Answers without a thread; past a number that still linger, closes without an answer.
-    pub(super) fn refuse(
-        &self,
-        socket: TcpStream,
-        peer: SocketAddr,
-        status: StatusCode,
-        why: &str,
-    ) {
-        let line = format_args!("{peer} - -: {} {why}", status.as_u16());
+    pub(super) fn refuse(&self, socket: TcpStream, shown: Shown, status: StatusCode, why: &str) {
+        let line = format_args!("{shown} - -: {} {why}", status.as_u16());
         self.log.note(Level::Warn, line);
         if Arc::strong_count(&self.lingering) > REFUSALS_MAX {
             COUNTERS.acceptors.refused.add(status.as_u16());

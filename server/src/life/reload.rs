@@ -50,7 +50,7 @@ fn prepare(server: &Server, args: &Args, logging: &Logging) -> Result<Prepared, 
         settings.state_dir = server.settings.state_dir.clone();
         settings.is_strict = server.settings.is_strict;
     }
-    let missing = server.listeners.missing(&settings.listen);
+    let missing = server.listeners.missing(&settings.all_listeners());
     let bound = Bound::bind(&missing).map_err(|error| vec![error.to_string()])?;
     let output = logging.open(&settings.log).map_err(|error| {
         let path = settings.log.file.clone().unwrap_or_default();
@@ -95,14 +95,10 @@ fn commit(
             .for_each_outbox_of(route.route.id(), |outbox| outbox.set_bounds(bounds));
     }
     match server.listeners.add(bound) {
-        Ok(added) => changes.extend(
-            added
-                .iter()
-                .map(|address| format!("listening on {address}")),
-        ),
+        Ok(added) => changes.extend(added.iter().map(ToString::to_string)),
         Err(error) => error!("reload: cannot accept connections: {error}"),
     }
-    let ended = server.listeners.keep(&settings.listen);
+    let ended = server.listeners.keep(&settings.all_listeners());
     changes.extend(
         ended
             .iter()

@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
 use log::{error, info, warn};
@@ -13,7 +13,7 @@ use log::{error, info, warn};
 use crate::config::{ServerLimits, Settings};
 use crate::connection::Context;
 use crate::entrance::door::Service;
-use crate::entrance::listeners::{Bound, ListenError, Listeners};
+use crate::entrance::listeners::{Bound, ListenError, Listeners, Listening};
 use crate::hub::Hub;
 use crate::life::service_manager;
 use crate::life::signals::SignalThread;
@@ -25,7 +25,7 @@ use crate::roster::admission::Admission;
 use crate::roster::capacity::{self, Capacity};
 use crate::roster::reaper;
 use crate::routes::mounts::Mounts;
-use crate::routes::table::RouteTable;
+use crate::routes::table::Site;
 use crate::routes::watchdog;
 use crate::threads::Stacks;
 
@@ -100,7 +100,7 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
         return Err(StartError::NoRoom(capacity));
     }
     check_folder(&settings.plugins)?;
-    let bound = Bound::bind(&settings.listen)?;
+    let bound = Bound::bind(&settings.all_listeners())?;
     // From here on the default action of a signal, to end the process, is replaced.
     let signals = SignalThread::start()?;
     let slots = usize::try_from(machine.connections).unwrap_or(usize::MAX);
@@ -127,6 +127,7 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
         sites: mounts.sites().clone(),
         admission: admission.clone(),
         refusals: RefusalLog::default(),
+        has_told_of_foreign_name: AtomicBool::new(false),
         departed,
     });
     let listeners = Listeners::new(Arc::new(Service {
@@ -148,12 +149,9 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
         signals,
     };
     server.limit(&settings.limits);
-    let addresses = server.listeners.add(bound)?;
-    announce(
-        &server.mounts.sites().current().routes,
-        &capacity,
-        &addresses,
-    );
+    let listening = server.listeners.add(bound)?;
+    let site = server.mounts.sites().current();
+    announce(&site, &capacity, &listening);
     service_manager::ready();
     Ok(server)
 }
@@ -189,9 +187,9 @@ fn mount(settings: &Settings, services: Services) -> Result<Mounts, StartError> 
 
 /// Tells on stdout and in the log what is there; the listeners last, since who reads along may
 /// connect from then on.
-fn announce(routes: &RouteTable, capacity: &Capacity, addresses: &[SocketAddr]) {
+fn announce(site: &Site, capacity: &Capacity, listening: &[Listening]) {
     let mut lines = vec![format!("detent {}", env!("CARGO_PKG_VERSION"))];
-    for route in routes.iter() {
+    for route in site.routes.iter() {
         let library = route.library();
         let (path, name, version) = (route.path(), &library.name, &library.version);
         lines.push(format!(
@@ -200,11 +198,8 @@ fn announce(routes: &RouteTable, capacity: &Capacity, addresses: &[SocketAddr]) 
         ));
     }
     lines.push(format!("capacity: {capacity}"));
-    lines.extend(
-        addresses
-            .iter()
-            .map(|address| format!("listening on {address}")),
-    );
+    lines.push(format!("inside: {}", site.rules.inside));
+    lines.extend(listening.iter().map(ToString::to_string));
     for line in &lines {
         info!("{line}");
     }

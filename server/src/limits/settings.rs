@@ -128,6 +128,12 @@ pub const LIFETIME: Bounds<Duration> = bounds(Duration::ZERO, Duration::ZERO, MO
 /// Random time on top of a lifetime, so that clients that came together do not leave together.
 pub const LIFETIME_JITTER: Bounds<Duration> = bounds(Duration::ZERO, Duration::ZERO, MONTH);
 
+/// The shortest token that lets in: nobody guesses 16 characters of chance.
+pub const TOKEN_BYTES_LEAST: usize = 16;
+
+/// The longest token that lets in.
+pub const TOKEN_BYTES_MOST: usize = 512;
+
 /// Bytes of the configuration file: a thousand routes fit; it bounds what a wrong path (a log, a
 /// device) can make us read.
 pub const FILE_BYTES_MAX: u64 = MIB;

@@ -4,10 +4,10 @@
 
 use std::net::IpAddr;
 
+use http::StatusCode;
 use ipnet::IpNet;
 
-use crate::http::provenance;
-use crate::http::request::Request;
+use crate::http::peer::{Arrival, ClientAddress};
 
 /// Whose a connection is, as far as its peer tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,20 +19,28 @@ pub enum Whose {
 }
 
 impl Whose {
-    /// Whose a connection of `peer` is.
-    pub fn of_peer(peer: IpAddr, trusted: &[IpNet]) -> Whose {
-        if provenance::is_trusted(peer, trusted) {
-            Whose::Proxy
-        } else {
-            Whose::Address(peer)
+    /// Whose a connection is that has come so.
+    ///
+    /// # Errors
+    /// 403 where the listener is for proxies of ours only, and it is none.
+    pub fn of_arrival(arrival: &Arrival, trusted: &[IpNet]) -> Result<Whose, (StatusCode, String)> {
+        if arrival.peer.is_proxy(trusted) {
+            return Ok(Whose::Proxy);
         }
+        if arrival.entry.has_proxy_protocol {
+            let why =
+                "this listener has proxy_protocol = true and is for proxies of proxy.trusted only";
+            return Err((StatusCode::FORBIDDEN, why.to_owned()));
+        }
+        Ok(Whose::Address(arrival.peer.socket().ip()))
     }
 
-    /// For whom a proxy has the connection, as `request` tells; none where it names nobody but this
-    /// machine, which has no limit.
-    pub fn of_request(request: &Request, peer: IpAddr) -> Option<IpAddr> {
-        let client = request.provenance.client_address.parse();
-        let client = client.unwrap_or(peer);
-        (!client.is_loopback()).then_some(client)
+    /// For whom a proxy at `proxy` has the connection where it has told that it is `client`; none where
+    /// that is this machine, which has no limit. Those of whom it has told nothing count together.
+    pub fn of_client(client: ClientAddress, proxy: IpAddr) -> Option<IpAddr> {
+        match client {
+            ClientAddress::Known(address) => (!address.is_loopback()).then_some(address),
+            ClientAddress::Unknown => Some(proxy),
+        }
     }
 }

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use http::StatusCode;
-use ipnet::IpNet;
 use matchit::Router;
 use parking_lot::RwLock;
 use percent_encoding::percent_decode_str;
 
 use crate::config::{ClientSettings, ServerLimits, Settings};
+use crate::http::provenance::Rules;
 use crate::http::refusal::Refusal;
 use crate::http::target;
 use crate::ids::RouteId;
@@ -132,8 +132,8 @@ pub struct Site {
     pub routes: RouteTable,
     /// Limits of the whole server.
     pub limits: ServerLimits,
-    /// Networks whose word about a client's address is believed.
-    pub trusted_proxies: Vec<IpNet>,
+    /// What holds about where requests come from.
+    pub rules: Rules,
 }
 
 impl Site {
@@ -142,7 +142,7 @@ impl Site {
         Site {
             routes,
             limits: settings.limits.clone(),
-            trusted_proxies: settings.trusted_proxies.clone(),
+            rules: settings.rules(),
         }
     }
 }

@@ -51,3 +51,18 @@ fn routes_are_named_by_their_path_where_they_differ_by_themselves() {
     let found = changes(&route("/a", ""), &route("/a", "[route.options]\nkey = 1"));
     assert_eq!(found.reloadable, ["route /a"]);
 }
+
+#[test]
+fn listeners_and_insiders_are_named_where_they_differ() {
+    let listener = |more: &str| format!("[[listener]]\naddress = \"127.0.0.1:9\"\n{more}\n");
+    let found = changes("", &listener(""));
+    assert_eq!(found.reloadable, ["listener 127.0.0.1:9"]);
+    let found = changes(&listener(""), &listener("inside = true"));
+    assert_eq!(found.reloadable, ["listener 127.0.0.1:9"]);
+    assert!(changes(&listener("inside = true"), &listener("inside = true")).is_empty());
+    let tokens = |token: &str| format!("inside.tokens = [\"{token}\"]");
+    let found = changes(&tokens("0123456789abcdef"), &tokens("0123456789abcdeg"));
+    assert_eq!(found.reloadable, ["inside.tokens"]);
+    let found = changes("", "hosts = [\"h\"]\ninside.networks = [\"10.0.0.0/8\"]");
+    assert_eq!(found.reloadable, ["hosts", "inside.networks"]);
+}

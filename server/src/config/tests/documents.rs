@@ -10,7 +10,7 @@ use super::super::client::ClientSettings;
 use super::super::document::Document;
 use super::super::table;
 use super::{load, valid};
-use crate::config::{Args, CLIENT_KEYS, ROUTE_KEYS, SERVER_KEYS, Settings};
+use crate::config::{Args, CLIENT_KEYS, LISTENER_KEYS, ROUTE_KEYS, SERVER_KEYS, Settings};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -35,7 +35,8 @@ fn keys() -> Vec<String> {
     let server = SERVER_KEYS.iter().map(super::super::Key::full_name);
     let client = CLIENT_KEYS.iter().map(super::super::Key::full_name);
     let route = ROUTE_KEYS.iter().map(|key| format!("route.{key}"));
-    server.chain(client).chain(route).collect()
+    let listener = LISTENER_KEYS.iter().map(|key| format!("listener.{key}"));
+    server.chain(client).chain(listener).chain(route).collect()
 }
 
 #[test]
@@ -49,13 +50,14 @@ fn the_example_names_every_key_and_is_valid_with_all_of_them() {
     let text = whole_example();
     // The bursts make sense only beside a rate.
     let rated = text.replace("_per_second = 0", "_per_second = 5");
-    valid(&rated);
+    // The file is not there.
+    valid(&rated.replace("\ntokens_file", "\n#tokens_file"));
     let table: Table = text.parse().expect("it is TOML");
     for name in keys() {
         let (section, key) = name.split_once('.').unwrap_or(("", &name));
         let holder = match section {
             "" => Some(&table),
-            "route" => table["route"][0].as_table(),
+            "route" | "listener" => table[section][0].as_table(),
             section => table[section].as_table(),
         };
         let is_there = holder.is_some_and(|holder| holder.contains_key(key));
@@ -75,7 +77,7 @@ fn the_table_of_all_settings_is_what_is_read() {
     listed.sort_unstable();
     assert_eq!(read, listed);
     // Whatever else is read is in the table too: an unknown key tells what is known beside it.
-    for section in ["", "log.", "proxy.", "limits."] {
+    for section in ["", "log.", "proxy.", "inside.", "limits."] {
         let problem = super::problems(&format!("{section}zzzzzzzzzzzzzzzz = 1"));
         let (_, known) = problem
             .split_once("known here are ")
@@ -85,7 +87,9 @@ fn the_table_of_all_settings_is_what_is_read() {
         let listed = SERVER_KEYS.iter().filter(|key| key.section == of);
         let mut listed: Vec<_> = listed.map(|key| key.name).collect();
         if section.is_empty() {
-            listed.extend(["log", "proxy", "limits", "client", "route"]);
+            listed.extend([
+                "log", "proxy", "inside", "limits", "client", "listener", "route",
+            ]);
         }
         known.sort_unstable();
         listed.sort_unstable();

@@ -291,6 +291,39 @@ fn what_makes_no_sense_together_is_told() {
             "listen = [\"0.0.0.0:8\", \"127.0.0.1:8\"]",
             "1:24: `listen`: \"127.0.0.1:8\" is taken by 0.0.0.0:8 already: ",
         ),
+        (
+            "listen = [\"[::1]:8\", \":8\"]",
+            "1:22: `listen`: \":8\" is taken by [::1]:8 already: ",
+        ),
+        (
+            "listen = [\"127.0.0.1:8\"]\n[[listener]]\naddress = \"127.0.0.1:8\"",
+            "3:11: `address`: \"127.0.0.1:8\" is taken by 127.0.0.1:8 already: ",
+        ),
+        (
+            "[[listener]]\ninside = true",
+            "1:1: this listener has no `address`: ",
+        ),
+        (
+            "[[listener]]\naddress = \"example.org:8\"",
+            "2:11: `address`: \"example.org:8\" is no address to listen on: ",
+        ),
+        (
+            "[[listener]]\naddress = \":9\"\ntls = true",
+            "3:1: unknown key `tls`: known here are address, inside, proxy_protocol",
+        ),
+        (
+            "hosts = [\"https://example.org\"]",
+            "1:10: `hosts`: \"https://example.org\" is no host: ",
+        ),
+        ("hosts = [\"h:80\"]", "1:10: `hosts`: \"h:80\" is no host: "),
+        (
+            "inside.networks = [\"here\"]",
+            "1:20: `networks`: \"here\" is no network: ",
+        ),
+        (
+            "inside.tokens_file = \"nowhere/at-all\"",
+            "1:22: `tokens_file`: nowhere/at-all cannot be read: ",
+        ),
     ] {
         let found = problems(text);
         let expected = format!("detent.toml:{expected}");
@@ -362,4 +395,22 @@ fn what_was_written_cannot_steer_the_terminal() {
     assert_eq!(found.lines().count(), 1, "{found}");
     let found = problems("\"a\\u001b\\nb\" = 1");
     assert!(found.contains("unknown key `a\\u{1b}\\nb`"), "{found}");
+}
+
+/// What stands in the log is read by more people than the file of settings is.
+#[test]
+fn a_secret_is_not_repeated() {
+    for text in [
+        "inside.tokens = [\"secret\"]",
+        "inside.tokens = [\"secret secret secret\"]",
+        "inside.tokens = \"secret-secret-secret-secret\"",
+        "inside.tokens = [[\"secret-secret-secret-secret\"]]",
+    ] {
+        let found = problems(text);
+        assert!(
+            found.contains("`tokens`: what stands here is no "),
+            "{found}"
+        );
+        assert!(!found.contains("secret"), "{found}");
+    }
 }

@@ -8,16 +8,24 @@ use log::LevelFilter;
 use serde_json::json;
 
 use super::{load, parse, valid};
-use crate::config::{Args, ClientSettings, Settings};
+use crate::config::{Args, ClientSettings, InsideSettings, ListenerSettings, Settings};
 use crate::logging::LogFormat;
 use crate::outbox::SlowClient;
 
 const SECOND: Duration = Duration::from_secs(1);
 
+fn addresses(listeners: &[ListenerSettings]) -> Vec<String> {
+    let addresses = listeners.iter().map(|one| one.listen.to_string());
+    addresses.collect()
+}
+
 #[test]
 fn nothing_said_is_the_defaults() {
     let Settings {
         listen,
+        listeners,
+        hosts,
+        inside,
         is_strict,
         strict_modes,
         library_loads_max,
@@ -30,7 +38,9 @@ fn nothing_said_is_the_defaults() {
         routes,
         ..
     } = valid("");
-    assert_eq!(listen, ["127.0.0.1:25252".parse().expect("an address")]);
+    assert_eq!(addresses(&listen), ["127.0.0.1:25252"]);
+    assert!(listeners.is_empty() && hosts.is_empty());
+    assert_eq!(inside, InsideSettings::default());
     assert!(!is_strict && strict_modes && default_routes && routes.is_empty());
     assert_eq!(library_loads_max, 500);
     assert_eq!(stop_timeout, 10 * SECOND);
@@ -67,6 +77,7 @@ fn every_key_of_the_server_is_taken() {
     let settings = valid(
         r#"
         listen = ["0.0.0.0:80", "[::]:80"]
+        hosts = ["Example.org", "bücher.example", "10.0.0.5", "::5", "[::6]"]
         strict = true
         strict_modes = false
         library_loads_max = 900
@@ -74,6 +85,8 @@ fn every_key_of_the_server_is_taken() {
         stop_timeout = "1min 30s"
         log = { level = "debug", file = "log/here", format = "json" }
         proxy.trusted = ["10.1.2.3/8", "2001:db8::1"]
+        inside.networks = ["192.0.2.9/24", "::1"]
+        inside.tokens = ["0123456789abcdef"]
         [limits]
         connections = 7
         connections_per_address = 3
@@ -84,9 +97,35 @@ fn every_key_of_the_server_is_taken() {
         handshake_timeout = "1ms"
         keep_alive_timeout = "0s"
         route_queue = "64 KiB"
+        [[listener]]
+        address = "127.0.0.1:81"
+        inside = true
+        [[listener]]
+        address = "[::1]:81"
+        proxy_protocol = true
         "#,
     );
-    assert_eq!(settings.listen.len(), 2);
+    assert_eq!(addresses(&settings.listen), ["0.0.0.0:80", "[::]:80"]);
+    assert_eq!(addresses(&settings.listeners), ["127.0.0.1:81", "[::1]:81"]);
+    let entries = settings.all_listeners().into_iter();
+    let entries = entries.map(|one| (one.entry.is_inside, one.entry.has_proxy_protocol));
+    let plain = (false, false);
+    assert_eq!(
+        entries.collect::<Vec<_>>(),
+        [plain, plain, (true, false), (false, true)]
+    );
+    let hosts = settings.hosts.iter().map(ToString::to_string);
+    let expected = [
+        "example.org",
+        "xn--bcher-kva.example",
+        "10.0.0.5",
+        "[::5]",
+        "[::6]",
+    ];
+    assert_eq!(hosts.collect::<Vec<_>>(), expected);
+    let networks = settings.inside.networks.iter().map(ToString::to_string);
+    assert_eq!(networks.collect::<Vec<_>>(), ["192.0.2.0/24", "::1/128"]);
+    assert_eq!(settings.inside.tokens.len(), 1);
     assert!(settings.is_strict && !settings.strict_modes && !settings.default_routes);
     assert_eq!(settings.library_loads_max, 900);
     assert_eq!(settings.stop_timeout, 90 * SECOND);
@@ -215,12 +254,7 @@ fn the_command_line_wins_over_the_file() {
     ];
     let settings = load(text, &arguments).expect("all of it is valid");
     assert_eq!(settings.plugins, Path::new("p"));
-    let ports: Vec<_> = settings
-        .listen
-        .iter()
-        .map(std::net::SocketAddr::port)
-        .collect();
-    assert_eq!(ports, [2, 3]);
+    assert_eq!(addresses(&settings.listen), ["127.0.0.1:2", "127.0.0.1:3"]);
     assert_eq!(settings.stop_timeout, 2 * SECOND);
     assert_eq!(settings.log.level, LevelFilter::Warn);
     assert_eq!(settings.log.file.as_deref(), Some(Path::new("b")));
@@ -247,4 +281,36 @@ fn the_file_may_name_the_plugins_and_somebody_has_to() {
     let missing = parse("", &args).expect_err("nobody names them");
     assert!(missing.starts_with("--plugins: "), "{missing}");
     assert!(missing.contains("--plugins DIR") && missing.contains("--config"));
+}
+
+#[test]
+fn one_text_may_stand_for_both_families() {
+    for (text, expected) in [
+        ("localhost:8", vec!["127.0.0.1:8", "[::1]:8"]),
+        ("LOCALHOST:8", vec!["127.0.0.1:8", "[::1]:8"]),
+        (":8", vec!["0.0.0.0:8", "[::]:8"]),
+        ("*:8", vec!["0.0.0.0:8", "[::]:8"]),
+        ("[::]:8", vec!["[::]:8"]),
+        ("0.0.0.0:8", vec!["0.0.0.0:8"]),
+    ] {
+        let settings = load("", &["--listen", text]).expect("it is valid");
+        assert_eq!(addresses(&settings.listen), expected, "{text}");
+        // A machine without IPv6 serves the other half.
+        let optional = settings.listen.iter().map(|one| one.is_optional);
+        let is_second = (0..expected.len()).map(|index| index == 1);
+        assert!(optional.eq(is_second), "{text}");
+    }
+}
+
+#[test]
+fn a_listener_of_its_own_may_have_the_default_address_or_be_the_only_one() {
+    let own = "[[listener]]\naddress = \"127.0.0.1:25252\"\ninside = true\n";
+    assert!(valid(own).listen.is_empty());
+    let other = "[[listener]]\naddress = \"127.0.0.1:25253\"\n";
+    assert_eq!(addresses(&valid(other).listen), ["127.0.0.1:25252"]);
+    let only = format!("listen = []\n{other}");
+    assert_eq!(
+        addresses(&valid(&only).all_listeners()),
+        ["127.0.0.1:25253"]
+    );
 }

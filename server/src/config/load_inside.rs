@@ -1,0 +1,120 @@
+//! Reads `[inside]`: who may push; and the secrets that stand in a file of their own.
+//!
+//! Main thread only; blocks on the disk.
+
+use std::fs::OpenOptions;
+use std::io::{self, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use super::forms::{Form, Network, Text};
+use super::problem::Source;
+use super::table::Table;
+use crate::http::inside::{Inside, Tokens};
+use crate::limits::settings::{FILE_BYTES_MAX, TOKEN_BYTES_LEAST, TOKEN_BYTES_MOST};
+
+/// Who is inside, and where the secrets stand that are not written out.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InsideSettings {
+    /// Networks whose clients are inside. Default: none.
+    pub networks: Vec<ipnet::IpNet>,
+    /// Secrets of the settings' own file. Default: none.
+    pub tokens: Tokens,
+    /// The file with further secrets, one a line. Default: none.
+    pub tokens_file: Option<PathBuf>,
+    /// What stands in it.
+    pub file_tokens: Tokens,
+}
+
+impl InsideSettings {
+    /// What holds.
+    pub fn rules(&self, has_listener: bool) -> Inside {
+        Inside {
+            has_listener,
+            networks: self.networks.clone(),
+            tokens: self.tokens.clone().with(self.file_tokens.clone()),
+        }
+    }
+}
+
+/// A secret that a client shows (RFC 6750 section 2.1).
+struct Token(String);
+
+impl Form for Token {
+    const EXPECTED: &'static str = "no token: write 16 to 512 letters, digits or characters of \
+        `-._~+/=`, such as `openssl rand -hex 32` gives";
+    const IS_SECRET: bool = true;
+
+    fn parse(text: &str) -> Option<Token> {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+        let has_length = (TOKEN_BYTES_LEAST..=TOKEN_BYTES_MOST).contains(&text.len());
+        (has_length && text.bytes().all(is_allowed)).then(|| Token(text.to_owned()))
+    }
+}
+
+pub(super) fn read(mut table: Table<'_>, folder: &Path) -> InsideSettings {
+    let networks = table.list::<Network>("networks").unwrap_or_default();
+    let tokens = table.list::<Token>("tokens").unwrap_or_default();
+    let file = table.given::<Text>("tokens_file");
+    let tokens_file = file.as_ref().map(|given| folder.join(&given.value.0));
+    let mut file_tokens = Tokens::default();
+    if let (Some(given), Some(path)) = (&file, &tokens_file) {
+        match read_file(path) {
+            Ok(tokens) => file_tokens = tokens,
+            Err(why) => note(&table, &given.source, path, &why),
+        }
+    }
+    table.finish();
+    InsideSettings {
+        networks: networks.into_iter().map(|given| given.value.0).collect(),
+        tokens: Tokens::new(tokens.iter().map(|given| given.value.0.as_str())),
+        tokens_file,
+        file_tokens,
+    }
+}
+
+fn note(table: &Table<'_>, source: &Source, path: &Path, why: &str) {
+    let text = format!("{} {why}", path.display());
+    table.note_value("tokens_file", source, &text);
+}
+
+/// The tokens of a file, one a line; empty lines and those that begin with # are none.
+fn read_file(path: &Path) -> Result<Tokens, String> {
+    let text = read_private(path).map_err(|error| format!("cannot be read: {error}"))?;
+    let mut tokens = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let Some(Token(token)) = Token::parse(line) else {
+            return Err(format!("has in line {} {}", index + 1, Token::EXPECTED));
+        };
+        tokens.push(token);
+    }
+    if tokens.is_empty() {
+        return Err("has no token in it: write one a line".to_owned());
+    }
+    Ok(Tokens::new(tokens.iter().map(String::as_str)))
+}
+
+/// Reads a file that nobody else may read, and that only its owner may write.
+fn read_private(path: &Path) -> io::Result<String> {
+    let mut options = OpenOptions::new();
+    // A name that leads to a pipe must not hold up the main thread.
+    let file = options
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    if metadata.mode() & 0o027 != 0 {
+        let why = "others may read it or its group may write it: `chmod 640` it";
+        return Err(io::Error::other(why));
+    }
+    let mut text = String::new();
+    file.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
+    Ok(text)
+}
