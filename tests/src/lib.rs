@@ -27,7 +27,8 @@ pub use client::{Client, Refused};
 pub use numbered_chat::{Answer, NumberedChat};
 pub use process::Finished;
 pub use raw::{
-    BINARY, CLOSE, CONTINUATION, PING, PONG, Raw, TEXT, frame, handshake, unmasked_frame,
+    BINARY, CLOSE, CONTINUATION, PING, PONG, Raw, TEXT, answer_of_probe, frame, handshake,
+    unmasked_frame,
 };
 pub use server::Server;
 pub use setup::{Setup, run_server};

@@ -1,7 +1,7 @@
 //! Bytes as no well-behaved client would send them.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use crate::{DEADLINE, Server};
 
@@ -69,7 +69,13 @@ impl Raw {
     /// Connects.
     #[track_caller]
     pub fn connect(server: &Server) -> Raw {
-        let stream = TcpStream::connect(server.address()).expect("the server listens");
+        Raw::connect_to(server.address())
+    }
+
+    /// Connects to another of its addresses.
+    #[track_caller]
+    pub fn connect_to(address: SocketAddr) -> Raw {
+        let stream = TcpStream::connect(address).expect("the server listens");
         stream.set_nodelay(true).expect("a live socket");
         stream
             .set_read_timeout(Some(DEADLINE))
@@ -201,6 +207,18 @@ impl Raw {
     /// Says that nothing more will be sent.
     pub fn end_writing(&self) {
         self.0.shutdown(Shutdown::Write).expect("a live socket");
+    }
+}
+
+/// What `/probe` says of the request of one who has asked it so, past what it says of those who leave.
+#[track_caller]
+pub fn answer_of_probe(raw: &mut Raw) -> String {
+    loop {
+        let (_, payload) = raw.frame();
+        let text = String::from_utf8_lossy(&payload).into_owned();
+        if text.starts_with("method=") {
+            return text;
+        }
     }
 }
 

@@ -60,6 +60,19 @@ impl Server {
         printed.unwrap_or_else(|| panic!("not {count} lines: {:#?}", self.printed()))
     }
 
+    /// Where it listens in a way that its line ends with, such as `, for insiders`.
+    #[track_caller]
+    pub fn listener(&self, way: &str) -> SocketAddr {
+        let printed = self.process.output.wait_for(DEADLINE, |lines| {
+            let mut found = lines.iter().filter_map(|line| {
+                let address = line.strip_prefix("listening on ")?;
+                address.strip_suffix(way)?.parse().ok()
+            });
+            found.next()
+        });
+        printed.unwrap_or_else(|| panic!("no listener{way}: {:#?}", self.printed()))
+    }
+
     /// The folder of its files.
     pub fn folder(&self) -> &Path {
         self.setup.folder()

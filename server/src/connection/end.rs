@@ -44,7 +44,7 @@ impl Connection {
     /// The transport failed: the peer reset the connection, or vanished.
     fn broken(&mut self, error: &std::io::Error) -> Cause {
         if error.kind() == ErrorKind::TimedOut {
-            info!("client {} on {} vanished: {error}", self.client, self.path);
+            info!("{} vanished: {error}", self.outbox.name());
         }
         let text = error.to_string();
         self.report_to_plugin(&text);
@@ -66,8 +66,8 @@ impl Connection {
 
     /// Closes the client for what it did; the plugin and the log are told.
     pub(super) fn reject(&mut self, code: u16, reason: String) -> Cause {
-        let (client, path) = (self.client, &self.path);
-        let line = format_args!("client {client} on {path}: {reason}; closed with {code}");
+        let name = self.outbox.name();
+        let line = format_args!("{name}: {reason}; closed with {code}");
         self.refusals.note(Level::Info, line);
         self.report_to_plugin(&reason);
         let cause = Cause::server(code, reason);

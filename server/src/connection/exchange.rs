@@ -88,6 +88,25 @@ impl<'a> Exchange<'a> {
         }
     }
 
+    /// Reads for whom a proxy has opened the connection, where the listener is for such proxies; that stands
+    /// before the first request. Blocks as reading a head does.
+    ///
+    /// # Errors
+    /// The end of the connection: it is refused, or the peer has left.
+    pub(super) fn meet_proxy(&mut self, reader: &mut Reader<'_>) -> Result<(), Outcome> {
+        if !self.arrival.entry.has_proxy_protocol {
+            return Ok(());
+        }
+        match reader.read_proxy_header() {
+            Ok(relayed) => {
+                self.arrival.peer = relayed.peer(self.arrival.peer.socket());
+                Ok(())
+            }
+            Err(ReadError::Left) => Err(self.left(&format!("{} - -", self.nobody_yet()))),
+            Err(ReadError::Refused(refusal)) => Err(self.refuse_head(reader, &refusal)),
+        }
+    }
+
     /// Reads one request and queues its answer. `left` requests may follow on this connection.
     pub(super) fn run(&self, reader: &mut Reader<'_>, left: usize) -> Outcome {
         let mut request = match reader.read_head(self.arrival.peer.socket()) {
@@ -101,6 +120,7 @@ impl<'a> Exchange<'a> {
         let name = format!("{client} {} {}", request.method(), request.path());
         let (response, ends) = match answer {
             Ok(Answer::Upgraded(mounted, address)) => {
+                self.outbox.set_address(&client.to_string());
                 return Outcome::Upgraded(mounted, address, request);
             }
             Ok(Answer::Plain(response)) => {

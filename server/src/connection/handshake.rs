@@ -37,7 +37,17 @@ pub(super) fn run(
 ) -> Option<Admitted> {
     let (times, limits) = http_bounds(context);
     let mut reader = Reader::new(outbox, times, limits);
-    let exchange = Exchange::new(context, client, outbox, arrival);
+    let mut exchange = Exchange::new(context, client, outbox, arrival);
+    if let Err(outcome) = exchange.meet_proxy(&mut reader) {
+        let has_left = matches!(outcome, Outcome::Left);
+        let ending = if has_left {
+            Ending::Complete
+        } else {
+            Ending::LastWord
+        };
+        finish(outbox, ending);
+        return None;
+    }
     for left in (0..REQUESTS_PER_CONNECTION_MAX).rev() {
         match exchange.run(&mut reader, left) {
             Outcome::Upgraded(mounted, address, request) => {

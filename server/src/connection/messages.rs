@@ -25,7 +25,6 @@ use crate::threads;
 pub(super) struct Connection {
     pub(super) client: ClientId,
     pub(super) outbox: Arc<Outbox>,
-    pub(super) path: Arc<str>,
     pub(super) place: Place,
     protocol: WebSocketContext,
     stream: Guarded<OutboxStream>,
@@ -50,7 +49,6 @@ impl Connection {
         Box::new(Connection {
             client,
             outbox: stream.inner().outbox().clone(),
-            path: place.path(),
             place,
             protocol: protocol_for(&mut stream),
             stream,
@@ -63,16 +61,15 @@ impl Connection {
 
     pub(super) fn run_to_end(mut self: Box<Self>) {
         let (cause, ending) = self.read_to_end();
-        let (client, path) = (self.client, &self.path);
-        debug!("client {client} on {path} has ended: {cause}");
+        debug!("{} has ended: {cause}", self.outbox.name());
         let dropped = self.outbox.dropped();
         if dropped > 0 {
-            info!(
-                "client {client} on {path} was too slow for {dropped} messages, which it never got"
-            );
+            let name = self.outbox.name();
+            info!("{name} was too slow for {dropped} messages, which it never got");
         }
         if let Err(error) = self.place.close(&cause) {
-            let line = format_args!("client {client} on {path}: {error}");
+            let name = self.outbox.name();
+            let line = format_args!("{name}: {error}");
             self.refusals.note(Level::Warn, line);
         }
         self.outbox.finish(ending);
@@ -160,7 +157,7 @@ impl Connection {
         if self.outbox.is_closing() {
             return;
         }
-        let (client, outbox, path) = (self.client, &self.outbox, &self.path);
+        let (client, outbox) = (self.client, &self.outbox);
         let refusals = &self.refusals;
         self.place.call(|plugin, session| {
             if plugin.is_out_of_service() {
@@ -170,10 +167,8 @@ impl Connection {
             let Err(error) = callback(plugin, client, session) else {
                 return;
             };
-            refusals.note(
-                Level::Warn,
-                format_args!("client {client} on {path}: {error}"),
-            );
+            let name = outbox.name();
+            refusals.note(Level::Warn, format_args!("{name}: {error}"));
             if !plugin.on_error(client, session, &error) {
                 outbox.close(Cause::server(INTERNAL, fault_reason(&error)));
             }

@@ -79,7 +79,8 @@ pub fn run(
     match open(context, client, outbox, admitted) {
         Ok(connection) => connection.run_to_end(),
         Err(error) => {
-            let line = format_args!("client {client} on {path}: {error}; closed with {INTERNAL}");
+            let name = outbox.name();
+            let line = format_args!("{name}: {error}; closed with {INTERNAL}");
             context.refusals.note(Level::Warn, line);
             outbox.close(Cause::server(INTERNAL, fault_reason(&error)));
             outbox.finish(Ending::LastWord);
@@ -122,8 +123,7 @@ fn open(
     let (route, settings) = (mounted.route.clone(), mounted.client.clone());
     // A route that goes waits for those that hold it.
     drop(mounted);
-    let address = &request.provenance.client_address;
-    debug!("client {client} on {} from {address}", route.path());
+    debug!("{} has come", outbox.name());
     let terms = Terms::new(context.sites.clone(), route.id(), settings);
     let place = Place::open(route, client, outbox, request)?;
     let stream = OutboxStream::new(outbox.clone(), terms);

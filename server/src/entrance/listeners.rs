@@ -149,3 +149,31 @@ impl Listeners {
         self.keep(&[]);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Bound, Listen, ListenerSettings};
+    use crate::http::peer::Entry;
+
+    /// The IPv6 half of `:8080` on a machine without IPv6.
+    #[test]
+    fn only_what_is_optional_may_be_missing() {
+        // Set aside for examples, so that no machine has it.
+        let address = "[2001:db8::1]:0".parse().expect("an address");
+        let listener = |is_optional| ListenerSettings {
+            listen: Listen::Tcp(address),
+            is_optional,
+            entry: Entry::default(),
+        };
+        let bound = Bound::bind(&[listener(true)]).expect("it is left out");
+        assert_eq!(bound.0.len(), 0);
+        let Err(error) = Bound::bind(&[listener(false)]) else {
+            panic!("it is bound")
+        };
+        let text = error.to_string();
+        assert!(
+            text.starts_with("cannot listen on [2001:db8::1]:0: "),
+            "{text}"
+        );
+    }
+}

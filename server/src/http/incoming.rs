@@ -141,7 +141,7 @@ fn check_start(bytes: &[u8]) -> Result<(), Refusal> {
         [b' ' | b'\t', ..] => malformed("the request line begins with a space"),
         [b'\r', b'\n', ..] => malformed(
             "empty lines stand where a request should begin; so begins a header of the PROXY protocol \
-             version 2, and plain HTTP is spoken here",
+             version 2, which only a [[listener]] with proxy_protocol = true reads",
         ),
         [b'\r' | b'\n', ..] => malformed("an empty line stands where a request should begin"),
         [byte, ..] if fields::is_token(&[*byte]) => Ok(()),

@@ -17,6 +17,7 @@ pub mod host;
 pub mod origin;
 pub mod peer;
 pub mod forwarded;
+pub mod proxy_protocol;
 pub mod inside;
 pub mod provenance;
 pub mod upgrade;

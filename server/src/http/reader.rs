@@ -13,6 +13,7 @@ use super::HttpLimits;
 use super::chunked::Decoder;
 use super::framing::Framing;
 use super::incoming::Incoming;
+use super::proxy_protocol::{self, Relayed};
 use super::refusal::Refusal;
 use super::request::Request;
 use super::request_line;
@@ -108,6 +109,21 @@ impl<'a> Reader<'a> {
                 return Ok(request);
             }
             self.read_in_time("request head")?;
+        }
+    }
+
+    /// Reads the header of the PROXY protocol that stands before the first request, within the time of
+    /// that. Blocks as [`Reader::read_head`] does.
+    ///
+    /// # Errors
+    /// Those of [`proxy_protocol::parse`]; 408 past the deadline.
+    pub fn read_proxy_header(&mut self) -> Result<Relayed, ReadError> {
+        loop {
+            if let Some((relayed, length)) = proxy_protocol::parse(self.incoming.bytes())? {
+                self.incoming.consume(length);
+                return Ok(relayed);
+            }
+            self.read_in_time("header of the PROXY protocol")?;
         }
     }
 

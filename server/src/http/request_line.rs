@@ -79,8 +79,7 @@ impl RequestLine {
 }
 
 /// Why a header of the PROXY protocol is refused where none is expected.
-pub const PROXY_HEADER: &str =
-    "this is a header of the PROXY protocol, and plain HTTP is spoken here";
+pub const PROXY_HEADER: &str = "this is a header of the PROXY protocol, which only a [[listener]] with proxy_protocol = true reads";
 
 /// Method and path of a head that is not served, for the log, as far as its first line has them.
 pub fn name(head: &[u8]) -> Option<(&str, &str)> {

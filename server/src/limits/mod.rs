@@ -20,6 +20,10 @@ pub const REQUESTS_PER_CONNECTION_MAX: usize = 1000;
 /// Bytes of the response body that a plugin may give; larger files belong to the proxy.
 pub const RESPONSE_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Bytes of a header of the PROXY protocol: the addresses, and what clouds and HAProxy add to them, a
+/// client's certificate at the most.
+pub const PROXY_HEADER_BYTES_MAX: usize = 4096;
+
 /// First size of the buffer for a request head: most heads fit.
 pub const HEAD_BYTES_FIRST: usize = 1024;
 

@@ -51,6 +51,8 @@ pub struct Outbox {
     /// Counts this open socket wherever it is held.
     _presence: Arc<()>,
     route: OnceLock<Arc<str>>,
+    /// The client's address as the log has it.
+    address: OnceLock<Box<str>>,
     drain: DrainHandle,
     state: Mutex<State>,
     /// Signalled when the backlog falls, for the one thread that waits for it.
@@ -125,6 +127,7 @@ impl Outbox {
             client,
             _presence: presence,
             route: OnceLock::new(),
+            address: OnceLock::new(),
             drain,
             state: Mutex::new(State {
                 queue: Queue::default(),
@@ -149,6 +152,12 @@ impl Outbox {
     /// The socket, for reading and its options; writing to it would break the one write path.
     pub fn socket(&self) -> &TcpStream {
         &self.socket
+    }
+
+    /// Names the client's address in what is logged about it; where a proxy speaks for it, not the
+    /// proxy's.
+    pub fn set_address(&self, address: &str) {
+        self.address.get_or_init(|| address.into());
     }
 
     /// Names the route in what is logged about this client.
@@ -288,11 +297,14 @@ impl Outbox {
         }
     }
 
-    /// The client as the log names it: `client 3 on /chat`.
+    /// The client as the log names it: `203.0.113.7 client 3 on /chat`.
     pub fn name(&self) -> String {
         let route = self.route.get().map_or("a handshake", |path| path);
         match self.client {
-            Some(client) => format!("client {client} on {route}"),
+            Some(client) => {
+                let address = self.address.get().map_or("-", |address| address);
+                format!("{address} client {client} on {route}")
+            }
             None => "a refused connection".to_owned(),
         }
     }

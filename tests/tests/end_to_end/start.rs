@@ -9,7 +9,7 @@ use tests::{Client, Raw, Server, Setup, handshake};
 fn a_few_lines_say_what_is_there() {
     let mut server = Server::start();
     let printed = server.printed();
-    assert_eq!(printed.len(), 6, "{printed:#?}");
+    assert_eq!(printed.len(), 7, "{printed:#?}");
     assert_eq!(printed[0], format!("detent {}", env!("CARGO_PKG_VERSION")));
     let folder = server.folder().join("plugins");
     for (line, name) in printed[1..4].iter().zip(["chat", "echo", "push"]) {
@@ -20,7 +20,10 @@ fn a_few_lines_say_what_is_there() {
     }
     assert!(printed[4].starts_with("capacity: "), "{printed:#?}");
     assert!(printed[4].contains(" connections, limited by "));
-    assert_eq!(printed[5], format!("listening on {}", server.address()));
+    let inside = "inside: guessed: who comes from this machine without a header of a proxy; every proxy on it \
+                  has to add X-Forwarded-For";
+    assert_eq!(printed[5], inside);
+    assert_eq!(printed[6], format!("listening on {}", server.address()));
     assert_ne!(server.address().port(), 0);
 
     Client::connect(&server, "/chat").send("hello");
@@ -35,7 +38,7 @@ fn each_listener_has_a_line_and_serves() {
     let server = setup
         .arguments(&["--listen", "127.0.0.1:0", "--listen", "[::1]:0"])
         .start();
-    let printed = server.wait_until_printed(6);
+    let printed = server.wait_until_printed(7);
     let addresses: Vec<SocketAddr> = printed
         .iter()
         .filter_map(|line| line.strip_prefix("listening on "))

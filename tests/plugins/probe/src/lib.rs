@@ -140,8 +140,8 @@ impl Plugin for Probe {
         Ok(())
     }
 
-    /// Gives back what came. `?status=N` answers that status, `?bytes=N` so many bytes, and
-    /// `?block` blocks until a client of the route has left.
+    /// Gives back what came. `?status=N` answers that status, `?bytes=N` so many bytes, `?inside` whether
+    /// it comes from inside, and `?block` blocks until a client of the route has left.
     fn on_request(&self, request: &Request) -> Result<Response> {
         match request.query().and_then(|query| query.split_once('=')) {
             Some(("status", status)) => return Ok(Response::text("status").status(status.parse()?)),
@@ -150,6 +150,14 @@ impl Plugin for Probe {
                 return Ok(Response::text("x".repeat(count.parse()?)));
             }
             _ => {}
+        }
+        if request.query() == Some("inside") {
+            let word = if request.is_inside() {
+                "inside"
+            } else {
+                "outside"
+            };
+            return Ok(Response::text(word).status(201));
         }
         if request.query() == Some("block") {
             log::info!("on_request blocks");
