@@ -71,7 +71,7 @@ fn byte_by_byte_it_is_the_same_and_further_requests_are_the_clients_too() {
         for byte in header {
             raw.write([byte]);
         }
-        for path in ["/one", "/two": {
+        for path in ["/one", "/two"] {
             raw.write(format!("GET {path} HTTP/1.1\r\nHost: h\r\n\r\n"));
             assert_eq!(raw.response().0, 404);
         }
