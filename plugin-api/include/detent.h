@@ -323,9 +323,9 @@ struct detent_host {
     detent_status (*request_param)(const detent_request *request, detent_bytes name,
                                    detent_bytes *value);
 
-    /* 1 where the request came from this machine and past no proxy, else 0: the peer is a loopback
-     * address, there is no X-Real-IP, X-Forwarded-For, Forwarded or Via, and no Origin that is not
-     * allowed. [callback] */
+    /* 1 where the client is inside, else 0, as the server's settings say it: by its listener, its network
+     * or a token; where they say nothing, by a guess: it has come from this machine and left no trace of
+     * a proxy. [callback] */
     uint32_t (*request_is_inside)(const detent_request *request);
 
     /* Sets the status: 200 to 599 (400 to 599 in on_upgrade). [callback] */

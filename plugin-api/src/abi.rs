@@ -495,9 +495,9 @@ pub struct Host {
     /// [`ABSENT`] where the route's path has no such place. `[the thread of the callback]`
     pub request_param:
         unsafe extern "C" fn(request: *const Request, name: Bytes, value: *mut Bytes) -> Status,
-    /// 1 where the request came from this machine and past no proxy, else 0: the peer is a loopback
-    /// address, there is no `X-Real-IP`, `X-Forwarded-For`, `Forwarded` or `Via`, and no `Origin`
-    /// that is not allowed. `[the thread of the callback]`
+    /// 1 where the client is inside, else 0, as the server's settings say it: by its listener, its
+    /// network or a token; where they say nothing, by a guess: it has come from this machine and left no
+    /// trace of a proxy. `[the thread of the callback]`
     pub request_is_inside: unsafe extern "C" fn(request: *const Request) -> u32,
     /// Sets the status: 200 to 599 (400 to 599 in `on_upgrade`). `[the thread of the callback]`
     pub response_status: unsafe extern "C" fn(response: *mut Response, status: u32) -> Status,

@@ -76,14 +76,19 @@ impl Request {
         self.text(abi::FIELD_PEER).unwrap_or_default()
     }
 
-    /// IP address of the client; behind a trusted proxy the one that the proxy tells.
+    /// IP address of the client; behind a trusted proxy the one that the proxy tells, or `unknown` where
+    /// that cannot be read.
     pub fn client_address(&self) -> &str {
         self.text(abi::FIELD_CLIENT_ADDRESS).unwrap_or_default()
     }
 
-    /// Whether it comes from this very machine and through no proxy: the peer is a loopback address,
-    /// there is no `X-Real-IP`, `X-Forwarded-For`, `Forwarded` or `Via`, and no `Origin` that is not
-    /// allowed.
+    /// Whether the client is one that may do what others may not, such as to push.
+    ///
+    /// It rests on the server's settings alone: on the listener that the client has come by, on its
+    /// network, or on a token that it has shown; and where the settings name none of these, on a guess, that
+    /// it has come from this very machine and left no trace of a proxy. In no case is a page of an origin
+    /// that is not allowed inside, nor who asks for a name that is not this machine's without a token. The
+    /// server's README tells the rules, and its start line `inside: ` which of them hold.
     pub fn is_inside(&self) -> bool {
         self.calls.is_inside()
     }

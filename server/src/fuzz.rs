@@ -11,8 +11,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 mod tests;
 
 /// Request heads: any cutting of the bytes gives the same requests and the same refusal, and what is
-/// accepted has one Host header and nothing that another program could read differently.
+/// accepted has one Host header and nothing that another program could read differently. What proxies
+/// put before and into them is read the same way in any cutting.
 pub fn request_head(data: &[u8]) {
+    crate::http::fuzz::proxy_header_holds(data);
     crate::http::fuzz::requests_hold(data, &cuttings(data));
 }
 

@@ -79,6 +79,56 @@ fn comes_back_after_a_restart_with_what_was_typed() {
 }
 
 #[test]
+fn marks_what_one_has_said_oneself() {
+    let server = Server::start();
+    let browser = Browser::start();
+    let (first, second) = (open(&browser, &server), open(&browser, &server));
+    let own = "[...document.querySelectorAll('#timeline [data-own]')].map((li) => li.textContent)";
+
+    for (number, said) in ["one", "two"].into_iter().enumerate() {
+        first.press("#message", &format!("{said}{ENTER}"));
+        assert_reads(&[&first, &second], &format!("Client 1: {said}"));
+        second.press("#message", &format!("{said}{ENTER}"));
+        assert_reads(&[&first, &second], &format!("Client 2: {said}"));
+        let expected = |client| {
+            let said = ["one", "two"][..=number].iter();
+            let lines: Vec<_> = said
+                .map(|said| format!("Client {client}: {said}"))
+                .collect();
+            serde_json::json!(lines)
+        };
+        assert_eq!(first.eval(own), expected(1));
+        assert_eq!(second.eval(own), expected(2));
+    }
+}
+
+/// "Away" for ever, and nobody knew that the server had refused it all along.
+#[test]
+fn says_after_a_few_tries_what_the_server_answers() {
+    let mut server = Server::start();
+    let browser = Browser::start();
+    let window = open(&browser, &server);
+    let says = |text: &str| {
+        let text = serde_json::json!(text);
+        window.wait_until(&format!(
+            "document.getElementById('status').textContent.includes({text})"
+        ));
+    };
+    server.stop();
+    says("Away: server is stopping (1001)");
+    says("Away: the server does not answer");
+    // It comes back without the board.
+    let library = server.folder().join("plugins/libchat.so");
+    let kept = server.folder().join("libchat.so");
+    std::fs::rename(&library, &kept).expect("the folder can be written");
+    server.start_again();
+    says("Away: the server answers 404, no route here");
+    std::fs::rename(&kept, &library).expect("the folder can be written");
+    server.reload();
+    window.wait_until(CONNECTED);
+}
+
+#[test]
 fn says_why_a_message_was_too_long_and_gives_it_back() {
     let server = Server::start();
     let browser = Browser::start();

@@ -34,7 +34,8 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     pub plugins: Option<PathBuf>,
 
-    /// Address and port to listen on, may be repeated; port 0 takes a free one
+    /// Address and port to listen on, may be repeated; localhost:8080 and :8080 are IPv4 and IPv6 at
+    /// once, port 0 takes a free one
     /// [default: 127.0.0.1:25252]
     #[arg(long, value_name = "ADDR")]
     listen: Vec<String>,

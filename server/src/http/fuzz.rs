@@ -4,9 +4,13 @@ use percent_encoding::percent_decode_str;
 
 use super::HttpLimits;
 use super::incoming::Incoming;
+use super::peer::{Arrival, ClientAddress, Entry, Peer};
+use super::provenance::{self, Rules};
+use super::proxy_protocol;
 use super::request::Request;
 use super::request_line::Version;
 use super::target;
+use crate::limits::PROXY_HEADER_BYTES_MAX;
 
 /// What a request says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +26,7 @@ pub(crate) fn parse(head: &[u8]) -> Result<Parsed, u16> {
     let peer = "192.0.2.1:1".parse().expect("an address");
     let request = Request::parse(head, peer, HttpLimits::default())
         .map_err(|refusal| refusal.status.as_u16())?;
+    says_where_it_comes_from(&request);
     let headers = (0..)
         .map_while(|index| request.header_at(index))
         .map(|(name, value)| (name.to_vec(), value.to_vec()))
@@ -81,6 +86,42 @@ pub(crate) fn requests_hold(bytes: &[u8], cuttings: &[Vec<usize>]) {
     }
     for parsed in found.iter().flatten() {
         holds(parsed);
+    }
+}
+
+/// Whatever its headers hold, a request has one client, and is inside by no word of its own.
+fn says_where_it_comes_from(request: &Request) {
+    let proxy = "192.0.2.1:1".parse().expect("an address");
+    let arrival = Arrival {
+        peer: Peer::Tcp(proxy),
+        entry: Entry::default(),
+    };
+    let trusted_proxies = vec![proxy.ip().into()];
+    let believed = Rules {
+        trusted_proxies,
+        ..Rules::default()
+    };
+    for rules in [Rules::default(), believed] {
+        let found = provenance::of(request, &arrival, || None, &rules);
+        assert!(!found.may_be_inside);
+        let is_believed = !rules.trusted_proxies.is_empty();
+        assert!(is_believed || found.client == ClientAddress::Known(proxy.ip()));
+    }
+}
+
+/// Asserts that a header of the PROXY protocol is read the same in any cutting: never otherwise because
+/// more of it comes.
+pub(crate) fn proxy_header_holds(bytes: &[u8]) {
+    let whole = proxy_protocol::parse(bytes);
+    for cut in 0..=bytes.len().min(PROXY_HEADER_BYTES_MAX) {
+        match proxy_protocol::parse(&bytes[..cut]) {
+            Ok(None) => {}
+            Ok(Some((relayed, length))) => {
+                assert!(length <= cut);
+                assert_eq!(whole, Ok(Some((relayed, length))));
+            }
+            Err(_) => assert!(whole.is_err(), "cut at {cut}"),
+        }
     }
 }
 

@@ -25,6 +25,7 @@ pub fn server() -> Server {
 #[track_caller]
 pub fn server_with(arguments: &[&str]) -> Server {
     let text = Text::of("detent.toml").put("/opt/detent/plugins", "plugins");
+    let text = text.put("127.0.0.1:25253", "127.0.0.1:0");
     let listening_on = |address: &str| text.clone().put("127.0.0.1:25252", address);
     let server = Setup::new()
         .plugins(&["echo", "chat", "push"])

@@ -1,7 +1,7 @@
 //! What has to work through every proxy: one function a behaviour, and the tests of a proxy made of them.
 
-use tests::Client;
 use tests::deploy::{Front, Program, VISITOR, Visitor, server, server_with};
+use tests::{Client, Server};
 
 /// Makes one test of each behaviour, for one proxy.
 macro_rules! tests_through {
@@ -24,6 +24,13 @@ fn visit(front: &Front, path: &str) -> Visitor {
         .unwrap_or_else(|refused| panic!("{path}: {refused:?}\n{}", front.log()))
 }
 
+/// A program on the server's machine.
+#[track_caller]
+fn insider(server: &Server) -> Client {
+    let address = server.listener(", for insiders");
+    Client::connect_to(address, "/push", &[]).expect("it is admitted")
+}
+
 pub(crate) fn echo_answers_text_and_binary(program: Program) {
     let server = server();
     let front = Front::start(program, &server);
@@ -44,7 +51,7 @@ pub(crate) fn what_is_pushed_from_inside_reaches_visitors(program: Program) {
     let server = server();
     let front = Front::start(program, &server);
     let mut visitor = visit(&front, "/push");
-    let mut inside = Client::connect(&server, "/push");
+    let mut inside = insider(&server);
     inside.send(r#"{"price": 5}"#);
     inside.send_binary(&[0, 255, 1]);
     assert_eq!(visitor.text(), r#"{"price": 5}"#);
@@ -72,7 +79,7 @@ pub(crate) fn a_visitor_cannot_push(program: Program) {
         let client = format!("client {} is outside", number + 2);
         server.wait_for_log(&["plugin::push: ", &client]);
     }
-    Client::connect(&server, "/push").send("from inside");
+    insider(&server).send("from inside");
     assert_eq!(listener.text(), "from inside", "and nothing before that");
 }
 
@@ -133,7 +140,7 @@ pub(crate) fn a_silent_client_outlives_the_patience_of_the_proxy(program: Progra
     let mut silent = visit(&front, "/push");
     // Each comes a second after the one before, at the earliest.
     silent.pings(11);
-    Client::connect(&server, "/push").send("still there?");
+    insider(&server).send("still there?");
     assert_eq!(silent.text(), "still there?");
 }
 
@@ -168,7 +175,7 @@ pub(crate) fn a_reload_takes_the_new_text_and_keeps_who_is_there(program: Progra
     } else {
         before.cut();
     }
-    Client::connect(&server, "/push").send("pushed");
+    insider(&server).send("pushed");
     assert_eq!(after.text(), "pushed");
 }
 
