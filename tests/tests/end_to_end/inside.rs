@@ -1,6 +1,6 @@
 //! Who is inside where the settings say nothing: a guess that fails closed.
 
-use tests::{Client, Raw, Server, Setup, TEXT, frame};
+use tests::{Raw, Server, Setup, TEXT, frame};
 
 /// A handshake on `/push` or a page of `/chat` as a client on this machine sends it.
 fn head(path: &str, host: &str, lines: &[&str]) -> String {
@@ -12,25 +12,38 @@ fn plain(path: &str, host: &str, lines: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{lines}\r\n")
 }
 
-/// Lets one that has opened with `head` speak, and says whether the others hear it.
+/// Opens with `head`, and sees to it that the server has gone as far as to listen.
 #[track_caller]
-fn is_heard(server: &Server, head: &str) -> bool {
-    let mut listener = Client::connect(server, "/push");
+fn open(server: &Server, head: &str) -> Raw {
     let mut raw = Raw::connect(server);
     raw.write(head);
     let answer = raw.head();
     assert!(answer.starts_with("HTTP/1.1 101 "), "{head}: {answer}");
-    raw.write(frame(TEXT, b"pushed"));
-    let mut insider = Client::connect(server, "/push");
-    // What it says comes behind what the other may have said.
-    server.wait_until_it_has_read([&raw]);
+    settle(&mut raw);
+    raw
+}
+
+/// What was sent before has been obeyed.
+#[track_caller]
+fn settle(raw: &mut Raw) {
     raw.write(frame(tests::PING, b""));
-    assert_eq!(raw.frame().0, tests::PONG, "it has been listened to");
-    insider.send("mine");
-    match listener.text().as_str() {
-        "pushed" => true,
-        "mine" => false,
-        other => panic!("nobody says {other}"),
+    assert_eq!(raw.frame().0, tests::PONG);
+}
+
+/// Lets one that has opened with `head` speak, and says whether the others hear it.
+#[track_caller]
+fn is_heard(server: &Server, head_of_speaker: &str) -> bool {
+    let mut listener = open(server, &head("/push", "localhost", &[]));
+    let mut insider = open(server, &head("/push", "localhost", &[]));
+    let mut speaker = open(server, head_of_speaker);
+    speaker.write(frame(TEXT, b"pushed"));
+    settle(&mut speaker);
+    // It comes behind what the other may have said.
+    insider.write(frame(TEXT, b"mine"));
+    match listener.frame().1.as_slice() {
+        b"pushed" => true,
+        b"mine" => false,
+        other => panic!("nobody says {other:?}"),
     }
 }
 
