@@ -41,6 +41,7 @@ fn build(folder: &Path) {
         ("tests/caddy", cfg!(feature = "caddy")),
         ("tests/systemd", cfg!(feature = "systemd")),
         ("tests/logrotate", cfg!(feature = "logrotate")),
+        ("tests/fail2ban", cfg!(feature = "fail2ban")),
     ] {
         if is_on {
             command.args(["--features", feature]);

@@ -1,5 +1,6 @@
 //! A proxy that runs before a server: its start, its reload, its end, and the ways through it.
 
+use std::net::SocketAddr;
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -13,31 +14,7 @@ use super::programs::{Place, Program, caddy, prepare};
 use super::text::Text;
 use super::visitor::{self, Visitor, reach, reach_by_tls};
 use crate::process::Process;
-use crate::{DEADLINE, Refused, Server, Setup, becomes_true, wait_until};
-
-/// A server with the deployment's configuration.
-#[track_caller]
-pub fn server() -> Server {
-    server_with(&[])
-}
-
-/// A server with the deployment's configuration and further arguments.
-#[track_caller]
-pub fn server_with(arguments: &[&str]) -> Server {
-    let text = Text::of("detent.toml").put("/opt/detent/plugins", "plugins");
-    let text = text.put("127.0.0.1:25253", "127.0.0.1:0");
-    let listening_on = |address: &str| text.clone().put("127.0.0.1:25252", address);
-    let server = Setup::new()
-        .plugins(&["echo", "chat", "push"])
-        .configuration(listening_on("127.0.0.1:0").as_str())
-        .plugins_as_configured()
-        .listens_as_configured()
-        .arguments(arguments)
-        .start();
-    // Where it is found again after a restart.
-    server.configure(listening_on(&server.address().to_string()).as_str());
-    server
-}
+use crate::{DEADLINE, Refused, Server, becomes_true, wait_until};
 
 /// A running proxy. Dropping it ends it, and nothing else.
 pub struct Front {
@@ -60,11 +37,21 @@ impl Front {
     /// Starts it with something else put into its text besides.
     #[track_caller]
     pub fn start_with(program: Program, server: &Server, edit: impl FnOnce(Text) -> Text) -> Front {
+        Front::start_before(program, server.address(), edit)
+    }
+
+    /// Starts it before one address of a server, with something else put into its text besides.
+    #[track_caller]
+    pub fn start_before(
+        program: Program,
+        server: SocketAddr,
+        edit: impl FnOnce(Text) -> Text,
+    ) -> Front {
         let folder = TempDir::new().expect("a temporary folder");
         prepare(program, folder.path());
         let authority = Authority::new(folder.path());
         let (plain, tls) = (Port::free(), Port::free());
-        let server = server.address().to_string();
+        let server = server.to_string();
         let place = Place {
             folder: folder.path(),
             authority: &authority,

@@ -8,11 +8,13 @@ mod authority;
 mod front;
 mod port;
 mod programs;
+mod site;
 mod text;
 mod visitor;
 
 pub use authority::NAME;
-pub use front::{Front, server, server_with};
+pub use front::Front;
 pub use programs::Program;
+pub use site::{server, server_and, server_with};
 pub use text::Text;
 pub use visitor::{VISITOR, Visitor};

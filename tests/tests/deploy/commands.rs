@@ -28,14 +28,20 @@ fn every_file_is_installed_where_it_says_that_it_belongs() {
             "systemd/debian-12/detent.service",
             "/etc/systemd/system/detent.service",
         ),
+        ("logrotate/detent", "/etc/logrotate.d/detent"),
+        ("fail2ban/filter.conf", "/etc/fail2ban/filter.d/detent.conf"),
+        ("fail2ban/jail.conf", "/etc/fail2ban/jail.d/detent.conf"),
         ("detent.toml", "/opt/detent/detent.toml"),
         ("haproxy/detent.cfg", "/etc/haproxy/haproxy.cfg"),
     ];
     let readme = Text::of("README.md");
     for (file, place) in files {
         let text = Text::of(file);
-        let head = text.as_str().split("\n\n").next().unwrap_or_default();
-        assert!(head.contains(place), "{file} says where it belongs");
+        let mut head = text.as_str().lines().take(2);
+        assert!(
+            head.any(|line| line.contains(place)),
+            "{file} says where it belongs"
+        );
         let command =
             |line: &str| line.contains(&format!("scripts/deploy/{file} ")) && line.ends_with(place);
         assert!(readme.as_str().lines().any(command), "README: {file}");

@@ -6,6 +6,8 @@ mod apache;
 #[cfg(feature = "caddy")]
 mod caddy;
 mod commands;
+#[cfg(feature = "fail2ban")]
+mod fail2ban;
 #[cfg(feature = "haproxy")]
 mod haproxy;
 #[cfg(feature = "logrotate")]
