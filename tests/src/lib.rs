@@ -9,6 +9,7 @@ mod client;
 mod closes;
 #[cfg(feature = "deploy")]
 pub mod deploy;
+pub mod flood;
 mod lone_user;
 mod numbered_chat;
 mod process;

@@ -75,7 +75,12 @@ impl Raw {
     /// Connects to another of its addresses.
     #[track_caller]
     pub fn connect_to(address: SocketAddr) -> Raw {
-        let stream = TcpStream::connect(address).expect("the server listens");
+        Raw::prepared(TcpStream::connect(address).expect("the server listens"))
+    }
+
+    /// One that is connected, with our deadlines.
+    #[track_caller]
+    pub(crate) fn prepared(stream: TcpStream) -> Raw {
         stream.set_nodelay(true).expect("a live socket");
         stream
             .set_read_timeout(Some(DEADLINE))

@@ -29,7 +29,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
         roster: Arc::new(Roster::new(2)),
         hub: hub.handle(),
     };
-    let client = services.roster.claim().expect("there is room");
+    let (client, _) = services.roster.claim().expect("there is room");
     let mut libraries = Libraries::default();
     let demands = Demands {
         strict_modes: false,

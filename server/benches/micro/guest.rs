@@ -23,7 +23,7 @@ impl Guest {
         let peer = TcpStream::connect(address).expect("it listens");
         peer.set_nonblocking(true).expect("a live socket");
         let (socket, _) = listener.accept().expect("one connects");
-        let outbox = Outbox::new(socket, id, Arc::default(), drain.handle());
+        let outbox = Outbox::new(socket, id, drain.handle());
         Guest { outbox, peer }
     }
 

@@ -80,8 +80,8 @@ pub struct ServerLimits {
     /// Connections of one address at once, of IPv6 of one /64; none, the default, for no limit. 1 to
     /// 1,048,576. A limit hits everyone behind one NAT together.
     pub connections_per_address: Option<u32>,
-    /// Handshakes under way at once. 1 to 1,048,576, default 1000. More lets a crowd in sooner, less
-    /// leaves those who never finish one fewer threads.
+    /// Request heads that are waited for at once, and requests under way at once. 1 to 1,048,576, default
+    /// 1000. More leaves those who are slow more time where many come, less leaves them fewer threads.
     pub handshakes: usize,
     /// Bytes of a request head; more are answered 431. 1 KiB to 60 KiB, default 16 KiB.
     pub head_bytes: usize,

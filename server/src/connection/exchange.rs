@@ -23,14 +23,14 @@ use crate::http::{origin, provenance, upgrade};
 use crate::ids::ClientId;
 use crate::outbox::Outbox;
 use crate::plugin::{CallbackError, Route, Upgrade};
-use crate::roster::admission::{AddressPermit, too_many};
+use crate::roster::admission::Ticket;
 use crate::roster::whose::Whose;
 use crate::routes::table::Mounted;
 
 /// What the connection does next.
 pub(super) enum Outcome {
     /// 101 is queued.
-    Upgraded(Arc<Mounted>, Option<AddressPermit>, Box<Request>),
+    Upgraded(Arc<Mounted>, Box<Request>),
     /// The answer is queued, and another request may follow.
     Kept,
     /// The answer is queued, and it was the last.
@@ -48,7 +48,7 @@ pub(super) struct Exchange<'a> {
 }
 
 enum Answer {
-    Upgraded(Arc<Mounted>, Option<AddressPermit>),
+    Upgraded(Arc<Mounted>),
     Plain(Response),
 }
 
@@ -93,13 +93,20 @@ impl<'a> Exchange<'a> {
     ///
     /// # Errors
     /// The end of the connection: it is refused, or the peer has left.
-    pub(super) fn meet_proxy(&mut self, reader: &mut Reader<'_>) -> Result<(), Outcome> {
+    pub(super) fn meet_proxy(
+        &mut self,
+        reader: &mut Reader<'_>,
+        ticket: &mut Ticket,
+    ) -> Result<(), Outcome> {
         if !self.arrival.entry.has_proxy_protocol {
             return Ok(());
         }
         match reader.read_proxy_header() {
             Ok(relayed) => {
-                self.arrival.peer = relayed.peer(self.arrival.peer.socket());
+                let proxy = self.arrival.peer.socket();
+                self.arrival.peer = relayed.peer(proxy);
+                let client = Whose::of_request(self.arrival.peer.address(), proxy.ip());
+                ticket.belongs_to(client, self.outbox);
                 Ok(())
             }
             Err(ReadError::Left) => Err(self.left(&format!("{} - -", self.nobody_yet()))),
@@ -108,20 +115,20 @@ impl<'a> Exchange<'a> {
     }
 
     /// Reads one request and queues its answer. `left` requests may follow on this connection.
-    pub(super) fn run(&self, reader: &mut Reader<'_>, left: usize) -> Outcome {
+    pub(super) fn run(&self, reader: &mut Reader<'_>, ticket: &mut Ticket, left: usize) -> Outcome {
         let mut request = match reader.read_head(self.arrival.peer.socket()) {
             Ok(request) => request,
             Err(ReadError::Left) => return self.left(&format!("{} - -", self.nobody_yet())),
             Err(ReadError::Refused(refusal)) => return self.refuse_head(reader, &refusal),
         };
         let found = self.find_client(&mut request);
-        let answer = self.answer(reader, &mut request, found);
+        let answer = self.answer(reader, ticket, &mut request, found);
         let client = self.arrival.peer.shown_as(found.client);
         let name = format!("{client} {} {}", request.method(), request.path());
         let (response, ends) = match answer {
-            Ok(Answer::Upgraded(mounted, address)) => {
+            Ok(Answer::Upgraded(mounted)) => {
                 self.outbox.set_address(&client.to_string());
-                return Outcome::Upgraded(mounted, address, request);
+                return Outcome::Upgraded(mounted, request);
             }
             Ok(Answer::Plain(response)) => {
                 debug!("{name}: {}", response.status.as_u16());
@@ -182,7 +189,7 @@ impl<'a> Exchange<'a> {
 
     /// Sends at once: what runs next may block for long.
     fn send(&self, response: Response, mut form: Form) -> Outcome {
-        form.closes |= self.outbox.is_stopping();
+        form.closes |= self.outbox.is_stopping() || self.outbox.is_asked_to_leave();
         COUNTERS
             .of(self.client)
             .answered
@@ -202,6 +209,7 @@ impl<'a> Exchange<'a> {
     fn answer(
         &self,
         reader: &mut Reader<'_>,
+        ticket: &mut Ticket,
         request: &mut Request,
         found: Found,
     ) -> Result<Answer, Unserved> {
@@ -213,15 +221,17 @@ impl<'a> Exchange<'a> {
             return Ok(Answer::Plain(Response::options(METHODS)));
         }
         let mounted = self.find_route(request)?;
+        let peer = self.arrival.peer.socket().ip();
+        ticket.begin_request(Whose::of_request(found.client, peer))?;
         let origins = &mounted.client.origins;
         request.provenance.is_inside =
             found.may_be_inside && origin::check(request, origins).is_ok();
         if upgrade::is_wanted(request) {
             upgrade::check(request)?;
             origin::check(request, origins)?;
-            let address = self.claim_address(found.client)?;
+            self.claim_place(ticket, found.client)?;
             self.admit(&mounted, request)?;
-            return Ok(Answer::Upgraded(mounted, address));
+            return Ok(Answer::Upgraded(mounted));
         }
         if found.is_misdirected {
             check_name(request)?;
@@ -281,21 +291,17 @@ impl<'a> Exchange<'a> {
         Ok(mounted.clone())
     }
 
-    /// A permit for whose connection it is, where a proxy has it for somebody; the acceptor has one for
+    /// A place in the name of `client`, where a proxy has the connection for it; the acceptor has one for
     /// the peer of any other.
-    fn claim_address(&self, client: ClientAddress) -> Result<Option<AddressPermit>, Refusal> {
+    fn claim_place(&self, ticket: &mut Ticket, client: ClientAddress) -> Result<(), Refusal> {
         let peer = self.arrival.peer.socket().ip();
         if !is_trusted(peer, &self.context.sites.current().rules.trusted_proxies) {
-            return Ok(None);
+            return Ok(());
         }
-        let Some(address) = Whose::of_client(client, peer) else {
-            return Ok(None);
-        };
-        let claimed = self.context.admission.claim_address(address);
-        claimed.map(Some).map_err(|max| {
-            let (status, why) = too_many(max);
-            Refusal::new(status, why)
-        })
+        match Whose::of_client(client, peer) {
+            Some(address) => ticket.claim_place(address),
+            None => Ok(()),
+        }
     }
 
     /// Everything between the head and 101; the answer is queued, not sent.

@@ -11,15 +11,13 @@ use crate::http::request::Request;
 use crate::ids::ClientId;
 use crate::limits::REQUESTS_PER_CONNECTION_MAX;
 use crate::outbox::{Ending, Outbox};
-use crate::roster::admission::AddressPermit;
+use crate::roster::admission::Ticket;
 use crate::routes::table::Mounted;
 
 /// A client whose 101 is queued.
 pub(super) struct Admitted {
     pub(super) mounted: Arc<Mounted>,
     pub(super) request: Box<Request>,
-    /// Where a proxy has told whose the connection is.
-    pub(super) address: Option<AddressPermit>,
     /// What came behind the head: the client's first frames.
     pub(super) rest: Vec<u8>,
 }
@@ -34,11 +32,12 @@ pub(super) fn run(
     client: ClientId,
     outbox: &Arc<Outbox>,
     arrival: Arrival,
+    ticket: &mut Ticket,
 ) -> Option<Admitted> {
     let (times, limits) = http_bounds(context);
     let mut reader = Reader::new(outbox, times, limits);
     let mut exchange = Exchange::new(context, client, outbox, arrival);
-    if let Err(outcome) = exchange.meet_proxy(&mut reader) {
+    if let Err(outcome) = exchange.meet_proxy(&mut reader, ticket) {
         let has_left = matches!(outcome, Outcome::Left);
         let ending = if has_left {
             Ending::Complete
@@ -49,24 +48,31 @@ pub(super) fn run(
         return None;
     }
     for left in (0..REQUESTS_PER_CONNECTION_MAX).rev() {
-        match exchange.run(&mut reader, left) {
-            Outcome::Upgraded(mounted, address, request) => {
+        match exchange.run(&mut reader, ticket, left) {
+            Outcome::Upgraded(mounted, request) => {
+                ticket.end_request();
                 return Some(Admitted {
                     mounted,
                     request,
-                    address,
                     rest: reader.into_rest(),
                 });
             }
             Outcome::Kept => {
-                // Who does not read its answers gets no further ones.
-                outbox.wait_for_room();
+                // Who does not read its answer gets no further ones, and its request lasts.
+                outbox.wait_until_sent();
+                reader.end_request();
+                if !reader.has_head() {
+                    ticket.await_request(outbox);
+                }
                 // A reload may have come while it was answered, and may come while it is silent.
                 let (times, limits) = http_bounds(context);
                 reader.renew(times, limits);
                 if reader.await_next() {
                     let (times, limits) = http_bounds(context);
                     reader.renew(times, limits);
+                    if !reader.has_head() {
+                        ticket.await_head(outbox);
+                    }
                     continue;
                 }
                 // What it asks for just now is read and dropped, so that it gets no reset.

@@ -27,7 +27,7 @@ use crate::logging::refusal_log::RefusalLog;
 use crate::outbox::cause::{Cause, INTERNAL};
 use crate::outbox::{Bounds, Ending, Outbox, set_own_outbox};
 use crate::plugin::{CallbackError, Place};
-use crate::roster::admission::{Admission, Permits};
+use crate::roster::admission::Ticket;
 use crate::routes::table::Sites;
 use frames::Guarded;
 #[cfg(any(test, fuzzing))]
@@ -41,8 +41,6 @@ use terms::Terms;
 pub struct Context {
     /// What is served, and under which settings.
     pub sites: Sites,
-    /// Who is let in.
-    pub admission: Arc<Admission>,
     /// Takes the lines that strangers cause.
     pub refusals: RefusalLog,
     /// Whether the log says that somebody on this machine asks for a name that is not this server's.
@@ -57,7 +55,7 @@ pub fn run(
     client: ClientId,
     outbox: Arc<Outbox>,
     arrival: Arrival,
-    permits: Permits,
+    mut ticket: Ticket,
 ) {
     let departure = Departure {
         context,
@@ -65,13 +63,10 @@ pub fn run(
         outbox,
     };
     let outbox = &departure.outbox;
-    // The permit of the address is held until the thread ends.
-    let Permits { handshake, address } = permits;
-    let Some(mut admitted) = handshake::run(context, client, outbox, arrival) else {
+    // What it holds of its place is held until the thread ends.
+    let Some(admitted) = handshake::run(context, client, outbox, arrival, &mut ticket) else {
         return;
     };
-    drop(handshake);
-    let _address = address.or(admitted.address.take());
     set_own_outbox(client, outbox.clone());
     let path = admitted.mounted.route.path();
     outbox.set_route(path.clone());

@@ -52,7 +52,7 @@ pub struct AcceptorCounts {
     pub accepted: Count,
     /// Of those, the ones that got no thread, by the status they were answered.
     pub refused: Statuses,
-    /// Of the refused, those that got no answer, since too many were being answered.
+    /// Those that got no thread and had left before they could be told.
     pub unanswered: Count,
 }
 

@@ -11,7 +11,7 @@ pub struct Totals {
     pub accepted: u64,
     /// Connections that were refused before their request was read, by status.
     pub refused: ByCode,
-    /// Of those, the ones that got no answer.
+    /// Connections that were to be refused and had left before they could be told.
     pub unanswered: u64,
     /// Requests by the status of their answer.
     pub answered: ByCode,

@@ -9,6 +9,7 @@ use std::io;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use http::StatusCode;
 use log::Level;
@@ -18,7 +19,8 @@ use rustix::io::Errno;
 
 use super::door::{Door, Next, Service};
 use crate::http::peer::Entry;
-use crate::limits::ACCEPT_BACK_OFF;
+use crate::http::refusal::Refusal;
+use crate::limits::{ACCEPT_BACK_OFF, CROWD_WAIT};
 use crate::threads;
 
 /// A running acceptor.
@@ -94,11 +96,18 @@ impl Accepting {
         threads::be_patient();
         let mut has_failed = false;
         while !*self.stop.is_stopping.lock() {
+            if self.door.is_crowded() {
+                self.wait(CROWD_WAIT);
+                continue;
+            }
+            if self.spare.is_none() {
+                self.spare = spare();
+            }
             match self.listener.accept() {
                 Ok((socket, peer)) => {
                     has_failed = false;
                     if let Next::Later = self.door.take(socket, peer) {
-                        self.back_off();
+                        self.wait(ACCEPT_BACK_OFF);
                     }
                 }
                 Err(error) if is_of_the_peer(&error) => {}
@@ -112,15 +121,16 @@ impl Accepting {
                     has_failed = true;
                     if is_out_of_files(&error) {
                         self.answer_one();
+                        self.door.make_room();
                     }
-                    self.back_off();
+                    self.wait(ACCEPT_BACK_OFF);
                 }
             }
         }
     }
 
     /// No file is left for a connection: one of those who wait is told so with the spare file, which
-    /// is opened anew as soon as there is one again. Blocks for nobody.
+    /// is opened anew before the next is accepted. Blocks for nobody.
     fn answer_one(&mut self) {
         let mut waiting = [PollFd::new(&self.listener, PollFlags::IN)];
         let nothing = Timespec::default();
@@ -131,19 +141,16 @@ impl Accepting {
             && let Ok((socket, peer)) = self.listener.accept()
         {
             let why = "the server has no open file left for a connection";
-            self.door
-                .refuse(socket, peer, StatusCode::SERVICE_UNAVAILABLE, why);
+            let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why);
+            self.door.refuse(socket, peer, &refusal);
         }
-        self.spare = spare();
     }
 
-    /// Waits a little, or until the stop.
-    fn back_off(&self) {
+    /// Waits so long, or until the stop.
+    fn wait(&self, time: Duration) {
         let mut is_stopping = self.stop.is_stopping.lock();
         if !*is_stopping {
-            self.stop
-                .changed
-                .wait_for(&mut is_stopping, ACCEPT_BACK_OFF);
+            self.stop.changed.wait_for(&mut is_stopping, time);
         }
     }
 }

@@ -13,12 +13,14 @@ use parking_lot::Mutex;
 use super::refuser::Refuser;
 use crate::connection::{self, Context};
 use crate::counters::COUNTERS;
-use crate::http::peer::{Arrival, Entry, Peer};
+use crate::http::peer::{Arrival, Entry, Peer, Shown};
+use crate::http::refusal::Refusal;
+use crate::ids::ClientId;
 use crate::outbox::Outbox;
 use crate::outbox::drain::DrainHandle;
-use crate::roster::Roster;
-use crate::roster::admission::{Admission, Permits, too_many};
+use crate::roster::admission::{Admission, Ticket};
 use crate::roster::whose::Whose;
+use crate::roster::{Places, Roster};
 use crate::threads::{self, Stacks};
 
 /// What all acceptors share.
@@ -61,78 +63,86 @@ impl Door {
         }
     }
 
-    /// Starts the thread of one who has just come, or refuses it. Never waits.
+    /// Whether the acceptor has to wait until others have gone.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.service.drain.is_crowded()
+    }
+
+    /// Starts the thread of one who has just come, or refuses it. Waits only, and a little, for the
+    /// place of one who has to leave for it.
     pub(super) fn take(&self, socket: TcpStream, peer: SocketAddr) -> Next {
         COUNTERS.acceptors.accepted.add(1);
         let arrival = Arrival {
             peer: Peer::Tcp(peer),
             entry: *self.entry.lock(),
         };
-        let permits = match self.permit(&arrival) {
-            Ok(permits) => permits,
-            Err((status, why)) => {
-                self.refuse(socket, peer, status, &why);
+        let (whose, client, places) = match self.find_place(&arrival) {
+            Ok(found) => found,
+            Err(refusal) => {
+                self.refuse(socket, peer, &refusal);
                 return Next::AtOnce;
             }
         };
-        let Some(client) = self.service.roster.claim() else {
-            let limit = self.service.roster.limit();
-            let why = format!("all {limit} connections are taken");
-            self.refuse(socket, peer, StatusCode::SERVICE_UNAVAILABLE, &why);
-            return Next::AtOnce;
-        };
-        let (presence, drain) = (self.service.roster.presence(), self.service.drain.clone());
-        let outbox = Outbox::new(socket, client, presence, drain);
-        let (context, thread_outbox) = (self.service.context.clone(), outbox.clone());
-        let started = self.service.roster.hold(client, outbox.clone(), || {
-            let name = format!("client-{client}");
-            threads::spawn(&self.service.stacks, &name, move || {
-                connection::run(&context, client, thread_outbox, arrival, permits);
-            })
-        });
-        match started {
-            Ok(()) => Next::AtOnce,
-            Err(error) => {
-                let line = format_args!("no thread for a connection: {error}");
-                self.note(Level::Warn, line);
-                let why = "the machine has no thread left for a connection";
-                Refuser::answer(&outbox, StatusCode::SERVICE_UNAVAILABLE, why);
-                Next::Later
+        let outbox = Outbox::new(socket, client, self.service.drain.clone());
+        match self.service.admission.enter(whose, places, &outbox) {
+            Ok(ticket) => self.start(client, &outbox, arrival, ticket),
+            Err(refusal) => {
+                self.service.roster.give_back(client);
+                self.refuser.answer(&outbox, self.shown(peer), &refusal);
+                Next::AtOnce
             }
         }
     }
 
-    /// A proxy's connections are those of many clients: they are counted when the request has told
-    /// whose they are.
-    fn permit(&self, arrival: &Arrival) -> Result<Permits, (StatusCode, String)> {
+    fn find_place(&self, arrival: &Arrival) -> Result<(Whose, ClientId, Places), Refusal> {
         let Service {
             admission, context, ..
         } = &*self.service;
-        let handshake = admission.claim_handshake().map_err(|max| {
-            let why = format!("{max} handshakes are under way");
-            (StatusCode::SERVICE_UNAVAILABLE, why)
-        })?;
         let rules = &context.sites.current().rules;
-        let address = match Whose::of_arrival(arrival, &rules.trusted_proxies)? {
-            Whose::Proxy => None,
-            Whose::Address(address) => Some(admission.claim_address(address).map_err(too_many)?),
+        let whose = Whose::of_arrival(arrival, &rules.trusted_proxies)?;
+        let (client, places) = admission.claim_place(whose)?;
+        Ok((whose, client, places))
+    }
+
+    fn start(
+        &self,
+        client: ClientId,
+        outbox: &Arc<Outbox>,
+        arrival: Arrival,
+        ticket: Ticket,
+    ) -> Next {
+        let (context, thread_outbox) = (self.service.context.clone(), outbox.clone());
+        let started = self.service.roster.hold(client, outbox.clone(), || {
+            let name = format!("client-{client}");
+            threads::spawn(&self.service.stacks, &name, move || {
+                connection::run(&context, client, thread_outbox, arrival, ticket);
+            })
+        });
+        let Err(error) = started else {
+            return Next::AtOnce;
         };
-        Ok(Permits { handshake, address })
+        let line = format_args!("no thread for a connection: {error}");
+        self.note(Level::Warn, line);
+        let why = "the machine has no thread left for a connection";
+        let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why);
+        self.refuser
+            .answer(outbox, self.shown(arrival.peer.socket()), &refusal);
+        Next::Later
     }
 
     /// Tells one who has come that it is not let in.
-    pub(super) fn refuse(
-        &self,
-        socket: TcpStream,
-        peer: SocketAddr,
-        status: StatusCode,
-        why: &str,
-    ) {
-        let shown = {
-            let rules = &self.service.context.sites.current().rules;
-            Peer::Tcp(peer).shown(&rules.trusted_proxies)
-        };
-        self.refuser.refuse(socket, shown, status, why);
+    pub(super) fn refuse(&self, socket: TcpStream, peer: SocketAddr, refusal: &Refusal) {
+        self.refuser.refuse(socket, self.shown(peer), refusal);
+    }
+
+    /// No file is left: those who have their answer and linger have to go.
+    pub(super) fn make_room(&self) {
+        self.service.drain.cut_leaving();
+    }
+
+    fn shown(&self, peer: SocketAddr) -> Shown {
+        let rules = &self.service.context.sites.current().rules;
+        Peer::Tcp(peer).shown(&rules.trusted_proxies)
     }
 
     /// Logs what an acceptor has to say.

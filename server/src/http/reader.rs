@@ -85,7 +85,6 @@ impl<'a> Reader<'a> {
     /// False where none comes in time, or the peer leaves. Blocks for the socket; woken by bytes,
     /// the timeout, or a shutdown of the socket.
     pub fn await_next(&mut self) -> bool {
-        self.incoming.end_request();
         self.deadline = Instant::now() + self.times.between;
         while !self.incoming.has_begun() {
             if !matches!(self.read_more(), Ok(true)) {
@@ -93,6 +92,16 @@ impl<'a> Reader<'a> {
             }
         }
         true
+    }
+
+    /// What comes from here on is another request.
+    pub fn end_request(&mut self) {
+        self.incoming.end_request();
+    }
+
+    /// Whether [`Reader::read_head`] would not wait.
+    pub fn has_head(&mut self) -> bool {
+        !matches!(self.incoming.head(), Ok(None))
     }
 
     /// Reads a head. Blocks for the socket; woken by bytes, the deadline, or a shutdown of the socket.
@@ -187,6 +196,10 @@ impl<'a> Reader<'a> {
             Ok(false) => {
                 let time = humantime::format_duration(self.times.request);
                 let why = format!("{what} not complete within {time}");
+                Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, why).into())
+            }
+            Err(_) if self.outbox.is_asked_to_leave() => {
+                let why = format!("{what} not complete when its place was needed for others");
                 Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, why).into())
             }
             Err(_) => Err(ReadError::Left),

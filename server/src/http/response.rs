@@ -164,7 +164,11 @@ impl Response {
                 put("Upgrade", "websocket");
                 put("Sec-WebSocket-Version", "13");
             }
-            StatusCode::SERVICE_UNAVAILABLE if !self.has("retry-after") => put("Retry-After", "5"),
+            StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
+                if !self.has("retry-after") =>
+            {
+                put("Retry-After", "5");
+            }
             StatusCode::METHOD_NOT_ALLOWED if !self.has("allow") => put("Allow", METHODS),
             _ => {}
         }

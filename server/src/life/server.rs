@@ -106,6 +106,7 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
     let slots = usize::try_from(machine.connections).unwrap_or(usize::MAX);
     let roster = Arc::new(Roster::new(slots));
     let drain = Drain::start()?;
+    drain.handle().set_leaving_max(capacity::leaving());
     let hub = {
         let roster = roster.clone();
         Hub::start(move |client| roster.leave_hub(client))?
@@ -122,10 +123,9 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
         }),
     };
     let mounts = mount(settings, services)?;
-    let admission = Arc::new(Admission::default());
+    let admission = Arc::new(Admission::new(roster.clone()));
     let context = Arc::new(Context {
         sites: mounts.sites().clone(),
-        admission: admission.clone(),
         refusals: RefusalLog::default(),
         has_told_of_foreign_name: AtomicBool::new(false),
         departed,

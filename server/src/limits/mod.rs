@@ -163,8 +163,41 @@ pub const LISTEN_BACKLOG: i32 = 4096;
 /// Connection threads that wait to be joined; a full queue holds up threads that end anyway.
 pub const DEPARTED_QUEUE: usize = 1024;
 
-/// Refused connections that are still being told so; each takes one of the reserved files.
-pub const REFUSALS_MAX: usize = 32;
+/// Places, and requests under way, that are scarce: the last of all of them divided by this. They are
+/// for addresses that hold few.
+pub const SCARCE_DIVISOR: usize = 10;
+
+/// Places, or requests under way, of an address that may not have more of them where they are scarce:
+/// a household or a page with several sockets has fewer.
+pub const FEW: usize = 8;
+
+/// Of an address that is to lose one of those who wait for a request, so many are looked at, the oldest
+/// first, for one that has nothing unread: bounds the time under the lock.
+pub const EVICTION_LOOKS_MAX: usize = 8;
+
+/// How long a newcomer waits for the place of one who has been asked to leave for it: a thread that
+/// wakes and ends takes less than a millisecond, unless the machine is busy.
+pub const PLACE_WAIT: Duration = Duration::from_millis(100);
+
+/// Sockets that have had their last word and stay open up to [`LINGER_TIMEOUT`], so that it arrives, at
+/// most; past it the oldest is cut. Two seconds of 2,000 a second.
+pub const LEAVING_MAX: u64 = 4096;
+
+/// Such sockets for which there is always a file, of those in [`FILES_RESERVED`].
+pub const LEAVING_LEAST: u64 = 32;
+
+/// Open files for which [`LEAVING_LEAST`] is enough; of those above it, one in
+/// [`FILES_PER_LEAVING`] is for sockets that have had their last word.
+pub const FILES_FEW: u64 = 256;
+
+/// See [`FILES_FEW`].
+pub const FILES_PER_LEAVING: u64 = 8;
+
+/// Sockets by which the drain thread may be behind with cutting, of those in [`FILES_RESERVED`].
+pub const LEAVING_BEHIND_MAX: usize = 32;
+
+/// Wait of the acceptor until the drain thread has caught up.
+pub const CROWD_WAIT: Duration = Duration::from_millis(1);
 
 /// Log lines about refusals and faults of clients that a storm of them may cause at once: enough to
 /// see each of a page's mistakes.
@@ -208,7 +241,7 @@ pub const LIBRARY_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// Tries to seal the copy of a library, of a tenth of a second each where the kernel holds its pages.
 pub const SEAL_TRIES_MAX: u32 = 20;
 
-const _: () = assert!((REFUSALS_MAX as u64) < FILES_RESERVED);
+const _: () = assert!(LEAVING_LEAST + (LEAVING_BEHIND_MAX as u64) < FILES_RESERVED);
 const _: () = assert!(OUTBOX_KEPT_BYTES <= FLUSH_BYTES);
 const _: () = assert!(HEAD_BYTES_FIRST as u64 <= settings::HEAD_BYTES.least);
 const _: () = assert!(FRAGMENTS_MAX >= 1 << 16);

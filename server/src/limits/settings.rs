@@ -61,9 +61,9 @@ pub const CONNECTIONS: Bounds<u64> = bounds(CONNECTIONS_MAX, 1, CONNECTIONS_MAX)
 /// NAT, everyone has the same.
 pub const CONNECTIONS_PER_ADDRESS: Bounds<u64> = bounds(0, 0, CONNECTIONS_MAX);
 
-/// Handshakes under way at once: enough for everyone to come back at once after a restart (one
-/// takes about 0.1 ms of CPU, so that 1,000 wait a tenth of a second), and few enough that
-/// clients that send nothing hold at most 1,000 threads and 16 MiB of heads.
+/// Heads that are waited for at once, and requests under way at once: enough for everyone to come back
+/// at once after a restart (one takes about 0.1 ms of CPU, so that 1,000 wait a tenth of a second), and
+/// few enough that clients that send nothing hold at most 1,000 threads and 16 MiB of heads.
 pub const HANDSHAKES: Bounds<u64> = bounds(1000, 1, CONNECTIONS_MAX);
 
 /// Bytes of a request head; a browser with many cookies sends about 8 KiB.

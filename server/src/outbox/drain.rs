@@ -20,6 +20,7 @@ use rustix::event::{EventfdFlags, Timespec, eventfd};
 
 use super::Outbox;
 use super::ending::Service;
+use super::leaving::{Count, Leaver, Told};
 
 /// Events that one wait returns at most; more come with the next.
 const EVENTS_PER_WAIT: usize = 256;
@@ -36,6 +37,7 @@ struct Intake {
     noticed: Mutex<Option<Vec<Arc<Outbox>>>>,
     wake: OwnedFd,
     is_ending: AtomicBool,
+    leaving: Arc<Count>,
 }
 
 impl DrainHandle {
@@ -50,6 +52,27 @@ impl DrainHandle {
             drop(noticed);
             self.wake();
         }
+    }
+
+    /// From now on so many sockets may be open that have had their last word.
+    pub fn set_leaving_max(&self, max: usize) {
+        self.0.leaving.set_max(max);
+    }
+
+    /// Whether there are clearly more of them than may be: the thread is behind.
+    pub fn is_crowded(&self) -> bool {
+        self.0.leaving.is_crowded()
+    }
+
+    /// No file is left: all of them are cut that have their answer.
+    pub fn cut_leaving(&self) {
+        self.0.leaving.cut_all();
+        self.wake();
+    }
+
+    /// Counts one more of them.
+    pub(super) fn leaver(&self) -> Leaver {
+        Leaver::new(&self.0.leaving)
     }
 
     fn wake(&self) {
@@ -77,6 +100,7 @@ impl Drain {
             noticed: Mutex::new(Some(Vec::new())),
             wake,
             is_ending: AtomicBool::new(false),
+            leaving: Arc::default(),
         };
         let handle = DrainHandle(Arc::new(intake));
         let waiter = Waiter {
@@ -84,6 +108,7 @@ impl Drain {
             intake: handle.0.clone(),
             entries: HashMap::new(),
             deadlines: BTreeSet::new(),
+            told: Told::default(),
         };
         let thread = thread::Builder::new()
             .name("drain".to_owned())
@@ -109,6 +134,8 @@ struct Entry {
     outbox: Arc<Outbox>,
     interest: EventFlags,
     deadline: Option<Instant>,
+    /// Its number among those that have their answer.
+    told: Option<u64>,
 }
 
 /// State of the thread; nobody else sees it.
@@ -118,6 +145,7 @@ struct Waiter {
     /// By the address of the outbox, which is its own as long as the entry holds it.
     entries: HashMap<u64, Entry>,
     deadlines: BTreeSet<(Instant, u64)>,
+    told: Told,
 }
 
 impl Waiter {
@@ -136,6 +164,7 @@ impl Waiter {
                 }
             }
             self.serve_deadlines(now);
+            self.cut_leaving();
         }
         // An outbox and the intake hold each other, so that what is left in there has to be let go.
         let noticed = self.intake.noticed.lock().take().unwrap_or_default();
@@ -183,9 +212,17 @@ impl Waiter {
         }
     }
 
+    /// Where too many sockets stay open behind their last word, the oldest goes.
+    fn cut_leaving(&mut self) {
+        while let Some(outbox) = self.told.next_to_cut(&self.intake.leaving) {
+            outbox.cut();
+            self.forget(key_of(&outbox));
+        }
+    }
+
     fn serve(&mut self, outbox: Arc<Outbox>, now: Instant) {
-        let key = Arc::as_ptr(&outbox).addr() as u64;
-        let (interest, deadline) = match outbox.service(now) {
+        let key = key_of(&outbox);
+        let (interest, deadline, is_told) = match outbox.service(now) {
             Service::Done => return self.forget(key),
             Service::Wait {
                 for_write,
@@ -195,14 +232,19 @@ impl Waiter {
                 let mut interest = EventFlags::empty();
                 interest.set(EventFlags::OUT, for_write);
                 interest.set(EventFlags::IN, for_read);
-                (interest, deadline)
+                // Nothing is left to be sent to who is only read from.
+                (interest, deadline, for_read)
             }
         };
         let entry = self.entries.entry(key).or_insert_with(|| Entry {
             outbox,
             interest: EventFlags::empty(),
             deadline: None,
+            told: None,
         });
+        if is_told && entry.told.is_none() {
+            entry.told = Some(self.told.add(&entry.outbox));
+        }
         if entry.deadline != deadline {
             if let Some(old) = entry.deadline {
                 self.deadlines.remove(&(old, key));
@@ -230,6 +272,9 @@ impl Waiter {
         if let Some(deadline) = entry.deadline {
             self.deadlines.remove(&(deadline, key));
         }
+        if let Some(number) = entry.told {
+            self.told.remove(number);
+        }
         let none = EventFlags::empty();
         // The descriptor is ours and was added, so it cannot fail.
         watch(
@@ -241,6 +286,10 @@ impl Waiter {
         )
         .ok();
     }
+}
+
+fn key_of(outbox: &Arc<Outbox>) -> u64 {
+    Arc::as_ptr(outbox).addr() as u64
 }
 
 /// Changes what epoll watches. Without interest a socket is not watched at all, since a hang-up

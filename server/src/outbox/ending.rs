@@ -81,12 +81,26 @@ impl Outbox {
                     state.bounds.close_timeout
                 };
                 state.close_deadline = Some(Instant::now() + time);
+                state.leaver = Some(self.drain.leaver());
                 self.set_phase(&mut state, Phase::Lingering);
             }
         }
         if state.phase == Phase::Lingering || state.is_kept {
             self.notice(&mut state);
         }
+    }
+
+    /// Cuts one off that lingers and has its answer: what has come until now is read, so that the
+    /// answer is not overtaken by a reset. Only for the drain thread.
+    pub(super) fn cut(&self) {
+        self.linger();
+        self.abort_locked(&mut self.state.lock());
+    }
+
+    /// Whether the last word has been given to the socket whole.
+    pub fn has_last_word(&self) -> bool {
+        let state = self.state.lock();
+        state.phase == Phase::Lingering && state.queue.is_empty()
     }
 
     /// Cuts the connection off at once; wakes its thread from any read or wait.

@@ -2,7 +2,7 @@
 //! them.
 //!
 //! The part of [`Outbox`] that only the client's own thread uses, but for [`Outbox::stop_http`],
-//! which the main thread calls.
+//! which the main thread calls, and [`Outbox::ask_to_leave`], which others call who need its place.
 
 use std::net::Shutdown;
 use std::sync::Arc;
@@ -74,6 +74,33 @@ impl Outbox {
             // what the peer sent, and finishes. An error means that the peer was faster.
             self.socket.shutdown(Shutdown::Read).ok();
         }
+    }
+
+    /// Asks a connection that waits for a request to make room for others: its thread wakes, finds the
+    /// end of what the peer sent, and finishes. False where it is not to be asked: what the peer has
+    /// sent is about to be read, or what was answered is not sent yet.
+    ///
+    /// In the moment between the return of a read and [`Outbox::begin_answer`] one may be asked whose
+    /// head has just become whole; nobody else can tell what its thread has read.
+    pub fn ask_to_leave(&self) -> bool {
+        let mut state = self.state.lock();
+        let is_waiting = state.exchange == Exchange::Reading && state.phase == Phase::Open;
+        if !is_waiting || !state.queue.is_empty() || self.has_unread_bytes() {
+            return false;
+        }
+        state.is_asked_to_leave = true;
+        // An error means that the peer was faster, and then the thread ends by itself.
+        self.socket.shutdown(Shutdown::Read).ok();
+        true
+    }
+
+    /// Whether its place is needed for others, so that nothing more is read.
+    pub fn is_asked_to_leave(&self) -> bool {
+        self.state.lock().is_asked_to_leave
+    }
+
+    fn has_unread_bytes(&self) -> bool {
+        rustix::io::ioctl_fionread(&self.socket).is_ok_and(|count| count > 0)
     }
 
     /// Blocks while the socket is full and something is left to send; woken by the drain thread, at

@@ -12,6 +12,7 @@ pub mod drain;
 mod ending;
 pub mod frame;
 mod http_phase;
+mod leaving;
 mod own;
 mod queue;
 mod send;
@@ -29,6 +30,7 @@ use cause::Cause;
 use drain::DrainHandle;
 use frame::{HEADER_BYTES_MAX, Opcode};
 use http_phase::Exchange;
+use leaving::Leaver;
 use queue::Queue;
 
 pub use backlog::{Bounds, SlowClient};
@@ -48,8 +50,6 @@ pub enum Delivery {
 pub struct Outbox {
     socket: TcpStream,
     client: Option<ClientId>,
-    /// Counts this open socket wherever it is held.
-    _presence: Arc<()>,
     route: OnceLock<Arc<str>>,
     /// The client's address as the log has it.
     address: OnceLock<Box<str>>,
@@ -78,6 +78,10 @@ struct State {
     exchange: Exchange,
     /// The server stops: no further request is taken.
     is_stopping: bool,
+    /// Its place is needed for others: nothing more is read.
+    is_asked_to_leave: bool,
+    /// Counts it among those that have had their last word.
+    leaver: Option<Leaver>,
     /// When a full socket has to have taken something.
     stall_deadline: Option<Instant>,
     /// When the connection is cut off whatever is left to send or to hear.
@@ -99,33 +103,20 @@ enum Phase {
 }
 
 impl Outbox {
-    /// An outbox for the connection of `client`, which was just accepted. It holds `presence` as long
-    /// as its socket is open, so that sockets can be counted.
-    pub fn new(
-        socket: TcpStream,
-        client: ClientId,
-        presence: Arc<()>,
-        drain: DrainHandle,
-    ) -> Arc<Outbox> {
-        Outbox::make(socket, Some(client), presence, drain)
+    /// An outbox for the connection of `client`, which was just accepted.
+    pub fn new(socket: TcpStream, client: ClientId, drain: DrainHandle) -> Arc<Outbox> {
+        Outbox::make(socket, Some(client), drain)
     }
 
-    /// An outbox for a connection that is only told that there is no room. It holds `presence` as
-    /// long as it lives, so that refusals can be counted.
-    pub fn for_refusal(socket: TcpStream, presence: Arc<()>, drain: DrainHandle) -> Arc<Outbox> {
-        Outbox::make(socket, None, presence, drain)
+    /// An outbox for a connection that is only told that there is no room.
+    pub fn for_refusal(socket: TcpStream, drain: DrainHandle) -> Arc<Outbox> {
+        Outbox::make(socket, None, drain)
     }
 
-    fn make(
-        socket: TcpStream,
-        client: Option<ClientId>,
-        presence: Arc<()>,
-        drain: DrainHandle,
-    ) -> Arc<Outbox> {
+    fn make(socket: TcpStream, client: Option<ClientId>, drain: DrainHandle) -> Arc<Outbox> {
         Arc::new(Outbox {
             socket,
             client,
-            _presence: presence,
             route: OnceLock::new(),
             address: OnceLock::new(),
             drain,
@@ -140,6 +131,8 @@ impl Outbox {
                 is_kept: false,
                 exchange: Exchange::Reading,
                 is_stopping: false,
+                is_asked_to_leave: false,
+                leaver: None,
                 stall_deadline: None,
                 close_deadline: None,
                 cause: None,

@@ -22,7 +22,7 @@ fn pair(drain: &Drain) -> (Arc<Outbox>, TcpStream) {
     peer.set_read_timeout(Some(Duration::from_secs(20)))
         .expect("a valid timeout");
     let (socket, _) = listener.accept().expect("one connects");
-    let outbox = Outbox::new(socket, ClientId(1), Arc::default(), drain.handle());
+    let outbox = Outbox::new(socket, ClientId(1), drain.handle());
     outbox.set_bounds(Bounds {
         backlog_bytes_max: LIMIT,
         ..Bounds::default()

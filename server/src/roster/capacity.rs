@@ -8,7 +8,10 @@ use std::fs;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-use crate::limits::{CONNECTIONS_MAX, FILES_RESERVED, MAPPINGS_RESERVED, THREADS_RESERVED};
+use crate::limits::{
+    CONNECTIONS_MAX, FILES_FEW, FILES_PER_LEAVING, FILES_RESERVED, LEAVING_LEAST, LEAVING_MAX,
+    MAPPINGS_RESERVED, THREADS_RESERVED,
+};
 use crate::threads::Stacks;
 
 /// The number of connections and what sets it.
@@ -58,7 +61,7 @@ impl Unit {
     fn connections(self, value: u64, stacks: &Stacks) -> u64 {
         match self {
             Unit::Connections => value,
-            Unit::Files => value.saturating_sub(FILES_RESERVED),
+            Unit::Files => value.saturating_sub(FILES_RESERVED + leaving_of(value) - LEAVING_LEAST),
             Unit::Threads => value.saturating_sub(THREADS_RESERVED),
             Unit::Mappings => {
                 stacks.threads_in(value.saturating_sub(own_mappings() + MAPPINGS_RESERVED))
@@ -131,6 +134,18 @@ pub fn measure(requested: Option<u32>, stacks: &Stacks) -> Capacity {
         })
 }
 
+/// Sockets for which files are kept that have had their last word: refused connections, and those that
+/// have ended.
+pub fn leaving() -> usize {
+    let files = getrlimit(Resource::Nofile).current;
+    leaving_of(files.unwrap_or(u64::MAX)) as usize
+}
+
+fn leaving_of(files: u64) -> u64 {
+    let more = files.saturating_sub(FILES_FEW) / FILES_PER_LEAVING;
+    LEAVING_MAX.min(LEAVING_LEAST + more)
+}
+
 fn own_mappings() -> u64 {
     fs::read("/proc/self/maps").map_or(0, |maps| {
         maps.iter().filter(|&&byte| byte == b'\n').count() as u64
@@ -165,7 +180,7 @@ fn cgroup_pids_max() -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::measure;
+    use super::{Unit, leaving_of, measure};
     use crate::threads::Stacks;
 
     #[test]
@@ -178,5 +193,20 @@ mod tests {
         );
         assert!(measure(None, &stacks).connections < u64::from(u32::MAX));
         assert!(measure(Some(u32::MAX), &stacks).connections < u64::from(u32::MAX));
+    }
+
+    #[test]
+    fn files_are_kept_for_the_last_words() {
+        let stacks = Stacks::new();
+        for (files, connections, leaving) in [
+            (50, 0, 32),
+            (130, 30, 32),
+            (1_024, 828, 128),
+            (20_000, 17_432, 2_500),
+            (1 << 20, (1 << 20) - 100 - 4_096 + 32, 4_096),
+        ] {
+            assert_eq!(Unit::Files.connections(files, &stacks), connections);
+            assert_eq!(leaving_of(files), leaving);
+        }
     }
 }

@@ -23,6 +23,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::counters::Traffic;
 use crate::ids::{ClientId, RouteId};
+use crate::limits::SCARCE_DIVISOR;
 use crate::outbox::Outbox;
 use crate::roster::activity::{Activity, Clock, Running};
 use crate::threads::Thread;
@@ -61,6 +62,22 @@ struct Held {
     outbox: Option<Arc<Outbox>>,
 }
 
+/// Places for connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// Those that are free.
+    pub left: usize,
+    /// All of them.
+    pub limit: usize,
+}
+
+impl Places {
+    /// Whether so few are left that they are for addresses that hold few.
+    pub fn are_scarce(self) -> bool {
+        self.left < self.limit / SCARCE_DIVISOR
+    }
+}
+
 /// All slots.
 pub struct Roster {
     slots: Box<[Slot]>,
@@ -69,9 +86,6 @@ pub struct Roster {
     released: Condvar,
     /// Connections that may be there at once, at most as many as there are slots.
     limit: AtomicUsize,
-    /// Each open socket of a client holds one count: longer than its slot where the last word
-    /// lingers after the thread has ended.
-    sockets: Arc<()>,
     /// Moves on by seconds.
     pub clock: Clock,
 }
@@ -102,7 +116,6 @@ impl Roster {
             free: Mutex::new((1..connections_max as u32).chain([0]).collect()),
             released: Condvar::new(),
             limit: AtomicUsize::new(connections_max),
-            sockets: Arc::default(),
             clock: Clock::default(),
         }
     }
@@ -128,25 +141,34 @@ impl Roster {
         self.slots.len() - self.free.lock().len()
     }
 
-    /// What the outbox of a client holds as long as its socket is open.
-    pub fn presence(&self) -> Arc<()> {
-        self.sockets.clone()
+    /// Places as they are now.
+    pub fn places(&self) -> Places {
+        self.places_beside(self.free.lock().len())
     }
 
-    /// A permit for one more connection and the number of its client; none where all are taken, or
-    /// where so many sockets are open still: a peer that never closes after its answer must not
-    /// use up the open files.
-    pub fn claim(&self) -> Option<ClientId> {
-        if Arc::strong_count(&self.sockets) > self.limit() {
+    /// A place for one more connection: the number of its client, and the places that are left. None
+    /// where all are taken.
+    pub fn claim(&self) -> Option<(ClientId, Places)> {
+        self.claim_from(&mut self.free.lock())
+    }
+
+    /// The same, and where all are taken it waits until `deadline` for one. Blocks; woken by each
+    /// release.
+    pub fn claim_until(&self, deadline: Instant) -> Option<(ClientId, Places)> {
+        let mut free = self.free.lock();
+        loop {
+            let claimed = self.claim_from(&mut free);
+            if claimed.is_some() || self.released.wait_until(&mut free, deadline).timed_out() {
+                return claimed;
+            }
+        }
+    }
+
+    fn claim_from(&self, free: &mut VecDeque<u32>) -> Option<(ClientId, Places)> {
+        if self.places_beside(free.len()).left == 0 {
             return None;
         }
-        let index = {
-            let mut free = self.free.lock();
-            if self.slots.len() - free.len() >= self.limit() {
-                return None;
-            }
-            free.pop_front()?
-        };
+        let index = free.pop_front()?;
         // The slot is ours alone between claim and release.
         let id = &self.slots[index as usize].id;
         let next = id
@@ -156,7 +178,21 @@ impl Roster {
         self.slots[index as usize]
             .holders
             .store(1, Ordering::Relaxed);
-        Some(ClientId(next))
+        Some((ClientId(next), self.places_beside(free.len())))
+    }
+
+    fn places_beside(&self, free: usize) -> Places {
+        let limit = self.limit();
+        let taken = self.slots.len() - free;
+        Places {
+            left: limit.saturating_sub(taken),
+            limit,
+        }
+    }
+
+    /// Gives a place back that has got no thread.
+    pub fn give_back(&self, client: ClientId) {
+        self.free(client);
     }
 
     /// Runs `spawn` and keeps the thread that it starts, and `outbox`, until the release.

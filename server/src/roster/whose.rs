@@ -8,14 +8,15 @@ use http::StatusCode;
 use ipnet::IpNet;
 
 use crate::http::peer::{Arrival, ClientAddress};
+use crate::http::refusal::Refusal;
 
 /// Whose a connection is, as far as its peer tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
     /// This address'.
     Address(IpAddr),
-    /// A proxy's, which has it for one of its clients and tells in the request for whom.
-    Proxy,
+    /// A proxy's at this address, which has it for one of its clients and tells in the request for whom.
+    Proxy(IpAddr),
 }
 
 impl Whose {
@@ -23,16 +24,25 @@ impl Whose {
     ///
     /// # Errors
     /// 403 where the listener is for proxies of ours only, and it is none.
-    pub fn of_arrival(arrival: &Arrival, trusted: &[IpNet]) -> Result<Whose, (StatusCode, String)> {
+    pub fn of_arrival(arrival: &Arrival, trusted: &[IpNet]) -> Result<Whose, Refusal> {
         if arrival.peer.is_proxy(trusted) {
-            return Ok(Whose::Proxy);
+            return Ok(Whose::Proxy(arrival.peer.socket().ip()));
         }
         if arrival.entry.has_proxy_protocol {
             let why =
                 "this listener has proxy_protocol = true and is for proxies of proxy.trusted only";
-            return Err((StatusCode::FORBIDDEN, why.to_owned()));
+            return Err(Refusal::new(StatusCode::FORBIDDEN, why));
         }
         Ok(Whose::Address(arrival.peer.socket().ip()))
+    }
+
+    /// Whose a request of `client` is that has come from `peer`: of whom nothing is known, they count
+    /// together.
+    pub fn of_request(client: ClientAddress, peer: IpAddr) -> IpAddr {
+        match client {
+            ClientAddress::Known(address) => address,
+            ClientAddress::Unknown => peer,
+        }
     }
 
     /// For whom a proxy at `proxy` has the connection where it has told that it is `client`; none where

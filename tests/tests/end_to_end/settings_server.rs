@@ -91,17 +91,44 @@ fn handshakes() {
         client.write("GET /echo HTTP/1.1\r\n");
     }
     server.wait_until_it_has_read(&begun);
-    let (status, head, body) = Raw::answer(&server, handshake("/echo", &[]));
-    assert_eq!(
-        (status, body.as_str()),
-        (503, "2 handshakes are under way\n")
-    );
-    assert!(head.contains("Retry-After: "), "{head}");
-    // Those who are through make room.
-    begun[0].write("Host: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
-    assert!(begun[0].head().contains(" 101 "));
+    // A third comes in, and the oldest has to leave.
+    let mut third = Client::connect(&server, "/echo");
+    let (status, _, body) = begun[0].response();
+    let why = "request head not complete when its place was needed for others\n";
+    assert_eq!((status, body.as_str()), (408, why));
+    server.wait_for_log(&["GET /echo: 408 request head not complete when"]);
+    begun[1].write("Host: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+    assert!(begun[1].head().contains(" 101 "));
+    third.send("in");
+    assert_eq!(third.text(), "in");
+}
+
+#[test]
+fn handshakes_are_requests_under_way_as_well() {
+    let server = start("limits.handshakes = 2\n");
+    let post = "POST /probe HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\nx";
+    let mut begun: Vec<Raw> = (0..2).map(|_| Raw::connect(&server)).collect();
+    begun.iter_mut().for_each(|client| client.write(post));
+    server.wait_until_it_has_read(&begun);
+    let mut third = Raw::connect(&server);
+    wait_until("both have their permits", || {
+        third.write(handshake("/echo", &[]));
+        let (status, head, body) = third.response();
+        if status == 101 {
+            third = Raw::connect(&server);
+            return false;
+        }
+        assert_eq!((status, body.as_str()), (503, "2 requests are under way\n"));
+        assert!(head.contains("Retry-After: "), "{head}");
+        true
+    });
+    // It may ask again on the same connection, and who is answered makes room.
+    third.assert_kept();
+    begun[0].write("12345678");
+    assert!(begun[0].response().0 > 0);
     wait_until("there is room", || {
-        Client::connect_with(&server, "/echo", &[]).is_ok()
+        third.write(handshake("/echo", &[]));
+        third.response().0 == 101
     });
 }
 

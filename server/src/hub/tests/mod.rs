@@ -61,7 +61,7 @@ impl Room {
             .expect("a valid timeout");
         let (socket, _) = self.listener.accept().expect("one connects");
         let id = ClientId(id);
-        let outbox = Outbox::new(socket, id, Arc::default(), self.drain.handle());
+        let outbox = Outbox::new(socket, id, self.drain.handle());
         route.post(Event::Opened {
             client: id,
             outbox: outbox.clone(),

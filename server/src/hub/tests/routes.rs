@@ -27,7 +27,7 @@ fn pair(drain: &Drain, route: &RouteHandle, id: u64) -> (Arc<Outbox>, UnixStream
     peer.set_read_timeout(Some(Duration::from_secs(20)))
         .expect("a valid timeout");
     let socket = TcpStream::from(OwnedFd::from(socket));
-    let outbox = Outbox::new(socket, ClientId(id), Arc::default(), drain.handle());
+    let outbox = Outbox::new(socket, ClientId(id), drain.handle());
     outbox.set_bounds(Bounds {
         backlog_bytes_max: usize::MAX,
         ..Bounds::default()

@@ -115,10 +115,10 @@ impl Guest {
         let (socket, peer) = UnixStream::pair().expect("two descriptors");
         peer.set_read_timeout(Some(Duration::from_secs(20)))
             .expect("a valid timeout");
-        let id = roster.claim().expect("a slot is free");
+        let (id, _) = roster.claim().expect("a slot is free");
         // The outbox only sends and shuts down; no port is used up.
         let socket = TcpStream::from(OwnedFd::from(socket));
-        let outbox = Outbox::new(socket, id, Arc::default(), drain.handle());
+        let outbox = Outbox::new(socket, id, drain.handle());
         outbox.set_bounds(Bounds {
             backlog_bytes_max: usize::MAX,
             write_timeout: Duration::from_secs(20),

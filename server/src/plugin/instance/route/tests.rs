@@ -269,7 +269,7 @@ impl World {
     fn enter(&self) -> (ClientId, Place, UnixStream) {
         let (socket, peer) = UnixStream::pair().expect("two descriptors");
         // Slots are free when the hub has seen that their clients have left.
-        let client = std::iter::repeat_with(|| self.roster.claim())
+        let (client, _) = std::iter::repeat_with(|| self.roster.claim())
             .find_map(|client| {
                 client.or_else(|| {
                     thread::yield_now();
@@ -280,7 +280,6 @@ impl World {
         let outbox = Outbox::new(
             TcpStream::from(OwnedFd::from(socket)),
             client,
-            Arc::default(),
             self.drain.handle(),
         );
         let head = b"GET /counts HTTP/1.1\r\nHost: h\r\n\r\n";

@@ -1,0 +1,148 @@
+//! What one connection holds at the entrance, and how that changes.
+//!
+//! Used by the connection's own thread. What is held is given back when the ticket is dropped.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::ledger::{Ledger, Waiting};
+use super::network::Network;
+use super::{Admission, unavailable};
+use crate::http::refusal::Refusal;
+use crate::outbox::Outbox;
+
+/// One connection's.
+pub struct Ticket {
+    admission: Arc<Admission>,
+    /// For whom it waits.
+    peer: Network,
+    /// Whose place it has; none while a proxy has not told.
+    place: Option<Network>,
+    holds: Holds,
+}
+
+/// What is held beside the place.
+#[derive(Clone, Copy)]
+enum Holds {
+    Nothing,
+    /// It has been asked to leave.
+    Lost,
+    /// It waits, under this number.
+    Wait(Waiting, u64),
+    /// A request of this address is under way.
+    Request(Network),
+}
+
+impl Ticket {
+    /// Of one who waits for a head, under this number.
+    pub(super) fn new(
+        admission: Arc<Admission>,
+        peer: Network,
+        place: Option<Network>,
+        number: u64,
+    ) -> Ticket {
+        Ticket {
+            admission,
+            peer,
+            place,
+            holds: Holds::Wait(Waiting::Head, number),
+        }
+    }
+
+    /// A proxy has told for whom it has the connection before its first request: it waits for a head under
+    /// that address from here on, as the youngest there.
+    pub fn belongs_to(&mut self, address: IpAddr, outbox: &Arc<Outbox>) {
+        let network = Network::of(address);
+        let mut ledger = self.admission.ledger.lock();
+        if !self.holds.give_back(&mut ledger, self.peer) {
+            self.holds = Holds::Lost;
+            return;
+        }
+        self.peer = network;
+        let number = ledger.add_waiting(Waiting::Head, network, outbox.clone());
+        self.holds = Holds::Wait(Waiting::Head, number);
+    }
+
+    /// The answer to the last request is out: from here on the first byte of a further one is waited
+    /// for. Without a permit, and where places are needed the connection may lose its own.
+    pub fn await_request(&mut self, outbox: &Arc<Outbox>) {
+        let mut ledger = self.admission.ledger.lock();
+        self.holds.give_back(&mut ledger, self.peer);
+        let number = ledger.add_waiting(Waiting::Idle, self.peer, outbox.clone());
+        self.holds = Holds::Wait(Waiting::Idle, number);
+    }
+
+    /// The first byte of a further request is there, and its head is not whole: it waits as a newcomer
+    /// does.
+    pub fn await_head(&mut self, outbox: &Arc<Outbox>) {
+        let mut ledger = self.admission.ledger.lock();
+        self.holds.give_back(&mut ledger, self.peer);
+        let number = self.admission.add_head(&mut ledger, self.peer, outbox);
+        self.holds = Holds::Wait(Waiting::Head, number);
+    }
+
+    /// The head is whole: from here on the connection cannot lose its place. Its request counts for
+    /// `address` until [`Ticket::end_request`].
+    ///
+    /// # Errors
+    /// 503 where too many requests are under way, and where it has been asked to leave in this very
+    /// moment.
+    pub fn begin_request(&mut self, address: IpAddr) -> Result<(), Refusal> {
+        let network = Network::of(address);
+        let mut ledger = self.admission.ledger.lock();
+        if !self.holds.give_back(&mut ledger, self.peer) {
+            return Err(unavailable("the place was needed for others".to_owned()));
+        }
+        self.admission.check_requests(&ledger, network)?;
+        ledger.add_request(network);
+        self.holds = Holds::Request(network);
+        Ok(())
+    }
+
+    /// The request is answered, or is none.
+    pub fn end_request(&mut self) {
+        let mut ledger = self.admission.ledger.lock();
+        self.holds.give_back(&mut ledger, self.peer);
+    }
+
+    /// A proxy has told for whom it has the connection, which is about to last.
+    ///
+    /// # Errors
+    /// 429 and 503 where that address has as many places as it may.
+    pub fn claim_place(&mut self, address: IpAddr) -> Result<(), Refusal> {
+        let network = Network::of(address);
+        let places = self.admission.roster.places();
+        let mut ledger = self.admission.ledger.lock();
+        self.admission.check_places(&ledger, network, places)?;
+        if let Some(before) = self.place.replace(network) {
+            ledger.remove_place(before);
+        }
+        ledger.add_place(network);
+        Ok(())
+    }
+}
+
+impl Holds {
+    /// False where the connection waited and has been asked to leave.
+    fn give_back(&mut self, ledger: &mut Ledger<Arc<Outbox>>, peer: Network) -> bool {
+        match std::mem::replace(self, Holds::Nothing) {
+            Holds::Nothing => true,
+            Holds::Lost => false,
+            Holds::Wait(kind, number) => ledger.remove_waiting(kind, peer, number),
+            Holds::Request(network) => {
+                ledger.remove_request(network);
+                true
+            }
+        }
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut ledger = self.admission.ledger.lock();
+        self.holds.give_back(&mut ledger, self.peer);
+        if let Some(place) = self.place {
+            ledger.remove_place(place);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Everyone who is refused is told so, however many there are at once.
+//!
+//! Only 32 at once were: of 60 at once 28 were closed without a byte, of 300 268, while the log said 503
+//! for all of them.
+
+use tests::{Raw, Setup, TEXT, frame, handshake};
+
+#[test]
+fn of_300_at_once_each_is_answered_503_and_the_log_says_so() {
+    const COUNT: usize = 300;
+    let setup = Setup::new().plugins(&["echo"]);
+    let server = setup.arguments(&["--max-connections", "1"]).start();
+    let mut bystander = Raw::upgrade(&server, "/echo");
+    let mut refused: Vec<Raw> = (0..COUNT).map(|_| Raw::connect(&server)).collect();
+    for raw in &mut refused {
+        raw.write(handshake("/echo", &[]));
+    }
+    for raw in &mut refused {
+        let (status, head, body) = raw.response();
+        assert_eq!((status, &*body), (503, "all 1 connections are taken\n"));
+        assert!(head.contains("Retry-After: "), "{head}");
+        raw.assert_closed();
+    }
+    server.wait_for_log(&[": 503 all 1 connections are taken"]);
+    bystander.write(frame(TEXT, b"still here"));
+    assert_eq!(bystander.frame(), (TEXT, b"still here".to_vec()));
+}
+
+/// Files are few: those who have their answer go, the oldest first, so that there is one for the next.
+#[test]
+fn where_files_are_few_each_is_still_answered() {
+    const COUNT: usize = 300;
+    let setup = Setup::new().plugins(&["echo"]);
+    let setup = setup.arguments(&["--max-connections", "1"]);
+    let server = setup.after_shell("ulimit -n 200").start();
+    let _bystander = Raw::upgrade(&server, "/echo");
+    let open_files = server.open_files();
+    let mut refused: Vec<Raw> = (0..COUNT).map(|_| Raw::connect(&server)).collect();
+    for raw in &mut refused {
+        let (status, ..) = raw.response();
+        assert_eq!(status, 503);
+    }
+    tests::wait_until("few of them linger", || {
+        server.open_files() <= open_files + 32
+    });
+    assert_eq!(server.count_log(&["cannot accept connections"]), 0);
+}
+
+/// Who has left before it could be told was not told, and the log does not say otherwise.
+#[test]
+fn an_address_over_its_limit_is_told_when_to_come_again() {
+    let setup = Setup::new().plugins(&["echo"]);
+    let text = "limits.connections_per_address = 2\nproxy.trusted = []\n";
+    let server = setup.configuration(text).start();
+    let _held = [
+        Raw::upgrade(&server, "/echo"),
+        Raw::upgrade(&server, "/echo"),
+    ];
+    let mut refused: Vec<Raw> = (0..100).map(|_| Raw::connect(&server)).collect();
+    for raw in &mut refused {
+        let (status, head, _) = raw.response();
+        assert_eq!(status, 429);
+        assert!(head.contains("Retry-After: "), "{head}");
+    }
+}
