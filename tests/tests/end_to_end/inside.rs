@@ -2,7 +2,7 @@
 
 use tests::{Raw, Server, Setup, TEXT, frame};
 
-/// A handshake on `/push` or a page of `/chat` as a client on this machine sends it.
+/// A handshake on `/probe` or a page of `/chat` as a client on this machine sends it.
 fn head(path: &str, host: &str, lines: &[&str]) -> String {
     let head = tests::handshake(path, lines);
     head.replace("example.org", host)
@@ -12,45 +12,26 @@ fn plain(path: &str, host: &str, lines: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{lines}\r\n")
 }
 
-/// Opens with `head`, and sees to it that the server has gone as far as to listen.
+fn start(configuration: &str) -> Server {
+    let setup = Setup::new().plugins(&["probe", "chat"]);
+    setup.configuration(configuration).start()
+}
+
+/// Whether one that opens with `head` is inside for the plugin.
 #[track_caller]
-fn open(server: &Server, head: &str) -> Raw {
+fn is_inside(server: &Server, head: &str) -> bool {
     let mut raw = Raw::connect(server);
     raw.write(head);
     let answer = raw.head();
     assert!(answer.starts_with("HTTP/1.1 101 "), "{head}: {answer}");
-    settle(&mut raw);
-    raw
-}
-
-/// What was sent before has been obeyed.
-#[track_caller]
-fn settle(raw: &mut Raw) {
-    raw.write(frame(tests::PING, b""));
-    assert_eq!(raw.frame().0, tests::PONG);
-}
-
-/// Lets one that has opened with `head` speak, and says whether the others hear it.
-#[track_caller]
-fn is_heard(server: &Server, head_of_speaker: &str) -> bool {
-    let mut listener = open(server, &head("/push", "localhost", &[]));
-    let mut insider = open(server, &head("/push", "localhost", &[]));
-    let mut speaker = open(server, head_of_speaker);
-    speaker.write(frame(TEXT, b"pushed"));
-    settle(&mut speaker);
-    // It comes behind what the other may have said.
-    insider.write(frame(TEXT, b"mine"));
-    match listener.frame().1.as_slice() {
-        b"pushed" => true,
-        b"mine" => false,
-        other => panic!("nobody says {other:?}"),
-    }
+    raw.write(frame(TEXT, b"request"));
+    tests::answer_of_probe(&mut raw).contains(" inside=true ")
 }
 
 /// A page whose name was made to mean 127.0.0.1 asks for that name, from an origin that looks like the own one.
 #[test]
 fn a_page_whose_name_is_rebound_to_this_machine_is_outside_and_gets_no_page() {
-    let server = Server::start();
+    let server = start("");
     for host in [
         "attacker.example:25252",
         "localhost.attacker.example",
@@ -58,7 +39,7 @@ fn a_page_whose_name_is_rebound_to_this_machine_is_outside_and_gets_no_page() {
     ] {
         let origin = format!("Origin: http://{host}");
         assert!(
-            !is_heard(&server, &head("/push", host, &[&origin])),
+            !is_inside(&server, &head("/probe", host, &[&origin])),
             "{host}"
         );
         let (status, _, body) = Raw::answer(&server, plain("/chat", host, ""));
@@ -78,7 +59,7 @@ fn a_page_whose_name_is_rebound_to_this_machine_is_outside_and_gets_no_page() {
 
 #[test]
 fn names_and_addresses_of_this_machine_are_inside_and_get_the_page() {
-    let server = Server::start();
+    let server = start("");
     for host in [
         "localhost",
         "LOCALHOST:1",
@@ -87,7 +68,7 @@ fn names_and_addresses_of_this_machine_are_inside_and_get_the_page() {
         "127.1.2.3:4",
         "[::1]:5",
     ] {
-        assert!(is_heard(&server, &head("/push", host, &[])), "{host}");
+        assert!(is_inside(&server, &head("/probe", host, &[])), "{host}");
         assert_eq!(
             Raw::answer(&server, plain("/chat", host, "")).0,
             200,
@@ -100,10 +81,9 @@ fn names_and_addresses_of_this_machine_are_inside_and_get_the_page() {
 /// HAProxy without `option forwardfor`, nginx with only Upgrade and Connection: they pass the name on.
 #[test]
 fn what_a_silent_proxy_passes_on_is_outside() {
-    let setup = Setup::new().plugins(&["push", "chat"]);
-    let server = setup.configuration("hosts = [\"example.org\"]\n").start();
-    assert!(!is_heard(&server, &head("/push", "example.org", &[])));
-    assert!(!is_heard(&server, &head("/push", "192.0.2.1", &[])));
+    let server = start("hosts = [\"example.org\"]\n");
+    assert!(!is_inside(&server, &head("/probe", "example.org", &[])));
+    assert!(!is_inside(&server, &head("/probe", "192.0.2.1", &[])));
     // The page is the server's own under a name of the settings.
     assert_eq!(
         Raw::answer(&server, plain("/chat", "example.org", "")).0,
@@ -121,7 +101,7 @@ fn what_a_silent_proxy_passes_on_is_outside() {
 
 #[test]
 fn every_header_that_proxies_leave_makes_an_outsider() {
-    let server = Server::start();
+    let server = start("");
     for name in [
         "Forwarded",
         "Via",
@@ -137,12 +117,12 @@ fn every_header_that_proxies_leave_makes_an_outsider() {
     ] {
         let line = format!("{name}: 127.0.0.1");
         assert!(
-            !is_heard(&server, &head("/push", "localhost", &[&line])),
+            !is_inside(&server, &head("/probe", "localhost", &[&line])),
             "{name}"
         );
     }
-    assert!(is_heard(
+    assert!(is_inside(
         &server,
-        &head("/push", "localhost", &["X-Other: 1"])
+        &head("/probe", "localhost", &["X-Other: 1"])
     ));
 }
