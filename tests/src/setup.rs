@@ -148,6 +148,11 @@ impl Setup {
         self.user
     }
 
+    /// The command that starts the server on a free port, for a test that gives it other ends than pipes.
+    pub fn bare_command(&self) -> Command {
+        self.command("127.0.0.1:0")
+    }
+
     /// The command that starts the server on `address`.
     pub(crate) fn command(&self, address: &str) -> Command {
         let program = self.user.map_or_else(artifacts::server, |user| {

@@ -19,18 +19,26 @@ struct Prepared {
     output: Option<Output>,
 }
 
-/// Reloads, and tells in one line what has changed.
-pub(crate) fn reload(server: &mut Server, args: &Args, logging: &Logging) {
+/// Reloads, and tells in one line what has changed; gives that line too, or what was wrong.
+pub(crate) fn reload(server: &mut Server, args: &Args, logging: &Logging) -> String {
     let outcome =
         prepare(server, args, logging).and_then(|prepared| commit(server, prepared, logging));
     match outcome {
-        Ok(reloaded) => info!("reload done: {reloaded}"),
+        Ok(reloaded) => {
+            info!("reload done: {reloaded}");
+            reloaded.to_string()
+        }
         Err(problems) => {
-            for problem in problems {
+            for problem in &problems {
                 error!("reload: {problem}");
             }
             reopen_log(logging);
             warn!("reload done: given up, everything is as before");
+            let first = problems.first().map_or("", String::as_str);
+            match problems.len() {
+                0 | 1 => format!("refused, {first}"),
+                many => format!("refused, {first} and {} more, see the log", many - 1),
+            }
         }
     }
 }
@@ -115,11 +123,11 @@ fn tells_all_of(told: &str, name: &str) -> bool {
 }
 
 /// After a log rotation has moved the file away.
-fn reopen_log(logging: &Logging) -> Option<String> {
+pub(crate) fn reopen_log(logging: &Logging) -> Option<String> {
     match logging.reopen() {
         Ok(path) => path.map(|path| format!("log file {} opened anew", path.display())),
         Err(error) => {
-            error!("reload: log file: {error}; the old one stays");
+            error!("log file: {error}; the old one stays");
             None
         }
     }

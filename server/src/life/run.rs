@@ -4,14 +4,16 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::RecvTimeoutError;
-use log::error;
+use log::{error, info};
 
 use crate::config::{Args, Settings};
-use crate::life::reload::reload;
+use crate::life::reload::{reload, reopen_log};
 use crate::life::server::{self, Server, StartError};
-use crate::life::signals::{Signal, exit_now};
+use crate::life::service_manager::Status;
+use crate::life::signals::{Signal, exit_now, survive_file_size_limit};
 use crate::life::{service_manager, stop};
 use crate::logging::Logging;
+use crate::threads::be_frugal;
 
 /// Exit code after a panic of a thread that the server cannot do without (`EX_SOFTWARE`).
 const EXIT_BUG: u8 = 70;
@@ -21,6 +23,8 @@ const EXIT_BUG: u8 = 70;
 /// # Errors
 /// It could not start; nothing is left running.
 pub fn run(args: &Args, settings: &Settings) -> Result<ExitCode, StartError> {
+    be_frugal();
+    survive_file_size_limit()?;
     let logging = Logging::start(&settings.log).map_err(|error| StartError::Log {
         path: settings.log.file.clone().unwrap_or_default(),
         error,
@@ -41,21 +45,41 @@ pub fn run(args: &Args, settings: &Settings) -> Result<ExitCode, StartError> {
     }
 }
 
-/// The main thread's loop: signals as they come, and a tick once a second.
+/// The main thread's loop: signals as they come, a tick once a second, and a sign of life for a service
+/// manager that wants one.
 fn serve(server: &mut Server, args: &Args, logging: &Logging) {
     let second = Duration::from_secs(1);
     let mut next_tick = Instant::now() + second;
+    let beat = service_manager::watchdog_interval();
+    let mut status = Status::default();
+    server.tell(&mut status);
     loop {
-        match server.signals.inbox.recv_deadline(next_tick) {
+        let next = beat.map_or(next_tick, |beat| next_tick.min(Instant::now() + beat));
+        match server.signals.inbox.recv_deadline(next) {
             Ok(Signal::Reload) => {
                 service_manager::reloading();
-                reload(server, args, logging);
+                status.reloaded(&reload(server, args, logging));
                 service_manager::ready();
             }
+            Ok(Signal::ReopenLog) => match reopen_log(logging) {
+                Some(told) => info!("SIGUSR1: {told}"),
+                None => info!("SIGUSR1: there is no log file to open anew"),
+            },
+            Ok(Signal::Unused(name)) => info!(
+                "{name} asks for nothing here: SIGHUP reloads, SIGUSR1 opens the log file anew, SIGTERM \
+                 stops"
+            ),
             Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
+                if beat.is_some() {
+                    service_manager::alive();
+                }
+                if Instant::now() < next_tick {
+                    continue;
+                }
                 next_tick += second;
                 server.tick();
+                server.tell(&mut status);
             }
         }
     }

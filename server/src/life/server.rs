@@ -15,9 +15,11 @@ use crate::connection::Context;
 use crate::entrance::door::Service;
 use crate::entrance::listeners::{Bound, ListenError, Listeners, Listening};
 use crate::hub::Hub;
-use crate::life::service_manager;
+use crate::life::service_manager::{self, Status};
 use crate::life::signals::SignalThread;
 use crate::logging::refusal_log::RefusalLog;
+use crate::logging::start_lines::StartLines;
+use crate::logging::{LogSettings, push_visible};
 use crate::outbox::drain::Drain;
 use crate::plugin::{Folders, Services};
 use crate::roster::Roster;
@@ -92,6 +94,8 @@ pub struct Server {
 /// # Errors
 /// See [`StartError`]; the process is to end.
 pub fn start(settings: &Settings) -> Result<Server, StartError> {
+    // From here on the default action of a signal, to end the process, is replaced.
+    let signals = SignalThread::start()?;
     capacity::raise_open_files();
     let stacks = Stacks::new();
     let machine = capacity::measure(None, &stacks);
@@ -101,8 +105,6 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
     }
     check_folder(&settings.plugins)?;
     let bound = Bound::bind(&settings.all_listeners())?;
-    // From here on the default action of a signal, to end the process, is replaced.
-    let signals = SignalThread::start()?;
     let slots = usize::try_from(machine.connections).unwrap_or(usize::MAX);
     let roster = Arc::new(Roster::new(slots));
     let drain = Drain::start()?;
@@ -151,7 +153,7 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
     server.limit(&settings.limits);
     let listening = server.listeners.add(bound)?;
     let site = server.mounts.sites().current();
-    announce(&site, &capacity, &listening);
+    announce(&settings.log, &site, &capacity, &listening);
     service_manager::ready();
     Ok(server)
 }
@@ -185,9 +187,9 @@ fn mount(settings: &Settings, services: Services) -> Result<Mounts, StartError> 
     Ok(mounts)
 }
 
-/// Tells on stdout and in the log what is there; the listeners last, since who reads along may
-/// connect from then on.
-fn announce(site: &Site, capacity: &Capacity, listening: &[Listening]) {
+/// Tells on stdout and in the log what is there, once where both end in the same place; the listeners
+/// last, since who reads along may connect from then on.
+fn announce(log: &LogSettings, site: &Site, capacity: &Capacity, listening: &[Listening]) {
     let mut lines = vec![format!("detent {}", env!("CARGO_PKG_VERSION"))];
     for route in site.routes.iter() {
         let library = route.library();
@@ -200,10 +202,20 @@ fn announce(site: &Site, capacity: &Capacity, listening: &[Listening]) {
     lines.push(format!("capacity: {capacity}"));
     lines.push(format!("inside: {}", site.rules.inside));
     lines.extend(listening.iter().map(ToString::to_string));
-    for line in &lines {
-        info!("{line}");
+    let start_lines = StartLines::of(log);
+    if start_lines.are_logged() {
+        for line in &lines {
+            info!("{line}");
+        }
     }
-    let text = lines.join("\n") + "\n";
+    if !start_lines.are_printed() {
+        return;
+    }
+    let mut text = String::new();
+    for line in &lines {
+        line.chars().for_each(|of| push_visible(&mut text, of));
+        text.push('\n');
+    }
     let mut stdout = io::stdout().lock();
     // Nobody may be there to read it, and the log has it too.
     stdout
@@ -220,6 +232,13 @@ impl Server {
         self.mounts.sweep();
         watchdog::look(&self.roster, &self.mounts.all());
         self.context.refusals.report_left_out();
+    }
+
+    /// Tells the service manager how many are here.
+    pub(crate) fn tell(&self, status: &mut Status) {
+        let site = self.mounts.sites().current();
+        let clients = site.routes.iter().map(|route| route.client_count()).sum();
+        status.tell(clients, site.routes.iter().count());
     }
 
     /// Limits of the whole server hold from now on.

@@ -1,6 +1,9 @@
-//! Tells systemd how the server is, where it asks (`Type=notify-reload`): sd_notify(3).
+//! Tells systemd how the server is, where it asks (`Type=notify-reload`, `WatchdogSec=`): sd_notify(3).
 //!
-//! Main thread. Outside systemd nobody asks, and nothing happens.
+//! Main thread, so that a watchdog sees a main thread that hangs. Outside systemd nobody asks, and nothing
+//! happens.
+
+use std::time::{Duration, SystemTime};
 
 use log::warn;
 use sd_notify::NotifyState;
@@ -21,6 +24,40 @@ pub fn reloading() {
 /// It is about to end.
 pub fn stopping() {
     notify(&[NotifyState::Stopping]);
+}
+
+/// How often a sign of life is wanted: twice in the watchdog's time; none where there is no watchdog.
+pub fn watchdog_interval() -> Option<Duration> {
+    sd_notify::watchdog_enabled().map(|time| time / 2)
+}
+
+/// A sign of life.
+pub fn alive() {
+    notify(&[NotifyState::Watchdog]);
+}
+
+/// What `systemctl status` shows: clients, routes, and the last reload.
+#[derive(Default)]
+pub struct Status {
+    told: String,
+    reload: String,
+}
+
+impl Status {
+    /// Keeps how a reload ended.
+    pub fn reloaded(&mut self, outcome: &str) {
+        let time = humantime::format_rfc3339_seconds(SystemTime::now());
+        self.reload = format!("; reload at {time}: {outcome}");
+    }
+
+    /// Tells what has changed since it was told last.
+    pub fn tell(&mut self, clients: u64, routes: usize) {
+        let status = format!("{clients} clients, {routes} routes{}", self.reload);
+        if status != self.told {
+            notify(&[NotifyState::Status(&status)]);
+            self.told = status;
+        }
+    }
 }
 
 fn notify(states: &[NotifyState<'_>]) {

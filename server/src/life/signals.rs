@@ -1,26 +1,45 @@
 //! The thread `signals`: turns signals into messages for the main thread.
 //!
 //! The only room that names signal-hook. A second signal to stop ends the process in the signal
-//! handler itself, so that nothing that hangs can hold it up.
+//! handler itself, so that nothing that hangs can hold it up. Of the others none ends the process that
+//! somebody may send by mistake; those that tell of a fault (SIGSEGV, SIGABRT and their like) keep their
+//! action, a core dump.
 
+use std::borrow::Cow;
 use std::io;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Receiver, bounded};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-use signal_hook::flag;
+use signal_hook::consts::{
+    SIGALRM, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM,
+    SIGXCPU, SIGXFSZ,
+};
 use signal_hook::iterator::{Handle, Signals};
+use signal_hook::{flag, low_level};
 
 /// What the main thread is asked to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signal {
     /// SIGHUP.
     Reload,
+    /// SIGUSR1.
+    ReopenLog,
     /// SIGINT or SIGTERM.
     Stop,
+    /// One that asks for nothing, by its name.
+    Unused(Cow<'static, str>),
 }
+
+/// Would end the process, and mean nothing to it.
+const UNUSED: [i32; 7] = [
+    SIGALRM, SIGIO, SIGPROF, SIGQUIT, SIGUSR2, SIGVTALRM, SIGXCPU,
+];
+
+/// Real-time signals, which would too; the first ones belong to the C library.
+const REAL_TIME: RangeInclusive<i32> = 35..=64;
 
 /// The running thread.
 pub struct SignalThread {
@@ -42,19 +61,18 @@ impl SignalThread {
             flag::register_conditional_shutdown(signal, 128 + signal, is_stopping.clone())?;
             flag::register(signal, is_stopping.clone())?;
         }
-        let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+        let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1])?;
         let handle = signals.handle();
+        for signal in UNUSED.into_iter().chain(REAL_TIME) {
+            // One that this system does not let us have does what it did.
+            handle.add_signal(signal).ok();
+        }
         let (outbox, inbox) = bounded(1);
         let thread = thread::Builder::new()
             .name("signals".to_owned())
             .spawn(move || {
                 for signal in signals.forever() {
-                    let message = if signal == SIGHUP {
-                        Signal::Reload
-                    } else {
-                        Signal::Stop
-                    };
-                    if outbox.send(message).is_err() {
+                    if outbox.send(meaning(signal)).is_err() {
                         return;
                     }
                 }
@@ -76,7 +94,29 @@ impl SignalThread {
     }
 }
 
+fn meaning(signal: i32) -> Signal {
+    match signal {
+        SIGHUP => Signal::Reload,
+        SIGUSR1 => Signal::ReopenLog,
+        SIGINT | SIGTERM => Signal::Stop,
+        other => Signal::Unused(match low_level::signal_name(other) {
+            Some(name) => name.into(),
+            None => format!("signal {other}").into(),
+        }),
+    }
+}
+
+/// A write past the limit of file sizes (`ulimit -f`) is an error of that write from here on, not the
+/// end of the process: the log counts the lines, a plugin gets an error.
+///
+/// # Errors
+/// The system refuses the handler.
+pub fn survive_file_size_limit() -> io::Result<()> {
+    // What the flag says is of no interest; that there is a handler is.
+    flag::register(SIGXFSZ, Arc::default()).map(drop)
+}
+
 /// Ends the process at once: no destructors, no waiting for threads that still run.
 pub fn exit_now(code: u8) -> ! {
-    signal_hook::low_level::exit(code.into())
+    low_level::exit(code.into())
 }

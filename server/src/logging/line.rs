@@ -1,38 +1,32 @@
-//! From a record to a line: escaped, cut at its limit, as text or as JSON, and offered to the writer.
+//! From a record to a line: escaped, cut at its limit, as text or as JSON, for a file or for the journal, and
+//! offered to the writer.
 //!
 //! Runs on whatever thread logs and never waits. Control characters are escaped, so that what a
 //! client sends can neither forge a line nor steer a terminal.
 
 use std::fmt::Write as _;
 use std::io::{self, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use log::{LevelFilter, Log, Metadata, Record};
-use serde_json::json;
-use simplelog::{ConfigBuilder, FormatItem, LevelPadding, WriteLogger, format_description};
-use time::OffsetDateTime;
+use simplelog::{ConfigBuilder, LevelPadding, WriteLogger};
 
-use super::PATIENCE;
+use super::style::{SharedStyle, TIME, line};
 use super::writer::Order;
+use super::{LogFormat, PATIENCE};
 use crate::counters::COUNTERS;
 use crate::limits::LOG_LINE_BYTES_MAX;
-
-/// RFC 3339 in UTC, to the millisecond.
-const TIME: &[FormatItem<'_>] =
-    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
 /// The logger of the process.
 pub(super) struct Lines {
     text: Box<WriteLogger<LineQueue>>,
     queue: LineQueue,
-    is_json: Arc<AtomicBool>,
+    style: SharedStyle,
 }
 
 impl Lines {
     /// Offers lines to `orders`; counts those that do not fit.
-    pub(super) fn new(orders: Sender<Order>, is_json: Arc<AtomicBool>) -> Lines {
+    pub(super) fn new(orders: Sender<Order>, style: SharedStyle) -> Lines {
         let queue = LineQueue {
             line: Vec::new(),
             orders,
@@ -40,7 +34,7 @@ impl Lines {
         Lines {
             text: formatter(queue.clone()),
             queue,
-            is_json,
+            style,
         }
     }
 }
@@ -55,16 +49,19 @@ impl Log for Lines {
             return;
         }
         let message = escape(&record.args().to_string());
-        if self.is_json.load(Ordering::Relaxed) {
-            self.queue.offer(as_json(record, &message).into_bytes());
+        let style = self.style.get();
+        let (level, target) = (record.level(), escape(record.target()));
+        if style.format == LogFormat::Text && !style.is_for_journal {
+            self.text.log(
+                &Record::builder()
+                    .metadata(Metadata::builder().level(level).target(&target).build())
+                    .args(format_args!("{message}"))
+                    .build(),
+            );
             return;
         }
-        self.text.log(
-            &Record::builder()
-                .metadata(record.metadata().clone())
-                .args(format_args!("{message}"))
-                .build(),
-        );
+        self.queue
+            .offer(line(style, level, &target, &message).into_bytes());
     }
 
     /// Waits until what was logged before is written, at most as long as [`PATIENCE`].
@@ -91,26 +88,22 @@ fn formatter(queue: LineQueue) -> Box<WriteLogger<LineQueue>> {
     WriteLogger::new(LevelFilter::Trace, config, queue)
 }
 
-/// One object with `time`, `level`, `target` and `message`.
-fn as_json(record: &Record<'_>, message: &str) -> String {
-    // The format is a constant that fits every time.
-    let time = OffsetDateTime::now_utc().format(TIME).unwrap_or_default();
-    let line = json!({
-        "time": time,
-        "level": record.level().as_str(),
-        "target": record.target(),
-        "message": message,
-    });
-    format!("{line}\n")
-}
-
 /// Appends `character` to `text`, escaped where it would begin a line or steer a terminal.
 pub fn push_visible(text: &mut String, character: char) {
-    if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
+    if character.is_control() || is_steering(character) {
         text.extend(character.escape_default());
     } else {
         text.push(character);
     }
+}
+
+/// Separators of lines, and what turns the order of what follows around (Unicode's `Bidi_Control`): text
+/// that reads as another.
+fn is_steering(character: char) -> bool {
+    matches!(
+        character,
+        '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' | '\u{61c}'
+    )
 }
 
 fn escape(message: &str) -> String {
@@ -166,6 +159,14 @@ mod tests {
             escape("a\nERROR b\u{1b}[2J\u{9b}"),
             "a\\nERROR b\\u{1b}[2J\\u{9b}"
         );
+    }
+
+    #[test]
+    fn a_message_cannot_turn_the_order_around() {
+        let evil = "a\u{202e}b\u{2066}c\u{200f}d\u{61c}";
+        assert_eq!(escape(evil), "a\\u{202e}b\\u{2066}c\\u{200f}d\\u{61c}");
+        // Joiners belong to emoji and to Persian.
+        assert_eq!(escape("\u{200d}\u{200c}"), "\u{200d}\u{200c}");
     }
 
     #[test]

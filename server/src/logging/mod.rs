@@ -4,13 +4,13 @@
 //! does not keep up, lines are dropped and their number is logged.
 
 pub mod refusal_log;
+pub mod start_lines;
 mod line;
+mod style;
 mod writer;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 
 use crate::limits::LOG_QUEUE_LINES;
 use line::Lines;
+use style::{SharedStyle, Style};
 use writer::{Order, Writer};
 
 pub use line::push_visible;
@@ -49,13 +50,33 @@ pub enum LogFormat {
     Json,
 }
 
+impl LogSettings {
+    fn style(&self) -> Style {
+        Style {
+            format: self.format,
+            is_for_journal: self.file.is_none() && stderr_is_journal(),
+        }
+    }
+}
+
+/// Whether stderr goes to systemd's journal: it says so by the device and inode of the socket, since
+/// stderr may have been redirected since (systemd.exec(5), `JOURNAL_STREAM`).
+fn stderr_is_journal() -> bool {
+    let told = std::env::var("JOURNAL_STREAM").ok();
+    let told = told.as_deref().and_then(|told| told.split_once(':'));
+    let stderr = rustix::fs::fstat(io::stderr()).ok();
+    told.zip(stderr).is_some_and(|((device, inode), stderr)| {
+        device.parse() == Ok(stderr.st_dev) && inode.parse() == Ok(stderr.st_ino)
+    })
+}
+
 /// The running log; made once, ended last.
 pub struct Logging {
     orders: Sender<Order>,
     writer: Option<JoinHandle<()>>,
     /// Where it is written to now; only the main thread looks.
     path: Mutex<Option<PathBuf>>,
-    is_json: Arc<AtomicBool>,
+    style: SharedStyle,
 }
 
 impl Logging {
@@ -66,19 +87,19 @@ impl Logging {
     pub fn start(settings: &LogSettings) -> io::Result<Logging> {
         let (orders, inbox) = bounded(LOG_QUEUE_LINES);
         let output = Output::open(settings.file.as_deref())?;
-        let writer = Writer::new(output, settings.file.clone());
+        let style = SharedStyle::new(settings.style());
+        let writer = Writer::new(output, settings.file.clone(), style.clone());
         let writer = thread::Builder::new()
             .name("log".to_owned())
             .spawn(move || writer.run(&inbox))?;
-        let is_json = Arc::new(AtomicBool::new(settings.format == LogFormat::Json));
-        let lines = Lines::new(orders.clone(), is_json.clone());
+        let lines = Lines::new(orders.clone(), style.clone());
         log::set_boxed_logger(Box::new(lines)).map_err(io::Error::other)?;
         log::set_max_level(settings.level);
         Ok(Logging {
             orders,
             writer: Some(writer),
             path: Mutex::new(settings.file.clone()),
-            is_json,
+            style,
         })
     }
 
@@ -97,8 +118,7 @@ impl Logging {
     /// Waits at most two seconds for a writer that is stuck.
     pub fn apply(&self, settings: &LogSettings, output: Option<Output>) {
         log::set_max_level(settings.level);
-        let is_json = settings.format == LogFormat::Json;
-        self.is_json.store(is_json, Ordering::Relaxed);
+        self.style.set(settings.style());
         if let Some(output) = output {
             let order = Order::Switch(output, settings.file.clone());
             if self.orders.send_timeout(order, PATIENCE).is_ok() {

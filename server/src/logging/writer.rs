@@ -6,8 +6,10 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crossbeam_channel::{Receiver, Sender};
+use log::Level;
 use rustix::fs::{Access, AtFlags, CWD, OFlags, accessat};
 
+use super::style::{SharedStyle, line};
 use crate::counters::COUNTERS;
 
 /// What the thread is asked to do, in order.
@@ -65,11 +67,23 @@ impl Output {
         }
     }
 
-    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
-        match self {
-            Output::Stderr(stderr) => stderr.write_all(bytes),
-            Output::File(file) => file.write_all(bytes),
+    /// Writes as much as can be; gives how much that was.
+    fn write(&mut self, bytes: &[u8]) -> usize {
+        let mut written = 0;
+        while written < bytes.len() {
+            let rest = &bytes[written..];
+            let result = match self {
+                Output::Stderr(stderr) => stderr.write(rest),
+                Output::File(file) => file.write(rest),
+            };
+            match result {
+                Ok(0) => break,
+                Ok(more) => written += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
         }
+        written
     }
 }
 
@@ -87,16 +101,21 @@ fn open_file(path: &Path, creates: bool) -> io::Result<File> {
 pub(super) struct Writer {
     output: Output,
     path: Option<PathBuf>,
+    style: SharedStyle,
     /// Lost lines that the log has told of.
     told: u64,
+    /// The last line was cut by an error.
+    is_cut: bool,
 }
 
 impl Writer {
-    pub(super) fn new(output: Output, path: Option<PathBuf>) -> Writer {
+    pub(super) fn new(output: Output, path: Option<PathBuf>, style: SharedStyle) -> Writer {
         Writer {
             output,
             path,
-            told: 0,
+            style,
+            told: COUNTERS.log.lost.get(),
+            is_cut: false,
         }
     }
 
@@ -120,10 +139,13 @@ impl Writer {
             match last {
                 Some(Order::Reopen(reply)) => {
                     let opened = Output::open(self.path.as_deref());
-                    let result = opened.map(|output| self.output = output);
+                    let result = opened.map(|output| self.go_on_in(output));
                     reply.try_send(result).ok();
                 }
-                Some(Order::Switch(output, path)) => (self.output, self.path) = (output, path),
+                Some(Order::Switch(output, path)) => {
+                    self.go_on_in(output);
+                    self.path = path;
+                }
                 Some(Order::Flush(reply)) => drop(reply.try_send(())),
                 Some(Order::End) => return,
                 Some(Order::Line(_)) | None => {}
@@ -131,20 +153,88 @@ impl Writer {
         }
     }
 
+    fn go_on_in(&mut self, output: Output) {
+        self.output = output;
+        self.is_cut = false;
+    }
+
     /// A disk that is full does not stop the service: what cannot be written counts as lost.
     fn write(&mut self, batch: &mut Vec<u8>) {
-        let lines = batch.iter().filter(|&&byte| byte == b'\n').count() as u64;
         let lost = COUNTERS.log.lost.get();
+        let lines = std::mem::take(batch);
+        let mut front = if self.is_cut { vec![b'\n'] } else { Vec::new() };
         if lost > self.told {
-            let untold = lost - self.told;
-            writeln!(batch, "(the log did not keep up: {untold} lines dropped)").ok();
+            let text = format!(
+                "the log did not keep up: {} lines dropped",
+                lost - self.told
+            );
+            let told = line(self.style.get(), Level::Warn, module_path!(), &text);
+            front.extend_from_slice(told.as_bytes());
         }
-        if !batch.is_empty() {
-            match self.output.write_all(batch) {
-                Ok(()) => self.told = lost,
-                Err(_) => COUNTERS.log.lost.add(lines),
-            }
+        let front_bytes = front.len();
+        let whole = [front, lines].concat();
+        let written = self.output.write(&whole);
+        if written >= front_bytes {
+            self.told = lost;
         }
+        if written < whole.len() {
+            let rest = &whole[written.max(front_bytes)..];
+            let lines = rest.iter().filter(|&&byte| byte == b'\n').count() as u64;
+            COUNTERS.log.lost.add(lines);
+        }
+        if written > 0 {
+            self.is_cut = whole[written - 1] != b'\n';
+        }
+        *batch = whole;
         batch.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Output, Writer};
+    use crate::counters::COUNTERS;
+    use crate::logging::LogFormat;
+    use crate::logging::style::{SharedStyle, Style};
+    use std::io::Read;
+    use std::os::fd::OwnedFd;
+
+    /// A writer into a pipe that takes no more than its least size, without waiting.
+    fn writer() -> (Writer, std::fs::File) {
+        let flags = rustix::pipe::PipeFlags::NONBLOCK;
+        let (reader, writer): (OwnedFd, OwnedFd) =
+            rustix::pipe::pipe_with(flags).expect("two descriptors");
+        rustix::pipe::fcntl_setpipe_size(&writer, 4096).expect("the least size");
+        let style = SharedStyle::new(Style {
+            format: LogFormat::Text,
+            is_for_journal: true,
+        });
+        let writer = Writer::new(Output::File(writer.into()), None, style);
+        (writer, reader.into())
+    }
+
+    #[test]
+    fn what_was_written_counts_as_written_and_a_cut_line_is_ended() {
+        let (mut writer, mut reader) = writer();
+        let before = COUNTERS.log.lost.get();
+        let lost = || COUNTERS.log.lost.get() - before;
+        // Of ten lines of 1,000 bytes, four and a bit fit.
+        let line = [&[b'x'; 999], b"\n".as_slice()].concat();
+        writer.write(&mut line.repeat(10));
+        assert_eq!(lost(), 6);
+        // Nothing fits now, not even the number.
+        writer.write(&mut b"lost\n".to_vec());
+        assert_eq!(lost(), 7);
+        let mut taken = vec![0; 4096];
+        reader.read_exact(&mut taken).expect("it was written");
+        assert_eq!(taken.len() - 4 * line.len(), 96);
+        writer.write(&mut b"here again\n".to_vec());
+        let mut rest = [0; 4096];
+        let length = reader.read(&mut rest).expect("it was written");
+        let rest = String::from_utf8_lossy(&rest[..length]);
+        let told =
+            "\n<4>server::logging::writer: the log did not keep up: 7 lines dropped\nhere again\n";
+        assert_eq!(rest, told);
+        assert_eq!(writer.told, COUNTERS.log.lost.get());
     }
 }

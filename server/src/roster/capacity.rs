@@ -104,11 +104,7 @@ pub fn measure(requested: Option<u32>, stacks: &Stacks) -> Capacity {
             number("/proc/sys/kernel/threads-max"),
             Unit::Threads,
         ),
-        (
-            "pids.max of the control group",
-            cgroup_pids_max(),
-            Unit::Threads,
-        ),
+        ("pids.max of the control group", pids_max(), Unit::Threads),
         // The limit of processes does not hold for root.
         (
             "processes of the user, ulimit -u",
@@ -157,20 +153,37 @@ fn number(path: &str) -> Option<u64> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
-/// The lowest `pids.max` on the way from this process's control group (version 2) to the root.
-fn cgroup_pids_max() -> Option<u64> {
+/// The lowest `pids.max` of this process's control groups.
+fn pids_max() -> Option<u64> {
     let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
-    let mut group = groups.lines().find_map(|line| line.strip_prefix("0::"))?;
+    pids_max_of(&groups, number)
+}
+
+/// As [`pids_max`], of the lines of cgroups(7): `0::/path` for version 2, `N:pids:/path` for version 1.
+fn pids_max_of(groups: &str, number: impl Fn(&str) -> Option<u64>) -> Option<u64> {
+    let limits = groups.lines().filter_map(|line| {
+        let mut fields = line.splitn(3, ':').skip(1);
+        let (controllers, group) = (fields.next()?, fields.next()?);
+        let root = match controllers {
+            "" => "/sys/fs/cgroup",
+            of if of.split(',').any(|controller| controller == "pids") => "/sys/fs/cgroup/pids",
+            _ => return None,
+        };
+        lowest_on_the_way(root, group, &number)
+    });
+    limits.min()
+}
+
+/// Of a group and all above it; in a container the root is the container's own.
+fn lowest_on_the_way(
+    root: &str,
+    mut group: &str,
+    number: &impl Fn(&str) -> Option<u64>,
+) -> Option<u64> {
     let mut lowest: Option<u64> = None;
     loop {
-        let limit = number(&format!(
-            "/sys/fs/cgroup{}/pids.max",
-            group.trim_end_matches('/')
-        ));
-        lowest = match (lowest, limit) {
-            (Some(lowest), Some(limit)) => Some(lowest.min(limit)),
-            (lowest, limit) => lowest.or(limit),
-        };
+        let limit = number(&format!("{root}{}/pids.max", group.trim_end_matches('/')));
+        lowest = lowest.into_iter().chain(limit).min();
         match group.rsplit_once('/') {
             Some((parent, last)) if !last.is_empty() => group = parent,
             _ => return lowest,
@@ -180,7 +193,7 @@ fn cgroup_pids_max() -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Unit, leaving_of, measure};
+    use super::{Unit, leaving_of, measure, pids_max_of};
     use crate::threads::Stacks;
 
     #[test]
@@ -208,5 +221,22 @@ mod tests {
             assert_eq!(Unit::Files.connections(files, &stacks), connections);
             assert_eq!(leaving_of(files), leaving);
         }
+    }
+
+    #[test]
+    fn the_lowest_of_the_control_groups_counts_whatever_their_version() {
+        let number = |path: &str| match path {
+            "/sys/fs/cgroup/system.slice/pids.max" => Some(900),
+            "/sys/fs/cgroup/system.slice/detent.service/pids.max" => Some(1000),
+            "/sys/fs/cgroup/pids/docker/pids.max" => Some(300),
+            "/sys/fs/cgroup/pids/pids.max" => Some(50),
+            _ => None,
+        };
+        let of = |groups: &str| pids_max_of(groups, number);
+        assert_eq!(of("0::/system.slice/detent.service\n"), Some(900));
+        let hybrid = "12:cpu,cpuacct:/x\n8:pids:/docker/1234\n0::/system.slice\n";
+        assert_eq!(of(hybrid), Some(50));
+        assert_eq!(of("3:memory:/docker\n0::/\n"), None);
+        assert_eq!(of(""), None);
     }
 }

@@ -1,13 +1,16 @@
 //! Connection threads: their stacks ([`Stacks`]), their making ([`spawn()`]), how they are scheduled
-//! ([`be_patient`]), and that stack which is not needed again soon is given back ([`give_back`]).
+//! ([`be_patient`]), that stack which is not needed again soon is given back ([`give_back`]), and what heaps may reserve
+//! ([`be_frugal`]).
 //!
 //! Beside `plugin` the one room with `unsafe`. Knows nothing of connections.
 
+mod heap;
 mod own_stack;
 mod schedule;
 mod spawn;
 mod stacks;
 
+pub use heap::be_frugal;
 pub use own_stack::give_back;
 pub use schedule::be_patient;
 pub use spawn::{Thread, spawn};

@@ -1,7 +1,7 @@
 //! A library that others could have written is not loaded: owner and modes of the file and its folders.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 
 use tests::{Client, Server, Setup, variant};
@@ -97,4 +97,75 @@ fn one_that_asks_for_an_executable_stack() {
     let server = setup.start();
     let line = server.wait_for_log(&["ERROR", "libexec.so: asks for an executable stack"]);
     assert!(line.contains("-z noexecstack"), "{line}");
+}
+
+/// A link in a folder that only we may write, to a library in one that everyone may.
+#[test]
+fn one_behind_a_link_whose_target_lies_in_an_open_folder() {
+    assert_refused(
+        |server| {
+            let open = server.folder().join("open");
+            fs::create_dir(&open).expect("a new folder");
+            set_mode(&open, 0o777);
+            let there = open.join("real.so");
+            fs::rename(server.plugin_file(FILE), &there).expect("the same disk");
+            symlink("../open/real.so", server.plugin_file(FILE)).expect("free");
+        },
+        &["/open can be written by others (mode 777)"],
+    );
+}
+
+/// The folder of the link counts, not only that of its target: who may write there may point the link
+/// elsewhere. Before, only the target's folders were looked at.
+#[test]
+fn one_behind_a_link_in_an_open_folder() {
+    assert_refused(
+        |server| {
+            let (open, safe) = (server.folder().join("open"), server.folder().join("safe"));
+            for folder in [&open, &safe] {
+                fs::create_dir(folder).expect("a new folder");
+            }
+            fs::rename(server.plugin_file(FILE), safe.join("real.so")).expect("the same disk");
+            symlink("../safe/real.so", open.join("link.so")).expect("free");
+            symlink("../open/link.so", server.plugin_file(FILE)).expect("free");
+            set_mode(&open, 0o777);
+        },
+        &["/open can be written by others (mode 777)"],
+    );
+}
+
+#[test]
+fn a_link_that_is_safe_all_the_way_is_followed() {
+    let setup = Setup::new();
+    let there = setup.folder().join("libvariant-1.so");
+    fs::write(&there, variant("linked")).expect("the folder can be written");
+    let link = setup.plugins_folder().join(FILE);
+    symlink(&there, link).expect("free");
+    let server = setup.start();
+    let mut client = Client::connect(&server, "/variant");
+    client.send("a");
+    assert_eq!(client.text(), "linked 1 1 0  a");
+}
+
+/// Each would hold up the main thread for ever where it is opened and read like a file.
+#[test]
+fn what_is_no_file_with_an_end_holds_up_nothing() {
+    let setup = Setup::new().plugins(&["echo"]);
+    let folder = setup.plugins_folder();
+    let pipe = rustix::fs::mkfifoat(rustix::fs::CWD, folder.join("libpipe.so"), 0o600.into());
+    pipe.expect("a new pipe");
+    let link = |target: &str, name: &str| {
+        symlink(target, folder.join(name)).expect("free");
+    };
+    link("/proc/kmsg", "libkmsg.so");
+    link("/dev/zero", "libzero.so");
+    link("libloop.so", "libloop.so");
+    let server = setup.start();
+    server.wait_for_log(&["ERROR", "libpipe.so: is no regular file"]);
+    server.wait_for_log(&["ERROR", "libzero.so: is no regular file"]);
+    server.wait_for_log(&["ERROR", "libkmsg.so: "]);
+    server.wait_for_log(&["ERROR", "libloop.so: cannot be read: "]);
+    let mut client = Client::connect(&server, "/echo");
+    client.send("here");
+    assert_eq!(client.text(), "here");
 }

@@ -212,3 +212,22 @@ fn a_log_file_that_vanishes_does_not_stop_the_service() {
     server.stop();
     assert_eq!(bystander.closed().0, 1001);
 }
+
+/// At 150 MiB the start failed, since two threads' own heaps reserve 128 of them.
+#[test]
+fn every_limit_of_address_space_from_80_mib_on_lets_the_server_start() {
+    for mebibytes in [80, 145, 150, 155, 165, 210, 400] {
+        let line = format!("ulimit -v {}", mebibytes * 1024);
+        let server = Setup::new()
+            .plugins(&["echo", "chat"])
+            .after_shell(&line)
+            .start();
+        assert_echoes(&mut Client::connect(&server, "/echo"));
+        assert_eq!(
+            server.count_log(&["ERROR"]),
+            0,
+            "{mebibytes}: {}",
+            server.log()
+        );
+    }
+}

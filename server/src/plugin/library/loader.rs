@@ -18,6 +18,7 @@ use std::sync::Arc;
 use libloading::os::unix as dl;
 use log::LevelFilter;
 use plugin_api::abi::{ENTRY_SYMBOL, Entry};
+use rustix::fs::{CWD, Mode, OFlags, openat};
 
 use super::entry::describe;
 use super::sealed::sealed_copy;
@@ -181,20 +182,35 @@ fn has_content(copy: &File, bytes: &[u8]) -> bool {
 }
 
 fn read(path: &Path, strict_modes: bool) -> Result<Vec<u8>, LoadError> {
-    // A fifo of that name would block the open for ever.
-    if !path.metadata()?.is_file() {
-        return Err(LoadError::NotAFile);
-    }
-    let file = File::open(path)?;
+    let file = open_regular(path)?;
     if strict_modes {
         modes::check(path, &file)?;
     }
     let mut bytes = Vec::new();
+    // The kernel's own, such as /proc/kmsg, have no length, and some of them never end.
+    if file.metadata()?.len() == 0 {
+        return Ok(bytes);
+    }
     file.take(LIBRARY_BYTES_MAX + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > LIBRARY_BYTES_MAX {
         return Err(LoadError::TooLarge);
     }
     Ok(bytes)
+}
+
+/// Opens what `path` leads to, where that is a regular file. The opening of a device may do something,
+/// and that of a pipe waits; so what was found is looked at first, and then that and nothing else is
+/// opened, whatever the name leads to by then. No read of it waits.
+fn open_regular(path: &Path) -> Result<File, LoadError> {
+    let found = openat(CWD, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+    let found = File::from(found.map_err(io::Error::from)?);
+    if !found.metadata()?.is_file() {
+        return Err(LoadError::NotAFile);
+    }
+    let again = format!("/proc/self/fd/{}", found.as_raw_fd());
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = openat(CWD, again, flags, Mode::empty()).map_err(io::Error::from)?;
+    Ok(file.into())
 }
 
 /// `RTLD_NODELETE`, the same on all Linux targets; libloading does not name it.

@@ -1,5 +1,6 @@
 //! An open library, and why a file is not one.
 
+mod access_list;
 mod entry;
 pub(super) mod library_file;
 pub(super) mod loader;

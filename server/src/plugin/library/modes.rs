@@ -1,11 +1,18 @@
-//! Who could have changed a library: owner and mode of the file and of the folders above it.
+//! Who could have changed a library: owner, mode and access list of the file, and of every folder and link
+//! on the way to it.
 //!
-//! As sshd does with its keys: whoever can write to one of these can run code as the server.
+//! As sshd does with its keys: whoever can write to one of these can run code as the server. The file is
+//! judged as it was opened; that the way leads to this one and no other is checked behind it.
 
+use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
+
+use super::access_list;
 
 /// What is wrong with a file or folder.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +42,21 @@ pub enum ModeError {
         /// Its permissions.
         mode: u32,
     },
+    /// Its access list lets somebody write.
+    #[error(
+        "{} can be written by {who} (its access list): take that away (setfacl -b), or set strict_modes = false", path.display()
+    )]
+    Listed {
+        /// Which.
+        path: PathBuf,
+        /// `user N` or `group N`.
+        who: String,
+    },
+    /// The name led to another file when it was looked at again.
+    #[error(
+        "the file was replaced while it was checked: reload again when it is whole, or set strict_modes = false"
+    )]
+    Replaced,
 }
 
 const GROUP_WRITE: u32 = 0o020;
@@ -42,17 +64,101 @@ const OTHERS_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
 const PERMISSIONS: u32 = 0o7777;
 
-/// Checks `file`, which was opened at `path`, and every folder above it.
+/// As many as the kernel follows.
+const LINKS_MAX: usize = 40;
+
+/// Checks `file`, which was opened at `path`, and every folder and link on the way to it.
 pub(in crate::plugin) fn check(path: &Path, file: &File) -> Result<(), ModeError> {
-    let path = path.canonicalize()?;
-    check_one(&path, &file.metadata()?, false)?;
-    for folder in path.ancestors().skip(1) {
-        check_one(folder, &folder.metadata()?, true)?;
+    let opened = file.metadata()?;
+    check_one(path, &opened, access_list::of_file(file.as_fd()), false)?;
+    let found = walk(path)?;
+    if (found.dev(), found.ino()) != (opened.dev(), opened.ino()) {
+        return Err(ModeError::Replaced);
     }
     Ok(())
 }
 
-fn check_one(path: &Path, metadata: &Metadata, is_folder: bool) -> Result<(), ModeError> {
+/// Goes the way of `path` name by name, as the kernel does, and checks each folder and link; gives what
+/// stands at its end.
+fn walk(path: &Path) -> Result<Metadata, ModeError> {
+    let mut ahead = VecDeque::new();
+    put_in_front(&mut ahead, &std::path::absolute(path)?);
+    let mut here = PathBuf::from("/");
+    let mut links = 0;
+    let mut metadata = here.symlink_metadata()?;
+    loop {
+        if metadata.is_dir() {
+            check_one(&here, &metadata, access_list::of_path(&here), true)?;
+        }
+        let Some(name) = ahead.pop_front() else {
+            return Ok(metadata);
+        };
+        if name == ".." {
+            here.pop();
+            metadata = here.symlink_metadata()?;
+            continue;
+        }
+        let next = here.join(&name);
+        metadata = next.symlink_metadata()?;
+        if !metadata.is_symlink() {
+            here = next;
+            continue;
+        }
+        links += 1;
+        if links > LINKS_MAX {
+            return Err(ModeError::Read(rustix::io::Errno::LOOP.into()));
+        }
+        check_owner(&next, &metadata)?;
+        let target = next.read_link()?;
+        if target.is_absolute() {
+            here = PathBuf::from("/");
+        }
+        put_in_front(&mut ahead, &target);
+        metadata = here.symlink_metadata()?;
+    }
+}
+
+fn put_in_front(ahead: &mut VecDeque<OsString>, path: &Path) {
+    for component in path.components().rev() {
+        match component {
+            Component::Normal(name) => ahead.push_front(name.to_owned()),
+            Component::ParentDir => ahead.push_front("..".into()),
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
+        }
+    }
+}
+
+fn check_one(
+    path: &Path,
+    metadata: &Metadata,
+    listed: Option<String>,
+    is_folder: bool,
+) -> Result<(), ModeError> {
+    check_owner(path, metadata)?;
+    let mode = metadata.mode();
+    // In a sticky folder, such as `/tmp`, nobody can replace what belongs to another.
+    if is_folder && mode & STICKY != 0 {
+        return Ok(());
+    }
+    // The server's own group may write: many systems give each user a group of their own and a umask
+    // that lets it.
+    let is_own_group = metadata.gid() == rustix::process::getegid().as_raw();
+    if mode & OTHERS_WRITE != 0 || (mode & GROUP_WRITE != 0 && !is_own_group) {
+        return Err(ModeError::Writable {
+            path: path.to_owned(),
+            mode: mode & PERMISSIONS,
+        });
+    }
+    match listed {
+        Some(who) => Err(ModeError::Listed {
+            path: path.to_owned(),
+            who,
+        }),
+        None => Ok(()),
+    }
+}
+
+fn check_owner(path: &Path, metadata: &Metadata) -> Result<(), ModeError> {
     let (owner, user) = (metadata.uid(), rustix::process::geteuid().as_raw());
     if owner != 0 && owner != user {
         return Err(ModeError::Owner {
@@ -61,20 +167,5 @@ fn check_one(path: &Path, metadata: &Metadata, is_folder: bool) -> Result<(), Mo
             user,
         });
     }
-    if is_writable(metadata, is_folder) {
-        return Err(ModeError::Writable {
-            path: path.to_owned(),
-            mode: metadata.mode() & PERMISSIONS,
-        });
-    }
     Ok(())
-}
-
-/// In a sticky folder, such as `/tmp`, nobody can replace what belongs to another. The server's own
-/// group may write: many systems give each user a group of their own and a umask that lets it.
-fn is_writable(metadata: &Metadata, is_folder: bool) -> bool {
-    let mode = metadata.mode();
-    let is_own_group = metadata.gid() == rustix::process::getegid().as_raw();
-    let can_write = mode & OTHERS_WRITE != 0 || (mode & GROUP_WRITE != 0 && !is_own_group);
-    can_write && !(is_folder && mode & STICKY != 0)
 }
