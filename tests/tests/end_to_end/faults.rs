@@ -182,7 +182,8 @@ fn create_refuses_the_route_and_the_others_run() {
         let setup = Setup::new().plugins(&["faulty", "echo"]);
         let option = format!("faulty.create={order}");
         let server = setup.arguments(&["--set", &option]).start();
-        let line = format!("server: libfaulty.so: route /faulty: create{what}");
+        // The place of the option that has brought it about.
+        let line = format!("server: --set faulty.create: route /faulty: create{what}");
         server.wait_for_log(&["ERROR", &line]);
         let (status, ..) = Raw::answer(&server, handshake("/faulty", &[]));
         assert_eq!(status, 404);
