@@ -23,7 +23,7 @@ use super::problem::{Place, Problem, Problems, Source};
 use super::routes;
 use super::settings::{ServerLimits, Settings};
 use super::table::{Given, Table};
-use super::{listeners, load_inside};
+use super::{load_inside, load_listeners};
 use crate::http::host::Host;
 use crate::limits::settings as limits;
 use crate::logging::{LogFormat, LogSettings};
@@ -127,7 +127,7 @@ fn read<'d>(
     ));
     client.finish();
     let routes = routes::read(top.tables("route"), &client_settings, &options);
-    let (listen, listeners) = listeners::read(&mut top);
+    let (listen, listeners) = load_listeners::read(&mut top);
     let loads = &limits::LIBRARY_LOADS;
     let stop = &limits::STOP_TIMEOUT;
     let settings = Settings {

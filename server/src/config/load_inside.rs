@@ -5,37 +5,16 @@
 use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use rustix::fs::OFlags;
 
 use super::forms::{Form, Network, Text};
+use super::inside::InsideSettings;
 use super::problem::Source;
 use super::table::Table;
-use crate::http::inside::{Inside, Tokens};
+use crate::http::inside::Tokens;
 use crate::limits::settings::{FILE_BYTES_MAX, TOKEN_BYTES_LEAST, TOKEN_BYTES_MOST};
-
-/// Who is inside, and where the secrets stand that are not written out.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct InsideSettings {
-    /// Networks whose clients are inside. Default: none.
-    pub networks: Vec<ipnet::IpNet>,
-    /// Secrets of the settings' own file. Default: none.
-    pub tokens: Tokens,
-    /// The file with further secrets, one a line. Default: none.
-    pub tokens_file: Option<PathBuf>,
-    /// What stands in it.
-    pub file_tokens: Tokens,
-}
-
-impl InsideSettings {
-    /// What holds.
-    pub fn rules(&self, has_listener: bool) -> Inside {
-        Inside {
-            has_listener,
-            networks: self.networks.clone(),
-            tokens: self.tokens.clone().with(self.file_tokens.clone()),
-        }
-    }
-}
 
 /// A secret that a client shows (RFC 6750 section 2.1).
 struct Token(String);
@@ -104,7 +83,7 @@ fn read_private(path: &Path) -> io::Result<String> {
     // A name that leads to a pipe must not hold up the main thread.
     let file = options
         .read(true)
-        .custom_flags(libc::O_NONBLOCK)
+        .custom_flags(OFlags::NONBLOCK.bits() as i32)
         .open(path)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {

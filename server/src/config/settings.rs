@@ -10,8 +10,8 @@ use ipnet::IpNet;
 use serde_json::{Map, Value};
 
 use super::client::ClientSettings;
+use super::inside::InsideSettings;
 use super::listeners::ListenerSettings;
-use super::load_inside::InsideSettings;
 use super::option_places::{OptionPlace, OptionPlaces};
 use super::options::PluginOptions;
 use super::problem::Place;
