@@ -1,8 +1,10 @@
 //! The loads, one module each, and what they have in common.
 
 mod broadcast;
+mod crowd;
 mod echo;
 mod idle;
+mod newcomers;
 mod room;
 mod slow;
 mod storm;
@@ -83,5 +85,6 @@ pub fn all() -> Vec<Box<dyn Load>> {
     loads.push(Box::new(broadcast::Broadcast));
     loads.push(Box::new(storm::Storm));
     loads.push(Box::new(slow::Slow));
+    loads.extend(newcomers::all());
     loads
 }
