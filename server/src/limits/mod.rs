@@ -177,7 +177,7 @@ pub const EVICTION_LOOKS_MAX: usize = 8;
 
 /// How long a newcomer waits for the place of one who has been asked to leave for it: a thread that
 /// wakes and ends takes less than a millisecond, unless the machine is busy.
-pub const PLACE_WAIT: Duration = Duration::from_millis(100);
+pub const PLACE_WAIT: Duration = Duration::from_secs(1);
 
 /// Sockets that have had their last word and stay open up to [`LINGER_TIMEOUT`], so that it arrives, at
 /// most; past it the oldest is cut. Two seconds of 2,000 a second.
