@@ -246,6 +246,12 @@ typedef struct detent_log {
  *
  * A call about a client that is gone, or of a route that is gone, answers DETENT_GONE. A client of
  * another route is gone as well as far as this one is concerned.
+ *
+ * What one thread does through the host, each client sees in that order: publish, broadcast, send,
+ * flush, close; within a callback and from one to the next. Between threads nothing is promised.
+ * `send` to another client than the callback's, `close`, `join`, `leave`, `publish`, `broadcast` and
+ * `member_count` wait while more than the host can pass on waits on this route, first come, first
+ * served.
  */
 typedef struct detent_host detent_host;
 struct detent_host {
@@ -263,8 +269,9 @@ struct detent_host {
      * that goes on working after it answered. [any] */
     detent_status (*flush)(const detent_host *host, detent_client_id client);
 
-    /* Closes with a code that may be sent (RFC 6455 section 7.4: 1000 to 1003, 1007 to 1014, 3000
-     * to 4999) and a UTF-8 reason of at most 123 bytes, else DETENT_INVALID. [any] */
+    /* Closes, behind all that this thread has said before, and at once for what comes in: nothing
+     * that the client says is taken any more, and calls about it answer DETENT_GONE. With a code
+     * that may be sent (RFC 6455 section 7.4: 1000 to 1003, 1007 to 1014, 3000 to 4999) and a UTF-8 reason of at most 123 bytes, else DETENT_INVALID. [any] */
     detent_status (*close)(const detent_host *host, detent_client_id client, uint32_t code,
                            detent_bytes reason);
 

@@ -408,6 +408,11 @@ pub const FIELD_CLIENT_ADDRESS: u32 = 6;
 ///
 /// A call about a client that is gone, or of a route that is gone, answers [`GONE`]. A client of
 /// another route is gone as well as far as this one is concerned.
+///
+/// What one thread does through the host, each client sees in that order: publish, broadcast, send, flush,
+/// close; within a callback and from one to the next. Between threads nothing is promised. `send` to another
+/// client than the callback's, `close`, `join`, `leave`, `publish`, `broadcast` and `member_count` wait while more
+/// than the host can pass on waits on this route, first come, first served.
 #[repr(C)]
 pub struct Host {
     /// Bytes of this struct.
@@ -424,7 +429,8 @@ pub struct Host {
     /// Sends what is queued for `client` now instead of when its callback returns: for a callback
     /// that goes on working after it answered. `[any]`
     pub flush: unsafe extern "C" fn(host: *const Host, client: ClientId) -> Status,
-    /// Closes with a code that may be sent (RFC 6455 section 7.4: 1000 to 1003, 1007 to 1014,
+    /// Closes, behind all that this thread has said before, and at once for what comes in: nothing that the client
+    /// says is taken any more, and calls about it answer [`GONE`]. With a code that may be sent (RFC 6455 section 7.4: 1000 to 1003, 1007 to 1014,
     /// 3000 to 4999) and a UTF-8 reason of at most 123 bytes, else [`INVALID`]. `[any]`
     pub close: unsafe extern "C" fn(
         host: *const Host,

@@ -54,7 +54,8 @@ impl Client {
         self.host
     }
 
-    /// Sends one message, after all that this thread sent to the client before.
+    /// Sends one message, after all that this thread has said before and the client hears: to itself, to a topic,
+    /// to everyone.
     ///
     /// It leaves when the callback returns, together with what else is queued then; see
     /// [`flush`](Client::flush).
@@ -71,12 +72,14 @@ impl Client {
     }
 
     /// Sends what is queued now instead of when the callback returns: for a callback that goes on
-    /// working after it answered.
+    /// working after it answered. What follows a publish or broadcast of the same callback is sent on with
+    /// that one, soon and by itself.
     pub fn flush(&self) {
         self.host.calls().flush(self.id.0);
     }
 
-    /// Closes the connection after what is queued; `on_close` follows.
+    /// Closes the connection after all that this thread has said before; `on_close` follows. From the call on
+    /// nothing that the client says is taken any more, and it is [`Delivery::Gone`].
     ///
     /// # Errors
     /// The code is none of 1000 to 1003, 1007 to 1014, 3000 to 4999 (RFC 6455 section 7.4), or the

@@ -69,7 +69,8 @@ impl Host {
         delivery(status).map(drop)
     }
 
-    /// Sends one message to all clients of the route.
+    /// Sends one message to all clients of the route. Waits while more than the server can pass on waits on this
+    /// route.
     ///
     /// # Errors
     /// The server did not take the message.

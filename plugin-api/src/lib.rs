@@ -70,7 +70,20 @@
 //!
 //! No call waits for a client: the message is queued and leaves when the callback returns (or with
 //! [`Client::flush`]). A client that has gone is no error but [`Delivery::Gone`]. One that is too slow is
-//! closed by the server when its backlog is full; the others do not notice.
+//! closed by the server when its backlog is full; the others do not notice. Who says more to many than the server
+//! can pass on waits in its call, first come, first served, and only those who speak on the same route do.
+//!
+//! # Order
+//!
+//! What one thread does through the host, each client sees in that order: publish, broadcast, send, flush,
+//! close; within a callback, and from one callback of a client to the next, also where the plugin is replaced
+//! in between. `broadcast`, then `send`, then `close` arrive so. All members of a topic see its messages in one
+//! order. Between threads nothing is promised but what their own locks order.
+//!
+//! [`Client::close`] takes effect at once for what comes in: no further `on_message` of that client, whose
+//! messages are dropped from then on, and every call about it answers that it is gone; its Close frame waits for what
+//! was said before. What a client has said before it went is delivered, even where nothing can be sent to it any
+//! more; then comes `on_close`.
 //!
 //! # Topics
 //!

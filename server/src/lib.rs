@@ -61,6 +61,9 @@
 //! - The hub never runs plugin code and takes no lock that is held across a blocking call. It waits for
 //!   nobody but the next event, and in a busy room a millisecond at most for more of them
 //!   (`hub::gather`). No client map stands behind a mutex.
+//! - What one thread does through the host its client sees in that order: an answer past the hub waits for what that
+//!   thread has said through it (`outbox::own`).
+//! - What a client said before it went is delivered: a write that has failed ends nothing that has come in.
 //! - All bytes to a client pass its outbox, whole frames only; tungstenite never writes to a socket.
 //! - Nothing is sent message by message: a connection thread flushes before it blocks, the hub at
 //!   the end of a round.

@@ -2,8 +2,12 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
 
-use crate::{DEADLINE, Server};
+use crate::{DEADLINE, Server, wait_until};
+
+/// Asks how many bytes of a socket are not acknowledged (linux/sockios.h).
+const SIOCOUTQ: rustix::ioctl::Opcode = 0x5411;
 
 /// Opcodes of RFC 6455 section 11.8.
 pub const CONTINUATION: u8 = 0;
@@ -112,6 +116,26 @@ impl Raw {
         self.0
             .write_all(bytes.as_ref())
             .expect("the connection stands");
+    }
+
+    /// Waits until the server's kernel has acknowledged every byte that was sent.
+    #[track_caller]
+    #[allow(unsafe_code)]
+    pub fn wait_until_acknowledged(&self) {
+        wait_until("all is acknowledged", || {
+            // SAFETY: SIOCOUTQ writes one int and nothing else.
+            let unacknowledged = unsafe {
+                let ask = rustix::ioctl::Getter::<SIOCOUTQ, std::ffi::c_int>::new();
+                rustix::ioctl::ioctl(&self.0, ask)
+            };
+            unacknowledged.expect("a TCP socket") == 0
+        });
+    }
+
+    /// Ends the connection with a reset, whatever it holds.
+    pub fn reset(self) {
+        let linger = rustix::net::sockopt::set_socket_linger(&self.0, Some(Duration::ZERO));
+        linger.expect("a live socket");
     }
 
     /// Reads up to and with the empty line.

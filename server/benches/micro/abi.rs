@@ -46,7 +46,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
         .expect("echo has no options");
     route.start();
     let mut guest = Guest::new(client, &drain);
-    set_own_outbox(client, guest.outbox.clone());
+    set_own_outbox(client, RouteId(0), guest.outbox.clone());
     let head = b"GET /echo HTTP/1.1\r\nHost: h\r\n\r\n";
     let peer = "127.0.0.1:1".parse().expect("an address");
     let request = Request::parse(head, peer, HttpLimits::default()).expect("it is valid");

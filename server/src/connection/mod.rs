@@ -67,7 +67,7 @@ pub fn run(
     let Some(admitted) = handshake::run(context, client, outbox, arrival, &mut ticket) else {
         return;
     };
-    set_own_outbox(client, outbox.clone());
+    set_own_outbox(client, admitted.mounted.route.id(), outbox.clone());
     let path = admitted.mounted.route.path();
     outbox.set_route(path.clone());
     outbox.set_bounds(bounds(&admitted.mounted.client));

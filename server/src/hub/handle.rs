@@ -62,9 +62,10 @@ impl RouteHandle {
         self.queue.post(event)
     }
 
-    /// Posts events that were held back, in this order. Never waits.
-    pub fn post_all(&self, events: Vec<Event>) {
-        self.queue.post_all(events);
+    /// Posts events that were held back, in this order. Never waits. Gives the number of the last one, 0 where
+    /// there is none.
+    pub fn post_all(&self, events: Vec<Event>) -> u64 {
+        self.queue.post_all(events)
     }
 
     /// Whether what the event of this number says stands in the outbox of each client that it is for.

@@ -108,20 +108,22 @@ impl Queue {
     }
 
     /// Puts in what was held back elsewhere, in its order, without waiting: the memory is taken already.
-    pub(super) fn post_all(self: &Arc<Self>, events: Vec<Event>) {
+    pub(super) fn post_all(self: &Arc<Self>, events: Vec<Event>) -> u64 {
         let mut state = self.state.lock();
         if state.is_over || events.is_empty() {
-            return;
+            return 0;
         }
         for event in events {
             let load = event.load();
             state.put(event, load);
         }
+        let number = state.posted;
         let must_ring = self.note(&mut state, false);
         drop(state);
         if must_ring {
             self.intake.ring();
         }
+        number
     }
 
     /// Sees to it that the hub knows that something is in; true where it has to be woken for that. Listed under

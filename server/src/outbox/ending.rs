@@ -4,6 +4,7 @@
 
 use std::net::Shutdown;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use log::warn;
@@ -42,15 +43,32 @@ pub(super) enum Service {
 }
 
 impl Outbox {
-    /// Begins the closing handshake: a Close frame behind what is queued, flushed, and nothing
-    /// after it. The peer has its close timeout to answer. Does nothing where it has begun before.
-    pub fn close(self: &Arc<Self>, cause: Cause) -> Delivery {
+    /// Our side is going to close: from here on nothing that the client says is taken. [`Outbox::close`] follows,
+    /// behind what is on its way here.
+    pub fn announce_close(&self, cause: &Cause) -> Delivery {
         let mut state = self.state.lock();
-        if state.phase != Phase::Open {
+        let was_closing = self.closing.swap(true, Ordering::AcqRel);
+        if was_closing || state.phase != Phase::Open {
             return Delivery::Gone;
         }
-        self.begin_closing(&mut state, cause);
+        state.cause = Some(cause.clone());
         Delivery::Queued
+    }
+
+    /// Begins the closing handshake: a Close frame behind what is queued, flushed, and nothing
+    /// after it. The peer has its close timeout to answer. Does nothing where it has begun before; a
+    /// connection that cannot be written to any more is cut off.
+    pub fn close(self: &Arc<Self>, cause: Cause) -> Delivery {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Open {
+            self.begin_closing(&mut state, cause);
+            return Delivery::Queued;
+        }
+        if !self.is_closing() {
+            state.cause = Some(cause);
+            self.abort_locked(&mut state);
+        }
+        Delivery::Gone
     }
 
     /// Queues a Close frame that answers the peer's: the cause is the peer's and already known.
@@ -151,8 +169,9 @@ impl Outbox {
     }
 
     pub(super) fn begin_closing(self: &Arc<Self>, state: &mut State, cause: Cause) {
+        // The first to say why is right.
+        let cause = state.cause.get_or_insert(cause);
         state.queue.append(&frame::close(cause.code, &cause.reason));
-        state.cause = Some(cause);
         state.close_deadline = Some(Instant::now() + state.bounds.close_timeout);
         self.set_phase(state, Phase::Closing);
         if !state.is_waiting {
@@ -193,12 +212,31 @@ impl Outbox {
     }
 
     pub(super) fn abort_locked(&self, state: &mut State) {
-        state.queue.clear();
-        state.is_waiting = false;
-        state.stall_deadline = None;
-        state.close_deadline = None;
+        state.give_up_sending();
         self.set_phase(state, Phase::Closed);
         // An error means that the peer was faster; there is nothing left to shut down.
         self.socket.shutdown(Shutdown::Both).ok();
+    }
+
+    /// A write has failed: nothing is sent any more. What the client said before stands in the socket, and
+    /// its thread reads on until the end of that.
+    pub(super) fn break_off(&self, state: &mut State) {
+        if self.is_closing() {
+            return self.abort_locked(state);
+        }
+        state.give_up_sending();
+        state.phase = Phase::Closed;
+        self.room.notify_all();
+        // Where only our side is broken, the peer is to hear that it ends.
+        self.socket.shutdown(Shutdown::Write).ok();
+    }
+}
+
+impl State {
+    fn give_up_sending(&mut self) {
+        self.queue.clear();
+        self.is_waiting = false;
+        self.stall_deadline = None;
+        self.close_deadline = None;
     }
 }

@@ -35,7 +35,7 @@ use queue::Queue;
 
 pub use backlog::{Bounds, SlowClient};
 pub use ending::Ending;
-pub use own::{own_outbox, set_own_outbox};
+pub use own::{OwnOutbox, come_behind, own_outbox, set_own_outbox};
 
 /// What became of bytes that were offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ pub struct Outbox {
     state: Mutex<State>,
     /// Signalled when the backlog falls, for the one thread that waits for it.
     room: Condvar,
-    /// The phase is past [`Phase::Open`]; read without the lock for each message.
+    /// Our side has ended the connection; read without the lock for each message.
     closing: AtomicBool,
 }
 
@@ -98,7 +98,7 @@ enum Phase {
     /// The connection thread is done with the socket; the drain thread sends the rest, then reads
     /// and drops until the peer closes too.
     Lingering,
-    /// Nothing is sent any more.
+    /// Nothing is sent any more. The connection thread reads on where that was not our wish.
     Closed,
 }
 
@@ -158,7 +158,9 @@ impl Outbox {
         self.route.get_or_init(|| path);
     }
 
-    /// Whether a Close frame is queued or sent, or the connection is dead.
+    /// Whether our side has ended the connection: it has said so or is about to, or has cut it off. From then
+    /// on what the client says is not taken any more. A write that has failed is no such end: what the
+    /// client said before it went is in the socket still.
     pub fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Acquire)
     }
@@ -272,11 +274,17 @@ impl Outbox {
         bytes
     }
 
+    /// Whether this is the outbox of `client`.
+    pub fn is_of(&self, client: ClientId) -> bool {
+        self.client == Some(client)
+    }
+
     /// Gives memory back that a client does not need while it is silent.
     pub fn shrink(&self) {
         self.state.lock().queue.shrink();
     }
 
+    /// Our side ends the connection.
     fn set_phase(&self, state: &mut State, phase: Phase) {
         state.phase = phase;
         self.closing.store(true, Ordering::Release);

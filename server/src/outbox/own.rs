@@ -1,26 +1,78 @@
-//! The outbox of the client whose connection thread this is: its callbacks answer it directly.
+//! The outbox of the client whose connection thread this is: its callbacks answer it directly, as long as nothing
+//! that they said before is still on its way to it through the hub.
 //!
 //! A host call about any other client goes through the hub; on a thread that is no connection's
-//! there is no own outbox.
+//! there is no own outbox. Knows numbers of events, and not what numbers them.
 
 use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::Outbox;
-use crate::ids::ClientId;
+use crate::ids::{ClientId, RouteId};
+
+struct Own {
+    client: ClientId,
+    route: RouteId,
+    outbox: Arc<Outbox>,
+    /// Number of the last event of this thread that its client hears of; 0 where it has heard.
+    behind: u64,
+}
 
 thread_local! {
-    static OWN: RefCell<Option<(ClientId, Arc<Outbox>)>> = const { RefCell::new(None) };
+    static OWN: RefCell<Option<Own>> = const { RefCell::new(None) };
 }
 
-/// Tells this thread, a connection's, whose it is.
-pub fn set_own_outbox(client: ClientId, outbox: Arc<Outbox>) {
-    OWN.with(|own| *own.borrow_mut() = Some((client, outbox)));
+/// How this thread's own client is answered.
+pub enum OwnOutbox {
+    /// Directly.
+    Direct(Arc<Outbox>),
+    /// Through the hub, behind what was said before.
+    Behind(Arc<Outbox>),
+    /// It is not this thread's client.
+    NotOwn,
 }
 
-/// The outbox of `client`, where this thread is its connection's.
-pub fn own_outbox(client: ClientId) -> Option<Arc<Outbox>> {
+/// Tells this thread, a connection's, whose it is, and on which route.
+pub fn set_own_outbox(client: ClientId, route: RouteId, outbox: Arc<Outbox>) {
+    OWN.with(|own| {
+        *own.borrow_mut() = Some(Own {
+            client,
+            route,
+            outbox,
+            behind: 0,
+        });
+    });
+}
+
+/// How `client` is answered by this thread; `has_settled` says whether the event of a number, and what else is to
+/// come first, has reached it; 0 is no event.
+pub fn own_outbox(client: ClientId, has_settled: impl FnOnce(u64) -> bool) -> OwnOutbox {
     // A plugin's own thread-local may call the host while this thread ends: then it is nobody's.
-    let own = OWN.try_with(|own| own.borrow().clone()).ok()??;
-    (own.0 == client).then_some(own.1)
+    let answer = OWN.try_with(|own| match &mut *own.borrow_mut() {
+        Some(own) if own.client == client => {
+            let outbox = own.outbox.clone();
+            if !has_settled(own.behind) {
+                return OwnOutbox::Behind(outbox);
+            }
+            own.behind = 0;
+            OwnOutbox::Direct(outbox)
+        }
+        _ => OwnOutbox::NotOwn,
+    });
+    answer.unwrap_or(OwnOutbox::NotOwn)
+}
+
+/// This thread has posted the event of `number` about `route`, which all on it may hear of but `except`: what
+/// it says to its own client from now on comes behind that.
+pub fn come_behind(route: RouteId, except: Option<ClientId>, number: u64) {
+    OWN.try_with(|own| {
+        if let Some(own) = &mut *own.borrow_mut()
+            && own.route == route
+            && except != Some(own.client)
+        {
+            own.behind = number;
+        }
+    })
+    // As above.
+    .ok();
 }

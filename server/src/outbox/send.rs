@@ -42,7 +42,7 @@ impl Outbox {
                     self.notice(state);
                 }
             }
-            None => self.abort_locked(state),
+            None => self.break_off(state),
         }
     }
 
@@ -55,7 +55,7 @@ impl Outbox {
                     state.stall_deadline = Some(now + state.bounds.write_timeout);
                     self.room.notify_all();
                 }
-                None => return self.abort_locked(state),
+                None => return self.break_off(state),
             }
         }
         state.is_waiting = false;

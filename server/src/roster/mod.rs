@@ -317,6 +317,12 @@ impl Roster {
         (client.0 % self.slots.len() as u64) as usize
     }
 
+    /// The outbox of `client`; none where it is not there any more.
+    pub fn outbox(&self, client: ClientId) -> Option<Arc<Outbox>> {
+        let outbox = self.slot(client).held.lock().outbox.clone();
+        outbox.filter(|outbox| outbox.is_of(client))
+    }
+
     /// Calls `function` with the outbox of every connection.
     pub fn for_each_outbox(&self, function: impl Fn(&Arc<Outbox>)) {
         for slot in &self.slots {

@@ -113,6 +113,8 @@ fn what_a_silent_route_says_passes_a_flood_by() {
         .flat_map(|name| (101..=200).map(move |id| join(ClientId(id), name)));
     let words = (0..20_000).map(|number| to_topic(["a", "b"][number % 2], "word"));
     flooded.post_all(begin.chain(joins).chain(words).chain(end).collect());
+    // Behind all of it; what comes behind the hub's end is not taken.
+    assert_eq!(flooded.count(Audience::Everyone), Some(100));
     hub.end();
     assert_eq!(*order.lock(), [first, quiet, last]);
     crowd.iter().for_each(|(outbox, _)| outbox.abort());

@@ -6,7 +6,7 @@ use plugin_api::abi::{
 };
 
 use super::input::Input;
-use super::model::{Heard, Model, Told};
+use super::model::{Model, Told};
 use super::world::{FOREIGN, OWN, World};
 use crate::http::HttpLimits;
 use crate::http::request::Request;
@@ -26,8 +26,7 @@ pub(crate) fn calls_hold(data: &[u8]) {
         input: Input(data),
         world: World::new(),
         model: Model::new(),
-        said_to_own: Vec::new(),
-        is_own_closed: false,
+        closed: [Closed::Not; 2],
         is_over: false,
         timers: 0,
     };
@@ -53,12 +52,21 @@ struct Calls<'a> {
     input: Input<'a>,
     world: World,
     model: Model,
-    /// What the own client was sent past the hub.
-    said_to_own: Vec<Heard>,
-    is_own_closed: bool,
+    /// By client of the route.
+    closed: [Closed; 2],
     is_over: bool,
     /// The last timer.
     timers: u64,
+}
+
+/// Whether a client was closed by a call.
+#[derive(Clone, Copy, PartialEq)]
+enum Closed {
+    Not,
+    /// The call was held back: it takes effect when the hub comes to it.
+    Held,
+    /// It holds from the call on.
+    AtOnce,
 }
 
 impl Calls<'_> {
@@ -92,7 +100,11 @@ impl Calls<'_> {
             None => self.input.number(),
         };
         let guest = self.world.guests.iter().position(|guest| guest.id.0 == id);
-        let named = guest.filter(|&guest| guest != FOREIGN && !self.model.has_departed(guest));
+        let named = guest.filter(|&guest| {
+            guest != FOREIGN
+                && !self.model.has_departed(guest)
+                && self.closed[guest] != Closed::AtOnce
+        });
         (id, named.filter(|_| !self.is_over))
     }
 
@@ -114,9 +126,9 @@ impl Calls<'_> {
         let send = table(&self.world).send;
         // SAFETY: as the ABI asks.
         let status = unsafe { send(self.world.host.as_abi(), client, kind, Bytes::new(&payload)) };
-        self.expect(status, is_valid, self.reachable(guest));
-        if status == OK {
-            self.said(guest, (kind as u8, payload));
+        self.expect_of(guest, status, is_valid);
+        if let (OK, Some(guest)) = (status, guest) {
+            self.model.note(Told::Send(guest, (kind as u8, payload)));
         }
     }
 
@@ -128,27 +140,27 @@ impl Calls<'_> {
         let close = table(&self.world).close;
         // SAFETY: as the ABI asks.
         let status = unsafe { close(self.world.host.as_abi(), client, code, Bytes::new(&reason)) };
-        self.expect(status, is_valid, self.reachable(guest));
-        if status == OK {
+        self.expect_of(guest, status, is_valid);
+        if let (true, Some(guest)) = (is_valid, guest) {
+            self.closed[guest] = match self.model.is_held() {
+                true => Closed::Held,
+                false => Closed::AtOnce,
+            };
+        }
+        if let (OK, Some(guest)) = (status, guest) {
             let payload = [&(code as u16).to_be_bytes()[..], &reason].concat();
-            self.said(guest, (8, payload));
+            self.model.note(Told::Send(guest, (8, payload)));
         }
     }
 
-    /// A call about its client was taken.
-    fn said(&mut self, guest: Option<usize>, heard: Heard) {
-        let guest = guest.expect("one that may be named");
-        if guest == OWN {
-            self.is_own_closed |= heard.0 == 8;
-            self.said_to_own.push(heard);
-        } else {
-            self.model.note(Told::Send(guest, heard));
+    /// As [`Calls::expect`], for what a client is sent: it is gone when the hub has come to a close that was held
+    /// back, and who tells can only be its own thread.
+    #[track_caller]
+    fn expect_of(&self, guest: Option<usize>, status: Status, is_valid: bool) {
+        let may_be_gone = guest.is_some_and(|guest| self.closed[guest] == Closed::Held);
+        if status != GONE || !may_be_gone {
+            self.expect(status, is_valid, guest.is_some());
         }
-    }
-
-    /// Whether a message to the client can still leave, as far as the calling thread can tell.
-    fn reachable(&self, guest: Option<usize>) -> bool {
-        guest.is_some_and(|guest| guest != OWN || !self.is_own_closed)
     }
 
     fn change_membership(&mut self, is_join: bool) {
@@ -286,18 +298,17 @@ impl Calls<'_> {
 
     fn end(self) {
         let heard = self.world.end();
-        assert_eq!(heard[1], self.model.heard(1));
+        for guest in [OWN, 1] {
+            assert_eq!(
+                heard[guest],
+                self.model.heard(guest),
+                "in the order of the calls"
+            );
+        }
         assert!(
             heard[FOREIGN].is_empty(),
             "another route's client heard something"
         );
-        let mut rest = heard[OWN].iter();
-        for said in &self.said_to_own {
-            assert!(
-                rest.any(|heard| heard == said),
-                "lost or out of order: {said:?}"
-            );
-        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 /// One frame as a peer has it: opcode and payload.
 pub(super) type Heard = (u8, Vec<u8>);
 
-/// Something that was asked for and concerns others than the asking thread's own client.
+/// Something that was asked for, in the order of the calls.
 pub(super) enum Told {
     Send(usize, Heard),
     /// For the members of a topic, or for all; all but one.
@@ -41,6 +41,10 @@ impl Model {
             Some(held) => held.push(told),
             None => self.apply(told),
         }
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.held.is_some()
     }
 
     /// The instance goes to work.

@@ -62,7 +62,7 @@ impl World {
             clients: Arc::new(AtomicU64::new(2)),
         };
         let guests = [0, 0, 1].map(|route| Guest::enter(&ways[route], &roster, &drain));
-        set_own_outbox(guests[OWN].id, guests[OWN].outbox.clone());
+        set_own_outbox(guests[OWN].id, RouteId(0), guests[OWN].outbox.clone());
         World {
             host: RouteHost::leak(host_table::table(), parts, "fuzz", "{}"),
             guests: guests.into(),

@@ -24,7 +24,7 @@ use crate::ids::{ClientId, RouteId};
 use crate::limits::{CLOSE_REASON_BYTES_MAX, TOPIC_BYTES_MAX};
 use crate::outbox::cause::{self, Cause};
 use crate::outbox::frame::Opcode;
-use crate::outbox::{Delivery, own_outbox};
+use crate::outbox::{Delivery, OwnOutbox, come_behind, own_outbox};
 use crate::roster::Roster;
 use outgoing::Outgoing;
 use timers::Timers;
@@ -137,21 +137,22 @@ impl RouteHost {
         let client = ClientId(client);
         let roster = &self.route.services.roster;
         let traffic = roster.open_traffic(client, self.route.id).ok_or(GONE)?;
-        match own_outbox(client) {
-            Some(outbox) => {
-                traffic.sent(payload.len());
-                delivered(outbox.queue_message(opcode, payload))
-            }
-            None => {
-                let message = Message::new(opcode, payload);
-                self.outgoing.post(Event::Send { client, message })
-            }
+        let own = self.own_outbox(client);
+        if let OwnOutbox::Direct(outbox) = own {
+            traffic.sent(payload.len());
+            return delivered(outbox.queue_message(opcode, payload));
         }
+        let message = Message::new(opcode, payload);
+        let number = self.outgoing.post(Event::Send { client, message })?;
+        if matches!(own, OwnOutbox::Behind(_)) {
+            come_behind(self.route.id, None, number);
+        }
+        Ok(())
     }
 
     pub(in crate::plugin) fn flush(&self, client: u64) -> Result<(), Status> {
-        // What goes to other clients goes through the hub, which flushes by itself.
-        if let Some(outbox) = own_outbox(self.open_client(client)?) {
+        // What goes through the hub is flushed by the hub.
+        if let OwnOutbox::Direct(outbox) = self.own_outbox(self.open_client(client)?) {
             outbox.flush();
         }
         Ok(())
@@ -169,22 +170,46 @@ impl RouteHost {
         }
         let client = self.open_client(client)?;
         let cause = Cause::plugin(code as u16, reason.to_owned());
-        match own_outbox(client) {
-            Some(outbox) => delivered(outbox.close(cause)),
-            None => self.outgoing.post(Event::Close { client, cause }),
+        if self.outgoing.is_held() {
+            // It may be given up again.
+            return self.outgoing.post(Event::Close { client, cause }).map(drop);
         }
+        let roster = &self.route.services.roster;
+        let outbox = match self.own_outbox(client) {
+            OwnOutbox::Direct(outbox) => {
+                roster.close(client);
+                return delivered(outbox.close(cause));
+            }
+            OwnOutbox::Behind(outbox) => Some(outbox),
+            OwnOutbox::NotOwn => roster.outbox(client),
+        };
+        // It holds from now on, and its frame comes behind what is on its way to the client.
+        roster.close(client);
+        if let Some(outbox) = outbox {
+            delivered(outbox.announce_close(&cause))?;
+        }
+        self.route.hub.post(Event::Close { client, cause });
+        Ok(())
+    }
+
+    /// How the client is answered: directly only by its own thread, and not before what that has said before,
+    /// or what was held back for this instance, has reached it.
+    fn own_outbox(&self, client: ClientId) -> OwnOutbox {
+        own_outbox(client, |number| {
+            self.outgoing.has_caught_up() && (number == 0 || self.route.hub.has_settled(number))
+        })
     }
 
     pub(in crate::plugin) fn join(&self, client: u64, topic: &[u8]) -> Result<(), Status> {
         let topic = self.topic(topic)?;
         let client = self.open_client(client)?;
-        self.outgoing.post(Event::Join { client, topic })
+        self.outgoing.post(Event::Join { client, topic }).map(drop)
     }
 
     pub(in crate::plugin) fn leave(&self, client: u64, topic: &[u8]) -> Result<(), Status> {
         let topic = self.topic(topic)?;
         let client = self.open_client(client)?;
-        self.outgoing.post(Event::Leave { client, topic })
+        self.outgoing.post(Event::Leave { client, topic }).map(drop)
     }
 
     pub(in crate::plugin) fn publish(
@@ -261,11 +286,13 @@ impl RouteHost {
         self.outgoing.check()?;
         let except = (except != NO_CLIENT).then_some(ClientId(except));
         let message = Message::new(opcode, payload);
-        self.outgoing.post(Event::Publish {
+        let number = self.outgoing.post(Event::Publish {
             audience,
             message,
             except,
-        })
+        })?;
+        come_behind(self.route.id, except, number);
+        Ok(())
     }
 }
 

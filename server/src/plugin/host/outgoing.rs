@@ -5,7 +5,7 @@
 //! whether all of it will succeed; what it sends meanwhile must neither overtake its predecessor's
 //! messages nor go out if it fails. Any thread may be in here.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use plugin_api::abi::{EXHAUSTED, GONE, Status};
@@ -22,6 +22,8 @@ pub(in crate::plugin) struct Outgoing {
     hub: RouteHandle,
     phase: AtomicU8,
     held: Mutex<Held>,
+    /// Number of the last event that was held back; 0 where none was.
+    released: AtomicU64,
 }
 
 /// What is held back, in its order.
@@ -38,7 +40,19 @@ impl Outgoing {
             hub,
             phase: AtomicU8::new(HELD),
             held: Mutex::default(),
+            released: AtomicU64::new(0),
         }
+    }
+
+    /// Whether what it says is held back.
+    pub(in crate::plugin) fn is_held(&self) -> bool {
+        self.phase.load(Ordering::Acquire) == HELD
+    }
+
+    /// Whether nothing is held back, and what was stands in the outboxes.
+    pub(in crate::plugin) fn has_caught_up(&self) -> bool {
+        let released = self.released.load(Ordering::Relaxed);
+        !self.is_held() && (released == 0 || self.hub.has_settled(released))
     }
 
     /// An error once the instance has gone.
@@ -50,17 +64,16 @@ impl Outgoing {
     }
 
     /// Posts an event to the hub, or holds it back. Waits while the route's queue is full; woken by the hub,
-    /// which never waits. [`EXHAUSTED`] where too many are held back.
-    pub(in crate::plugin) fn post(&self, event: Event) -> Result<(), Status> {
+    /// which never waits. Gives its number, 0 where it is held back; [`EXHAUSTED`] where too many are held back.
+    pub(in crate::plugin) fn post(&self, event: Event) -> Result<u64, Status> {
         if self.phase.load(Ordering::Acquire) == HELD {
             return self.hold(event);
         }
         self.check()?;
-        self.hub.post(event);
-        Ok(())
+        Ok(self.hub.post(event))
     }
 
-    fn hold(&self, event: Event) -> Result<(), Status> {
+    fn hold(&self, event: Event) -> Result<u64, Status> {
         let mut held = self.held.lock();
         if self.phase.load(Ordering::Acquire) != HELD {
             // It went to work, or ended, while this thread waited for the lock.
@@ -73,14 +86,15 @@ impl Outgoing {
         }
         held.bytes = bytes;
         held.events.push(event);
-        Ok(())
+        Ok(0)
     }
 
     /// The instance is at work: what was held back goes out first, in its order. Does not wait for the hub.
     pub(in crate::plugin) fn release(&self) {
         let mut held = self.held.lock();
         if self.phase.load(Ordering::Acquire) == HELD {
-            self.hub.post_all(std::mem::take(&mut *held).events);
+            let number = self.hub.post_all(std::mem::take(&mut *held).events);
+            self.released.store(number, Ordering::Relaxed);
             self.phase.store(AT_WORK, Ordering::Release);
         }
     }

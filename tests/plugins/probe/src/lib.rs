@@ -243,6 +243,8 @@ impl Probe {
                 thread::sleep(Duration::from_millis(argument.parse()?));
                 return Ok("after".to_owned());
             }
+            "say" => drop(client.send(argument)?),
+            "flush" => client.flush(),
             "burst" => {
                 for number in 0..argument.parse::<u32>()? {
                     client.send(number.to_string())?;
