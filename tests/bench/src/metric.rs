@@ -61,6 +61,24 @@ pub const SLOWDOWN: Metric = cost("slowdown", "p50 / quiet p50");
 pub const SLOWDOWN_P99: Metric = cost("slowdown_p99", "p99 / quiet p99");
 /// Median latency while everyone reads.
 pub const QUIET_P50_US: Metric = cost("quiet_p50_us", "quiet p50 µs");
+/// Median latency where the same flood runs in a second server process.
+pub const APART_P50_US: Metric = cost("apart_p50_us", "apart p50 µs");
+/// The same for the 99th percentile.
+pub const APART_P99_US: Metric = cost("apart_p99_us", "apart p99 µs");
+/// Median latency on another route beside the flood, over that.
+pub const BESIDE: Metric = cost("beside", "p50 / apart p50");
+/// The same for the 99th percentile.
+pub const BESIDE_P99: Metric = cost("beside_p99", "p99 / apart p99");
+/// 99th percentile of the latency in another topic of the route that is flooded.
+pub const TOPIC_P99_MS: Metric = cost("topic_p99_ms", "other topic p99 ms");
+/// Time from the request to stop until all who are elsewhere are closed.
+pub const STOP_MS: Metric = cost("stop_ms", "closed at a stop ms");
+/// What the members of the flooded room hear in a second.
+pub const FLOOD_PER_SECOND: Metric = Metric {
+    key: "flood_per_second",
+    title: "flood's messages/s",
+    is_gain: true,
+};
 /// Pings that clients answered.
 pub const PINGS: Metric = Metric {
     key: "pings",
@@ -75,7 +93,7 @@ pub const RATE: Metric = Metric {
 };
 
 /// All of them in the order of their columns.
-pub const METRICS: [Metric; 20] = [
+pub const METRICS: [Metric; 27] = [
     CPU_US,
     PER_SECOND,
     CPU_PERCENT,
@@ -87,6 +105,13 @@ pub const METRICS: [Metric; 20] = [
     SLOWDOWN,
     SLOWDOWN_P99,
     QUIET_P50_US,
+    BESIDE,
+    BESIDE_P99,
+    FLOOD_PER_SECOND,
+    TOPIC_P99_MS,
+    STOP_MS,
+    APART_P50_US,
+    APART_P99_US,
     P50_US,
     P99_US,
     P999_US,
@@ -99,7 +124,7 @@ pub const METRICS: [Metric; 20] = [
 ];
 
 /// Metrics that are not set against the bare server: it holds next to nothing, or they are ratios already.
-pub const ABSOLUTE: [&str; 3] = [RESIDENT_KIB.key, CPU_PERCENT.key, SLOWDOWN.key];
+pub const ABSOLUTE: [&str; 4] = [RESIDENT_KIB.key, CPU_PERCENT.key, SLOWDOWN.key, BESIDE.key];
 
 /// What one run of one load on one server gave, by key.
 pub type Sample = BTreeMap<String, f64>;

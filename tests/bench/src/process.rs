@@ -105,6 +105,12 @@ impl Process {
             .map_err(|error| format!("the server has ended: {error}"))
     }
 
+    /// Asks it to stop, as a service manager does.
+    pub fn ask_to_stop(&self) {
+        // It may have ended by itself.
+        kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM).ok();
+    }
+
     /// Memory now.
     ///
     /// # Errors
@@ -140,8 +146,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // It may have ended by itself.
-        kill(Pid::from_raw(self.child.id() as i32), Signal::SIGTERM).ok();
+        self.ask_to_stop();
         let deadline = Instant::now() + STOP_TIMEOUT;
         while Instant::now() < deadline {
             if !matches!(self.child.try_wait(), Ok(None)) {

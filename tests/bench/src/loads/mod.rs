@@ -3,6 +3,8 @@
 mod broadcast;
 mod crowd;
 mod echo;
+mod flood;
+mod flooded;
 mod idle;
 mod newcomers;
 mod room;
@@ -62,6 +64,8 @@ pub trait Load {
 pub struct Stage<'a> {
     /// The server, just started.
     pub process: &'a Process,
+    /// Starts another server like it.
+    pub another: &'a dyn Fn() -> Result<Process, String>,
     /// Length of the timed window.
     pub seconds: f64,
     /// Time before it.
@@ -81,6 +85,7 @@ pub fn all() -> Vec<Box<dyn Load>> {
     loads.extend(room::equal());
     loads.push(room::paced());
     loads.push(Box::new(unread::Unread));
+    loads.extend(flooded::all());
     loads.push(room::many());
     loads.push(Box::new(broadcast::Broadcast));
     loads.push(Box::new(storm::Storm));
