@@ -30,7 +30,7 @@
 //! | `hub` | 1 | membership, broadcasts | the routes' queues; a moment for more in a busy room |
 //! | `drain` | 1 | full sockets, closing and lingering ones | epoll |
 //! | `timers` | 1 a route with timers | `on_timer` | the next deadline |
-//! | `reaper` | 1 | joins connection threads | its queue |
+//! | `reaper` | 1 | joins connection threads that have ended | its queue, the next look |
 //! | `log` | 1 | writes the log | its queue, the disk |
 //! | `deadline` | 1 while the server stops | ends the process where the stop does not end | the deadline |
 //!

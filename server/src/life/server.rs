@@ -113,7 +113,8 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
         let roster = roster.clone();
         Hub::start(move |client| roster.leave_hub(client))?
     };
-    let (departed, reaper) = reaper::start(roster.clone())?;
+    let refusals = RefusalLog::default();
+    let (departed, reaper) = reaper::start(roster.clone(), refusals.clone())?;
 
     let services = Services {
         roster: roster.clone(),
@@ -128,7 +129,7 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
     let admission = Arc::new(Admission::new(roster.clone()));
     let context = Arc::new(Context {
         sites: mounts.sites().clone(),
-        refusals: RefusalLog::default(),
+        refusals,
         has_told_of_foreign_name: AtomicBool::new(false),
         departed,
     });

@@ -199,6 +199,16 @@ pub const LEAVING_BEHIND_MAX: usize = 32;
 /// Wait of the acceptor until the drain thread has caught up.
 pub const CROWD_WAIT: Duration = Duration::from_millis(1);
 
+/// After this the reaper looks again at a thread that was about to end and has not: as long as an end
+/// usually takes, many times over. The pause doubles up to [`LOOK_AT_DEPARTED_LAST`].
+pub const LOOK_AT_DEPARTED_FIRST: Duration = Duration::from_millis(1);
+
+/// See [`LOOK_AT_DEPARTED_FIRST`]: a look costs a microsecond.
+pub const LOOK_AT_DEPARTED_LAST: Duration = Duration::from_secs(1);
+
+/// A thread that takes so long to end is logged.
+pub const DEPARTED_WARNING: Duration = Duration::from_secs(5);
+
 /// Log lines about refusals and faults of clients that a storm of them may cause at once: enough to
 /// see each of a page's mistakes.
 pub const REFUSAL_LINES_AT_ONCE: u64 = 200;

@@ -222,16 +222,27 @@ impl Roster {
         }
     }
 
-    /// Joins the thread of `client`, which is about to end, and frees its permit. Blocks until the
-    /// thread has ended. Only the reaper calls it.
-    pub fn release(&self, client: ClientId) {
+    /// Joins the thread of `client`, which was about to end, and frees its permit; false where the
+    /// thread has not ended yet. Only the reaper calls it.
+    pub fn release(&self, client: ClientId) -> bool {
+        let slot = self.slot(client);
         // The lock waits for a spawn that has not stored its handle yet.
-        let held = std::mem::take(&mut *self.slot(client).held.lock());
-        if let Some(thread) = held.thread {
-            thread.join();
+        let thread = slot.held.lock().thread.take();
+        if let Some(Err(running)) = thread.map(Thread::try_join) {
+            slot.held.lock().thread = Some(running);
+            return false;
         }
-        drop(held.outbox);
+        let outbox = slot.held.lock().outbox.take();
+        drop(outbox);
         self.free(client);
+        true
+    }
+
+    /// `client` as the log names it, between [`Roster::hold`] and its release.
+    pub fn name(&self, client: ClientId) -> String {
+        let held = self.slot(client).held.lock();
+        let name = held.outbox.as_ref().map(|outbox| outbox.name());
+        name.unwrap_or_else(|| format!("client {client}"))
     }
 
     fn free(&self, client: ClientId) {

@@ -1,24 +1,116 @@
-//! The thread `reaper`: joins connection threads that are about to end and frees their permits.
+//! The thread `reaper`: joins connection threads that have ended and frees their permits.
+//!
+//! Who is about to end says so; between that and its real end lies the drop of its thread-local values, and
+//! those of a plugin may take as long as they like. To join is to wait for one thread and none else, so that
+//! the reaper waits for none: it looks whether one has ended, and where it has not, looks again after a
+//! pause that doubles. So nobody's end waits for another's, and a place stays taken just as long as its
+//! thread is there.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use log::Level;
 
 use crate::ids::ClientId;
-use crate::limits::DEPARTED_QUEUE;
+use crate::limits::{
+    DEPARTED_QUEUE, DEPARTED_WARNING, LOOK_AT_DEPARTED_FIRST, LOOK_AT_DEPARTED_LAST,
+};
+use crate::logging::refusal_log::RefusalLog;
 use crate::roster::Roster;
 
 /// Starts the thread. It takes the numbers of clients whose thread does nothing more but end, and
-/// ends itself when the last sender is gone.
+/// ends itself when the last sender is gone: nobody is left then, since the senders are held by the
+/// threads that it waits for.
 ///
 /// # Errors
 /// No thread is to be had.
-pub fn start(roster: Arc<Roster>) -> io::Result<(Sender<ClientId>, JoinHandle<()>)> {
+pub fn start(
+    roster: Arc<Roster>,
+    refusals: RefusalLog,
+) -> io::Result<(Sender<ClientId>, JoinHandle<()>)> {
     let (departed, inbox) = bounded(DEPARTED_QUEUE);
+    let reaper = Reaper {
+        roster,
+        refusals,
+        lingering: BTreeSet::new(),
+    };
     let thread = thread::Builder::new()
         .name("reaper".to_owned())
-        .spawn(move || inbox.iter().for_each(|client| roster.release(client)))?;
+        .spawn(move || reaper.run(&inbox))?;
     Ok((departed, thread))
+}
+
+/// State of the thread; nobody else sees it.
+struct Reaper {
+    roster: Arc<Roster>,
+    refusals: RefusalLog,
+    /// Those that had not ended when they were looked at, the next to be looked at first.
+    lingering: BTreeSet<Lingering>,
+}
+
+/// A thread that is about to end and has not yet. Ordered by its first field.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Lingering {
+    look_at: Instant,
+    pause: Duration,
+    since: Instant,
+    is_told: bool,
+    client: ClientId,
+}
+
+impl Reaper {
+    fn run(mut self, inbox: &Receiver<ClientId>) {
+        loop {
+            let departed = match self.lingering.first() {
+                None => inbox.recv().map_err(RecvTimeoutError::from),
+                Some(next) => inbox.recv_deadline(next.look_at),
+            };
+            let now = Instant::now();
+            match departed {
+                Ok(client) => self.look(Lingering {
+                    look_at: now,
+                    pause: LOOK_AT_DEPARTED_FIRST,
+                    since: now,
+                    is_told: false,
+                    client,
+                }),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+            while self
+                .lingering
+                .first()
+                .is_some_and(|next| next.look_at <= now)
+                && let Some(next) = self.lingering.pop_first()
+            {
+                self.look(next);
+            }
+        }
+    }
+
+    /// Frees the place of one that has ended; another is looked at again later.
+    fn look(&mut self, departed: Lingering) {
+        let client = departed.client;
+        if self.roster.release(client) {
+            return;
+        }
+        let is_late = departed.look_at.duration_since(departed.since) >= DEPARTED_WARNING;
+        if is_late && !departed.is_told {
+            let (name, time) = (self.roster.name(client), DEPARTED_WARNING.as_secs());
+            self.refusals.note(
+                Level::Warn,
+                format_args!("{name} has left, but its thread has not ended for {time} s: a plugin's thread-local value that is dropped with the thread holds it up; its place stays taken until then"),
+            );
+        }
+        self.lingering.insert(Lingering {
+            look_at: departed.look_at + departed.pause,
+            pause: (2 * departed.pause).min(LOOK_AT_DEPARTED_LAST),
+            is_told: is_late,
+            ..departed
+        });
+    }
 }

@@ -1,11 +1,17 @@
 //! Permits, ids and seats, without connections.
 
-use std::time::Instant;
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
-use super::{Roster, Seat, Session};
+use super::{Roster, Seat, Session, reaper};
 use crate::http::HttpLimits;
 use crate::http::request::Request;
 use crate::ids::{ClientId, RouteId};
+use crate::logging::refusal_log::RefusalLog;
+use crate::outbox::Outbox;
+use crate::outbox::drain::Drain;
+use crate::threads::{self, Stacks};
 
 #[test]
 fn ids_count_up_from_one_and_never_come_again() {
@@ -114,4 +120,48 @@ fn a_client_is_known_on_its_route_only_while_it_is_open() {
     );
     roster.close(client);
     assert!(!roster.is_open(client, RouteId(0)));
+}
+
+/// Cause: the reaper joined one thread after the other, so that a plugin's thread-local value that slept
+/// in its `drop` kept the places of all who left after it.
+#[test]
+fn a_thread_that_does_not_end_keeps_its_own_place_and_no_other() {
+    let roster = Arc::new(Roster::new(3));
+    let (stacks, drain) = (Stacks::new(), Drain::start().expect("a thread"));
+    let (departed, reaper) =
+        reaper::start(roster.clone(), RefusalLog::default()).expect("a thread");
+    let (go_on, held_up) = crossbeam_channel::bounded::<()>(0);
+    let start = |body: Box<dyn FnOnce() + Send>| {
+        let (client, _places) = roster.claim().expect("a slot is free");
+        let outbox = Outbox::new(socket(), client, drain.handle());
+        let spawn = || threads::spawn(&stacks, "departs", body);
+        let started = roster.hold(client, outbox, spawn);
+        started.expect("a thread is to be had");
+        departed.send(client).expect("the reaper runs");
+        client
+    };
+    start(Box::new(move || assert!(held_up.recv().is_err())));
+    start(Box::new(|| {}));
+    start(Box::new(|| {}));
+    wait_until_connected(&roster, 1);
+    drop(go_on);
+    wait_until_connected(&roster, 0);
+    drop(departed);
+    reaper.join().expect("it ends in good order");
+    drain.end();
+}
+
+#[track_caller]
+fn wait_until_connected(roster: &Roster, count: usize) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while roster.connected() != count {
+        assert!(Instant::now() < deadline, "{} left", roster.connected());
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
+}
+
+fn socket() -> TcpStream {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    TcpStream::connect(address).expect("it listens")
 }

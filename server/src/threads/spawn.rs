@@ -84,14 +84,19 @@ fn check_room() -> io::Result<()> {
 }
 
 impl Thread {
-    /// Waits until it has ended.
-    pub fn join(self) {
+    /// Joins it where it has ended, its thread-local values included; waits for nothing.
+    ///
+    /// # Errors
+    /// It runs still, and is handed back.
+    pub fn try_join(self) -> Result<(), Thread> {
         // SAFETY: the thread was not joined, as that takes `self`, and is not detached.
-        let error = unsafe { libc::pthread_join(self.native, ptr::null_mut()) };
-        if error == 0 {
-            // It has left its stack.
-            drop(ManuallyDrop::into_inner(self.stack));
+        let error = unsafe { libc::pthread_tryjoin_np(self.native, ptr::null_mut()) };
+        if error != 0 {
+            return Err(self);
         }
+        // It has left its stack.
+        drop(ManuallyDrop::into_inner(self.stack));
+        Ok(())
     }
 }
 
@@ -137,7 +142,15 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use super::{Stacks, spawn};
+    use super::{Stacks, Thread, spawn};
+
+    /// Joins it as soon as it has ended.
+    fn join(mut thread: Thread) {
+        while let Err(running) = thread.try_join() {
+            std::thread::yield_now();
+            thread = running;
+        }
+    }
 
     struct Count(Arc<AtomicU32>);
 
@@ -153,7 +166,7 @@ mod tests {
         let thread = spawn(&Stacks::new(), "client-1234567890", move || {
             told.send(rustix::thread::name().expect("it has one")).ok();
         });
-        thread.expect("a thread is to be had").join();
+        join(thread.expect("a thread is to be had"));
         let name = names.recv().expect("the body has run");
         assert_eq!(name.to_bytes(), b"client-12345678");
     }
@@ -168,7 +181,7 @@ mod tests {
                 let _count = count;
                 panic!("as a test wants it");
             });
-            thread.expect("a thread is to be had").join();
+            join(thread.expect("a thread is to be had"));
             assert_eq!(ended.load(Ordering::Relaxed), round);
         }
     }

@@ -16,6 +16,7 @@ mod entrance;
 mod entrance_kinds;
 mod entrance_refusals;
 mod faults;
+mod faults_lingering;
 mod faults_own_threads;
 mod floods;
 mod flush;

@@ -1,8 +1,10 @@
 //! A plugin that fails in each of its callbacks in the way that it is told: `panic`, `fail`,
-//! `block MILLISECONDS`, `bomb`, a panic whose payload panics again when it is dropped, or `thread`, a
-//! panic on a thread of its own.
+//! `block MILLISECONDS`, `bomb`, a panic whose payload panics again when it is dropped, `thread`, a
+//! panic on a thread of its own, or `wait` and `linger`, which hold up the callback or the end of its
+//! thread until someone is told `go on`.
 #![forbid(unsafe_code)]
 
+use std::sync::{Condvar, Mutex};
 use std::thread;
 use std::time::Duration;
 
@@ -49,6 +51,33 @@ struct Session {
     error: String,
 }
 
+/// Who is told `go on` opens it, once and for all.
+static GATE: (Mutex<bool>, Condvar) = (Mutex::new(false), Condvar::new());
+
+fn wait_at_gate() {
+    let is_open = GATE.0.lock().expect("nobody panics with it");
+    let waited = GATE.1.wait_while(is_open, |is_open| !*is_open);
+    drop(waited.expect("nobody panics with it"));
+}
+
+fn open_gate() {
+    *GATE.0.lock().expect("nobody panics with it") = true;
+    GATE.1.notify_all();
+}
+
+/// A thread-local value whose drop takes as long as the gate is closed.
+struct Lingers;
+
+impl Drop for Lingers {
+    fn drop(&mut self) {
+        wait_at_gate();
+    }
+}
+
+thread_local! {
+    static LINGERS: Lingers = const { Lingers };
+}
+
 struct Bomb;
 
 impl Drop for Bomb {
@@ -66,6 +95,19 @@ fn obey(order: &str) -> Result {
             let panicking = spawned.spawn(|| panic!("told to panic on a thread"))?;
             // The panic is the order.
             panicking.join().ok();
+            Ok(())
+        }
+        ("wait", _) => {
+            log::info!("waits at the gate");
+            wait_at_gate();
+            Ok(())
+        }
+        ("linger", _) => {
+            LINGERS.with(|_| ());
+            Ok(())
+        }
+        ("go", "on") => {
+            open_gate();
             Ok(())
         }
         ("fail", _) => Err("told to fail".into()),

@@ -1,0 +1,45 @@
+//! A thread that does not end, since a plugin's thread-local value takes long to drop, keeps the place of
+//! its own client and of nobody else.
+
+use tests::{Client, Raw, Server, Setup, handshake, wait_until};
+
+/// A client that has waited for a place.
+#[track_caller]
+fn let_in(server: &Server, path: &str) -> Client {
+    let mut client = None;
+    wait_until("a place is free", || {
+        client = Client::connect_with(server, path, &[]).ok();
+        client.is_some()
+    });
+    client.expect("it was let in")
+}
+
+/// Cause: of 40 clients with 20 places 21 were refused while one thread's end took 30 s, since the reaper
+/// waited for it before it looked at any other.
+#[test]
+fn nobodys_place_waits_for_the_end_of_anothers_thread() {
+    let setup = Setup::new().plugins(&["faulty", "echo"]);
+    let server = setup.arguments(&["--max-connections", "3"]).start();
+    let mut lingering = Client::connect(&server, "/faulty");
+    lingering.send("linger");
+    assert_eq!(lingering.text(), "done");
+    lingering.close(1000, "");
+    server.wait_for_log(&["plugin::faulty: closed 1: 1000"]);
+    for _ in 0..5 {
+        let mut two = [(); 2].map(|()| let_in(&server, "/echo"));
+        for client in &mut two {
+            client.send("here");
+            assert_eq!(client.text(), "here");
+        }
+        let (status, ..) = Raw::answer(&server, handshake("/echo", &[]));
+        assert_eq!(status, 503, "its thread is there still, and takes a place");
+    }
+    server.wait_for_log(&[
+        "WARN",
+        "client 1 on /faulty has left, but its thread has not ended",
+    ]);
+    let mut other = let_in(&server, "/faulty");
+    other.send("go on");
+    assert_eq!(other.text(), "done");
+    let _all = [(); 2].map(|()| let_in(&server, "/echo"));
+}
