@@ -34,12 +34,13 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     let demands = Demands {
         strict_modes: false,
         loads_max: 1,
+        loads_limit: "one".to_owned(),
     };
     let folder = library().with_file_name("bench-plugins");
     std::fs::create_dir_all(&folder).expect("the target folder can be written");
     std::fs::copy(library(), folder.join("libecho.so")).expect("it was built");
     let found = libraries
-        .scan(&folder, demands)
+        .scan(&folder, &demands)
         .expect("the folder is there");
     let library = found.libraries["echo"].clone();
     let route = Route::create(library, RouteId(0), "/echo", "{}", services.clone())

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::config::Settings;
 use crate::logging::Output;
-use crate::roster::capacity;
+use crate::roster::capacity::{self, Machine};
 use crate::routes;
 use crate::threads::Stacks;
 
@@ -17,7 +17,8 @@ use crate::threads::Stacks;
 pub fn check(settings: &Settings) -> Vec<String> {
     let mut problems = Vec::new();
     capacity::raise_open_files();
-    let capacity = capacity::measure(settings.limits.connections, &Stacks::new());
+    let machine = Machine::look(Stacks::new());
+    let capacity = machine.connections(settings.limits.connections, 0);
     if capacity.connections == 0 {
         problems.push(format!("no room for connections: {capacity}"));
     }
@@ -33,7 +34,7 @@ pub fn check(settings: &Settings) -> Vec<String> {
         problems.push(format!("state_dir {folder}: {error}: name a folder"));
     }
     let folder = settings.plugins.display();
-    match routes::check::problems(settings) {
+    match routes::check::problems(settings, &machine) {
         Ok(of_routes) => problems.extend(of_routes),
         Err(error) => problems.push(format!(
             "plugins folder {folder}: {error}: put the plugin libraries there, or name the folder \

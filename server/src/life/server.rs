@@ -24,7 +24,7 @@ use crate::outbox::drain::Drain;
 use crate::plugin::{Folders, Services};
 use crate::roster::Roster;
 use crate::roster::admission::Admission;
-use crate::roster::capacity::{self, Capacity};
+use crate::roster::capacity::{self, Capacity, Machine};
 use crate::roster::reaper;
 use crate::routes::mounts::Mounts;
 use crate::routes::table::Site;
@@ -81,6 +81,7 @@ pub struct Server {
     pub(crate) listeners: Listeners,
     pub(crate) context: Arc<Context>,
     pub(crate) roster: Arc<Roster>,
+    pub(crate) machine: Arc<Machine>,
     pub(crate) mounts: Mounts,
     pub(crate) settings: Settings,
     pub(crate) reaper: JoinHandle<()>,
@@ -98,14 +99,15 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
     let signals = SignalThread::start()?;
     capacity::raise_open_files();
     let stacks = Stacks::new();
-    let machine = capacity::measure(None, &stacks);
-    let capacity = capacity::measure(settings.limits.connections, &stacks);
+    let machine = Arc::new(Machine::look(stacks.clone()));
+    let capacity = machine.connections(settings.limits.connections, 0);
     if capacity.connections == 0 {
         return Err(StartError::NoRoom(capacity));
     }
     check_folder(&settings.plugins)?;
     let bound = Bound::bind(&settings.all_listeners())?;
-    let slots = usize::try_from(machine.connections).unwrap_or(usize::MAX);
+    let slots = machine.connections(None, 0).connections;
+    let slots = usize::try_from(slots).unwrap_or(usize::MAX);
     let roster = Arc::new(Roster::new(slots));
     let drain = Drain::start()?;
     drain.handle().set_leaving_max(capacity::leaving());
@@ -125,7 +127,7 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
             makes_state: true,
         }),
     };
-    let mounts = mount(settings, services)?;
+    let mounts = mount(settings, machine.clone(), services)?;
     let admission = Arc::new(Admission::new(roster.clone()));
     let context = Arc::new(Context {
         sites: mounts.sites().clone(),
@@ -144,6 +146,7 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
         listeners,
         context,
         roster,
+        machine,
         mounts,
         settings: settings.clone(),
         reaper,
@@ -167,9 +170,13 @@ fn check_folder(path: &std::path::Path) -> Result<(), StartError> {
     fs::read_dir(path).map_err(folder).map(drop)
 }
 
-fn mount(settings: &Settings, services: Services) -> Result<Mounts, StartError> {
+fn mount(
+    settings: &Settings,
+    machine: Arc<Machine>,
+    services: Services,
+) -> Result<Mounts, StartError> {
     let (mounts, problems) =
-        Mounts::start(settings, services).map_err(|error| StartError::Folder {
+        Mounts::start(settings, machine, services).map_err(|error| StartError::Folder {
             path: settings.plugins.clone(),
             error,
         })?;
@@ -244,8 +251,15 @@ impl Server {
 
     /// Limits of the whole server hold from now on.
     pub(crate) fn limit(&self, limits: &ServerLimits) {
-        let connections = limits.connections.map(|most| most as usize);
-        self.roster.set_limit(connections.unwrap_or(usize::MAX));
+        let loads = self.mounts.loads();
+        let possible = self.machine.connections(limits.connections, loads);
+        let promised = self.machine.connections(limits.connections, 0);
+        if possible != promised {
+            warn!(
+                "no more than {possible}, since {loads} libraries were loaded; restart the server"
+            );
+        }
+        self.roster.set_limit(possible.connections as usize);
         self.listeners.service().admission.set_limits(limits);
         self.hub.handle().set_queue_bytes(limits.route_queue_bytes);
     }

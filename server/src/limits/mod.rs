@@ -145,10 +145,23 @@ pub const STACK_GIVEN_BACK_BYTES: usize = 64 * 1024;
 pub const WARM_STACKS: u32 = 32;
 
 /// Memory mappings kept for what is no client: libraries, files, heaps, other threads.
-pub const MAPPINGS_RESERVED: u64 = 400;
+pub const MAPPINGS_RESERVED: u64 = 400 + MAPPINGS_PER_LIBRARY * LIBRARY_LOADS_MAX as u64;
+
+/// Memory mappings of one library: its segments, and those of its allocator.
+pub const MAPPINGS_PER_LIBRARY: u64 = 8;
 
 /// Open files kept for what is no client: listeners, libraries, log, and plugins' own.
 pub const FILES_RESERVED: u64 = 100;
+
+/// Of [`FILES_RESERVED`], those of libraries: each that was ever loaded keeps one.
+pub const LIBRARIES_RESERVED: u64 = 16;
+
+/// Where many files may be open, so large a share of them is kept for libraries, up to
+/// [`LIBRARY_LOADS_MAX`]; more may be loaded where connections leave files over.
+pub const LIBRARY_FILES_DIVISOR: u64 = 16;
+
+/// From so few libraries on that may still be loaded, the log tells how many.
+pub const LIBRARY_LOADS_LOW: usize = 10;
 
 /// Threads kept for what is no client.
 pub const THREADS_RESERVED: u64 = 100;
@@ -251,7 +264,8 @@ pub const LIBRARY_BYTES_MAX: u64 = 512 * 1024 * 1024;
 /// Tries to seal the copy of a library, of a tenth of a second each where the kernel holds its pages.
 pub const SEAL_TRIES_MAX: u32 = 20;
 
-const _: () = assert!(LEAVING_LEAST + (LEAVING_BEHIND_MAX as u64) < FILES_RESERVED);
+const _: () =
+    assert!(LEAVING_LEAST + LEAVING_BEHIND_MAX as u64 + LIBRARIES_RESERVED < FILES_RESERVED);
 const _: () = assert!(OUTBOX_KEPT_BYTES <= FLUSH_BYTES);
 const _: () = assert!(HEAD_BYTES_FIRST as u64 <= settings::HEAD_BYTES.least);
 const _: () = assert!(FRAGMENTS_MAX >= 1 << 16);

@@ -13,6 +13,7 @@ use crate::hub::Hub;
 use crate::ids::RouteId;
 use crate::plugin::{Checked, Folders, Libraries, Route, Services};
 use crate::roster::Roster;
+use crate::roster::capacity::Machine;
 
 /// Clients that the host of a check has room for; none comes.
 const CLIENTS: usize = 1;
@@ -21,8 +22,10 @@ const CLIENTS: usize = 1;
 ///
 /// # Errors
 /// The folder cannot be read, or there is no thread for the host.
-pub fn problems(settings: &Settings) -> io::Result<Vec<String>> {
-    let found = Libraries::default().scan(&settings.plugins, demands(settings))?;
+pub fn problems(settings: &Settings, machine: &Machine) -> io::Result<Vec<String>> {
+    let promised = machine.connections(settings.limits.connections, 0);
+    let loads = machine.loads(settings.library_loads_max, promised.connections);
+    let found = Libraries::default().scan(&settings.plugins, &demands(settings, loads))?;
     let (wanted, unusable) = wanted(settings, &found, None);
     let mut problems = found.problems;
     problems.extend(unusable.into_iter().map(|unusable| unusable.text));

@@ -9,14 +9,16 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 
-use log::{LevelFilter, error, info};
+use log::{LevelFilter, error, info, warn};
 
 use super::options::OptionChanges;
 use super::wanted::{Before, Unusable, Wanted, demands, wanted};
 use crate::config::Settings;
 use crate::ids::RouteId;
+use crate::limits::LIBRARY_LOADS_LOW;
 use crate::outbox::cause::{Cause, GOING_AWAY};
-use crate::plugin::{HandOver, HandOverError, Libraries, Replaced, Route, Services};
+use crate::plugin::{Found, HandOver, HandOverError, Libraries, Replaced, Route, Services};
+use crate::roster::capacity::Machine;
 use crate::routes::table::{Mounted, RouteTable, Site, Sites};
 use crate::routes::watchdog;
 
@@ -49,6 +51,7 @@ type Served<'w> = Vec<(Arc<Route>, &'w Wanted<'w>)>;
 /// What is mounted where, and what is needed to change it.
 pub struct Mounts {
     libraries: Libraries,
+    machine: Arc<Machine>,
     services: Services,
     sites: Sites,
     next_id: u32,
@@ -64,18 +67,22 @@ impl Mounts {
     ///
     /// # Errors
     /// The folder cannot be read.
-    pub fn start(settings: &Settings, services: Services) -> io::Result<(Mounts, Vec<String>)> {
+    pub fn start(
+        settings: &Settings,
+        machine: Arc<Machine>,
+        services: Services,
+    ) -> io::Result<(Mounts, Vec<String>)> {
         let mut mounts = Mounts {
             libraries: Libraries::default(),
+            machine,
             services,
             sites: Sites::default(),
             next_id: 0,
             leaving: Vec::new(),
             replacements: 0,
         };
-        let found = mounts
-            .libraries
-            .scan(&settings.plugins, demands(settings))?;
+        let promised = mounts.promise(settings);
+        let found = mounts.scan(settings, promised)?;
         let mut problems = found.problems.clone();
         let (wanted, unusable) = wanted(settings, &found, None);
         problems.extend(unusable.into_iter().map(|unusable| unusable.text));
@@ -121,7 +128,11 @@ impl Mounts {
     /// Everything that stands in the way of the settings, as sentences; nothing has changed then.
     pub fn reload(&mut self, old: &Settings, settings: &Settings) -> Result<Reloaded, Vec<String>> {
         let folder = &settings.plugins;
-        let found = self.libraries.scan(folder, demands(settings));
+        // Should the reload be given up, the old limit of connections goes on to hold.
+        let promised = self
+            .promise(settings)
+            .max(self.services.roster.limit() as u64);
+        let found = self.scan(settings, promised);
         let found = found.map_err(|error| vec![format!("{}: {error}", folder.display())])?;
         for problem in &found.problems {
             error!("reload: {problem}");
@@ -155,6 +166,34 @@ impl Mounts {
             self.replace_library(route, wanted, &mut reloaded);
         }
         Ok(reloaded)
+    }
+
+    /// Connections that `settings` promise.
+    fn promise(&self, settings: &Settings) -> u64 {
+        let requested = settings.limits.connections;
+        self.machine.connections(requested, 0).connections
+    }
+
+    /// Libraries that were loaded so far, those that were replaced included.
+    pub fn loads(&self) -> u64 {
+        self.libraries.loads() as u64
+    }
+
+    /// Loads what is new, as far as it leaves room for so many connections, and tells when there is not
+    /// much left.
+    fn scan(&mut self, settings: &Settings, connections: u64) -> io::Result<Found> {
+        let before = self.libraries.loads();
+        let (most, limit) = self.machine.loads(settings.library_loads_max, connections);
+        let demands = demands(settings, (most, limit.clone()));
+        let found = self.libraries.scan(&settings.plugins, &demands)?;
+        let loads = self.libraries.loads();
+        let left = most.saturating_sub(loads);
+        if loads > before && left <= LIBRARY_LOADS_LOW {
+            warn!(
+                "{left} more libraries can be loaded, then the server has to be restarted: {loads} were, of {most} that {limit} allows"
+            );
+        }
+        Ok(found)
     }
 
     /// Makes the routes that are new and hands changed options over; publishes the table when all

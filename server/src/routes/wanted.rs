@@ -44,11 +44,12 @@ pub(super) struct Before<'s> {
     pub(super) routes: &'s RouteTable,
 }
 
-/// What the settings ask of a library's file.
-pub(super) fn demands(settings: &Settings) -> Demands {
+/// What the settings ask of a library's file, and as many libraries as `loads` says.
+pub(super) fn demands(settings: &Settings, (loads_max, loads_limit): (usize, String)) -> Demands {
     Demands {
         strict_modes: settings.strict_modes,
-        loads_max: settings.library_loads_max,
+        loads_max,
+        loads_limit,
     }
 }
 

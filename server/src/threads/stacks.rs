@@ -84,6 +84,15 @@ impl Stacks {
         }
     }
 
+    /// Memory mappings of so many threads.
+    pub fn mappings_of(&self, threads: u64) -> u64 {
+        if self.has_marks {
+            threads.div_ceil(STACKS_PER_SLAB.into())
+        } else {
+            threads.saturating_mul(2)
+        }
+    }
+
     /// A stack that nobody uses.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use tests::{Client, NumberedChat, Setup, variant};
+use tests::{Client, NumberedChat, Raw, Setup, TEXT, frame, handshake, variant};
 
 const FILE: &str = "libvariant.so";
 
@@ -69,4 +69,68 @@ fn no_more_libraries_are_loaded_than_allowed() {
     server.reload_with("library_loads_max = 4\n");
     client.send("b");
     assert_eq!(client.text(), "v3 2 2 3  b");
+}
+
+/// Cause: each library that was replaced keeps a file open; after 150 replacements at `ulimit -n 300`
+/// 140 clients were let in, of 200 that the start had promised.
+#[test]
+fn replacements_never_take_the_files_of_the_connections_that_were_promised() {
+    let setup = Setup::new().file(FILE, &variant("v0"));
+    let server = setup.after_shell("ulimit -n 130").start();
+    assert!(server.printed()[2].starts_with("capacity: 30 connections, "));
+    let mut client = Client::connect(&server, "/variant");
+    for number in 1..=110 {
+        server.put_plugin(FILE, &variant(&format!("v{number}")));
+        server.reload();
+    }
+    server.wait_for_log(&[
+        "WARN",
+        "10 more libraries can be loaded, then the server has to be",
+    ]);
+    server.wait_for_log(&[
+        "WARN",
+        " 0 more libraries can be loaded",
+        "16 were, of 16 that open files",
+    ]);
+    let line = server.wait_for_log(&["ERROR", "this process has loaded 16 libraries"]);
+    let limit = "its limit (open files, ulimit -n (130) beside 30 connections); restart it";
+    assert!(line.contains(limit), "{line}");
+    client.send("a");
+    assert!(
+        client.text().starts_with("v15 "),
+        "the last that was loaded goes on"
+    );
+    let mut others: Vec<_> = (1..30).map(|_| Raw::upgrade(&server, "/variant")).collect();
+    let (status, ..) = Raw::answer(&server, handshake("/variant", &[]));
+    assert_eq!(status, 503);
+    for other in &mut others {
+        other.write(frame(TEXT, b"b"));
+        assert!(other.frame().1.starts_with(b"v15 "));
+    }
+}
+
+/// Who asks for fewer connections may replace the more, and gets fewer connections when more are asked
+/// for afterwards.
+#[test]
+fn files_that_connections_leave_over_are_for_libraries_and_the_other_way_round() {
+    let setup = Setup::new()
+        .file(FILE, &variant("v0"))
+        .after_shell("ulimit -n 130");
+    let server = setup.configuration("limits.connections = 10\n").start();
+    for number in 1..=20 {
+        server.put_plugin(FILE, &variant(&format!("v{number}")));
+        server.reload();
+    }
+    let mut client = Client::connect(&server, "/variant");
+    client.send("a");
+    assert!(client.text().starts_with("v20 "));
+    server.reload_with("limits.connections = 28\n");
+    server.wait_for_log(&[
+        "WARN",
+        "no more than 25 connections, limited by open files",
+        "since 21 libraries were loaded",
+    ]);
+    let _others: Vec<_> = (1..25).map(|_| Raw::upgrade(&server, "/variant")).collect();
+    let (status, ..) = Raw::answer(&server, handshake("/variant", &[]));
+    assert_eq!(status, 503);
 }

@@ -55,12 +55,14 @@ pub struct Found {
 }
 
 /// What is asked of a file before it is opened.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Demands {
     /// Owner and modes of the file and its folders are checked.
     pub strict_modes: bool,
     /// Libraries that this process may load, from the start.
     pub loads_max: usize,
+    /// What says so.
+    pub loads_limit: String,
 }
 
 impl Libraries {
@@ -68,7 +70,7 @@ impl Libraries {
     ///
     /// # Errors
     /// The folder cannot be read; nothing has changed then.
-    pub fn scan(&mut self, folder: &Path, demands: Demands) -> io::Result<Found> {
+    pub fn scan(&mut self, folder: &Path, demands: &Demands) -> io::Result<Found> {
         let mut found = Found::default();
         let mut old = std::mem::take(&mut self.files);
         let paths = match find(folder) {
@@ -106,6 +108,12 @@ impl Libraries {
         Ok(found)
     }
 
+    /// Libraries that were loaded so far: each keeps a file and memory mappings, also when it was replaced
+    /// or refused.
+    pub fn loads(&self) -> usize {
+        self.loads
+    }
+
     /// Tells each library's own copy of the log which level holds.
     pub fn set_log_level(&self, level: LevelFilter) {
         for loaded in self.files.values() {
@@ -118,7 +126,7 @@ impl Libraries {
         &mut self,
         path: &Path,
         before: Option<&Loaded>,
-        demands: Demands,
+        demands: &Demands,
     ) -> Result<Option<Loaded>, LoadError> {
         let bytes = read(path, demands.strict_modes)?;
         if before.is_some_and(|loaded| has_content(&loaded.copy, &bytes)) {
@@ -126,7 +134,7 @@ impl Libraries {
         }
         library_file::check(&bytes)?;
         if self.loads >= demands.loads_max {
-            return Err(LoadError::TooMany(demands.loads_max));
+            return Err(LoadError::TooMany(self.loads, demands.loads_limit.clone()));
         }
         self.loads += 1;
         let copy = ManuallyDrop::new(sealed_copy(&file_name(path), &bytes)?);

@@ -45,9 +45,9 @@ pub enum LoadError {
     Mode(#[from] ModeError),
     /// Too many libraries in one run.
     #[error(
-        "is not loaded: this process has loaded {0} libraries, which is its limit (library_loads_max); restart it"
+        "is not loaded: this process has loaded {0} libraries, which is its limit ({1}); restart it"
     )]
-    TooMany(usize),
+    TooMany(usize, String),
 }
 
 /// An open library and what it says of itself.
