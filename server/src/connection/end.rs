@@ -41,6 +41,14 @@ impl Connection {
         }
     }
 
+    /// Our own code has panicked, which the hook has reported: the client is closed with 1011, and its
+    /// plugin is told why like of any other end.
+    pub(super) fn end_for_fault(&self) -> (Cause, Ending) {
+        self.outbox.end_for_fault(&[]);
+        let cause = self.outbox.cause();
+        (cause.unwrap_or_else(Cause::fault), Ending::LastWord)
+    }
+
     /// The transport failed: the peer reset the connection, or vanished.
     fn broken(&mut self, error: &std::io::Error) -> Cause {
         if error.kind() == ErrorKind::TimedOut {

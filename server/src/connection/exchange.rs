@@ -26,6 +26,7 @@ use crate::plugin::{CallbackError, Route, Upgrade};
 use crate::roster::admission::Ticket;
 use crate::roster::whose::Whose;
 use crate::routes::table::Mounted;
+use crate::threads::fault_point;
 
 /// What the connection does next.
 pub(super) enum Outcome {
@@ -216,6 +217,7 @@ impl<'a> Exchange<'a> {
         if !reader.has_unread_body() {
             self.begin_answer()?;
         }
+        fault_point("request");
         check_method(request)?;
         if request.path() == "*" {
             return Ok(Answer::Plain(Response::options(METHODS)));
@@ -285,8 +287,7 @@ impl<'a> Exchange<'a> {
         let (mounted, params) = site.routes.find(request.path())?;
         request.params = params;
         if mounted.route.instance().is_out_of_service() {
-            let why = "the plugin of this route is out of service";
-            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why).into());
+            return Err(out_of_service().into());
         }
         Ok(mounted.clone())
     }
@@ -346,11 +347,19 @@ impl<'a> Exchange<'a> {
     }
 
     fn plugin_failed(&self, route: &Route, error: &CallbackError) -> Unserved {
+        if matches!(error, CallbackError::OutOfService) {
+            return out_of_service().into();
+        }
         let line = format_args!("route {}: {error}", route.path());
         self.context.refusals.note(Level::Warn, line);
         let why = "the plugin of this route failed";
         Unserved::Refused(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, why))
     }
+}
+
+fn out_of_service() -> Refusal {
+    let why = "the plugin of this route is out of service";
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why)
 }
 
 /// Whether another request may be read behind this one (RFC 9112 section 9.3).

@@ -4,6 +4,7 @@
 //! how the connection ends stands in `end`.
 
 use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use log::{Level, debug, info};
@@ -19,7 +20,7 @@ use crate::outbox::cause::{Cause, INTERNAL, NO_CODE, POLICY};
 use crate::outbox::{Ending, Outbox};
 use crate::plugin::{CallbackError, Instance, Place};
 use crate::roster::Session;
-use crate::threads;
+use crate::threads::{self, fault_point};
 
 /// A client between `on_open` and `on_close`.
 pub(super) struct Connection {
@@ -60,7 +61,9 @@ impl Connection {
     }
 
     pub(super) fn run_to_end(mut self: Box<Self>) {
-        let (cause, ending) = self.read_to_end();
+        let ended = catch_unwind(AssertUnwindSafe(|| self.read_to_end()));
+        let (cause, ending) = ended.unwrap_or_else(|_| self.end_for_fault());
+        fault_point("close");
         debug!("{} has ended: {cause}", self.outbox.name());
         let dropped = self.outbox.dropped();
         if dropped > 0 {
@@ -85,6 +88,7 @@ impl Connection {
             {
                 return ended;
             }
+            fault_point("message");
             match message {
                 Ok(Message::Text(text)) => self.message(|plugin, client, session| {
                     plugin.on_text(client, session, text.as_str())
@@ -181,5 +185,6 @@ pub(super) fn fault_reason(error: &CallbackError) -> &'static str {
     match error {
         CallbackError::Panicked { .. } => "the plugin panicked",
         CallbackError::Failed { .. } | CallbackError::Transport { .. } => "the plugin failed",
+        CallbackError::OutOfService => "the plugin is out of service",
     }
 }

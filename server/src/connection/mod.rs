@@ -18,10 +18,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use crossbeam_channel::Sender;
+use http::StatusCode;
 use log::{Level, debug};
 
 use crate::config::ClientSettings;
 use crate::http::peer::Arrival;
+use crate::http::response::{Form, Response};
 use crate::ids::ClientId;
 use crate::logging::refusal_log::RefusalLog;
 use crate::outbox::cause::{Cause, INTERNAL};
@@ -93,7 +95,9 @@ struct Departure<'a> {
 impl Drop for Departure<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.outbox.finish(Ending::Broken);
+            let answer = Response::text(StatusCode::INTERNAL_SERVER_ERROR, &Cause::fault().reason);
+            self.outbox.end_for_fault(&answer.encode(Form::LAST));
+            self.outbox.finish(Ending::LastWord);
         }
         // The reaper outlives every connection.
         self.context.departed.send(self.client).ok();

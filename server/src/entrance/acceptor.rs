@@ -21,7 +21,7 @@ use super::door::{Door, Next, Service};
 use crate::http::peer::Entry;
 use crate::http::refusal::Refusal;
 use crate::limits::{ACCEPT_BACK_OFF, CROWD_WAIT};
-use crate::threads;
+use crate::threads::{self, fault_point};
 
 /// A running acceptor.
 pub struct Acceptor {
@@ -105,6 +105,7 @@ impl Accepting {
             }
             match self.listener.accept() {
                 Ok((socket, peer)) => {
+                    fault_point("accept");
                     has_failed = false;
                     if let Next::Later = self.door.take(socket, peer) {
                         self.wait(ACCEPT_BACK_OFF);

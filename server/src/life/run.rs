@@ -1,5 +1,6 @@
 //! One run of the server: the log, the start, the service, the stop.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -12,8 +13,9 @@ use crate::life::server::{self, Server, StartError};
 use crate::life::service_manager::Status;
 use crate::life::signals::{Signal, exit_now, survive_file_size_limit};
 use crate::life::{service_manager, stop};
-use crate::logging::Logging;
-use crate::threads::be_frugal;
+use crate::logging::{self, Logging};
+use crate::plugin;
+use crate::threads::{self, be_frugal, fault_point};
 
 /// Exit code after a panic of a thread that the server cannot do without (`EX_SOFTWARE`).
 const EXIT_BUG: u8 = 70;
@@ -78,6 +80,7 @@ fn serve(server: &mut Server, args: &Args, logging: &Logging) {
                     continue;
                 }
                 next_tick += second;
+                fault_point("main");
                 server.tick();
                 server.tell(&mut status);
             }
@@ -85,16 +88,38 @@ fn serve(server: &mut Server, args: &Args, logging: &Logging) {
     }
 }
 
-/// A panic of a thread of ours is a bug and is told in the log. A connection's costs that client;
-/// without any of the others the server only seems to run, so that it ends, to be started again.
+/// A panic of the server's own code is a bug and is told in the log. What else it costs depends on the
+/// thread: on a connection's its client, on a route's timers that timer's call, on a plugin's own that
+/// host call; who runs there catches it. Without any of the others the server only seems to run, so that
+/// it ends, to be started again by who watches over it.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let thread = std::thread::current();
-        let name = thread.name().unwrap_or("?");
-        error!("thread {name}: {panic}: this is a bug in the server");
-        if !name.starts_with("client-") {
-            log::logger().flush();
+        // Connection threads, and those of plugins, are not the standard library's, which names none
+        // but its own.
+        let (name, is_vital) = match thread.name() {
+            Some(name) => (name.to_owned(), name != plugin::TIMERS_THREAD),
+            None if threads::is_connection() => (kernels_name(), false),
+            None => ("of a plugin's own".to_owned(), false),
+        };
+        let line = format!("thread {name}: {panic}: this is a bug in the server");
+        error!("{line}");
+        if is_vital {
+            if name == logging::THREAD {
+                // Nobody is left to write it.
+                writeln!(io::stderr(), "{line}").ok();
+            } else {
+                log::logger().flush();
+            }
             exit_now(EXIT_BUG);
         }
     }));
+}
+
+/// What the kernel calls this thread: at most 15 bytes.
+fn kernels_name() -> String {
+    rustix::thread::name().map_or_else(
+        |_| "?".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    )
 }

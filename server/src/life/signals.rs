@@ -20,6 +20,8 @@ use signal_hook::consts::{
 use signal_hook::iterator::{Handle, Signals};
 use signal_hook::{flag, low_level};
 
+use crate::threads::fault_point;
+
 /// What the main thread is asked to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Signal {
@@ -72,6 +74,7 @@ impl SignalThread {
             .name("signals".to_owned())
             .spawn(move || {
                 for signal in signals.forever() {
+                    fault_point("signals");
                     if outbox.send(meaning(signal)).is_err() {
                         return;
                     }

@@ -26,6 +26,9 @@ use writer::{Order, Writer};
 pub use line::push_visible;
 pub use writer::Output;
 
+/// The name of the thread that writes.
+pub const THREAD: &str = "log";
+
 /// How long a reopen or the last flush waits for a writer that is stuck.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -90,7 +93,7 @@ impl Logging {
         let style = SharedStyle::new(settings.style());
         let writer = Writer::new(output, settings.file.clone(), style.clone());
         let writer = thread::Builder::new()
-            .name("log".to_owned())
+            .name(THREAD.to_owned())
             .spawn(move || writer.run(&inbox))?;
         let lines = Lines::new(orders.clone(), style.clone());
         log::set_boxed_logger(Box::new(lines)).map_err(io::Error::other)?;

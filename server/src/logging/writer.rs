@@ -11,6 +11,7 @@ use rustix::fs::{Access, AtFlags, CWD, OFlags, accessat};
 
 use super::style::{SharedStyle, line};
 use crate::counters::COUNTERS;
+use crate::threads::fault_point;
 
 /// What the thread is asked to do, in order.
 pub(super) enum Order {
@@ -160,6 +161,7 @@ impl Writer {
 
     /// A disk that is full does not stop the service: what cannot be written counts as lost.
     fn write(&mut self, batch: &mut Vec<u8>) {
+        fault_point("log");
         let lost = COUNTERS.log.lost.get();
         let lines = std::mem::take(batch);
         let mut front = if self.is_cut { vec![b'\n'] } else { Vec::new() };

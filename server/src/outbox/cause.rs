@@ -61,6 +61,11 @@ impl Cause {
         }
     }
 
+    /// Our own code has panicked.
+    pub fn fault() -> Cause {
+        Cause::server(INTERNAL, "a fault of the server")
+    }
+
     /// The plugin ended it.
     pub fn plugin(code: u16, reason: impl Into<Cow<'static, str>>) -> Cause {
         Cause {

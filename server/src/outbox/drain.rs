@@ -17,10 +17,12 @@ use parking_lot::Mutex;
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
+use rustix::io::Errno;
 
 use super::Outbox;
 use super::ending::Service;
 use super::leaving::{Count, Leaver, Told};
+use crate::threads::fault_point;
 
 /// Events that one wait returns at most; more come with the next.
 const EVENTS_PER_WAIT: usize = 256;
@@ -154,8 +156,13 @@ impl Waiter {
         while !self.intake.is_ending.load(Ordering::Acquire) {
             events.clear();
             let timeout = self.time_to_next_deadline();
-            // An interrupted wait is an empty one; other errors cannot occur on descriptors of ours.
-            epoll::wait(&self.epoll, spare_capacity(&mut events), timeout.as_ref()).ok();
+            match epoll::wait(&self.epoll, spare_capacity(&mut events), timeout.as_ref()) {
+                // An interrupted wait is an empty one.
+                Ok(_) | Err(Errno::INTR) => {}
+                // The descriptor is no epoll any more: a plugin has closed what is not its own. To go on
+                // would be to spin, with every full socket forgotten.
+                Err(error) => panic!("cannot wait for sockets: {error}"),
+            }
             let now = Instant::now();
             for event in &events {
                 match event.data.u64() {
@@ -221,6 +228,7 @@ impl Waiter {
     }
 
     fn serve(&mut self, outbox: Arc<Outbox>, now: Instant) {
+        fault_point("drain");
         let key = key_of(&outbox);
         let (interest, deadline, is_told) = match outbox.service(now) {
             Service::Done => return self.forget(key),
@@ -306,5 +314,30 @@ fn watch(
         (true, false) => epoll::add(epoll, socket, EventData::new_u64(key), new),
         (false, true) => epoll::delete(epoll, socket),
         (false, false) => epoll::modify(epoll, socket, EventData::new_u64(key), new),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeSet, HashMap};
+
+    use rustix::event::{EventfdFlags, eventfd};
+
+    use super::{Drain, Told, Waiter};
+
+    /// Cause: an error of `epoll_wait`, such as that of a descriptor which a plugin has closed, was ignored,
+    /// so that the thread would spin and every full socket be forgotten.
+    #[test]
+    #[should_panic(expected = "cannot wait for sockets: ")]
+    fn a_wait_that_fails_is_no_wait_that_returns_nothing() {
+        let drain = Drain::start().expect("a thread");
+        let waiter = Waiter {
+            epoll: eventfd(0, EventfdFlags::CLOEXEC).expect("a descriptor"),
+            intake: drain.handle.0.clone(),
+            entries: HashMap::new(),
+            deadlines: BTreeSet::new(),
+            told: Told::default(),
+        };
+        waiter.run();
     }
 }

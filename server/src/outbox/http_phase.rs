@@ -7,6 +7,7 @@
 use std::net::Shutdown;
 use std::sync::Arc;
 
+use super::cause::Cause;
 use super::{Outbox, Phase};
 
 /// How far a connection is with what it was asked in HTTP.
@@ -45,6 +46,23 @@ impl Outbox {
         let mut state = self.state.lock();
         state.exchange = Exchange::Reading;
         !state.is_stopping
+    }
+
+    /// Our own code has panicked: a WebSocket is closed with 1011, and a request that has no answer yet is
+    /// answered with `answer`; `finish` is to follow.
+    pub fn end_for_fault(self: &Arc<Self>, answer: &[u8]) {
+        let mut state = self.state.lock();
+        if state.phase != Phase::Open {
+            return;
+        }
+        match state.exchange {
+            Exchange::Upgraded => self.begin_closing(&mut state, Cause::fault()),
+            Exchange::Reading | Exchange::Answering => {
+                if state.queue.is_empty() {
+                    state.queue.append_whole(answer);
+                }
+            }
+        }
     }
 
     /// The answer that is queued is 101.

@@ -35,7 +35,7 @@ use queue::Queue;
 
 pub use backlog::{Bounds, SlowClient};
 pub use ending::Ending;
-pub use own::{OwnOutbox, come_behind, own_outbox, set_own_outbox};
+pub use own::{OwnOutbox, come_behind, end_own_for_fault, own_outbox, set_own_outbox};
 
 /// What became of bytes that were offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -62,6 +62,15 @@ pub fn own_outbox(client: ClientId, has_settled: impl FnOnce(u64) -> bool) -> Ow
     answer.unwrap_or(OwnOutbox::NotOwn)
 }
 
+/// Our own code has panicked in a host call on this thread: where it is a connection's, its client ends.
+pub fn end_own_for_fault() {
+    let outbox = |own: &RefCell<Option<Own>>| own.borrow().as_ref().map(|own| own.outbox.clone());
+    // As above.
+    if let Some(outbox) = OWN.try_with(outbox).ok().flatten() {
+        outbox.end_for_fault(&[]);
+    }
+}
+
 /// This thread has posted the event of `number` about `route`, which all on it may hear of but `except`: what
 /// it says to its own client from now on comes behind that.
 pub fn come_behind(route: RouteId, except: Option<ClientId>, number: u64) {

@@ -12,7 +12,7 @@ mod host;
 mod instance;
 mod library;
 
-pub use host::{Folders, Services};
+pub use host::{Folders, Services, TIMERS_THREAD};
 pub use instance::Instance;
 pub use instance::callbacks::{CallbackError, Upgrade};
 pub use instance::hand_over::{HandOver, HandOverError, Replaced};

@@ -21,6 +21,7 @@ use crate::limits::{
 };
 use crate::logging::refusal_log::RefusalLog;
 use crate::roster::Roster;
+use crate::threads::fault_point;
 
 /// Starts the thread. It takes the numbers of clients whose thread does nothing more but end, and
 /// ends itself when the last sender is gone: nobody is left then, since the senders are held by the
@@ -94,6 +95,7 @@ impl Reaper {
 
     /// Frees the place of one that has ended; another is looked at again later.
     fn look(&mut self, departed: Lingering) {
+        fault_point("reaper");
         let client = departed.client;
         if self.roster.release(client) {
             return;

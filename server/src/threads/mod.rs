@@ -1,17 +1,19 @@
 //! Connection threads: their stacks ([`Stacks`]), their making ([`spawn()`]), how they are scheduled
 //! ([`be_patient`]), that stack which is not needed again soon is given back ([`give_back`]), and what heaps may reserve
-//! ([`be_frugal`]).
+//! ([`be_frugal`]). And where a thread of any kind can be made to panic, for tests ([`fault_point()`]).
 //!
 //! Beside `plugin` the one room with `unsafe`. Knows nothing of connections.
 
+mod fault_point;
 mod heap;
 mod own_stack;
 mod schedule;
 mod spawn;
 mod stacks;
 
+pub use fault_point::fault_point;
 pub use heap::be_frugal;
 pub use own_stack::give_back;
 pub use schedule::be_patient;
-pub use spawn::{Thread, spawn};
+pub use spawn::{Thread, is_connection, spawn};
 pub use stacks::Stacks;

@@ -5,6 +5,7 @@
 //! without the standard library's line about it.
 #![allow(unsafe_code)]
 
+use std::cell::Cell;
 use std::ffi::{CString, c_void};
 use std::io;
 use std::mem::{ManuallyDrop, MaybeUninit};
@@ -29,6 +30,16 @@ pub struct Thread {
 
 // SAFETY: the name of a thread, which any thread may join.
 unsafe impl Send for Thread {}
+
+thread_local! {
+    /// Without a destructor, so that it can be asked until the very end.
+    static IS_CONNECTION: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is one of [`spawn`]'s.
+pub fn is_connection() -> bool {
+    IS_CONNECTION.get()
+}
 
 struct Start<F> {
     name: CString,
@@ -129,6 +140,7 @@ fn create(stack: &Stack, entry: Entry, argument: *mut c_void) -> io::Result<libc
 extern "C" fn run<F: FnOnce()>(argument: *mut c_void) -> *mut c_void {
     // SAFETY: made by `spawn` for this thread alone.
     let Start { name, body } = *unsafe { Box::from_raw(argument.cast::<Start<F>>()) };
+    IS_CONNECTION.set(true);
     // For tools that list threads; longer ones are cut.
     rustix::thread::set_name(&name).ok();
     drop(name);

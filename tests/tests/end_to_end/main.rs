@@ -17,6 +17,7 @@ mod entrance_kinds;
 mod entrance_refusals;
 mod faults;
 mod faults_lingering;
+mod faults_own_panics;
 mod faults_own_threads;
 mod floods;
 mod flush;

@@ -85,3 +85,24 @@ fn on_close_still_comes_for_those_that_were_there() {
     assert_eq!(bystander.closed().0, 1011);
     server.wait_for_log(&["plugin::faulty: closed 1: 1011 the plugin is out of service"]);
 }
+
+/// Cause: a client whose handshake was under way got an `on_open` of the route that had gone out of service
+/// meanwhile, although nothing but `on_close` is to be called any more.
+#[test]
+fn who_comes_in_while_the_route_goes_out_of_service_meets_no_callback() {
+    let server = Setup::new().plugins(&["faulty"]).start();
+    let mut opener = Client::connect(&server, "/faulty");
+    opener.send("close: go on");
+    assert_eq!(opener.text(), "done");
+    // Its handshake waits until the first client has been closed.
+    let mut late = Raw::connect(&server);
+    late.write(handshake("/faulty?upgrade=wait", &[]));
+    server.wait_for_log(&["plugin::faulty: waits at the gate"]);
+    panic_times(&server, 10);
+    assert_eq!(opener.closed().0, 1011);
+    assert!(late.head().starts_with("HTTP/1.1 101 "));
+    let reason = "the plugin is out of service".to_owned();
+    assert_eq!(late.close_frame(), (1011, reason));
+    server.wait_for_log(&["client 2 on /faulty: the plugin is out of service; closed with 1011"]);
+    assert_eq!(server.count_log(&["opened 2"]), 0);
+}

@@ -7,6 +7,7 @@ use plugin_api::abi::{
     FIELD_QUERY, INVALID, OK, Status,
 };
 
+use super::guard::guard;
 use crate::http::request::Request;
 use crate::http::response::{Response, ResponseError};
 
@@ -43,18 +44,21 @@ pub(in crate::plugin) unsafe extern "C" fn request_field(
     field: u32,
     value: *mut Bytes,
 ) -> Status {
-    // SAFETY: the plugin hands back what its callback got, and a place for the answer.
-    let (request, value) = unsafe { (&*request.cast::<Request>(), value.as_mut()) };
-    let text = match field {
-        FIELD_METHOD => Some(request.method().as_bytes()),
-        FIELD_PATH => Some(request.path().as_bytes()),
-        FIELD_QUERY => request.query().map(str::as_bytes),
-        FIELD_BODY => Some(request.body.as_slice()),
-        FIELD_PEER => Some(request.peer().as_bytes()),
-        FIELD_CLIENT_ADDRESS => Some(request.provenance.client_address.as_bytes()),
-        _ => return INVALID,
-    };
-    answer(text, value)
+    guard(|| {
+        // SAFETY: the plugin hands back what its callback got, and a place for the answer.
+        let request = unsafe { &*request.cast::<Request>() };
+        let text = match field {
+            FIELD_METHOD => Some(request.method().as_bytes()),
+            FIELD_PATH => Some(request.path().as_bytes()),
+            FIELD_QUERY => request.query().map(str::as_bytes),
+            FIELD_BODY => Some(request.body.as_slice()),
+            FIELD_PEER => Some(request.peer().as_bytes()),
+            FIELD_CLIENT_ADDRESS => Some(request.provenance.client_address.as_bytes()),
+            _ => return INVALID,
+        };
+        // SAFETY: the plugin's place for the answer.
+        unsafe { answer(text, value) }
+    })
 }
 
 pub(in crate::plugin) unsafe extern "C" fn request_header(
@@ -63,13 +67,15 @@ pub(in crate::plugin) unsafe extern "C" fn request_header(
     index: usize,
     value: *mut Bytes,
 ) -> Status {
-    // SAFETY: as in `request_field`; the name is borrowed for the call.
-    let (request, name, value) =
-        unsafe { (&*request.cast::<Request>(), name.as_slice(), value.as_mut()) };
-    let Ok(name) = std::str::from_utf8(name) else {
-        return INVALID;
-    };
-    answer(request.header_values(name).nth(index), value)
+    guard(|| {
+        // SAFETY: as in `request_field`; the name is borrowed for the call.
+        let (request, name) = unsafe { (&*request.cast::<Request>(), name.as_slice()) };
+        let Ok(name) = std::str::from_utf8(name) else {
+            return INVALID;
+        };
+        // SAFETY: the plugin's place for the answer.
+        unsafe { answer(request.header_values(name).nth(index), value) }
+    })
 }
 
 pub(in crate::plugin) unsafe extern "C" fn request_header_at(
@@ -78,14 +84,19 @@ pub(in crate::plugin) unsafe extern "C" fn request_header_at(
     name: *mut Bytes,
     value: *mut Bytes,
 ) -> Status {
-    // SAFETY: as in `request_field`.
-    let request = unsafe { &*request.cast::<Request>() };
-    let header = request.header_at(index);
-    // SAFETY: as in `request_field`; one after the other, since both may be the same place.
-    let named = answer(header.map(|(name, _)| name), unsafe { name.as_mut() });
-    // SAFETY: as above.
-    let valued = answer(header.map(|(_, value)| value), unsafe { value.as_mut() });
-    named.min(valued)
+    guard(|| {
+        // SAFETY: as in `request_field`.
+        let request = unsafe { &*request.cast::<Request>() };
+        let header = request.header_at(index);
+        // SAFETY: the plugin's places for the answers, which may be one.
+        let (named, valued) = unsafe {
+            (
+                answer(header.map(|(name, _)| name), name),
+                answer(header.map(|(_, value)| value), value),
+            )
+        };
+        named.min(valued)
+    })
 }
 
 pub(in crate::plugin) unsafe extern "C" fn request_param(
@@ -93,12 +104,14 @@ pub(in crate::plugin) unsafe extern "C" fn request_param(
     name: Bytes,
     value: *mut Bytes,
 ) -> Status {
-    // SAFETY: as in `request_header`.
-    let (request, name, value) =
-        unsafe { (&*request.cast::<Request>(), name.as_slice(), value.as_mut()) };
-    let mut params = request.params.iter();
-    let param = params.find(|(of, _)| of.as_bytes() == name);
-    answer(param.map(|(_, param)| param.as_bytes()), value)
+    guard(|| {
+        // SAFETY: as in `request_header`.
+        let (request, name) = unsafe { (&*request.cast::<Request>(), name.as_slice()) };
+        let mut params = request.params.iter();
+        let param = params.find(|(of, _)| of.as_bytes() == name);
+        // SAFETY: the plugin's place for the answer.
+        unsafe { answer(param.map(|(_, param)| param.as_bytes()), value) }
+    })
 }
 
 pub(in crate::plugin) unsafe extern "C" fn request_is_inside(request: *const abi::Request) -> u32 {
@@ -111,9 +124,11 @@ pub(in crate::plugin) unsafe extern "C" fn response_status(
     response: *mut abi::Response,
     status: u32,
 ) -> Status {
-    // SAFETY: the plugin hands back what its callback got.
-    let draft = unsafe { &mut *response.cast::<Draft<'_>>() };
-    status_of(draft.response.set_status(status))
+    guard(|| {
+        // SAFETY: the plugin hands back what its callback got.
+        let draft = unsafe { &mut *response.cast::<Draft<'_>>() };
+        status_of(draft.response.set_status(status))
+    })
 }
 
 pub(in crate::plugin) unsafe extern "C" fn response_header(
@@ -121,57 +136,62 @@ pub(in crate::plugin) unsafe extern "C" fn response_header(
     name: Bytes,
     value: Bytes,
 ) -> Status {
-    // SAFETY: as in `response_status`; name and value are borrowed for the call.
-    let (draft, name, value) = unsafe {
-        (
-            &mut *response.cast::<Draft<'_>>(),
-            name.as_slice(),
-            value.as_slice(),
-        )
-    };
-    status_of(draft.response.add_header(name, value))
+    guard(|| {
+        // SAFETY: as in `response_status`; name and value are borrowed for the call.
+        let (draft, name, value) = unsafe {
+            (
+                &mut *response.cast::<Draft<'_>>(),
+                name.as_slice(),
+                value.as_slice(),
+            )
+        };
+        status_of(draft.response.add_header(name, value))
+    })
 }
 
 pub(in crate::plugin) unsafe extern "C" fn response_body(
     response: *mut abi::Response,
     body: Bytes,
 ) -> Status {
-    // SAFETY: as in `response_status`; the body is borrowed for the call.
-    let (draft, body) = unsafe { (&mut *response.cast::<Draft<'_>>(), body.as_slice()) };
-    status_of(draft.response.add_body(body))
+    guard(|| {
+        // SAFETY: as in `response_status`; the body is borrowed for the call.
+        let (draft, body) = unsafe { (&mut *response.cast::<Draft<'_>>(), body.as_slice()) };
+        status_of(draft.response.add_body(body))
+    })
 }
 
 pub(in crate::plugin) unsafe extern "C" fn response_subprotocol(
     response: *mut abi::Response,
     subprotocol: Bytes,
 ) -> Status {
-    // SAFETY: as in `response_status`; the name is borrowed for the call.
-    let (draft, name) = unsafe { (&mut *response.cast::<Draft<'_>>(), subprotocol.as_slice()) };
-    let offered = draft.request.list("sec-websocket-protocol");
-    draft.subprotocol = offered
-        .map(str::to_owned)
-        .find(|offer| offer.as_bytes() == name);
-    if draft.subprotocol.is_some() {
-        OK
-    } else {
-        INVALID
-    }
+    guard(|| {
+        // SAFETY: as in `response_status`; the name is borrowed for the call.
+        let (draft, name) = unsafe { (&mut *response.cast::<Draft<'_>>(), subprotocol.as_slice()) };
+        let offered = draft.request.list("sec-websocket-protocol");
+        draft.subprotocol = offered
+            .map(str::to_owned)
+            .find(|offer| offer.as_bytes() == name);
+        if draft.subprotocol.is_some() {
+            OK
+        } else {
+            INVALID
+        }
+    })
 }
 
 fn status_of(result: Result<(), ResponseError>) -> Status {
     result.map_or(INVALID, |()| OK)
 }
 
-fn answer(found: Option<&[u8]>, value: Option<&mut Bytes>) -> Status {
-    match (found, value) {
-        (_, None) => INVALID,
-        (None, Some(value)) => {
-            *value = Bytes::NONE;
-            ABSENT
-        }
-        (Some(found), Some(value)) => {
-            *value = Bytes::new(found);
-            OK
-        }
+/// Puts bytes where the plugin wants them; see `host_table::answer`.
+///
+/// # Safety
+/// `place` is null or may be written.
+unsafe fn answer(found: Option<&[u8]>, place: *mut Bytes) -> Status {
+    if place.is_null() {
+        return INVALID;
     }
+    // SAFETY: the caller vouches for it.
+    unsafe { place.write(found.map_or(Bytes::NONE, Bytes::new)) };
+    if found.is_some() { OK } else { ABSENT }
 }

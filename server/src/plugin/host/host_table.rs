@@ -9,6 +9,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use plugin_api::abi::{self, ABI_MINOR, ABSENT, Bytes, FAILED, INVALID, OK, Sink, Status, TimerId};
 
+use super::guard::guard;
 use super::{NoFolder, RouteHost};
 use super::{host_http, sink};
 
@@ -63,10 +64,17 @@ fn status(result: Result<(), Status>) -> Status {
     result.err().unwrap_or(OK)
 }
 
-/// Puts an answer where the plugin wants it.
-fn answer<T>(result: Result<T, Status>, place: Option<&mut T>) -> Status {
-    let Some(place) = place else { return INVALID };
-    status(result.map(|value| *place = value))
+/// Puts an answer where the plugin wants it, if it wants it anywhere. In C a place may hold nothing yet, so
+/// that it is written and never referred to.
+///
+/// # Safety
+/// `place` is null or may be written.
+unsafe fn answer<T>(result: Result<T, Status>, place: *mut T) -> Status {
+    if place.is_null() {
+        return INVALID;
+    }
+    // SAFETY: the caller vouches for it.
+    status(result.map(|value| unsafe { place.write(value) }))
 }
 
 // What `SAFETY: see above` points to: the plugin vouches, by the ABI, for `host` being what
@@ -78,15 +86,19 @@ unsafe extern "C" fn send(
     kind: u32,
     payload: Bytes,
 ) -> Status {
-    // SAFETY: see above.
-    let (host, payload) = unsafe { (RouteHost::from_abi(host), payload.as_slice()) };
-    status(host.send(client, kind, payload))
+    guard(|| {
+        // SAFETY: see above.
+        let (host, payload) = unsafe { (RouteHost::from_abi(host), payload.as_slice()) };
+        status(host.send(client, kind, payload))
+    })
 }
 
 unsafe extern "C" fn flush(host: *const abi::Host, client: u64) -> Status {
-    // SAFETY: see above.
-    let host = unsafe { RouteHost::from_abi(host) };
-    status(host.flush(client))
+    guard(|| {
+        // SAFETY: see above.
+        let host = unsafe { RouteHost::from_abi(host) };
+        status(host.flush(client))
+    })
 }
 
 unsafe extern "C" fn close(
@@ -95,21 +107,27 @@ unsafe extern "C" fn close(
     code: u32,
     reason: Bytes,
 ) -> Status {
-    // SAFETY: see above.
-    let (host, reason) = unsafe { (RouteHost::from_abi(host), reason.as_slice()) };
-    status(host.close(client, code, reason))
+    guard(|| {
+        // SAFETY: see above.
+        let (host, reason) = unsafe { (RouteHost::from_abi(host), reason.as_slice()) };
+        status(host.close(client, code, reason))
+    })
 }
 
 unsafe extern "C" fn join(host: *const abi::Host, client: u64, topic: Bytes) -> Status {
-    // SAFETY: see above.
-    let (host, topic) = unsafe { (RouteHost::from_abi(host), topic.as_slice()) };
-    status(host.join(client, topic))
+    guard(|| {
+        // SAFETY: see above.
+        let (host, topic) = unsafe { (RouteHost::from_abi(host), topic.as_slice()) };
+        status(host.join(client, topic))
+    })
 }
 
 unsafe extern "C" fn leave(host: *const abi::Host, client: u64, topic: Bytes) -> Status {
-    // SAFETY: see above.
-    let (host, topic) = unsafe { (RouteHost::from_abi(host), topic.as_slice()) };
-    status(host.leave(client, topic))
+    guard(|| {
+        // SAFETY: see above.
+        let (host, topic) = unsafe { (RouteHost::from_abi(host), topic.as_slice()) };
+        status(host.leave(client, topic))
+    })
 }
 
 unsafe extern "C" fn publish(
@@ -119,15 +137,17 @@ unsafe extern "C" fn publish(
     payload: Bytes,
     except: u64,
 ) -> Status {
-    // SAFETY: see above.
-    let (host, topic, payload) = unsafe {
-        (
-            RouteHost::from_abi(host),
-            topic.as_slice(),
-            payload.as_slice(),
-        )
-    };
-    status(host.publish(topic, kind, payload, except))
+    guard(|| {
+        // SAFETY: see above.
+        let (host, topic, payload) = unsafe {
+            (
+                RouteHost::from_abi(host),
+                topic.as_slice(),
+                payload.as_slice(),
+            )
+        };
+        status(host.publish(topic, kind, payload, except))
+    })
 }
 
 unsafe extern "C" fn broadcast(
@@ -136,22 +156,30 @@ unsafe extern "C" fn broadcast(
     payload: Bytes,
     except: u64,
 ) -> Status {
-    // SAFETY: see above.
-    let (host, payload) = unsafe { (RouteHost::from_abi(host), payload.as_slice()) };
-    status(host.broadcast(kind, payload, except))
+    guard(|| {
+        // SAFETY: see above.
+        let (host, payload) = unsafe { (RouteHost::from_abi(host), payload.as_slice()) };
+        status(host.broadcast(kind, payload, except))
+    })
 }
 
 unsafe extern "C" fn client_count(host: *const abi::Host, count: *mut u64) -> Status {
-    // SAFETY: see above.
-    let (host, count) = unsafe { (RouteHost::from_abi(host), count.as_mut()) };
-    answer(host.client_count(), count)
+    guard(|| {
+        // SAFETY: see above.
+        unsafe { answer(RouteHost::from_abi(host).client_count(), count) }
+    })
 }
 
 unsafe extern "C" fn member_count(host: *const abi::Host, topic: Bytes, count: *mut u64) -> Status {
-    // SAFETY: see above.
-    let (host, topic, count) =
-        unsafe { (RouteHost::from_abi(host), topic.as_slice(), count.as_mut()) };
-    answer(host.member_count(topic), count)
+    guard(|| {
+        // SAFETY: see above.
+        unsafe {
+            answer(
+                RouteHost::from_abi(host).member_count(topic.as_slice()),
+                count,
+            )
+        }
+    })
 }
 
 unsafe extern "C" fn set_timer(
@@ -160,38 +188,51 @@ unsafe extern "C" fn set_timer(
     period_ms: u64,
     timer: *mut TimerId,
 ) -> Status {
-    // SAFETY: see above.
-    let (host, timer) = unsafe { (RouteHost::from_abi(host), timer.as_mut()) };
-    // Asked first: a timer that nobody can cancel must not be set.
-    let Some(timer) = timer else { return INVALID };
-    answer(host.set_timer(delay_ms, period_ms), Some(timer))
+    guard(|| {
+        // SAFETY: see above.
+        let host = unsafe { RouteHost::from_abi(host) };
+        // Asked first: a timer that nobody can cancel must not be set.
+        if timer.is_null() {
+            return INVALID;
+        }
+        // SAFETY: see above.
+        unsafe { answer(host.set_timer(delay_ms, period_ms), timer) }
+    })
 }
 
 unsafe extern "C" fn cancel_timer(host: *const abi::Host, timer: TimerId) -> Status {
-    // SAFETY: see above.
-    let host = unsafe { RouteHost::from_abi(host) };
-    host.timers.cancel(timer)
+    guard(|| {
+        // SAFETY: see above.
+        let host = unsafe { RouteHost::from_abi(host) };
+        host.timers.cancel(timer)
+    })
 }
 
 unsafe extern "C" fn route_path(host: *const abi::Host, out: *const Sink) -> Status {
-    // SAFETY: see above.
-    unsafe { sink::write(out, RouteHost::from_abi(host).route.path.as_bytes()) };
-    OK
+    guard(|| {
+        // SAFETY: see above.
+        unsafe { sink::write(out, RouteHost::from_abi(host).route.path.as_bytes()) };
+        OK
+    })
 }
 
 unsafe extern "C" fn config(host: *const abi::Host, out: *const Sink) -> Status {
-    // SAFETY: see above.
-    unsafe { sink::write(out, RouteHost::from_abi(host).config().as_bytes()) };
-    OK
+    guard(|| {
+        // SAFETY: see above.
+        unsafe { sink::write(out, RouteHost::from_abi(host).config().as_bytes()) };
+        OK
+    })
 }
 
 unsafe extern "C" fn config_folder(host: *const abi::Host, out: *const Sink) -> Status {
-    // SAFETY: see above.
-    unsafe {
-        let folders = &RouteHost::from_abi(host).route.services.folders;
-        sink::write(out, folders.config.as_os_str().as_bytes());
-    }
-    OK
+    guard(|| {
+        // SAFETY: see above.
+        unsafe {
+            let folders = &RouteHost::from_abi(host).route.services.folders;
+            sink::write(out, folders.config.as_os_str().as_bytes());
+        }
+        OK
+    })
 }
 
 unsafe extern "C" fn state_folder(
@@ -199,16 +240,18 @@ unsafe extern "C" fn state_folder(
     out: *const Sink,
     error: *const Sink,
 ) -> Status {
-    // SAFETY: see above.
-    let host = unsafe { RouteHost::from_abi(host) };
-    let (status, sink, text) = match host.state_folder() {
-        Ok(folder) => (OK, out, folder.into_os_string().into_vec()),
-        Err(NoFolder::None) => return ABSENT,
-        Err(NoFolder::Unusable(text)) => (FAILED, error, text.into_bytes()),
-    };
-    // SAFETY: see above.
-    unsafe { sink::write(sink, &text) };
-    status
+    guard(|| {
+        // SAFETY: see above.
+        let host = unsafe { RouteHost::from_abi(host) };
+        let (status, sink, text) = match host.state_folder() {
+            Ok(folder) => (OK, out, folder.into_os_string().into_vec()),
+            Err(NoFolder::None) => return ABSENT,
+            Err(NoFolder::Unusable(text)) => (FAILED, error, text.into_bytes()),
+        };
+        // SAFETY: see above.
+        unsafe { sink::write(sink, &text) };
+        status
+    })
 }
 
 /// The host has no extensions yet.

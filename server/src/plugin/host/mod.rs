@@ -3,6 +3,7 @@
 //! Any thread may be inside any of these functions at any time. None waits for a client; those
 //! that tell the hub wait while its queue is full. None calls back into the plugin.
 
+mod guard;
 pub(super) mod host_http;
 pub(super) mod host_table;
 pub(super) mod log_table;
@@ -26,7 +27,9 @@ use crate::outbox::cause::{self, Cause};
 use crate::outbox::frame::Opcode;
 use crate::outbox::{Delivery, OwnOutbox, come_behind, own_outbox};
 use crate::roster::Roster;
+use crate::threads::fault_point;
 use outgoing::Outgoing;
+pub use timers::TIMERS_THREAD;
 use timers::Timers;
 
 /// What host calls need of the server.
@@ -132,6 +135,7 @@ impl RouteHost {
         kind: u32,
         payload: &[u8],
     ) -> Result<(), Status> {
+        fault_point("send");
         let opcode = opcode(kind, payload)?;
         self.outgoing.check()?;
         let client = ClientId(client);

@@ -5,6 +5,7 @@
 //! timers of its route and nothing else.
 
 use std::collections::{BTreeSet, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -14,6 +15,10 @@ use parking_lot::{Condvar, Mutex};
 use plugin_api::abi::{EXHAUSTED, GONE, INVALID, OK, Status, TimerId};
 
 use crate::limits::{TIMER_MS_MAX, TIMERS_MAX};
+use crate::threads::fault_point;
+
+/// The name of each of these threads.
+pub const TIMERS_THREAD: &str = "timers";
 
 /// What runs when a timer is due.
 type OnTimer = dyn Fn(TimerId) + Send + Sync;
@@ -115,7 +120,7 @@ impl Timers {
             return;
         };
         let thread = thread::Builder::new()
-            .name("timers".to_owned())
+            .name(TIMERS_THREAD.to_owned())
             .spawn(move || while self.run_next(&*on_timer).is_some() {});
         match thread {
             Ok(thread) => state.thread = Some(thread),
@@ -148,7 +153,12 @@ impl Timers {
             state.due.insert((next, id));
         }
         drop(state);
-        on_timer(id);
+        // A panic of ours costs this call; the hook has reported it.
+        let call = || {
+            fault_point("timer");
+            on_timer(id);
+        };
+        catch_unwind(AssertUnwindSafe(call)).ok();
         Some(())
     }
 }

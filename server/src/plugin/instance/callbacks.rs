@@ -45,6 +45,9 @@ pub enum CallbackError {
         /// The panic's message and place.
         text: String,
     },
+    /// The plugin has panicked too often to be called, but for `on_close`.
+    #[error("the plugin is out of service")]
+    OutOfService,
     /// The connection failed, not the plugin.
     #[error("{text}")]
     Transport {
@@ -242,6 +245,7 @@ impl Instance {
             CallbackError::Failed { text, .. } => (FAULT_FAILED, text),
             CallbackError::Panicked { text, .. } => (FAULT_PANICKED, text),
             CallbackError::Transport { text } => (FAULT_TRANSPORT, text),
+            CallbackError::OutOfService => return false,
         };
         let size = size_of::<abi::Fault>() as u32;
         let fault = abi::Fault {
@@ -316,6 +320,9 @@ impl Instance {
         callback: Callback,
         function: impl FnOnce(*const Sink) -> Status,
     ) -> Result<(), CallbackError> {
+        if callback != Callback::Close && self.is_out_of_service() {
+            return Err(CallbackError::OutOfService);
+        }
         activity.begin(
             self.host.route.id,
             callback,

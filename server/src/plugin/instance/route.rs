@@ -21,11 +21,12 @@ use crate::http::response::Response;
 use crate::hub::Event;
 use crate::ids::{ClientId, RouteId};
 use crate::outbox::Outbox;
-use crate::outbox::cause::{Cause, INTERNAL, Initiator};
+use crate::outbox::cause::{Cause, Initiator};
 use crate::plugin::host::{RouteParts, Services};
 use crate::plugin::library::Library;
 use crate::roster::activity::{Activity, Running};
 use crate::roster::{Seat, Session};
+use crate::threads::fault_point;
 
 /// One path, for as long as it is served.
 pub struct Route {
@@ -221,39 +222,44 @@ impl Place {
         request: Box<Request>,
     ) -> Result<Place, CallbackError> {
         arrive(&route.parts, client, outbox.clone());
-        let instance = {
-            let _gate = route.gate.read();
-            let instance = route.instance();
-            // The hub may have closed everyone before it saw this one.
-            if let Some(cause) = route.farewell.get() {
-                outbox.close(cause.clone());
-            } else if instance.is_out_of_service() {
-                outbox.close(Instance::out_of_service());
-            }
-            match instance.on_open(client, &request) {
-                Ok(session) => {
-                    let seat = Seat {
-                        route: route.id(),
-                        generation: instance.generation,
-                        session,
-                        request,
-                    };
-                    route.parts.services.roster.seat(client, seat);
-                    COUNTERS.of(client).opened.add(1);
-                }
-                Err(error) => {
-                    depart(&route.parts, client);
-                    return Err(error);
-                }
-            }
-            instance
-        };
-        Ok(Place {
+        // From here on whatever goes wrong takes the client off the route again.
+        let mut place = Place {
+            instance: route.instance(),
             route,
             client,
-            instance,
             is_open: true,
-        })
+        };
+        place.take_seat(outbox, request)?;
+        Ok(place)
+    }
+
+    /// Its `on_open`. Where that fails there is no session, and dropping the place calls no `on_close`.
+    fn take_seat(
+        &mut self,
+        outbox: &Arc<Outbox>,
+        request: Box<Request>,
+    ) -> Result<(), CallbackError> {
+        let route = &self.route;
+        let _gate = route.gate.read();
+        self.instance = route.instance();
+        let instance = &self.instance;
+        fault_point("open");
+        // The hub may have closed everyone before it saw this one.
+        if let Some(cause) = route.farewell.get() {
+            outbox.close(cause.clone());
+        } else if instance.is_out_of_service() {
+            outbox.close(Instance::out_of_service());
+        }
+        let session = instance.on_open(self.client, &request)?;
+        let seat = Seat {
+            route: route.id(),
+            generation: instance.generation,
+            session,
+            request,
+        };
+        route.parts.services.roster.seat(self.client, seat);
+        COUNTERS.of(self.client).opened.add(1);
+        Ok(())
     }
 
     /// The path of the route.
@@ -284,12 +290,12 @@ impl Place {
 
     fn end(&mut self, cause: &Cause) -> Result<(), CallbackError> {
         self.is_open = false;
-        count_closed(self.client, cause);
         depart(&self.route.parts, self.client);
         let roster = &self.route.parts.services.roster;
         let mut seat = roster.seat_of(self.client).lock();
         // Empty from here on: a replacement waits for the lock and then passes this client over.
         let result = seat.take().map_or(Ok(()), |mut left| {
+            count_closed(self.client, cause);
             if left.generation != self.instance.generation {
                 self.instance = self.route.instance();
             }
@@ -302,11 +308,11 @@ impl Place {
 }
 
 impl Drop for Place {
-    /// It is still open only where its thread panics: the plugin and the hub hear of the end all the
-    /// same.
+    /// It is still open only where `on_open` has failed or its thread panics: the hub hears of the end all
+    /// the same, and the plugin where there is a session.
     fn drop(&mut self) {
         if self.is_open
-            && let Err(error) = self.end(&Cause::server(INTERNAL, "a fault of the server"))
+            && let Err(error) = self.end(&Cause::fault())
         {
             warn!("client {} on {}: {error}", self.client, self.route.path());
         }
