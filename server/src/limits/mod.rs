@@ -54,6 +54,14 @@ pub const FLUSH_BYTES: usize = 64 * 1024;
 /// while: the answers to a client that pipelines.
 pub const OUTBOX_KEPT_BYTES: usize = 16 * 1024;
 
+/// Bytes of a backlog that are sent in one turn, under the lock of the outbox: the hub may wait for that
+/// lock, and other full sockets for their turn. Copying as many takes a tenth of a millisecond.
+pub const TURN_BYTES: usize = 256 * 1024;
+
+/// Bytes that who is answered in HTTP has to take a second, on average: who takes fewer only wants to hold
+/// a place. As many as a telephone line of the nineties.
+pub const ANSWER_BYTES_PER_SECOND_LEAST: u64 = 8 * 1024;
+
 /// A client's own backlog above its limit divided by this stops our reading from it.
 pub const PAUSE_DIVISOR: usize = 2;
 

@@ -6,9 +6,13 @@
 
 use std::net::Shutdown;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use log::info;
 
 use super::cause::Cause;
 use super::{Outbox, Phase};
+use crate::limits::ANSWER_BYTES_PER_SECOND_LEAST;
 
 /// How far a connection is with what it was asked in HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,11 +126,37 @@ impl Outbox {
     }
 
     /// Blocks while the socket is full and something is left to send; woken by the drain thread, at
-    /// the latest when the socket has taken nothing for too long. Only for the client's own thread.
-    pub fn wait_until_sent(&self) {
+    /// the latest when the socket has taken nothing for too long. Who takes a little now and then, to hold
+    /// the place, is cut off: see [`ANSWER_BYTES_PER_SECOND_LEAST`]. Only for the client's own thread.
+    pub fn wait_until_sent(self: &Arc<Self>) {
+        let (bytes, patience) = {
+            let state = self.state.lock();
+            (state.queue.len(), state.bounds.write_timeout)
+        };
+        self.wait_until_sent_or(Instant::now() + patience + time_for(bytes));
+    }
+
+    pub(super) fn wait_until_sent_or(self: &Arc<Self>, deadline: Instant) {
         let mut state = self.state.lock();
         while state.is_waiting && state.phase == Phase::Open {
-            self.room.wait(&mut state);
+            if self.room.wait_until(&mut state, deadline).timed_out()
+                && state.is_waiting
+                && state.phase == Phase::Open
+            {
+                let (name, left) = (self.name(), state.queue.len());
+                info!(
+                    "{name} takes its answer more slowly than {ANSWER_BYTES_PER_SECOND_LEAST} bytes a second, {left} bytes are left; dropped"
+                );
+                self.abort_locked(&mut state);
+                if state.is_kept {
+                    self.notice(&mut state);
+                }
+            }
         }
     }
+}
+
+/// What the slowest reader that is served takes for `bytes`.
+pub(super) fn time_for(bytes: usize) -> Duration {
+    Duration::from_millis(bytes as u64 * 1000 / ANSWER_BYTES_PER_SECOND_LEAST)
 }

@@ -12,6 +12,7 @@ use rustix::net::{SendAncillaryBuffer, SendFlags};
 
 use super::queue::Queue;
 use super::{Outbox, State};
+use crate::limits::TURN_BYTES;
 
 const SEND_FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
 
@@ -47,10 +48,17 @@ impl Outbox {
     }
 
     pub(super) fn send_backlog(&self, state: &mut State, now: Instant) {
+        let mut left = TURN_BYTES;
         while !state.queue.is_empty() {
-            match self.send_part(state.queue.bytes()) {
+            if left == 0 {
+                // It is the turn of others; the socket is ready still, and comes again at once.
+                return;
+            }
+            let part = state.queue.bytes();
+            match self.send_part(&part[..part.len().min(left)]) {
                 Some(0) => return,
                 Some(sent) => {
+                    left -= sent;
                     state.queue.take(sent, &[]);
                     state.stall_deadline = Some(now + state.bounds.write_timeout);
                     self.room.notify_all();

@@ -9,8 +9,10 @@ use super::cause::{Cause, POLICY};
 use super::drain::Drain;
 use super::ending::Service;
 use super::frame::{self, Opcode};
+use super::http_phase::time_for;
 use super::{Bounds, Delivery, Ending, Outbox, SlowClient};
 use crate::ids::ClientId;
+use crate::limits::TURN_BYTES;
 
 const LIMIT: usize = 256 * 1024;
 
@@ -244,4 +246,73 @@ fn a_client_that_is_to_drop_messages_gets_those_that_fit() {
         frames.len(),
         (sent - dropped) * numbered(0, 1, 1000)[0].len()
     );
+}
+
+/// Cause: the drain thread sent a backlog to its end under the lock of the outbox, while the hub and other
+/// full sockets waited.
+#[test]
+fn a_turn_of_the_drain_thread_is_bounded_in_bytes() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, mut peer) = pair(&drain);
+    // Nobody but this test serves it.
+    drain.end();
+    outbox.set_bounds(Bounds {
+        backlog_bytes_max: 100 * TURN_BYTES,
+        ..Bounds::default()
+    });
+    let frames = frame::encode(Opcode::Binary, &vec![7; TURN_BYTES - 20]);
+    let mut in_socket = 0;
+    while !outbox.is_waiting() {
+        outbox.deliver(&frames);
+        in_socket += frames.len();
+    }
+    in_socket -= backlog(&outbox);
+    for _ in 0..8 {
+        outbox.queue(&frames);
+    }
+    let mut turns = 0;
+    while outbox.is_waiting() {
+        peer.read_exact(&mut vec![0; in_socket])
+            .expect("it is sent");
+        let before = backlog(&outbox);
+        outbox.service(Instant::now());
+        in_socket = before - backlog(&outbox);
+        assert!(in_socket <= TURN_BYTES, "{in_socket} bytes in one turn");
+        turns += 1;
+    }
+    assert!(turns >= 8, "{turns}");
+}
+
+fn backlog(outbox: &Outbox) -> usize {
+    outbox.state.lock().queue.len()
+}
+
+/// Cause: who took a byte of its answer every 29 seconds held its place for as long as it liked.
+#[test]
+fn who_takes_an_answer_too_slowly_is_cut_off_although_it_takes_something() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, mut peer) = pair(&drain);
+    let answer = vec![b'x'; 16 * 1024 * 1024];
+    outbox.queue_http(&answer);
+    outbox.flush();
+    assert!(outbox.is_waiting(), "more than the socket takes");
+    let (told, deadline_is_over) = crossbeam_channel::bounded::<()>(0);
+    let reading = std::thread::spawn(move || {
+        // Always a little, as long as the other side waits for the rest.
+        while deadline_is_over.try_recv() == Err(crossbeam_channel::TryRecvError::Empty) {
+            peer.read_exact(&mut [0; 4096]).expect("it is sent");
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+    });
+    outbox.wait_until_sent_or(Instant::now() + Duration::from_millis(100));
+    assert!(outbox.is_closing());
+    drop(told);
+    reading.join().expect("it has read");
+    drain.end();
+}
+
+#[test]
+fn a_long_answer_has_the_time_that_a_slow_line_needs() {
+    assert_eq!(time_for(0), Duration::ZERO);
+    assert_eq!(time_for(1024 * 1024), Duration::from_secs(128));
 }
