@@ -129,6 +129,11 @@ impl Stack {
 
 impl Drop for Stack {
     /// Nobody waits for the lock while the kernel takes memory back.
+    ///
+    /// That a free stack was never touched, or that a cold one is taken while a warm one is free, only costs
+    /// its next client the touching of two pages: a stack stays warm only while at most [`WARM_STACKS`] are
+    /// free with it, so that no more than so many ever are. Who decides and who frees is the reaper alone,
+    /// but for an acceptor that finds no thread, which makes the bound wrong by one.
     fn drop(&mut self) {
         let is_warm = self.owner.slabs.lock().free_stacks < WARM_STACKS;
         if !is_warm {
