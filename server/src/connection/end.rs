@@ -11,6 +11,7 @@ use tungstenite::error::ProtocolError;
 
 use super::frames;
 use super::messages::Connection;
+use crate::logging::about::About;
 use crate::outbox::Ending;
 use crate::outbox::cause::{ABNORMAL, Cause, INVALID_DATA, NO_CODE, PROTOCOL_ERROR};
 use crate::plugin::CallbackError;
@@ -76,7 +77,8 @@ impl Connection {
     pub(super) fn reject(&mut self, code: u16, reason: String) -> Cause {
         let name = self.outbox.name();
         let line = format_args!("{name}: {reason}; closed with {code}");
-        self.refusals.note(Level::Info, line);
+        let about = About::closed(code);
+        self.refusals.note_about(Level::Info, &about, line);
         self.report_to_plugin(&reason);
         let cause = Cause::server(code, reason);
         self.outbox.close(cause.clone());

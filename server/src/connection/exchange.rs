@@ -21,6 +21,7 @@ use crate::http::request_line::Version;
 use crate::http::response::{Form, METHODS, Response};
 use crate::http::{origin, provenance, upgrade};
 use crate::ids::ClientId;
+use crate::logging::about::{About, set_own_client, set_own_route};
 use crate::outbox::Outbox;
 use crate::plugin::{CallbackError, Route, Upgrade};
 use crate::roster::admission::Ticket;
@@ -81,12 +82,14 @@ impl<'a> Exchange<'a> {
         outbox: &'a Arc<Outbox>,
         arrival: Arrival,
     ) -> Exchange<'a> {
-        Exchange {
+        let exchange = Exchange {
             context,
             client,
             outbox,
             arrival,
-        }
+        };
+        set_own_client(client, &exchange.nobody_yet());
+        exchange
     }
 
     /// Reads for whom a proxy has opened the connection, where the listener is for such proxies; that stands
@@ -108,6 +111,7 @@ impl<'a> Exchange<'a> {
                 self.arrival.peer = relayed.peer(proxy);
                 let client = Whose::of_request(self.arrival.peer.address(), proxy.ip());
                 ticket.belongs_to(client, self.outbox);
+                set_own_client(self.client, &self.nobody_yet());
                 Ok(())
             }
             Err(ReadError::Left) => Err(self.left(&format!("{} - -", self.nobody_yet()))),
@@ -119,10 +123,17 @@ impl<'a> Exchange<'a> {
     pub(super) fn run(&self, reader: &mut Reader<'_>, ticket: &mut Ticket, left: usize) -> Outcome {
         let mut request = match reader.read_head(self.arrival.peer.socket()) {
             Ok(request) => request,
-            Err(ReadError::Left) => return self.left(&format!("{} - -", self.nobody_yet())),
-            Err(ReadError::Refused(refusal)) => return self.refuse_head(reader, &refusal),
+            Err(error) => {
+                // What the request before has told holds for that one only.
+                set_own_client(self.client, &self.nobody_yet());
+                return match error {
+                    ReadError::Left => self.left(&format!("{} - -", self.nobody_yet())),
+                    ReadError::Refused(refusal) => self.refuse_head(reader, &refusal),
+                };
+            }
         };
         let found = self.find_client(&mut request);
+        set_own_client(self.client, &self.arrival.peer.shown_as(found.client));
         let answer = self.answer(reader, ticket, &mut request, found);
         let client = self.arrival.peer.shown_as(found.client);
         let name = format!("{client} {} {}", request.method(), request.path());
@@ -132,7 +143,8 @@ impl<'a> Exchange<'a> {
                 return Outcome::Upgraded(mounted, request);
             }
             Ok(Answer::Plain(response)) => {
-                debug!("{name}: {}", response.status.as_u16());
+                let status = response.status.as_u16();
+                debug!(status; "{name}: {status}");
                 (response, false)
             }
             Err(Unserved::Refused(refusal)) => {
@@ -167,8 +179,10 @@ impl<'a> Exchange<'a> {
     }
 
     fn note(&self, name: &str, status: StatusCode, why: &str) {
-        let line = format_args!("{name}: {} {why}", status.as_u16());
-        self.context.refusals.note(Level::Info, line);
+        let status = status.as_u16();
+        let line = format_args!("{name}: {status} {why}");
+        let about = About::answered(status);
+        self.context.refusals.note_about(Level::Info, &about, line);
     }
 
     fn left(&self, name: &str) -> Outcome {
@@ -286,6 +300,7 @@ impl<'a> Exchange<'a> {
         let site = self.context.sites.current();
         let (mounted, params) = site.routes.find(request.path())?;
         request.params = params;
+        set_own_route(Some(mounted.route.path()));
         if mounted.route.instance().is_out_of_service() {
             return Err(out_of_service().into());
         }

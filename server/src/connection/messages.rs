@@ -64,7 +64,7 @@ impl Connection {
         let ended = catch_unwind(AssertUnwindSafe(|| self.read_to_end()));
         let (cause, ending) = ended.unwrap_or_else(|_| self.end_for_fault());
         fault_point("close");
-        debug!("{} has ended: {cause}", self.outbox.name());
+        debug!(code = cause.code; "{} has ended: {cause}", self.outbox.name());
         let dropped = self.outbox.dropped();
         if dropped > 0 {
             let name = self.outbox.name();

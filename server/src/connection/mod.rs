@@ -25,6 +25,7 @@ use crate::config::ClientSettings;
 use crate::http::peer::Arrival;
 use crate::http::response::{Form, Response};
 use crate::ids::ClientId;
+use crate::logging::about::About;
 use crate::logging::refusal_log::RefusalLog;
 use crate::outbox::cause::{Cause, INTERNAL};
 use crate::outbox::{Bounds, Ending, Outbox, set_own_outbox};
@@ -78,7 +79,8 @@ pub fn run(
         Err(error) => {
             let name = outbox.name();
             let line = format_args!("{name}: {error}; closed with {INTERNAL}");
-            context.refusals.note(Level::Warn, line);
+            let about = About::closed(INTERNAL);
+            context.refusals.note_about(Level::Warn, &about, line);
             outbox.close(Cause::server(INTERNAL, fault_reason(&error)));
             outbox.finish(Ending::LastWord);
         }

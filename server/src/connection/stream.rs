@@ -134,7 +134,7 @@ impl OutboxStream {
         let name = self.outbox.name();
         let cause = Cause::server(GOING_AWAY, reason.to_owned());
         if self.outbox.close(cause) == Delivery::Queued {
-            info!("{name}: {reason}; closed with {GOING_AWAY}");
+            info!(code = GOING_AWAY; "{name}: {reason}; closed with {GOING_AWAY}");
         }
     }
 }

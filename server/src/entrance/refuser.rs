@@ -11,6 +11,7 @@ use crate::counters::COUNTERS;
 use crate::http::peer::Shown;
 use crate::http::refusal::Refusal;
 use crate::http::response::{Form, Response};
+use crate::logging::about::About;
 use crate::logging::refusal_log::RefusalLog;
 use crate::outbox::drain::DrainHandle;
 use crate::outbox::{Ending, Outbox};
@@ -38,14 +39,22 @@ impl Refuser {
         let Refusal { status, why } = refusal;
         outbox.queue_http(&Response::text(*status, why).encode(Form::LAST));
         outbox.finish(Ending::LastWord);
+        let about = About {
+            address: Some(&shown),
+            ..About::default()
+        };
         if outbox.has_last_word() {
             COUNTERS.acceptors.refused.add(status.as_u16());
+            let about = About {
+                status: Some(status.as_u16()),
+                ..about
+            };
             let line = format_args!("{shown} - -: {} {why}", status.as_u16());
-            self.log.note(Level::Warn, line);
+            self.log.note_about(Level::Warn, &about, line);
         } else {
             COUNTERS.acceptors.unanswered.add(1);
             let line = format_args!("{shown} - -: left before it was told: {why}");
-            self.log.note(Level::Warn, line);
+            self.log.note_about(Level::Warn, &about, line);
         }
     }
 }

@@ -306,6 +306,7 @@ impl Lane {
     fn join(&mut self, client: ClientId, topic: Audience) {
         if self.members.join(client, topic) == Err(TooManyTopics { is_first: true }) {
             warn!(
+                client = client.0;
                 "client {client} is a member of {TOPICS_PER_CLIENT_MAX} topics, as many as it may be; it joins no further ones"
             );
         }

@@ -11,6 +11,7 @@ use crossbeam_channel::{Sender, TrySendError, bounded};
 use log::{LevelFilter, Log, Metadata, Record};
 use simplelog::{ConfigBuilder, LevelPadding, WriteLogger};
 
+use super::about::{self, Fields};
 use super::style::{SharedStyle, TIME, line};
 use super::writer::Order;
 use super::{LogFormat, PATIENCE};
@@ -60,8 +61,12 @@ impl Log for Lines {
             );
             return;
         }
+        let fields = match style.format {
+            LogFormat::Json => about::fields(record),
+            LogFormat::Text => Fields::new(),
+        };
         self.queue
-            .offer(line(style, level, &target, &message).into_bytes());
+            .offer(line(style, level, &target, &message, fields).into_bytes());
     }
 
     /// Waits until what was logged before is written, at most as long as [`PATIENCE`].

@@ -3,6 +3,7 @@
 //! Who logs never waits: a line goes into a bounded queue, and where the disk or the terminal
 //! does not keep up, lines are dropped and their number is logged.
 
+pub mod about;
 pub mod refusal_log;
 pub mod start_lines;
 mod line;

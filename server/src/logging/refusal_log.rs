@@ -8,9 +8,10 @@ use std::fmt::Arguments;
 use std::sync::Arc;
 use std::time::Instant;
 
-use log::{Level, log, log_enabled, warn};
+use log::{Level, log_enabled, warn};
 use parking_lot::Mutex;
 
+use super::about::About;
 use crate::counters::COUNTERS;
 use crate::limits::{REFUSAL_LINES_AT_ONCE, REFUSAL_LINES_PER_SECOND};
 
@@ -31,8 +32,13 @@ struct State {
 impl RefusalLog {
     /// Logs `line`, or counts it where too many came before it.
     pub fn note(&self, level: Level, line: Arguments<'_>) {
+        self.note_about(level, &About::default(), line);
+    }
+
+    /// As [`RefusalLog::note`], of a line that has fields of its own.
+    pub fn note_about(&self, level: Level, about: &About<'_>, line: Arguments<'_>) {
         if log_enabled!(level) && self.0.lock().admits(Instant::now()) {
-            log!(level, "{line}");
+            about.log(level, module_path!(), line);
         }
     }
 

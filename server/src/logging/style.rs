@@ -6,11 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use log::Level;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use simplelog::{FormatItem, format_description};
 use time::OffsetDateTime;
 
 use super::LogFormat;
+use super::about::Fields;
 
 /// RFC 3339 in UTC, to the millisecond.
 pub(super) const TIME: &[FormatItem<'_>] =
@@ -54,15 +55,20 @@ impl SharedStyle {
     }
 }
 
-/// A line in any style, of parts that are escaped already.
-pub(super) fn line(style: Style, level: Level, target: &str, message: &str) -> String {
+/// A line in any style, of parts that are escaped already; JSON has `fields` beside its own.
+pub(super) fn line(
+    style: Style,
+    level: Level,
+    target: &str,
+    message: &str,
+    mut fields: Fields,
+) -> String {
     // The format is a constant that fits every time.
     let time = || OffsetDateTime::now_utc().format(TIME).unwrap_or_default();
     let text = match style.format {
         LogFormat::Text if style.is_for_journal => format!("{target}: {message}"),
         LogFormat::Text => format!("{} [{level:<5}] {target}: {message}", time()),
         LogFormat::Json => {
-            let mut fields = Map::new();
             if !style.is_for_journal {
                 fields.insert("time".to_owned(), time().into());
             }
@@ -92,6 +98,7 @@ fn priority(level: Level) -> u8 {
 mod tests {
     use super::{Style, line};
     use crate::logging::LogFormat;
+    use crate::logging::about::Fields;
     use log::Level;
 
     #[test]
@@ -100,9 +107,21 @@ mod tests {
             format,
             is_for_journal: true,
         };
-        let text = line(style(LogFormat::Text), Level::Warn, "plugin::chat", "hello");
+        let text = line(
+            style(LogFormat::Text),
+            Level::Warn,
+            "plugin::chat",
+            "hello",
+            Fields::new(),
+        );
         assert_eq!(text, "<4>plugin::chat: hello\n");
-        let json = line(style(LogFormat::Json), Level::Error, "server", "hello");
+        let json = line(
+            style(LogFormat::Json),
+            Level::Error,
+            "server",
+            "hello",
+            Fields::new(),
+        );
         let expected = r#"{"level":"ERROR","message":"hello","target":"server"}"#;
         assert_eq!(json, format!("<3>{expected}\n"));
     }

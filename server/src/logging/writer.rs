@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, Sender};
 use log::Level;
 use rustix::fs::{Access, AtFlags, CWD, OFlags, accessat};
 
+use super::about::Fields;
 use super::style::{SharedStyle, line};
 use crate::counters::COUNTERS;
 use crate::threads::fault_point;
@@ -170,7 +171,13 @@ impl Writer {
                 "the log did not keep up: {} lines dropped",
                 lost - self.told
             );
-            let told = line(self.style.get(), Level::Warn, module_path!(), &text);
+            let told = line(
+                self.style.get(),
+                Level::Warn,
+                module_path!(),
+                &text,
+                Fields::new(),
+            );
             front.extend_from_slice(told.as_bytes());
         }
         let front_bytes = front.len();

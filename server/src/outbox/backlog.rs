@@ -6,12 +6,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use log::warn;
+use log::Level;
 
 use super::cause::{Cause, POLICY};
 use super::{Delivery, Outbox, Phase, State, frame};
 use crate::counters::COUNTERS;
 use crate::limits::{PAUSE_DIVISOR, settings};
+use crate::logging::about::About;
 
 /// What happens to a client whose backlog is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -89,7 +90,8 @@ impl Outbox {
         );
         if state.bounds.slow_client == SlowClient::Drop {
             if state.dropped == 0 {
-                warn!("{too_much}; messages that do not fit are dropped");
+                let line = format_args!("{too_much}; messages that do not fit are dropped");
+                self.about().log(Level::Warn, module_path!(), line);
             }
             let (fitting, left_out) = frame::fitting(frames, limit.saturating_sub(backlog));
             state.queue.append(fitting);
@@ -99,7 +101,12 @@ impl Outbox {
             }
             return Delivery::Queued;
         }
-        warn!("{too_much}; closed with {POLICY}");
+        let about = About {
+            code: Some(POLICY),
+            ..self.about()
+        };
+        let line = format_args!("{too_much}; closed with {POLICY}");
+        about.log(Level::Warn, module_path!(), line);
         // What it has not begun to receive is given up, so that the Close frame has a chance.
         state.queue.keep_cut_frame();
         let cause = Cause::server(POLICY, format!("too slow: backlog over {limit} bytes"));

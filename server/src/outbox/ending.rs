@@ -7,13 +7,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use log::warn;
+use log::Level;
 use rustix::net::RecvFlags;
 
 use super::cause::{self, Cause};
 use super::{Delivery, Outbox, Phase, State, frame};
 use crate::counters::COUNTERS;
 use crate::limits::LINGER_TIMEOUT;
+use crate::logging::about::About;
 
 /// How a connection thread leaves its socket behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,7 +204,12 @@ impl Outbox {
             let time = humantime::format_duration(state.bounds.write_timeout);
             if state.cause.is_none() && state.phase == Phase::Open {
                 COUNTERS.drain.stalled.add(1);
-                warn!("{} has taken no byte for {time}; dropped", self.name());
+                let line = format_args!("{} has taken no byte for {time}; dropped", self.name());
+                let about = About {
+                    code: Some(cause::ABNORMAL),
+                    ..self.about()
+                };
+                about.log(Level::Warn, module_path!(), line);
                 let reason = format!("took no byte for {time}");
                 state.cause = Some(Cause::server(cause::ABNORMAL, reason));
             }

@@ -17,6 +17,7 @@ mod own;
 mod queue;
 mod send;
 
+use std::fmt::Display;
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -26,6 +27,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::ids::ClientId;
 use crate::limits::FLUSH_BYTES;
+use crate::logging::about::About;
 use cause::Cause;
 use drain::DrainHandle;
 use frame::{HEADER_BYTES_MAX, Opcode};
@@ -295,6 +297,16 @@ impl Outbox {
         if !state.is_noticed {
             state.is_noticed = true;
             self.drain.notice(self.clone());
+        }
+    }
+
+    /// The client as the log's fields have it.
+    fn about(&self) -> About<'_> {
+        About {
+            client: self.client,
+            route: self.route.get().map(|path| &**path),
+            address: self.address.get().map(|address| address as &dyn Display),
+            ..About::default()
         }
     }
 

@@ -38,6 +38,7 @@ mod last_words;
 mod libraries;
 mod library_modes;
 mod listeners;
+mod log_fields;
 mod log_file;
 mod log_once;
 mod many;
