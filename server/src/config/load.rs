@@ -26,6 +26,7 @@ use super::table::{Given, Table};
 use super::{load_inside, load_listeners};
 use crate::http::host::Host;
 use crate::limits::settings as limits;
+use crate::logging::client_rate::ClientRate;
 use crate::logging::{LogFormat, LogSettings};
 
 impl Settings {
@@ -191,13 +192,36 @@ fn read_hosts(table: &mut Table<'_>) -> Vec<Host> {
 
 fn read_log(mut table: Table<'_>, folder: &Path) -> LogSettings {
     let flag = table.document.args.log_file.clone();
+    let (rate, burst) = (&limits::LOG_CLIENT_RATE, &limits::LOG_CLIENT_BURST);
     let log = LogSettings {
         level: table.value("level").unwrap_or(LevelFilter::Info),
         file: read_path(&mut table, "file", flag.as_deref(), folder),
         format: table.value("format").unwrap_or(LogFormat::Text),
+        levels: table.named("levels", wrong_target),
+        client_rate: ClientRate {
+            per_second: table.bounded::<Number>("client_rate", rate, rate.default),
+            burst: table.bounded::<Number>("client_burst", burst, burst.default),
+        },
     };
     table.finish();
     log
+}
+
+/// Why nothing can have logged under this target; none where something can.
+fn wrong_target(name: &str) -> Option<String> {
+    let is_name = |part: &str| {
+        let mut characters = part.chars();
+        !part.is_empty() && characters.all(|one| one.is_ascii_alphanumeric() || "_-".contains(one))
+    };
+    let (first, rest) = name.split_once("::").unwrap_or((name, "whole"));
+    if matches!(first, "server" | "plugin") && rest.split("::").all(is_name) {
+        return None;
+    }
+    Some(
+        "no target of this log: write \"server\", \"plugin\", or a path below one of them, such as \
+         \"server::hub\" or \"plugin::chat\""
+            .to_owned(),
+    )
 }
 
 fn read_proxies(mut table: Table<'_>) -> Vec<IpNet> {

@@ -214,6 +214,26 @@ impl<'d> Table<'d> {
         given.or(in_file)
     }
 
+    /// The values of a key that is a table whose own keys may be anything of which `wrong` says nothing.
+    pub(super) fn named<T: Form>(
+        &mut self,
+        key: &'static str,
+        wrong: impl Fn(&str) -> Option<String>,
+    ) -> BTreeMap<String, T> {
+        let mut read = BTreeMap::new();
+        for (name, (span, value)) in self.table(key).entries {
+            if let Some(wrong) = wrong(&name) {
+                let place = Source::Place(self.document.place(span.start));
+                let text = format!("\"{}\" is {wrong}", excerpt(&name));
+                self.note_value(key, &place, &text);
+            }
+            if let Some(given) = self.read_from_file(key, value) {
+                read.insert(name, given.value);
+            }
+        }
+        read
+    }
+
     /// Ends the reading of this table: what nobody has asked for is unknown.
     pub(super) fn finish(self) {
         for (key, (span, _)) in &self.entries {

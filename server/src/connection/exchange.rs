@@ -88,7 +88,7 @@ impl<'a> Exchange<'a> {
             outbox,
             arrival,
         };
-        set_own_client(client, &exchange.nobody_yet());
+        exchange.introduce();
         exchange
     }
 
@@ -111,7 +111,7 @@ impl<'a> Exchange<'a> {
                 self.arrival.peer = relayed.peer(proxy);
                 let client = Whose::of_request(self.arrival.peer.address(), proxy.ip());
                 ticket.belongs_to(client, self.outbox);
-                set_own_client(self.client, &self.nobody_yet());
+                self.introduce();
                 Ok(())
             }
             Err(ReadError::Left) => Err(self.left(&format!("{} - -", self.nobody_yet()))),
@@ -125,7 +125,7 @@ impl<'a> Exchange<'a> {
             Ok(request) => request,
             Err(error) => {
                 // What the request before has told holds for that one only.
-                set_own_client(self.client, &self.nobody_yet());
+                self.introduce();
                 return match error {
                     ReadError::Left => self.left(&format!("{} - -", self.nobody_yet())),
                     ReadError::Refused(refusal) => self.refuse_head(reader, &refusal),
@@ -133,7 +133,7 @@ impl<'a> Exchange<'a> {
             }
         };
         let found = self.find_client(&mut request);
-        set_own_client(self.client, &self.arrival.peer.shown_as(found.client));
+        self.introduce_as(found.client, &self.arrival.peer.shown_as(found.client));
         let answer = self.answer(reader, ticket, &mut request, found);
         let client = self.arrival.peer.shown_as(found.client);
         let name = format!("{client} {} {}", request.method(), request.path());
@@ -170,6 +170,16 @@ impl<'a> Exchange<'a> {
                 || !may_be_followed(&request, reader),
         };
         self.send(response, form)
+    }
+
+    /// Tells the log whose thread this is, as far as that is known without a request.
+    fn introduce(&self) {
+        self.introduce_as(self.arrival.peer.address(), &self.nobody_yet());
+    }
+
+    fn introduce_as(&self, client: ClientAddress, shown: &Shown) {
+        let counted = Whose::of_request(client, self.arrival.peer.socket().ip());
+        set_own_client(self.client, counted, shown);
     }
 
     /// Whom the log has while no request has told for whom a proxy speaks.

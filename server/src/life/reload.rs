@@ -9,7 +9,7 @@ use crate::config::{Args, Settings};
 use crate::connection::bounds;
 use crate::entrance::listeners::Bound;
 use crate::life::server::Server;
-use crate::logging::{Logging, Output};
+use crate::logging::{LogSettings, Logging, Output};
 use crate::routes::mounts::Reloaded;
 
 /// What could fail, done and not yet in force.
@@ -92,8 +92,9 @@ fn commit(
         changes.extend(reopen_log(logging));
     }
     logging.apply(&settings.log, output);
-    if settings.log.level != server.settings.log.level {
-        server.mounts.set_log_level(settings.log.level);
+    let levels = |of: &LogSettings| (of.level, of.levels.clone());
+    if levels(&settings.log) != levels(&server.settings.log) {
+        server.mounts.tell_log_levels();
     }
     server.limit(&settings.limits);
     for route in server.mounts.sites().current().routes.mounted() {

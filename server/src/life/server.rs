@@ -17,6 +17,7 @@ use crate::entrance::listeners::{Bound, ListenError, Listeners, Listening};
 use crate::hub::Hub;
 use crate::life::service_manager::{self, Status};
 use crate::life::signals::SignalThread;
+use crate::logging::client_rate;
 use crate::logging::refusal_log::RefusalLog;
 use crate::logging::start_lines::StartLines;
 use crate::logging::{LogSettings, push_visible};
@@ -240,6 +241,7 @@ impl Server {
         self.mounts.sweep();
         watchdog::look(&self.roster, &self.mounts.all());
         self.context.refusals.report_left_out();
+        client_rate::report_left_out();
     }
 
     /// Tells the service manager how many are here.

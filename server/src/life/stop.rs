@@ -13,6 +13,7 @@ use crate::life::service_manager;
 use crate::life::signals::exit_now;
 use crate::limits::STOP_ABORT_DIVISOR;
 use crate::logging::Logging;
+use crate::logging::client_rate;
 use crate::logging::refusal_log::RefusalLog;
 use crate::outbox::Outbox;
 use crate::outbox::cause::{Cause, GOING_AWAY};
@@ -81,6 +82,7 @@ pub fn stop(server: Server, logging: Logging) -> ExitCode {
 /// The last lines: what is still to be told, and what there was in all.
 fn report(refusals: &RefusalLog, roster: &Roster) {
     refusals.report_left_out();
+    client_rate::report_left_out();
     info!("in all: {}", COUNTERS.totals(&roster.all_traffic()));
     info!("stopped");
 }

@@ -260,6 +260,13 @@ pub const ERROR_TEXT_BYTES_MAX: usize = 4 * 1024;
 /// Bytes of one log line's message; the rest is cut.
 pub const LOG_LINE_BYTES_MAX: usize = 8 * 1024;
 
+/// Bytes up to which a line counts as one against `log.client_rate`; a longer one counts once for each that it
+/// begins, so that the rate bounds bytes too.
+pub const LOG_UNIT_BYTES: usize = 1024;
+
+/// Addresses that are named each second because lines of theirs were left out; others are counted together.
+pub const LOG_ADDRESSES_NAMED_MAX: usize = 10;
+
 /// Lines that wait for the log writer; past it lines are dropped and counted.
 pub const LOG_QUEUE_LINES: usize = 4096;
 

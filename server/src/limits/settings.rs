@@ -54,6 +54,13 @@ pub const LIBRARY_LOADS: Bounds<u64> = bounds(500, 1, 900);
 /// kills.
 pub const STOP_TIMEOUT: Bounds<Duration> = bounds(seconds(10), TIME_LEAST, DAY);
 
+/// Lines a second that the connections of one address may cause; 0 is no limit. A room of people behind one
+/// address says less, and 100 KiB a second at most is nothing to a disk in an hour.
+pub const LOG_CLIENT_RATE: Bounds<u64> = bounds(100, 0, 1_000_000);
+
+/// Such lines at once: a reload of a page that everyone behind one address has open.
+pub const LOG_CLIENT_BURST: Bounds<u64> = bounds(2000, 1, 1_000_000);
+
 /// Connections at once where a number is given; the table of clients is allocated at start.
 pub const CONNECTIONS: Bounds<u64> = bounds(CONNECTIONS_MAX, 1, CONNECTIONS_MAX);
 

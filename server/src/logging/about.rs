@@ -6,11 +6,13 @@
 
 use std::cell::RefCell;
 use std::fmt::{self, Display};
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use log::kv::{Error, Key, Source, ToKey, Value, VisitSource};
 use log::{Level, Record};
 
+use super::client_rate;
 use crate::ids::ClientId;
 
 /// What one line is about, as far as its thread does not know it.
@@ -89,9 +91,10 @@ thread_local! {
     static OWN: RefCell<Option<Own>> = const { RefCell::new(None) };
 }
 
-/// Tells this thread, a connection's, whose it is: `client`, from `address` as the log has it. No route is
-/// known from here on.
-pub fn set_own_client(client: ClientId, address: &dyn Display) {
+/// Tells this thread, a connection's, whose it is: `client`, for whom `counted` counts, and `address` as the
+/// log has it. No route is known from here on.
+pub fn set_own_client(client: ClientId, counted: IpAddr, address: &dyn Display) {
+    client_rate::set_own_address(counted);
     let address = address.to_string().into();
     OWN.with(|own| {
         *own.borrow_mut() = Some(Own {
@@ -165,6 +168,9 @@ mod tests {
     use crate::ids::ClientId;
     use log::Record;
     use serde_json::{Value, json};
+    use std::net::{IpAddr, Ipv4Addr};
+
+    const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
     fn of(target: &str, about: &About<'_>) -> Value {
         let mut record = Record::builder();
@@ -179,7 +185,7 @@ mod tests {
             of("plugin::chat::rustls", &nothing),
             json!({"plugin": "chat"})
         );
-        set_own_client(ClientId(7), &"192.0.2.1:99");
+        set_own_client(ClientId(7), ADDRESS, &"192.0.2.1:99");
         assert_eq!(
             of("server", &About::answered(404)),
             json!({"client": 7, "address": "192.0.2.1:99", "status": 404})
@@ -193,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_line_about_another_client_has_nothing_of_its_thread() {
-        set_own_client(ClientId(7), &"192.0.2.1:99");
+        set_own_client(ClientId(7), ADDRESS, &"192.0.2.1:99");
         set_own_route(Some("/chat".into()));
         let other = About {
             client: Some(ClientId(8)),

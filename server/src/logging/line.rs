@@ -14,7 +14,7 @@ use simplelog::{ConfigBuilder, LevelPadding, WriteLogger};
 use super::about::{self, Fields};
 use super::style::{SharedStyle, TIME, line};
 use super::writer::Order;
-use super::{LogFormat, PATIENCE};
+use super::{LogFormat, PATIENCE, client_rate, levels};
 use crate::counters::COUNTERS;
 use crate::limits::LOG_LINE_BYTES_MAX;
 
@@ -42,14 +42,18 @@ impl Lines {
 
 impl Log for Lines {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        metadata.level() <= log::max_level()
+        levels::admit(metadata.level(), metadata.target())
     }
 
     fn log(&self, record: &Record<'_>) {
         if !self.enabled(record.metadata()) {
             return;
         }
-        let message = escape(&record.args().to_string());
+        let message = record.args().to_string();
+        if !client_rate::admits(record, message.len().min(LOG_LINE_BYTES_MAX)) {
+            return;
+        }
+        let message = escape(&message);
         let style = self.style.get();
         let (level, target) = (record.level(), escape(record.target()));
         if style.format == LogFormat::Text && !style.is_for_journal {

@@ -4,6 +4,8 @@
 //! does not keep up, lines are dropped and their number is logged.
 
 pub mod about;
+pub mod client_rate;
+pub mod levels;
 pub mod refusal_log;
 pub mod start_lines;
 mod line;
@@ -20,6 +22,8 @@ use log::LevelFilter;
 use parking_lot::Mutex;
 
 use crate::limits::LOG_QUEUE_LINES;
+use client_rate::ClientRate;
+use levels::Levels;
 use line::Lines;
 use style::{SharedStyle, Style};
 use writer::{Order, Writer};
@@ -38,10 +42,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct LogSettings {
     /// What is logged. Default: `info`.
     pub level: LevelFilter,
+    /// What is logged of single targets, and of all below them. Default: none.
+    pub levels: Levels,
     /// Where to; none for stderr, the default.
     pub file: Option<PathBuf>,
     /// How a line is written. Default: text.
     pub format: LogFormat,
+    /// What the connections of one address can make it grow by.
+    pub client_rate: ClientRate,
 }
 
 /// How a log line is written.
@@ -55,6 +63,11 @@ pub enum LogFormat {
 }
 
 impl LogSettings {
+    fn apply_bounds(&self) {
+        levels::set(self.level, &self.levels);
+        client_rate::set(self.client_rate);
+    }
+
     fn style(&self) -> Style {
         Style {
             format: self.format,
@@ -98,7 +111,7 @@ impl Logging {
             .spawn(move || writer.run(&inbox))?;
         let lines = Lines::new(orders.clone(), style.clone());
         log::set_boxed_logger(Box::new(lines)).map_err(io::Error::other)?;
-        log::set_max_level(settings.level);
+        settings.apply_bounds();
         Ok(Logging {
             orders,
             writer: Some(writer),
@@ -118,10 +131,10 @@ impl Logging {
         Output::open(settings.file.as_deref()).map(Some)
     }
 
-    /// Level and format of `settings` hold from now on, and lines go to `output` where there is one.
+    /// Levels, bounds and format of `settings` hold from now on, and lines go to `output` where there is one.
     /// Waits at most two seconds for a writer that is stuck.
     pub fn apply(&self, settings: &LogSettings, output: Option<Output>) {
-        log::set_max_level(settings.level);
+        settings.apply_bounds();
         self.style.set(settings.style());
         if let Some(output) = output {
             let order = Order::Switch(output, settings.file.clone());

@@ -11,6 +11,9 @@ use rustix::net::getpeername;
 
 use super::{LogFormat, LogSettings};
 
+/// Whose level says whether they are logged.
+const LOGGED_BY: &str = "server::life::server";
+
 /// See the module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartLines {
@@ -27,7 +30,11 @@ impl StartLines {
     pub fn of(log: &LogSettings) -> StartLines {
         let is_one_place = log.file.is_none() && have_one_end();
         let is_for_people = io::stdout().is_terminal() && log.format == LogFormat::Text;
-        StartLines::decide(is_one_place, is_for_people, log_enabled!(Level::Info))
+        StartLines::decide(
+            is_one_place,
+            is_for_people,
+            log_enabled!(target: LOGGED_BY, Level::Info),
+        )
     }
 
     fn decide(is_one_place: bool, is_for_people: bool, is_logged: bool) -> StartLines {

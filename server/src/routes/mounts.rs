@@ -9,7 +9,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 
-use log::{LevelFilter, error, info, warn};
+use log::{error, info, warn};
 
 use super::options::OptionChanges;
 use super::wanted::{Before, Unusable, Wanted, demands, wanted};
@@ -104,12 +104,12 @@ impl Mounts {
         &self.sites
     }
 
-    /// Tells every library which level of the log holds.
-    pub fn set_log_level(&self, level: LevelFilter) {
-        self.libraries.set_log_level(level);
+    /// Tells every library what it may log now.
+    pub fn tell_log_levels(&self) {
+        self.libraries.tell_log_levels();
         // Code that a refused replacement has left at work, or whose file is gone.
         for route in self.all() {
-            route.library().set_log_level(level);
+            route.library().tell_log_level();
         }
     }
 

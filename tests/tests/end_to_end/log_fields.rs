@@ -2,8 +2,7 @@
 //! `plugin`.
 
 use serde_json::{Value, json};
-use tests::raw::{Raw, handshake};
-use tests::{Client, Server, Setup};
+use tests::{Client, Raw, Server, Setup, handshake};
 
 const CONFIGURATION: &str = "log.format = \"json\"\nlog.level = \"debug\"\nclient.message = 10\n";
 
@@ -25,7 +24,10 @@ fn assert_fields(line: &Value, expected: &Value) {
 
 #[test]
 fn a_refusal_has_its_status_and_the_address_of_its_client() {
-    let server = Setup::new().configuration(CONFIGURATION).start();
+    let server = Setup::new()
+        .plugins(&["echo"])
+        .configuration(CONFIGURATION)
+        .start();
     let told = ["X-Forwarded-For: 203.0.113.7"];
     let (status, ..) = Raw::answer(&server, handshake("/nowhere", &told));
     assert_eq!(status, 404);
@@ -53,7 +55,10 @@ fn a_refusal_has_its_status_and_the_address_of_its_client() {
 #[test]
 fn one_for_whom_there_is_no_place_has_status_and_address() {
     let configuration = format!("{CONFIGURATION}limits.connections = 1\n");
-    let server = Setup::new().configuration(&configuration).start();
+    let server = Setup::new()
+        .plugins(&["echo"])
+        .configuration(&configuration)
+        .start();
     let _one = Client::connect(&server, "/echo");
     let mut other = Raw::connect(&server);
     let address = format!("127.0.0.1:{}", other.port());
@@ -67,7 +72,10 @@ fn one_for_whom_there_is_no_place_has_status_and_address() {
 
 #[test]
 fn a_client_that_is_closed_has_client_route_address_and_code() {
-    let server = Setup::new().configuration(CONFIGURATION).start();
+    let server = Setup::new()
+        .plugins(&["echo"])
+        .configuration(CONFIGURATION)
+        .start();
     let forwarded = [("X-Forwarded-For", "203.0.113.7")];
     let mut client = Client::connect_with(&server, "/echo", &forwarded).expect("it is let in");
     client.send("more than ten bytes");
@@ -94,7 +102,10 @@ fn a_plugins_line_has_the_plugin_and_the_client_on_whose_thread_it_is() {
 
 #[test]
 fn text_stays_as_it_was() {
-    let server = Setup::new().configuration("client.message = 10\n").start();
+    let server = Setup::new()
+        .plugins(&["echo"])
+        .configuration("client.message = 10\n")
+        .start();
     let mut client = Client::connect(&server, "/echo");
     client.send("more than ten bytes");
     client.closed_in_the_end();

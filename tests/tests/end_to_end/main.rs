@@ -40,6 +40,8 @@ mod library_modes;
 mod listeners;
 mod log_fields;
 mod log_file;
+mod log_flood;
+mod log_levels;
 mod log_once;
 mod many;
 mod memory;

@@ -31,6 +31,22 @@ fn each_value_has_a_form() {
             "1:13: `level`: \"loud\" is no log level: ",
         ),
         (
+            "log.levels = { \"plugin::chat\" = \"loud\" }",
+            "1:33: `levels`: \"loud\" is no log level: ",
+        ),
+        (
+            "[log.levels]\nserver = \"info\"\n\"plugins::chat\" = \"info\"",
+            "3:1: `levels`: \"plugins::chat\" is no target of this log: ",
+        ),
+        (
+            "log.levels = { \"plugin::\" = \"info\" }",
+            "1:16: `levels`: \"plugin::\" is no target of this log: ",
+        ),
+        (
+            "log.levels = \"warn\"",
+            "1:14: `levels`: \"warn\" is no table: ",
+        ),
+        (
             "log.format = \"xml\"",
             "1:14: `format`: \"xml\" is no log format: ",
         ),
@@ -106,6 +122,8 @@ fn each_range_has_two_ends() {
             "\"1day\"",
             "\"25h\"",
         ),
+        ("log.client_rate", "0", "-1", "1000000", "1000001"),
+        ("log.client_burst", "1", "0", "1000000", "1000001"),
         ("client.message", "1", "0", "\"1 GiB\"", "\"2 GiB\""),
         ("client.backlog", "\"1 KiB\"", "1", "\"1 GiB\"", "\"2 GiB\""),
         (

@@ -47,6 +47,11 @@ fn nothing_said_is_the_defaults() {
     assert_eq!(log.level, LevelFilter::Info);
     assert_eq!(log.file, None);
     assert_eq!(log.format, LogFormat::Text);
+    assert!(log.levels.is_empty());
+    assert_eq!(
+        (log.client_rate.per_second, log.client_rate.burst),
+        (100, 2000)
+    );
     let proxies: Vec<_> = trusted_proxies.iter().map(ToString::to_string).collect();
     assert_eq!(proxies, ["127.0.0.0/8", "::1/128"]);
     assert_eq!(limits.connections, None);
@@ -83,7 +88,7 @@ fn every_key_of_the_server_is_taken() {
         library_loads_max = 900
         default_routes = false
         stop_timeout = "1min 30s"
-        log = { level = "debug", file = "log/here", format = "json" }
+        log = { level = "debug", file = "log/here", format = "json", levels = { "plugin::chat" = "off", server = "trace" }, client_rate = 0, client_burst = 7 }
         proxy.trusted = ["10.1.2.3/8", "2001:db8::1"]
         inside.networks = ["192.0.2.9/24", "::1"]
         inside.tokens = ["0123456789abcdef"]
@@ -133,6 +138,15 @@ fn every_key_of_the_server_is_taken() {
     let file = settings.log.file.expect("it was named");
     assert_eq!(file, Path::new("folder/log/here"), "from the file's folder");
     assert_eq!(settings.log.format, LogFormat::Json);
+    let levels: Vec<_> = settings.log.levels.into_iter().collect();
+    let named = |name: &str, level| (name.to_owned(), level);
+    let expected = [
+        named("plugin::chat", LevelFilter::Off),
+        named("server", LevelFilter::Trace),
+    ];
+    assert_eq!(levels, expected);
+    let rate = settings.log.client_rate;
+    assert_eq!((rate.per_second, rate.burst), (0, 7));
     let networks = settings.trusted_proxies.iter().map(ToString::to_string);
     assert_eq!(
         networks.collect::<Vec<_>>(),

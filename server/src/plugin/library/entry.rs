@@ -3,11 +3,11 @@
 
 use std::path::Path;
 
-use log::LevelFilter;
 use plugin_api::abi::{ABI_MAJOR, Bytes, Descriptor, Entry, Functions, MAGIC, OK};
 use plugin_api::covers;
 
 use super::{Library, LoadError, options};
+use crate::logging::levels;
 use crate::plugin::host::log_table::LOG;
 
 /// Checks the entry of the library that was read from `path`, gives it the log, and describes it.
@@ -37,7 +37,7 @@ pub(in crate::plugin) fn describe(
     ))?;
     if let Some(init) = entry.init {
         // SAFETY: a function of the ABI; the log is a static.
-        if unsafe { init(&raw const LOG.0, log::max_level() as u32) } != OK {
+        if unsafe { init(&raw const LOG.0, levels::of_plugin(&name) as u32) } != OK {
             return Err(broken("init failed"));
         }
     }
@@ -55,8 +55,9 @@ pub(in crate::plugin) fn describe(
 }
 
 impl Library {
-    /// Tells the library's own copy of the log which level holds.
-    pub fn set_log_level(&self, level: LevelFilter) {
+    /// Tells the library's own copy of the log the most that any target of its plugin may log now.
+    pub fn tell_log_level(&self) {
+        let level = levels::of_plugin(&self.name);
         if let Some(set_log_level) = self.set_log_level {
             // SAFETY: the function belongs to a library that stays open; it takes any level.
             unsafe { set_log_level(level as u32) };

@@ -16,7 +16,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use libloading::os::unix as dl;
-use log::LevelFilter;
 use plugin_api::abi::{ENTRY_SYMBOL, Entry};
 use rustix::fs::{CWD, Mode, OFlags, openat};
 
@@ -114,10 +113,10 @@ impl Libraries {
         self.loads
     }
 
-    /// Tells each library's own copy of the log which level holds.
-    pub fn set_log_level(&self, level: LevelFilter) {
+    /// Tells each library's own copy of the log what it may log now.
+    pub fn tell_log_levels(&self) {
         for loaded in self.files.values() {
-            loaded.library.set_log_level(level);
+            loaded.library.tell_log_level();
         }
     }
 
