@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use crate::speech::Speech;
 use crate::swarm::{Connecting, Outgoing, Swarm, Traffic, targets};
 
-/// Bytes that the speaker is ahead of what it has heard of itself at most: several times what a server's queue
-/// takes, and less than the sockets of those who read, who are not to be too slow.
-const AHEAD_BYTES: u64 = 4 << 20;
+/// Bytes that the speaker is ahead of the member that has heard least: twice what a server's queue takes, and less
+/// than what sockets and a backlog hold, since nobody is to be too slow.
+const AHEAD_BYTES: u64 = 2 << 20;
 
 /// How large the room is, and what is said in it.
 #[derive(Clone, Copy)]
@@ -84,17 +84,22 @@ impl Drop for Flood {
     }
 }
 
-/// What the first member has said and heard of itself, and what all have heard.
+/// What the first member has said, and what each has heard.
 struct Ears {
     said: u64,
-    heard_own: u64,
-    heard: u64,
+    heard: Vec<u64>,
+}
+
+impl Ears {
+    /// What the member has heard that has heard least.
+    fn least(&self) -> u64 {
+        self.heard.iter().copied().min().unwrap_or_default()
+    }
 }
 
 impl Traffic for Ears {
     fn message(&mut self, client: usize, _: &[u8], _: Instant, _: &mut Outgoing) {
-        self.heard += 1;
-        self.heard_own += u64::from(client == 0);
+        self.heard[client] += 1;
     }
 }
 
@@ -103,12 +108,12 @@ fn run(swarm: &mut Swarm, torrent: Torrent, shared: &Shared) {
     let ahead = (AHEAD_BYTES / torrent.bytes as u64).max(1);
     let mut ears = Ears {
         said: 0,
-        heard_own: 0,
-        heard: 0,
+        heard: vec![0; torrent.members],
     };
     while !shared.is_over.load(Ordering::Relaxed) {
+        let most = ears.least() + ahead;
         swarm.say(|outgoing| {
-            while ears.said - ears.heard_own < ahead {
+            while ears.said < most {
                 speech.append(outgoing.of(0), 0, ears.said as u32);
                 ears.said += 1;
             }
@@ -117,7 +122,8 @@ fn run(swarm: &mut Swarm, torrent: Torrent, shared: &Shared) {
         if swarm.poll(wake, &mut ears).is_err() {
             return;
         }
-        shared.heard.store(ears.heard, Ordering::Relaxed);
+        let heard = ears.heard.iter().sum();
+        shared.heard.store(heard, Ordering::Relaxed);
         shared.ended.store(swarm.ended() as u64, Ordering::Relaxed);
     }
 }
