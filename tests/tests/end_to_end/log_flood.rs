@@ -28,7 +28,8 @@ fn flood(client: &mut Client, messages: u64, line: &str) {
         client.send(&format!("log {line}"));
     }
     client.send("burst 1");
-    assert_eq!(client.text(), "0");
+    // That an earlier client has left may be heard before it.
+    while client.text() != "0" {}
 }
 
 /// How many lines of this address the log says were left out.
