@@ -22,6 +22,7 @@ const BOARD: &str = "plugin::chat: Client ";
 pub(crate) fn mismatch(log: &str) -> Option<String> {
     let is_incomplete = [
         "lines dropped)",
+        "more than log.client_rate",
         "not waited for: ",
         "are cut off",
         "log.level",
