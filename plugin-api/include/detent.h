@@ -158,6 +158,13 @@ typedef uint64_t detent_timer_id;
 #define DETENT_FIELD_PEER 5
 /* The client's IP address; behind a trusted proxy the one that it tells, else the peer's. */
 #define DETENT_FIELD_CLIENT_ADDRESS 6
+/* What its client is, or asks to become: "websocket" or "event-stream"; DETENT_ABSENT for plain HTTP. An
+ * older host answers DETENT_INVALID. Since 1.1. */
+#define DETENT_FIELD_KIND 7
+/* Whose page a browser has sent it from, as far as its headers tell: "own" for one of the host that it asks
+ * for, "other" for any other; DETENT_ABSENT where no page is named. An older host answers DETENT_INVALID.
+ * Since 1.1. */
+#define DETENT_FIELD_PAGE 8
 
 /* --------------------------------------------------------------------------------- small pieces */
 
@@ -485,6 +492,11 @@ typedef struct detent_descriptor {
     /* Extensions of the plugin by id, such as "detent.example/1"; null for an unknown id.
      * Optional. [main] */
     const void *(*get_extension)(detent_bytes id);
+    /* First of `more_path_count` further paths that the one instance on the default path serves too,
+     * such as "/push/{topic}"; may be null. Since 1.1. */
+    const detent_bytes *more_paths;
+    /* Number of further paths. Since 1.1. */
+    size_t more_path_count;
 } detent_descriptor;
 
 /*

@@ -24,7 +24,8 @@ pub const ABI_MAJOR: u32 = 1;
 
 /// A plugin whose `minor_required` is above the host's minor version is refused.
 ///
-/// 1 added [`CHECK`] and, behind the first [`HOST_SIZE_1_0`] bytes of [`Host`], the folders.
+/// 1 added [`CHECK`], behind the first [`HOST_SIZE_1_0`] bytes of [`Host`] the folders, further paths in the
+/// [`Descriptor`], and the fields [`FIELD_KIND`] and [`FIELD_PAGE`] of a request.
 pub const ABI_MINOR: u32 = 1;
 
 /// Name of the one exported data symbol, an [`Entry`].
@@ -165,6 +166,11 @@ pub struct Descriptor {
     pub functions: *const Functions,
     /// Extensions of the plugin by id, such as `detent.example/1`; null for an unknown id. Optional. `[main]`
     pub get_extension: Option<unsafe extern "C" fn(id: Bytes) -> *const c_void>,
+    /// First of `more_path_count` further paths that the one instance on the default path serves too,
+    /// such as `/push/{topic}`; may be null. Since 1.1.
+    pub more_paths: *const Bytes,
+    /// Number of further paths. Since 1.1.
+    pub more_path_count: usize,
 }
 
 // SAFETY: constant data behind shared pointers, written by nobody.
@@ -402,6 +408,13 @@ pub const FIELD_PEER: u32 = 5;
 /// Field of a request: the client's IP address; behind a trusted proxy the one that it tells, else the
 /// peer's.
 pub const FIELD_CLIENT_ADDRESS: u32 = 6;
+/// Field of a request: what its client is, or asks to become: `websocket` or `event-stream`; [`ABSENT`] for
+/// plain HTTP. An older host answers [`INVALID`]. Since 1.1.
+pub const FIELD_KIND: u32 = 7;
+/// Field of a request: whose page a browser has sent it from, as far as its headers tell: `own` for one of
+/// the host that it asks for, `other` for any other; [`ABSENT`] where no page is named. An older host answers
+/// [`INVALID`]. Since 1.1.
+pub const FIELD_PAGE: u32 = 8;
 
 /// The host as one route sees it. Valid for ever; every call may be made by any thread at any time,
 /// none waits for a client, none calls back into the plugin.

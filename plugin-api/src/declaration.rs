@@ -9,6 +9,9 @@ use crate::{Checked, Config, Plugin, Result};
 /// Most subprotocols that a plugin can declare.
 pub(crate) const SUBPROTOCOLS_MAX: usize = 16;
 
+/// Most paths beside the first that a plugin can declare.
+pub(crate) const MORE_PATHS_MAX: usize = 15;
+
 /// A plugin with what the macro declared of it.
 #[doc(hidden)]
 pub trait Exported: Plugin {
@@ -29,6 +32,7 @@ pub struct Declaration {
     pub(crate) version: &'static str,
     module_path: &'static str,
     pub(crate) path: &'static str,
+    pub(crate) more_paths: &'static [&'static str],
     pub(crate) subprotocols: &'static [&'static str],
     pub(crate) state_format: u32,
 }
@@ -41,15 +45,13 @@ impl Declaration {
         module_path: &'static str,
         path: &'static str,
     ) -> Declaration {
-        assert!(
-            matches!(path.as_bytes(), [b'/', ..]),
-            "the path of a plugin begins with `/`"
-        );
+        check_path(path);
         Declaration {
             name,
             version,
             module_path,
             path,
+            more_paths: &[],
             subprotocols: &[],
             state_format: 0,
         }
@@ -58,6 +60,21 @@ impl Declaration {
     #[must_use]
     pub const fn name(mut self, name: &'static &'static str) -> Declaration {
         self.name = name;
+        self
+    }
+
+    #[must_use]
+    pub const fn more_paths(mut self, paths: &'static [&'static str]) -> Declaration {
+        assert!(
+            paths.len() <= MORE_PATHS_MAX,
+            "a plugin declares at most 15 further paths"
+        );
+        let mut index = 0;
+        while index < paths.len() {
+            check_path(paths[index]);
+            index += 1;
+        }
+        self.more_paths = paths;
         self
     }
 
@@ -103,12 +120,27 @@ impl Declaration {
     }
 
     pub(crate) const fn subprotocol_list(&self) -> [Bytes; SUBPROTOCOLS_MAX] {
-        let mut list = [Bytes::NONE; SUBPROTOCOLS_MAX];
-        let mut index = 0;
-        while index < self.subprotocols.len() {
-            list[index] = Bytes::new(self.subprotocols[index].as_bytes());
-            index += 1;
-        }
-        list
+        list(self.subprotocols)
     }
+
+    pub(crate) const fn more_path_list(&self) -> [Bytes; MORE_PATHS_MAX] {
+        list(self.more_paths)
+    }
+}
+
+const fn check_path(path: &str) {
+    assert!(
+        matches!(path.as_bytes(), [b'/', ..]),
+        "the path of a plugin begins with `/`"
+    );
+}
+
+const fn list<const N: usize>(texts: &[&'static str]) -> [Bytes; N] {
+    let mut list = [Bytes::NONE; N];
+    let mut index = 0;
+    while index < texts.len() {
+        list[index] = Bytes::new(texts[index].as_bytes());
+        index += 1;
+    }
+    list
 }

@@ -4,7 +4,7 @@
 //! code of the library runs.
 
 use crate::abi::{ABI_MAJOR, ABI_MINOR, Bytes, Descriptor, Entry, Functions, MAGIC};
-use crate::declaration::{Exported, SUBPROTOCOLS_MAX};
+use crate::declaration::{Exported, MORE_PATHS_MAX, SUBPROTOCOLS_MAX};
 use crate::glue;
 
 /// Makes a plugin of the library: `export!(Echo, path = "/echo");`, once, anywhere in the crate.
@@ -12,6 +12,7 @@ use crate::glue;
 /// - `path`: where it is served unless the server's configuration says otherwise.
 /// - `options = Options`: the type that `create` parses its options into, behind `path`; `server --check`
 ///   then does so too, without making a value of the plugin. See [`Plugin::check`](crate::Plugin::check).
+/// - `more_paths = ["/push/{topic}"]`: further paths that the same value of the plugin serves.
 /// - `name = "..."`: 1 to 64 of `a-z`, `0-9`, `-`, `_`; the package's name by default.
 /// - `subprotocols = ["...", "..."]`: what it speaks, best first (RFC 6455 section 1.9).
 /// - `state_format = 1`: version of what `save_state` and `save_session` write; 0 by default.
@@ -70,6 +71,7 @@ struct Tables<P>(std::marker::PhantomData<P>);
 impl<P: Exported> Tables<P> {
     const FUNCTIONS: &'static Functions = &glue::functions::<P>();
     const SUBPROTOCOLS: &'static [Bytes; SUBPROTOCOLS_MAX] = &P::DECLARATION.subprotocol_list();
+    const MORE_PATHS: &'static [Bytes; MORE_PATHS_MAX] = &P::DECLARATION.more_path_list();
     const DESCRIPTOR: &'static Descriptor = &Descriptor {
         size: size_of::<Descriptor>() as u32,
         state_format: P::DECLARATION.state_format,
@@ -80,6 +82,8 @@ impl<P: Exported> Tables<P> {
         subprotocol_count: P::DECLARATION.subprotocols.len(),
         functions: Self::FUNCTIONS,
         get_extension: Some(glue::check::get_extension::<P>),
+        more_paths: Self::MORE_PATHS.as_ptr(),
+        more_path_count: P::DECLARATION.more_paths.len(),
     };
 }
 

@@ -203,7 +203,7 @@ pub use host::{FolderError, Host, Timer, TimerError};
 pub use log;
 pub use message::{Delivery, Message, SendError, ToMessage, json};
 pub use plugin::{Checked, Plugin, Reconfigured};
-pub use request::Request;
+pub use request::{Kind, Page, Request};
 pub use response::{Response, Upgrade};
 pub use state::{load, save};
 

@@ -82,6 +82,25 @@ impl Request {
         self.text(abi::FIELD_CLIENT_ADDRESS).unwrap_or_default()
     }
 
+    /// What the client is, or asks to become. A server older than plugin ABI 1.1 knows no event streams and
+    /// does not tell: [`Kind::Plain`].
+    pub fn kind(&self) -> Kind {
+        match self.text(abi::FIELD_KIND) {
+            Some("websocket") => Kind::WebSocket,
+            Some("event-stream") => Kind::EventStream,
+            _ => Kind::Plain,
+        }
+    }
+
+    /// Whose page a browser has sent it from. None where no page is named: it is no browser, or one that was
+    /// told the address by its user; and always on a server older than plugin ABI 1.1.
+    pub fn page(&self) -> Option<Page> {
+        match self.text(abi::FIELD_PAGE)? {
+            "own" => Some(Page::Own),
+            _ => Some(Page::Other),
+        }
+    }
+
     /// Whether the client is one that may do what others may not, such as to push.
     ///
     /// It rests on the server's settings alone: on the listener that the client has come by, on its
@@ -96,6 +115,27 @@ impl Request {
     fn text(&self, field: u32) -> Option<&str> {
         std::str::from_utf8(self.calls.field(field)?).ok()
     }
+}
+
+/// What a client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Neither of the others: a request that [`on_request`](crate::Plugin::on_request) answers.
+    Plain,
+    /// It sends and receives messages.
+    WebSocket,
+    /// It only receives them, as events of an `EventSource`: what it is sent as a message arrives as an
+    /// event, and [`on_message`](crate::Plugin::on_message) never comes.
+    EventStream,
+}
+
+/// Whose page a request comes from, as the browser says that sends it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// One of the host that it asks for.
+    Own,
+    /// One of another host, or of none.
+    Other,
 }
 
 impl fmt::Debug for Request {

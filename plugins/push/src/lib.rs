@@ -1,32 +1,48 @@
-//! Outsiders listen, insiders speak: what a program on this machine sends goes to everyone else.
+//! Outsiders listen, insiders speak: what a program on this machine sends, or who has a token for it, goes to
+//! everyone else who listens to the same topic.
+//!
+//! `/push` is the topic `/`, `/push/{topic}` any other, and `?topic=` names more. A WebSocket listens and may
+//! speak; `POST` and `PUT` publish their body ([`publish`]).
 
 #![forbid(unsafe_code)]
 
-use plugin_api::{Client, Config, Host, Message, Plugin, Request, Result, Timer, log};
-use std::num::NonZeroU64;
+mod options;
+mod publish;
+mod rate;
+mod tokens;
+mod topics;
+
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Options {
-    /// How often the number of clients is looked at; it is logged if it changed.
-    #[serde(default = "a_minute")]
-    count_every_seconds: NonZeroU64,
-}
+use plugin_api::{
+    Cause, Client, Config, ConfigError, Host, Message, Plugin, Request, Response, Result, Timer,
+    Upgrade, log,
+};
 
-fn a_minute() -> NonZeroU64 {
-    NonZeroU64::MIN.saturating_add(59)
-}
+use options::{Options, Read};
+use publish::Refusal;
+use rate::Rates;
+use tokens::{Right, TokensFile};
+use topics::Listeners;
+
+/// Methods that the paths take.
+const METHODS: &str = "GET, POST, PUT, OPTIONS";
 
 struct Push {
     host: Host,
+    options: Options,
+    tokens: Option<TokensFile>,
+    rates: Rates,
+    listeners: Listeners,
     last_count: AtomicU64,
 }
 
 #[derive(Default)]
 struct Session {
-    inside: bool,
+    topics: Box<[Arc<str>]>,
+    may_speak: bool,
     /// Whether the log says already that this one is not listened to.
     logged: bool,
 }
@@ -36,28 +52,74 @@ impl Plugin for Push {
 
     fn create(host: Host, config: Config) -> Result<Self> {
         let options: Options = config.parse()?;
+        let tokens = match &options.tokens_file {
+            Some(file) => {
+                let file = TokensFile::open(host.config_folder()?.join(file));
+                Some(file.map_err(|why| ConfigError::new("tokens_file", why))?)
+            }
+            None => None,
+        };
         host.set_interval(Duration::from_secs(options.count_every_seconds.get()))?;
         Ok(Push {
             host,
+            rates: Rates::new(options.publish_per_second),
+            options,
+            tokens,
+            listeners: Listeners::default(),
             last_count: AtomicU64::new(0),
         })
     }
 
-    fn on_open(&self, _client: &Client, request: &Request) -> Result<Session> {
+    fn on_upgrade(&self, request: &Request) -> Result<Upgrade> {
+        let admitted = topics::of(request)
+            .map_err(|why| Refusal::new(400, why))
+            .and_then(|topics| match self.options.read {
+                Read::Everyone => Ok(()),
+                Read::Token => self.may(Right::Read, request, &topics).map(drop),
+            });
+        Ok(match admitted {
+            Ok(()) => Upgrade::accept(),
+            Err(refusal) => Upgrade::refuse(refusal.answer(request)),
+        })
+    }
+
+    fn on_open(&self, client: &Client, request: &Request) -> Result<Session> {
+        let topics: Box<[_]> = topics::of(request)?.into();
+        for topic in &topics {
+            client.join(topic)?;
+        }
+        self.listeners.add(&topics);
         Ok(Session {
-            inside: request.is_inside(),
+            may_speak: self.may(Right::Write, request, &topics).is_ok(),
+            topics,
             logged: false,
         })
     }
 
     fn on_message(&self, client: &Client, session: &mut Session, message: Message) -> Result {
-        if session.inside {
-            self.host.broadcast_except(message, client.id())?;
+        if session.may_speak {
+            for topic in &session.topics {
+                self.host.publish_except(topic, message, client.id())?;
+            }
         } else if !session.logged {
             session.logged = true;
             log::info!("client {} is outside: what it says is ignored", client.id());
         }
         Ok(())
+    }
+
+    fn on_close(&self, _client: &Client, session: Session, _cause: &Cause) -> Result {
+        self.listeners.remove(&session.topics);
+        Ok(())
+    }
+
+    fn on_request(&self, request: &Request) -> Result<Response> {
+        match request.method() {
+            "POST" | "PUT" => self.publish(request),
+            "GET" | "HEAD" => Ok(Response::upgrade_required()),
+            "OPTIONS" => Ok(Response::new(204).header("Allow", METHODS)),
+            _ => Ok(Response::method_not_allowed(METHODS)),
+        }
     }
 
     fn on_timer(&self, _timer: Timer) -> Result {
@@ -69,4 +131,9 @@ impl Plugin for Push {
     }
 }
 
-plugin_api::export!(Push, path = "/push", options = Options);
+plugin_api::export!(
+    Push,
+    path = "/push",
+    options = Options,
+    more_paths = ["/push/{topic}"]
+);

@@ -80,7 +80,8 @@ impl Settings {
                 && !(key.differs)(&route.client, &new.client);
             (key.differs)(&old.client, &route.client) && !is_taken_over
         });
-        old.plugin != route.plugin
+        old.more_paths != route.more_paths
+            || old.plugin != route.plugin
             || old.subprotocols != route.subprotocols
             || old.options != route.options
             || differs_in_client

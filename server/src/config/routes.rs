@@ -34,23 +34,25 @@ fn read_one(
     set: &PluginOptions,
     paths: &mut Paths,
 ) -> Option<RouteSettings> {
-    let path = required(&mut table, "path", "\"/chat\"");
+    let given_paths = required_paths(&mut table);
     let plugin = required(&mut table, "plugin", "\"chat\"");
     let subprotocols = table.list::<Subprotocol>("subprotocols");
     let (mut options, mut option_places) = read_options(&mut table);
     let own = ClientSettings::read(&mut table, client);
-    if let Some(path) = &path
-        && let Err(problem) = paths.add(path)
-    {
-        let text = format!("{} {problem}", path.written);
-        table.note_value("path", &path.source, &text);
+    for path in &given_paths {
+        if let Err(problem) = paths.add(path) {
+            let text = format!("{} {problem}", path.written);
+            table.note_value("path", &path.source, &text);
+        }
     }
     let place = table.place.unwrap_or(Place { line: 1, column: 1 });
     table.finish();
     let plugin = plugin?.value.0;
     set.apply(&plugin, &mut options, &mut option_places);
+    let mut path_texts = given_paths.into_iter().map(|given| given.value.0);
     Some(RouteSettings {
-        path: path?.value.0,
+        path: path_texts.next()?,
+        more_paths: path_texts.collect(),
         plugin,
         subprotocols: subprotocols
             .map(|names| names.into_iter().map(|given| given.value.0).collect()),
@@ -63,6 +65,19 @@ fn read_one(
         option_places,
         place,
     })
+}
+
+/// The paths of a route: one, or a list of them. None where what stands there is none, which is noted.
+fn required_paths(table: &mut Table<'_>) -> Vec<Given<Text>> {
+    if !table.is_list("path") {
+        let path = required(table, "path", "\"/chat\"");
+        return path.into_iter().collect();
+    }
+    if let Some(place) = table.empty_list("path") {
+        let text = "the list is empty: name at least one path, such as [\"/chat\"]";
+        table.note_value("path", &Source::Place(place), text);
+    }
+    table.list("path").unwrap_or_default()
 }
 
 fn required(table: &mut Table<'_>, key: &'static str, example: &str) -> Option<Given<Text>> {

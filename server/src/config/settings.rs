@@ -105,8 +105,10 @@ pub struct ServerLimits {
 #[derive(Clone, Debug, PartialEq)]
 pub struct RouteSettings {
     /// The path that it serves: `/chat`, `/room/{name}` for any one segment, `/files/{*rest}` for
-    /// any tail.
+    /// any tail. By it the route is named.
     pub path: String,
+    /// Further paths that the same instance serves.
+    pub more_paths: Vec<String>,
     /// The name of its plugin.
     pub plugin: String,
     /// Subprotocols of the plugin that are offered here, the preferred first; none for all.

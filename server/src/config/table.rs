@@ -80,6 +80,12 @@ impl<'d> Table<'d> {
         is_empty.then(|| self.document.place(value.span().start))
     }
 
+    /// Whether the file has a list under a key.
+    pub(super) fn is_list(&self, key: &str) -> bool {
+        let value = self.entries.get(key).map(|(_, value)| value.get_ref());
+        value.is_some_and(|value| value.as_array().is_some())
+    }
+
     /// The table under a key; an empty one where there is none.
     pub(super) fn table(&mut self, key: &'static str) -> Table<'d> {
         let table = self.take(key).and_then(|value| {

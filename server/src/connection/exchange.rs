@@ -16,7 +16,7 @@ use crate::http::peer::{Arrival, ClientAddress, Shown, is_trusted};
 use crate::http::provenance::Found;
 use crate::http::reader::{ReadError, Reader};
 use crate::http::refusal::Refusal;
-use crate::http::request::Request;
+use crate::http::request::{Kind, Request};
 use crate::http::request_line::Version;
 use crate::http::response::{Form, METHODS, Response};
 use crate::http::{origin, provenance, upgrade};
@@ -251,8 +251,9 @@ impl<'a> Exchange<'a> {
         ticket.begin_request(Whose::of_request(found.client, peer))?;
         let origins = &mounted.client.origins;
         request.provenance.is_inside =
-            found.may_be_inside && origin::check(request, origins).is_ok();
+            found.may_be_inside && origin::may_be_inside(request, origins);
         if upgrade::is_wanted(request) {
+            request.kind = Kind::WebSocket;
             upgrade::check(request)?;
             origin::check(request, origins)?;
             self.claim_place(ticket, found.client)?;

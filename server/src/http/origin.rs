@@ -182,6 +182,47 @@ fn split_scheme(text: &str) -> Option<(&str, &str)> {
     is_scheme.then_some((scheme, rest))
 }
 
+/// Whose page a request comes from, as its browser says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// One of the host that it asks for.
+    Own,
+    /// One of another host, or of none.
+    Other,
+}
+
+/// Whose page has sent it, by `Origin`, or where that is missing by what newer browsers say beside it
+/// (`Sec-Fetch-Site`). None where no page is named.
+pub fn page(request: &Request) -> Option<Page> {
+    let mut values = request.header_values("origin");
+    if let Some(value) = values.next() {
+        let text = String::from_utf8_lossy(value).to_ascii_lowercase();
+        let (sent, host) = (Sent::parse(&text), request.host());
+        let is_own = sent.zip(host).is_some_and(|(sent, host)| sent.is_of(&host));
+        let is_one = values.next().is_none();
+        return Some(if is_own && is_one {
+            Page::Own
+        } else {
+            Page::Other
+        });
+    }
+    match request.header("sec-fetch-site")? {
+        b"none" => None,
+        b"same-origin" => Some(Page::Own),
+        _ => Some(Page::Other),
+    }
+}
+
+/// Whether what `check` allows may be inside too: `*` lets the pages of everyone in, and makes none of them an
+/// insider, or any page that somebody on this machine opens could push.
+pub fn may_be_inside(request: &Request, origins: &AllowedOrigins) -> bool {
+    let named = AllowedOrigins {
+        any: false,
+        listed: origins.listed.clone(),
+    };
+    check(request, &named).is_ok()
+}
+
 /// Allows a request without `Origin` (no browser), one from the host that it asks for, and one
 /// from a listed origin.
 ///

@@ -30,8 +30,22 @@ pub struct Request {
     pub body: Vec<u8>,
     /// Where it comes from.
     pub provenance: Provenance,
+    /// What its client is, or asks to become.
+    pub kind: Kind,
     /// What the path has at the places of the route's path, such as `name` in `/room/{name}`.
     pub params: Box<[(Box<str>, Box<str>)]>,
+}
+
+/// What a client is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// One that asks and is answered.
+    #[default]
+    Plain,
+    /// It sends and receives messages.
+    WebSocket,
+    /// It receives messages as events.
+    EventStream,
 }
 
 /// Where a request comes from, as far as its peer and its headers tell.
@@ -108,6 +122,7 @@ impl Request {
             bytes: [head, peer.as_bytes()].concat().into_boxed_slice(),
             body: Vec::new(),
             provenance: Provenance::default(),
+            kind: Kind::Plain,
             params: Box::default(),
         })
     }

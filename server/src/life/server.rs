@@ -200,11 +200,12 @@ fn mount(
 /// last, since who reads along may connect from then on.
 fn announce(log: &LogSettings, site: &Site, capacity: &Capacity, listening: &[Listening]) {
     let mut lines = vec![format!("detent {}", env!("CARGO_PKG_VERSION"))];
-    for route in site.routes.iter() {
-        let library = route.library();
-        let (path, name, version) = (route.path(), &library.name, &library.version);
+    for mounted in site.routes.mounted() {
+        let library = mounted.route.library();
+        let paths: Vec<_> = mounted.paths().collect();
+        let (paths, name, version) = (paths.join(", "), &library.name, &library.version);
         lines.push(format!(
-            "route {path}: {name} {version} ({})",
+            "route {paths}: {name} {version} ({})",
             library.file.display()
         ));
     }

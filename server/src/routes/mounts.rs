@@ -335,6 +335,7 @@ impl Wanted<'_> {
     fn mount(&self, route: Arc<Route>) -> Mounted {
         Mounted {
             route,
+            more_paths: self.more_paths.clone(),
             client: self.client.clone(),
             subprotocols: self.subprotocols.clone(),
         }

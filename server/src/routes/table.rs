@@ -25,10 +25,20 @@ pub type Params = Box<[(Box<str>, Box<str>)]>;
 pub struct Mounted {
     /// The route.
     pub route: Arc<Route>,
+    /// Further paths beside its own.
+    pub more_paths: Vec<String>,
     /// What holds for its clients.
     pub client: Arc<ClientSettings>,
     /// Subprotocols of the plugin that are offered here; none for all.
     pub subprotocols: Option<Vec<String>>,
+}
+
+impl Mounted {
+    /// All its paths, that by which it is named first.
+    pub fn paths(&self) -> impl Iterator<Item = Arc<str>> {
+        let more = self.more_paths.iter().map(|path| path.as_str().into());
+        std::iter::once(self.route.path()).chain(more)
+    }
 }
 
 /// All routes, by path.
@@ -54,13 +64,14 @@ impl RouteTable {
     pub fn new(mounted: Vec<Mounted>) -> Result<RouteTable, PathError> {
         let mut router = Router::new();
         for (index, one) in mounted.iter().enumerate() {
-            let path = one.route.path();
-            router
-                .insert(target::normal(&path), index)
-                .map_err(|error| PathError {
-                    path: path.to_string(),
-                    why: error.to_string(),
-                })?;
+            for path in one.paths() {
+                router
+                    .insert(target::normal(&path), index)
+                    .map_err(|error| PathError {
+                        path: path.to_string(),
+                        why: error.to_string(),
+                    })?;
+            }
         }
         let mounted = mounted.into_iter().map(Arc::new).collect();
         Ok(RouteTable { router, mounted })

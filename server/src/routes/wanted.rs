@@ -16,6 +16,7 @@ use crate::plugin::{Demands, Found, Library};
 /// A route as it should be.
 pub(super) struct Wanted<'s> {
     pub(super) path: String,
+    pub(super) more_paths: Vec<String>,
     pub(super) library: Arc<Library>,
     /// Options of its plugin, as JSON.
     pub(super) config: String,
@@ -124,9 +125,12 @@ impl<'s> Plan<'s, '_> {
         };
         let Some(library) = library else { return };
         // Their paths have been found to be different when the settings were read.
-        self.router.insert(route.path.as_str(), ()).ok();
+        for path in std::iter::once(&route.path).chain(&route.more_paths) {
+            self.router.insert(path.as_str(), ()).ok();
+        }
         let wanted = Wanted {
             path: route.path.clone(),
+            more_paths: route.more_paths.clone(),
             library,
             config: Value::Object(route.options.clone()).to_string(),
             client: route.client.clone(),
@@ -141,23 +145,17 @@ impl<'s> Plan<'s, '_> {
 
     /// A plugin on its own path.
     fn add_default(&mut self, library: &Arc<Library>) {
-        let was_default = |before: Before<'_>| is_default(before.settings, &library.name);
-        let is_news = !self.before.is_some_and(was_default);
-        let (path, place) = (&library.default_path, library.file_name());
-        if let Err(error) = self.router.insert(path.as_str(), ()) {
-            let (text, other) = self.conflict(path, &error);
-            // Of two libraries, or of a path that was there before, the settings know nothing new.
-            let is_old = |route: &RouteSettings| {
-                self.before
-                    .is_some_and(|before| before.asked(route).is_some())
-            };
-            let is_news = is_news || other.is_some_and(|other| !is_old(other));
-            let text = format!("{place}: {text}");
-            self.unusable.push(Unusable { text, is_news });
+        let is_news = !self.was_default(library);
+        let place = library.file_name();
+        let Some(paths) = self.take_default_paths(library, &place) else {
             return;
-        }
+        };
+        let Some((path, more_paths)) = paths.split_first() else {
+            return;
+        };
         let wanted = Wanted {
             path: path.clone(),
+            more_paths: more_paths.to_vec(),
             library: library.clone(),
             config: self.settings.options.json(&library.name),
             client: self.settings.client.clone(),
@@ -170,13 +168,47 @@ impl<'s> Plan<'s, '_> {
         self.wanted.insert(path.clone(), wanted);
     }
 
+    fn was_default(&self, library: &Library) -> bool {
+        self.before
+            .is_some_and(|before| is_default(before.settings, &library.name))
+    }
+
+    /// The paths of its own that a plugin is served on. One that a `[[route]]` serves is left to that, as long
+    /// as it is not the plugin's first. None where it cannot be served, which is noted.
+    fn take_default_paths(&mut self, library: &Library, place: &str) -> Option<Vec<String>> {
+        let mut router = self.router.clone();
+        let mut paths = Vec::with_capacity(library.default_paths.len());
+        for path in &library.default_paths {
+            let Err(error) = router.insert(path.as_str(), ()) else {
+                paths.push(path.clone());
+                continue;
+            };
+            let (text, other) = self.conflict(path, &error);
+            if other.is_some() && !paths.is_empty() {
+                continue;
+            }
+            // Of two libraries, or of a path that was there before, the settings know nothing new.
+            let is_old = |route: &RouteSettings| {
+                self.before
+                    .is_some_and(|before| before.asked(route).is_some())
+            };
+            let is_news = !self.was_default(library) || other.is_some_and(|other| !is_old(other));
+            let text = format!("{place}: {text}");
+            self.unusable.push(Unusable { text, is_news });
+            return None;
+        }
+        self.router = router;
+        Some(paths)
+    }
+
     /// Why a plugin cannot be served on its own path, and the `[[route]]` that is in its way.
     fn conflict(&self, path: &str, error: &InsertError) -> (String, Option<&'s RouteSettings>) {
         let InsertError::Conflict { with } = error else {
             let text = format!("its own path {path} is none: {error}; give it one by a [[route]]");
             return (text, None);
         };
-        let other = self.wanted.get(with);
+        let mut wanted = self.wanted.values();
+        let other = wanted.find(|wanted| wanted.path == *with || wanted.more_paths.contains(with));
         let whose = other.map_or("another route", |other| &other.place);
         let text = format!(
             "serves {path}, which {whose} serves already: remove one of the two, or give one another \
@@ -215,6 +247,7 @@ impl<'b> Before<'b> {
     fn asked(self, route: &RouteSettings) -> Option<&'b RouteSettings> {
         self.settings.routes.iter().find(|old| {
             old.path == route.path
+                && old.more_paths == route.more_paths
                 && old.plugin == route.plugin
                 && old.subprotocols == route.subprotocols
         })

@@ -12,10 +12,15 @@ fn a_few_lines_say_what_is_there() {
     assert_eq!(printed.len(), 7, "{printed:#?}");
     assert_eq!(printed[0], format!("detent {}", env!("CARGO_PKG_VERSION")));
     let folder = server.folder().join("plugins");
-    for (line, name) in printed[1..4].iter().zip(["chat", "echo", "push"]) {
+    let routes = ["/chat", "/echo", "/push, /push/{topic}"];
+    for ((line, name), paths) in printed[1..4]
+        .iter()
+        .zip(["chat", "echo", "push"])
+        .zip(routes)
+    {
         let file = folder.join(format!("lib{name}.so"));
         let version = env!("CARGO_PKG_VERSION");
-        let expected = format!("route /{name}: {name} {version} ({})", file.display());
+        let expected = format!("route {paths}: {name} {version} ({})", file.display());
         assert_eq!(*line, expected);
     }
     assert!(printed[4].starts_with("capacity: "), "{printed:#?}");

@@ -3,12 +3,13 @@
 
 use http::StatusCode;
 use plugin_api::abi::{
-    self, ABSENT, Bytes, FIELD_BODY, FIELD_CLIENT_ADDRESS, FIELD_METHOD, FIELD_PATH, FIELD_PEER,
-    FIELD_QUERY, INVALID, OK, Status,
+    self, ABSENT, Bytes, FIELD_BODY, FIELD_CLIENT_ADDRESS, FIELD_KIND, FIELD_METHOD, FIELD_PAGE,
+    FIELD_PATH, FIELD_PEER, FIELD_QUERY, INVALID, OK, Status,
 };
 
 use super::guard::guard;
-use crate::http::request::Request;
+use crate::http::origin::{self, Page};
+use crate::http::request::{Kind, Request};
 use crate::http::response::{Response, ResponseError};
 
 /// What a plugin's `Response` pointer stands for.
@@ -54,6 +55,15 @@ pub(in crate::plugin) unsafe extern "C" fn request_field(
             FIELD_BODY => Some(request.body.as_slice()),
             FIELD_PEER => Some(request.peer().as_bytes()),
             FIELD_CLIENT_ADDRESS => Some(request.provenance.client_address.as_bytes()),
+            FIELD_KIND => match request.kind {
+                Kind::Plain => None,
+                Kind::WebSocket => Some(b"websocket".as_slice()),
+                Kind::EventStream => Some(b"event-stream".as_slice()),
+            },
+            FIELD_PAGE => origin::page(request).map(|page| match page {
+                Page::Own => b"own".as_slice(),
+                Page::Other => b"other".as_slice(),
+            }),
             _ => return INVALID,
         };
         // SAFETY: the plugin's place for the answer.

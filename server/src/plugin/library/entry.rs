@@ -35,6 +35,9 @@ pub(in crate::plugin) fn describe(
     let default_path = default_path.ok_or(broken(
         "the default path does not begin with / or has a ? or #",
     ))?;
+    let more_paths = more_paths(descriptor).ok_or(broken(
+        "one of its further paths does not begin with / or has a ? or #",
+    ))?;
     if let Some(init) = entry.init {
         // SAFETY: a function of the ABI; the log is a static.
         if unsafe { init(&raw const LOG.0, levels::of_plugin(&name) as u32) } != OK {
@@ -50,7 +53,7 @@ pub(in crate::plugin) fn describe(
         check: options::check_of(descriptor),
         set_log_level: entry.set_log_level,
         name,
-        default_path,
+        default_paths: [vec![default_path], more_paths].concat(),
     })
 }
 
@@ -81,6 +84,20 @@ fn is_path(path: &str) -> bool {
         && path
             .bytes()
             .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'))
+}
+
+fn more_paths(descriptor: &Descriptor) -> Option<Vec<String>> {
+    let has_more = covers!(descriptor.size, Descriptor, more_path_count);
+    if !has_more || descriptor.more_paths.is_null() {
+        return Some(Vec::new());
+    }
+    // SAFETY: the ABI says that as many follow, constant.
+    let paths =
+        unsafe { std::slice::from_raw_parts(descriptor.more_paths, descriptor.more_path_count) };
+    let paths = paths.iter();
+    paths
+        .map(|path| text(*path).filter(|path| is_path(path)))
+        .collect()
 }
 
 fn subprotocols(descriptor: &Descriptor) -> Option<Vec<String>> {

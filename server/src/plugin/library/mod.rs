@@ -58,8 +58,8 @@ pub struct Library {
     pub name: String,
     /// The plugin's version, for people.
     pub version: String,
-    /// The path that it serves by default.
-    pub default_path: String,
+    /// The paths that it serves by default, by one route: one at least.
+    pub default_paths: Vec<String>,
     /// Version of what it saves for its successor.
     pub state_format: u32,
     /// Subprotocols that it speaks, best first.

@@ -209,7 +209,7 @@ fn library() -> Arc<Library> {
         file: "libcounts.so".into(),
         name: "counts".to_owned(),
         version: "1".to_owned(),
-        default_path: "/counts".to_owned(),
+        default_paths: vec!["/counts".to_owned()],
         state_format: 0,
         subprotocols: Vec::new(),
         functions: Functions {
