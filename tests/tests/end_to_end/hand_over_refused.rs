@@ -114,16 +114,16 @@ fn where_the_state_has_another_format() {
 fn where_a_callback_does_not_return_it_is_put_off() {
     let (server, mut client) = start();
     let mut busy = Client::connect(&server, "/variant");
-    busy.send("block 4000");
+    busy.send("block");
     server.wait_for_log(&["blocks"]);
     server.put_plugin(FILE, &variant("new"));
     server.reload();
     let line = server.wait_for_log(&["ERROR", "has not returned within 2 s"]);
     let who = "plugin variant on /variant has been in on_message (client 2, thread client-2)";
     assert!(line.contains(who), "{line}");
-    client.send("still");
-    assert_eq!(client.text(), "old 2 3 0  still");
-    assert_eq!(busy.text(), "old 1 2 0  block 4000");
+    client.send("release");
+    assert_eq!(client.text(), "old 2 3 0  release");
+    assert_eq!(busy.text(), "old 1 2 0  block");
     // The file has not changed since, and yet it is tried again.
     assert!(server.reload().contains("code of route /variant"));
     client.send("now");

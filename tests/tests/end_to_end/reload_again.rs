@@ -18,7 +18,7 @@ fn the_second_reads_the_file_anew_after_the_first() {
     let setup = setup.file("libvariant.so", &variant("one"));
     let server = setup.configuration(&configuration("a", "")).start();
     let mut busy = Client::connect(&server, "/variant");
-    busy.send("block 1000");
+    busy.send("block 1500");
     server.wait_for_log(&["blocks"]);
     // The first waits for the callback, with the new file of the log open already.
     let first = configuration("b", "log.file = \"first.log\"");
@@ -47,7 +47,7 @@ fn the_second_reads_the_file_anew_after_the_first() {
         "{lines:?}"
     );
     assert!(!lines[1].contains("route /variant"), "{lines:?}");
-    assert_eq!(busy.text(), "one 1 1 0  block 1000");
+    assert_eq!(busy.text(), "one 1 1 0  block 1500");
     busy.send("greeting");
     assert_eq!(busy.text(), "b");
     let mut other = Client::connect(&server, "/echo");

@@ -123,7 +123,7 @@ fn a_busy_plugin_that_has_to_be_made_anew_is_named() {
     let setup = Setup::new().file(FILE, &variant("one"));
     let server = setup.configuration(&two_routes("hello", "hello")).start();
     let mut busy = Client::connect(&server, "/b");
-    busy.send("block 4000");
+    busy.send("block");
     server.wait_for_log(&["blocks"]);
     let line = server.reload_with(&two_routes("good day", "good day"));
     assert!(line.contains("given up"), "{line}");
@@ -140,5 +140,8 @@ fn a_busy_plugin_that_has_to_be_made_anew_is_named() {
         "hello",
         "the other route has its old options too"
     );
-    assert_eq!(busy.text(), "one 1 1 0  block 4000");
+    let mut neighbour = Client::connect(&server, "/b");
+    neighbour.send("release");
+    assert_eq!(neighbour.text(), "one 1 2 0  release");
+    assert_eq!(busy.text(), "one 1 1 0  block");
 }

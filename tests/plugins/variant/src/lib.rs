@@ -53,7 +53,7 @@ struct Variant {
     total: AtomicU64,
     ticker: Option<Ticker>,
     host: Host,
-    /// Clients that were told to wait in `on_open` may go on.
+    /// Clients that were told to wait may go on.
     is_released: Mutex<bool>,
     released: Condvar,
 }
@@ -140,6 +140,15 @@ impl Drop for Ticker {
     }
 }
 
+impl Variant {
+    fn wait_for_release(&self) -> Result {
+        let is_released = self.is_released.lock().map_err(|_| "poisoned")?;
+        let waited = self.released.wait_while(is_released, |released| !*released);
+        drop(waited.map_err(|_| "poisoned")?);
+        Ok(())
+    }
+}
+
 impl Plugin for Variant {
     type Session = Session;
 
@@ -196,9 +205,7 @@ impl Plugin for Variant {
     fn on_open(&self, client: &Client, request: &Request) -> Result<Session> {
         if request.query() == Some("wait") {
             log::info!("on_open of {} waits", client.id());
-            let is_released = self.is_released.lock().map_err(|_| "poisoned")?;
-            let waited = self.released.wait_while(is_released, |released| !*released);
-            drop(waited.map_err(|_| "poisoned")?);
+            self.wait_for_release()?;
         }
         log::info!("opened {}", client.id());
         Ok(session_of(request))
@@ -243,6 +250,10 @@ impl Plugin for Variant {
             ("release", _) => {
                 *self.is_released.lock().map_err(|_| "poisoned")? = true;
                 self.released.notify_all();
+            }
+            ("block", "") => {
+                log::info!("blocks");
+                self.wait_for_release()?;
             }
             ("block", milliseconds) => {
                 log::info!("blocks");
