@@ -154,7 +154,7 @@ typedef uint64_t detent_timer_id;
 #define DETENT_FIELD_QUERY 3
 /* The body; empty for a handshake. */
 #define DETENT_FIELD_BODY 4
-/* `address:port` of the socket's other end. */
+/* `address:port` of the socket's other end, `unix:pid=812,uid=33,gid=33` of a unix socket's. */
 #define DETENT_FIELD_PEER 5
 /* The client's IP address; behind a trusted proxy the one that it tells, else the peer's. */
 #define DETENT_FIELD_CLIENT_ADDRESS 6

@@ -403,7 +403,8 @@ pub const FIELD_PATH: u32 = 2;
 pub const FIELD_QUERY: u32 = 3;
 /// Field of a request: the body; empty for a handshake.
 pub const FIELD_BODY: u32 = 4;
-/// Field of a request: `address:port` of the socket's other end.
+/// Field of a request: `address:port` of the socket's other end, `unix:pid=812,uid=33,gid=33` of a
+/// unix socket's.
 pub const FIELD_PEER: u32 = 5;
 /// Field of a request: the client's IP address; behind a trusted proxy the one that it tells, else the
 /// peer's.

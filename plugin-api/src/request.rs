@@ -71,13 +71,15 @@ impl Request {
         self.calls.field(abi::FIELD_BODY).unwrap_or_default()
     }
 
-    /// `address:port` of the other end of the socket; behind a proxy that is the proxy.
+    /// `address:port` of the other end of the socket; behind a proxy that is the proxy. By a unix socket the
+    /// process that has connected, as the kernel tells: `unix:pid=812,uid=33,gid=33`, with the process number
+    /// 0 where it is of another container.
     pub fn peer(&self) -> &str {
         self.text(abi::FIELD_PEER).unwrap_or_default()
     }
 
     /// IP address of the client; behind a trusted proxy the one that the proxy tells, or `unknown` where
-    /// that cannot be read.
+    /// that cannot be read. By a unix socket without such a proxy as [`Request::peer`] has it.
     pub fn client_address(&self) -> &str {
         self.text(abi::FIELD_CLIENT_ADDRESS).unwrap_or_default()
     }

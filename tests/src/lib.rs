@@ -16,6 +16,7 @@ mod process;
 mod raw;
 mod server;
 mod setup;
+pub mod unix;
 mod variant;
 #[cfg(feature = "browser")]
 pub mod webdriver;

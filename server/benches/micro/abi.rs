@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use criterion::Criterion;
 use server::http::HttpLimits;
+use server::http::peer::Remote;
 use server::http::request::Request;
 use server::hub::Hub;
 use server::ids::RouteId;
@@ -49,7 +50,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     let mut guest = Guest::new(client, &drain);
     set_own_outbox(client, RouteId(0), guest.outbox.clone());
     let head = b"GET /echo HTTP/1.1\r\nHost: h\r\n\r\n";
-    let peer = "127.0.0.1:1".parse().expect("an address");
+    let peer = Remote::Tcp("127.0.0.1:1".parse().expect("an address"));
     let request = Request::parse(head, peer, HttpLimits::default()).expect("it is valid");
     let mut place =
         Place::open(route, client, &guest.outbox, Box::new(request)).expect("echo opens");

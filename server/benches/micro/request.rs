@@ -1,10 +1,10 @@
 //! Parsing a request head: once for each connection.
 
 use std::hint::black_box;
-use std::net::SocketAddr;
 
 use criterion::{Criterion, Throughput};
 use server::http::HttpLimits;
+use server::http::peer::Remote;
 use server::http::request::Request;
 
 /// What Firefox sends.
@@ -16,7 +16,7 @@ const HEAD: &str = "GET /chat HTTP/1.1\r\nHost: 127.0.0.1:25252\r\nUser-Agent: M
     Sec-Fetch-Site: same-origin\r\nPragma: no-cache\r\nCache-Control: no-cache\r\nUpgrade: websocket\r\n\r\n";
 
 pub(crate) fn bench(criterion: &mut Criterion) {
-    let peer: SocketAddr = "127.0.0.1:50000".parse().expect("an address");
+    let peer = Remote::Tcp("127.0.0.1:50000".parse().expect("an address"));
     let mut group = criterion.benchmark_group("request");
     group.throughput(Throughput::Bytes(HEAD.len() as u64));
     group.bench_function("parse a browser's head", |bencher| {

@@ -176,6 +176,41 @@ impl Form for Network {
     }
 }
 
+/// Where proxies come from: a network, or any unix socket.
+pub(super) enum Proxy {
+    Network(IpNet),
+    Unix,
+}
+
+impl Form for Proxy {
+    const EXPECTED: &'static str = r#"no network: write it as "10.0.0.0/8", "2001:db8::/32" or as one address, or "unix:" for who comes by a unix socket"#;
+
+    fn parse(text: &str) -> Option<Proxy> {
+        match text {
+            "unix:" => Some(Proxy::Unix),
+            _ => Network::parse(text).map(|Network(network)| Proxy::Network(network)),
+        }
+    }
+}
+
+/// Permissions of a file, in octal digits as `chmod` takes them.
+pub(super) struct Mode(pub(super) u32);
+
+impl Form for Mode {
+    const EXPECTED: &'static str =
+        r#"no permissions: write three octal digits in quotes, as chmod takes them, such as "660""#;
+
+    fn parse(text: &str) -> Option<Mode> {
+        let digits = text
+            .strip_prefix('0')
+            .filter(|rest| rest.len() == 3)
+            .unwrap_or(text);
+        let is_octal = digits.len() == 3 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
+        let mode = u32::from_str_radix(digits, 8).ok();
+        mode.filter(|_| is_octal).map(Mode)
+    }
+}
+
 /// An origin as a browser sends it, or `*`.
 pub(super) struct Origin(pub(super) String);
 

@@ -110,7 +110,14 @@ pub const CLIENT_KEYS: &[Key<ClientSettings>] = &[
 ];
 
 /// What a `[[listener]]` has.
-pub const LISTENER_KEYS: &[&str] = &["address", "inside", "proxy_protocol"];
+pub const LISTENER_KEYS: &[&str] = &[
+    "address",
+    "inside",
+    "proxy_protocol",
+    "mode",
+    "owner",
+    "group",
+];
 
 /// What a `[[route]]` has beside the settings of each client.
 pub const ROUTE_KEYS: &[&str] = &["path", "plugin", "subprotocols", "options"];

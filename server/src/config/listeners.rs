@@ -4,20 +4,46 @@
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use crate::http::peer::Entry;
+use crate::limits::settings::SOCKET_MODE;
 
 /// How connections come: the kinds of listening sockets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Listen {
     /// By TCP to this address and port; port 0 stands for a free one.
     Tcp(SocketAddr),
+    /// By a unix socket whose file has this absolute path.
+    Unix(PathBuf),
 }
 
 impl fmt::Display for Listen {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Listen::Tcp(address) => address.fmt(formatter),
+            Listen::Unix(path) => write!(formatter, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// Who may connect to a unix socket: what its file says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileAccess {
+    /// Permissions, nine bits. Default: owner and group, nobody else.
+    pub mode: u32,
+    /// The number of its owner; none for the server's user.
+    pub owner: Option<u32>,
+    /// The number of its group; none for what the system gives a new file.
+    pub group: Option<u32>,
+}
+
+impl Default for FileAccess {
+    fn default() -> FileAccess {
+        FileAccess {
+            mode: SOCKET_MODE,
+            owner: None,
+            group: None,
         }
     }
 }
@@ -31,4 +57,6 @@ pub struct ListenerSettings {
     pub is_optional: bool,
     /// What holds for who comes by it.
     pub entry: Entry,
+    /// Of a unix socket: who may come by it.
+    pub access: FileAccess,
 }

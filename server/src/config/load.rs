@@ -9,7 +9,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ipnet::IpNet;
 use log::LevelFilter;
 use toml::Spanned;
 use toml::de::DeTable;
@@ -17,7 +16,7 @@ use toml::de::DeTable;
 use super::args::Args;
 use super::client::{ClientSettings, bytes};
 use super::document::Document;
-use super::forms::{HostName, Network, Number, Size, Text, Time};
+use super::forms::{Form, HostName, Number, Proxy, Size, Text, Time};
 use super::options::PluginOptions;
 use super::problem::{Place, Problem, Problems, Source};
 use super::routes;
@@ -25,6 +24,7 @@ use super::settings::{ServerLimits, Settings};
 use super::table::{Given, Table};
 use super::{load_inside, load_listeners};
 use crate::http::host::Host;
+use crate::http::peer::Trusted;
 use crate::limits::settings as limits;
 use crate::logging::client_rate::ClientRate;
 use crate::logging::{LogFormat, LogSettings};
@@ -128,7 +128,7 @@ fn read<'d>(
     ));
     client.finish();
     let routes = routes::read(top.tables("route"), &client_settings, &options);
-    let (listen, listeners) = load_listeners::read(&mut top);
+    let (listen, listeners) = load_listeners::read(&mut top, folder);
     let loads = &limits::LIBRARY_LOADS;
     let stop = &limits::STOP_TIMEOUT;
     let settings = Settings {
@@ -224,16 +224,24 @@ fn wrong_target(name: &str) -> Option<String> {
     )
 }
 
-fn read_proxies(mut table: Table<'_>) -> Vec<IpNet> {
-    let given = table.list::<Network>("trusted");
+fn read_proxies(mut table: Table<'_>) -> Trusted {
+    let given = table.list::<Proxy>("trusted");
     table.finish();
-    match given {
-        Some(given) => given.into_iter().map(|given| given.value.0).collect(),
+    let proxies: Vec<Proxy> = match given {
+        Some(given) => given.into_iter().map(|given| given.value).collect(),
         None => {
             let texts = limits::TRUSTED_PROXIES.iter();
-            texts.filter_map(|text| text.parse().ok()).collect()
+            texts.filter_map(|text| Proxy::parse(text)).collect()
+        }
+    };
+    let mut trusted = Trusted::default();
+    for proxy in proxies {
+        match proxy {
+            Proxy::Network(network) => trusted.networks.push(network),
+            Proxy::Unix => trusted.has_unix = true,
         }
     }
+    trusted
 }
 
 fn read_limits(mut table: Table<'_>) -> ServerLimits {

@@ -1,32 +1,44 @@
 //! Reads what is listened on: the plain list `listen`, and the `[[listener]]` tables beside it.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeValue, ValueDeserializer};
 
 use serde::Deserialize;
 
-use super::forms::Form;
-use super::listeners::{Listen, ListenerSettings};
+use super::accounts::{self, Account};
+use super::forms::{Form, Mode, Text};
+use super::listeners::{FileAccess, Listen, ListenerSettings};
 use super::problem::Source;
 use super::table::{Given, Table};
 use crate::http::host::parse_port;
 use crate::http::peer::Entry;
 use crate::limits::settings as limits;
 
-/// An address to listen on, or both families at once: what one text stands for.
-pub(super) struct Addresses {
-    all: Vec<SocketAddr>,
+/// What one text stands for.
+pub(super) enum Addresses {
+    /// An address to listen on, or both families at once.
+    Tcp(Vec<SocketAddr>),
+    /// A unix socket.
+    Unix(PathBuf),
 }
 
 impl Form for Addresses {
     const EXPECTED: &'static str = "no address to listen on: write an IP address and a port, such as \
-        \"127.0.0.1:25252\" or \"[::]:80\", or for IPv4 and IPv6 at once \"localhost:25252\" or \":80\"";
+        \"127.0.0.1:25252\" or \"[::]:80\", for IPv4 and IPv6 at once \"localhost:25252\" or \":80\", or a unix \
+        socket, such as \"unix:/run/detent/detent.sock\"";
 
     fn parse(text: &str) -> Option<Addresses> {
         if let Ok(address) = text.parse() {
-            return Some(Addresses { all: vec![address] });
+            return Some(Addresses::Tcp(vec![address]));
+        }
+        if let Some(path) = text.strip_prefix("unix:") {
+            // Abstract names have no permissions: any process of the machine could take them, or come by them.
+            let is_path = !path.is_empty() && !path.starts_with('@') && !path.contains('\0');
+            return is_path.then(|| Addresses::Unix(path.into()));
         }
         let (host, port) = text.split_once(':')?;
         let port = parse_port(port).filter(|_| !port.is_empty())?;
@@ -35,8 +47,9 @@ impl Form for Addresses {
             "localhost" => [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
             _ => return None,
         };
-        let all = both.map(|ip| SocketAddr::new(ip, port)).into();
-        Some(Addresses { all })
+        Some(Addresses::Tcp(
+            both.map(|ip| SocketAddr::new(ip, port)).into(),
+        ))
     }
 
     fn read(value: Spanned<DeValue<'_>>) -> Option<Addresses> {
@@ -45,39 +58,90 @@ impl Form for Addresses {
 }
 
 impl Addresses {
-    fn into_listeners(self, entry: Entry) -> impl Iterator<Item = ListenerSettings> {
-        let is_pair = self.all.len() > 1;
-        self.all.into_iter().map(move |address| ListenerSettings {
-            listen: Listen::Tcp(address),
-            is_optional: is_pair && address.is_ipv6(),
-            entry,
-        })
-    }
-}
-
-/// The listeners so far, none of which leaves its address to another.
-#[derive(Default)]
-struct Taken(Vec<ListenerSettings>);
-
-impl Taken {
-    fn add(&mut self, table: &Table<'_>, key: &'static str, given: Given<Addresses>, entry: Entry) {
-        for one in given.value.into_listeners(entry) {
-            let mut others = self.0.iter();
-            match others.find(|other| is_taken_by(&one.listen, &other.listen)) {
-                None => self.0.push(one),
-                Some(other) => {
-                    let (written, other) = (&given.written, &other.listen);
-                    let text =
-                        format!("{written} is taken by {other} already: remove one of the two");
-                    table.note_value(key, &given.source, &text);
-                }
-            }
+    /// What of it is to be listened on. `folder` is where relative paths begin.
+    fn into_listens(self, folder: &Path) -> Vec<Listen> {
+        match self {
+            Addresses::Tcp(all) => all.into_iter().map(Listen::Tcp).collect(),
+            Addresses::Unix(path) => vec![Listen::Unix(absolute(&folder.join(path)))],
         }
     }
 }
 
-/// Reads both: the list, and the tables.
-pub(super) fn read(top: &mut Table<'_>) -> (Vec<ListenerSettings>, Vec<ListenerSettings>) {
+/// Fails where the working directory has been removed: then nothing relative works anyway.
+fn absolute(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    path.components().collect()
+}
+
+/// What a listener has beside its address.
+#[derive(Clone, Copy, Default)]
+struct Ways {
+    entry: Entry,
+    access: FileAccess,
+}
+
+/// The listeners so far, none of which leaves its address to another.
+struct Taken<'a> {
+    listeners: Vec<ListenerSettings>,
+    /// Of the file of settings.
+    folder: &'a Path,
+}
+
+impl Taken<'_> {
+    fn add(&mut self, table: &Table<'_>, key: &'static str, given: Given<Addresses>, ways: Ways) {
+        let folder = match given.source {
+            Source::Flag(_) => Path::new(""),
+            Source::File | Source::Place(_) => self.folder,
+        };
+        let listens = given.value.into_listens(folder);
+        let is_pair = listens.len() > 1;
+        for listen in listens {
+            let mut others = self.listeners.iter().map(|other| &other.listen);
+            if let Some(other) = others.find(|other| is_taken_by(&listen, other)) {
+                let written = &given.written;
+                let text = format!("{written} is taken by {other} already: remove one of the two");
+                table.note_value(key, &given.source, &text);
+                continue;
+            }
+            if let Some(why) = wrong_path(&listen) {
+                table.note_value(key, &given.source, &why);
+            }
+            self.listeners.push(settings(listen, is_pair, ways));
+        }
+    }
+}
+
+fn settings(listen: Listen, is_pair: bool, ways: Ways) -> ListenerSettings {
+    let is_ipv6 = matches!(listen, Listen::Tcp(address) if address.is_ipv6());
+    ListenerSettings {
+        listen,
+        is_optional: is_pair && is_ipv6,
+        entry: ways.entry,
+        access: ways.access,
+    }
+}
+
+/// Why no socket can have this path; none where one can.
+fn wrong_path(listen: &Listen) -> Option<String> {
+    let Listen::Unix(path) = listen else {
+        return None;
+    };
+    let (length, most) = (path.as_os_str().as_bytes().len(), limits::SOCKET_PATH_BYTES);
+    if length > most {
+        return Some(format!(
+            "{listen} has {length} bytes behind `unix:`, and the path of a unix socket has {most} at most: choose \
+             a shorter one, such as /run/detent/detent.sock"
+        ));
+    }
+    let is_folder = path.file_name().is_none();
+    is_folder.then(|| format!("{listen} names a folder: add a name for the socket to it"))
+}
+
+/// Reads both: the list, and the tables. `folder` is that of the file.
+pub(super) fn read(
+    top: &mut Table<'_>,
+    folder: &Path,
+) -> (Vec<ListenerSettings>, Vec<ListenerSettings>) {
     let empty = top.empty_list("listen");
     let given = top.list::<Addresses>("listen");
     let tables = top.tables("listener");
@@ -85,38 +149,45 @@ pub(super) fn read(top: &mut Table<'_>) -> (Vec<ListenerSettings>, Vec<ListenerS
         let text = "no address is left to listen on: name one, or leave the key away";
         top.note_value("listen", &Source::Place(place), text);
     }
-    let mut taken = Taken::default();
+    let mut taken = Taken {
+        listeners: Vec::new(),
+        folder,
+    };
     let has_list = given.is_some();
     for one in given.into_iter().flatten() {
-        taken.add(top, "listen", one, Entry::default());
+        taken.add(top, "listen", one, Ways::default());
     }
-    let plain = taken.0.len();
+    let plain = taken.listeners.len();
     for table in tables {
         read_one(table, &mut taken);
     }
-    let own = taken.0.split_off(plain);
+    let own = taken.listeners.split_off(plain);
+    let mut listen = taken.listeners;
     if !has_list {
-        taken.0.extend(default().filter(|one| {
+        listen.extend(default().filter(|one| {
             let mut others = own.iter();
             !others.any(|other| is_taken_by(&one.listen, &other.listen))
         }));
     }
-    (taken.0, own)
+    (listen, own)
 }
 
 /// What is listened on where nothing is said: unless a listener of its own has the address.
 fn default() -> impl Iterator<Item = ListenerSettings> {
     let addresses = Addresses::parse(limits::LISTEN).into_iter();
-    addresses.flat_map(|addresses| addresses.into_listeners(Entry::default()))
+    let listens = addresses.flat_map(|addresses| addresses.into_listens(Path::new("")));
+    listens.map(|listen| settings(listen, false, Ways::default()))
 }
 
-fn read_one(mut table: Table<'_>, taken: &mut Taken) {
+fn read_one(mut table: Table<'_>, taken: &mut Taken<'_>) {
     let is_there = table.contains("address");
     let address = table.given::<Addresses>("address");
     let entry = Entry {
         is_inside: table.value("inside").unwrap_or(false),
         has_proxy_protocol: table.value("proxy_protocol").unwrap_or(false),
     };
+    let is_unix = matches!(&address, Some(given) if matches!(given.value, Addresses::Unix(_)));
+    let access = read_access(&mut table, is_unix || address.is_none());
     if let Some(place) = table.place
         && !is_there
     {
@@ -124,14 +195,51 @@ fn read_one(mut table: Table<'_>, taken: &mut Taken) {
         table.document.note(Source::Place(place), text.to_owned());
     }
     if let Some(address) = address {
-        taken.add(&table, "address", address, entry);
+        taken.add(&table, "address", address, Ways { entry, access });
     }
     table.finish();
 }
 
+/// Reads who may connect; only a unix socket has a file that can say so.
+fn read_access(table: &mut Table<'_>, may_have_file: bool) -> FileAccess {
+    let mode = table.given::<Mode>("mode");
+    let owner = table.given::<Text>("owner");
+    let group = table.given::<Text>("group");
+    let sources = [
+        ("mode", mode.as_ref().map(|given| &given.source)),
+        ("owner", owner.as_ref().map(|given| &given.source)),
+        ("group", group.as_ref().map(|given| &given.source)),
+    ];
+    for (key, source) in sources {
+        if let Some(source) = source.filter(|_| !may_have_file) {
+            let text = "has no effect on a TCP address, which everybody may connect to: remove it";
+            table.note_value(key, source, text);
+        }
+    }
+    let find = |key, given: Option<Given<Text>>, kind: Account| {
+        let given = given?;
+        match accounts::find(kind, &given.value.0) {
+            Ok(number) => Some(number),
+            Err(why) => {
+                table.note_value(key, &given.source, &why);
+                None
+            }
+        }
+    };
+    FileAccess {
+        mode: mode.map_or(limits::SOCKET_MODE, |given| given.value.0),
+        owner: find("owner", owner, Account::User),
+        group: find("group", group, Account::Group),
+    }
+}
+
 /// Whether who listens on `other` leaves `one` to nobody else.
 fn is_taken_by(one: &Listen, other: &Listen) -> bool {
-    let (Listen::Tcp(one), Listen::Tcp(other)) = (one, other);
+    let (one, other) = match (one, other) {
+        (Listen::Tcp(one), Listen::Tcp(other)) => (one, other),
+        (Listen::Unix(one), Listen::Unix(other)) => return one == other,
+        (Listen::Tcp(_), Listen::Unix(_)) | (Listen::Unix(_), Listen::Tcp(_)) => return false,
+    };
     let is_same_ip = one.ip() == other.ip()
         || one.is_ipv4() == other.is_ipv4()
             && (one.ip().is_unspecified() || other.ip().is_unspecified());

@@ -6,6 +6,7 @@
 //! default and range in [`crate::limits::settings`]; the tests then ask for it in
 //! `scripts/detent.toml` and `server/README.md`.
 
+mod accounts;
 mod args;
 mod changes;
 mod client;
@@ -34,7 +35,7 @@ pub use changes::Changes;
 pub use client::{ClientSettings, Rate};
 pub use inside::InsideSettings;
 pub use keys::{CLIENT_KEYS, Effect, Key, LISTENER_KEYS, ROUTE_KEYS, SERVER_KEYS};
-pub use listeners::{Listen, ListenerSettings};
+pub use listeners::{FileAccess, Listen, ListenerSettings};
 pub use option_places::{OptionPlace, OptionPlaces};
 pub use options::{OptionError, PluginOptions};
 pub use problem::{Place, Problem, Problems, Source};

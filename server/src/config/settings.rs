@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use serde_json::{Map, Value};
 
 use super::client::ClientSettings;
@@ -16,6 +15,7 @@ use super::option_places::{OptionPlace, OptionPlaces};
 use super::options::PluginOptions;
 use super::problem::Place;
 use crate::http::host::Host;
+use crate::http::peer::Trusted;
 use crate::http::provenance::Rules;
 use crate::limits::settings as limits;
 use crate::logging::LogSettings;
@@ -27,7 +27,7 @@ pub struct Settings {
     pub file: PathBuf,
     /// Folder of the plugin libraries. No default.
     pub plugins: PathBuf,
-    /// Addresses and ports to listen on; port 0 takes a free one. At least one, default
+    /// Addresses and ports to listen on, and unix sockets; port 0 takes a free one. At least one, default
     /// `127.0.0.1:25252`: opening the server to the world is a deliberate step.
     pub listen: Vec<ListenerSettings>,
     /// Those that have a `[[listener]]` of their own. Default: none.
@@ -57,9 +57,9 @@ pub struct Settings {
     pub stop_timeout: Duration,
     /// The log.
     pub log: LogSettings,
-    /// Networks whose `X-Forwarded-For` and `X-Real-IP` are believed. Default: this machine's. Whoever
-    /// is in it can pretend to be any client.
-    pub trusted_proxies: Vec<IpNet>,
+    /// Networks whose `X-Forwarded-For` and `X-Real-IP` are believed, and whether unix sockets are. Default:
+    /// all of this machine. Whoever is in it can pretend to be any client.
+    pub trusted_proxies: Trusted,
     /// Limits of the whole server.
     pub limits: ServerLimits,
     /// What holds for each client where its route says nothing else.

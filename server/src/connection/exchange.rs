@@ -12,7 +12,7 @@ use super::Context;
 use crate::counters::COUNTERS;
 use crate::http::framing;
 use crate::http::inside::can_be_rebound;
-use crate::http::peer::{Arrival, ClientAddress, Shown, is_trusted};
+use crate::http::peer::{Arrival, ClientAddress, Shown};
 use crate::http::provenance::Found;
 use crate::http::reader::{ReadError, Reader};
 use crate::http::refusal::Refusal;
@@ -107,9 +107,9 @@ impl<'a> Exchange<'a> {
         }
         match reader.read_proxy_header() {
             Ok(relayed) => {
-                let proxy = self.arrival.peer.socket();
+                let proxy = self.arrival.peer.remote();
                 self.arrival.peer = relayed.peer(proxy);
-                let client = Whose::of_request(self.arrival.peer.address(), proxy.ip());
+                let client = Whose::of_request(self.arrival.peer.address(), proxy.counted());
                 ticket.belongs_to(client, self.outbox);
                 self.introduce();
                 Ok(())
@@ -121,7 +121,7 @@ impl<'a> Exchange<'a> {
 
     /// Reads one request and queues its answer. `left` requests may follow on this connection.
     pub(super) fn run(&self, reader: &mut Reader<'_>, ticket: &mut Ticket, left: usize) -> Outcome {
-        let mut request = match reader.read_head(self.arrival.peer.socket()) {
+        let mut request = match reader.read_head(self.arrival.peer.remote()) {
             Ok(request) => request,
             Err(error) => {
                 // What the request before has told holds for that one only.
@@ -178,7 +178,7 @@ impl<'a> Exchange<'a> {
     }
 
     fn introduce_as(&self, client: ClientAddress, shown: &Shown) {
-        let counted = Whose::of_request(client, self.arrival.peer.socket().ip());
+        let counted = Whose::of_request(client, self.arrival.peer.remote().counted());
         set_own_client(self.client, counted, shown);
     }
 
@@ -247,7 +247,7 @@ impl<'a> Exchange<'a> {
             return Ok(Answer::Plain(Response::options(METHODS)));
         }
         let mounted = self.find_route(request)?;
-        let peer = self.arrival.peer.socket().ip();
+        let peer = self.arrival.peer.remote().counted();
         ticket.begin_request(Whose::of_request(found.client, peer))?;
         let origins = &mounted.client.origins;
         request.provenance.is_inside =
@@ -290,7 +290,7 @@ impl<'a> Exchange<'a> {
     /// Notes whose the request is, and tells once of a proxy that keeps it to itself.
     fn find_client(&self, request: &mut Request) -> Found {
         let rules = &self.context.sites.current().rules;
-        let local = || self.outbox.socket().local_addr().ok().map(|of| of.ip());
+        let local = || self.outbox.local_address();
         let found = provenance::of(request, &self.arrival, local, rules);
         request.provenance.client_address = found.client.to_string().into();
         let has_told = &self.context.has_told_of_foreign_name;
@@ -321,11 +321,11 @@ impl<'a> Exchange<'a> {
     /// A place in the name of `client`, where a proxy has the connection for it; the acceptor has one for
     /// the peer of any other.
     fn claim_place(&self, ticket: &mut Ticket, client: ClientAddress) -> Result<(), Refusal> {
-        let peer = self.arrival.peer.socket().ip();
-        if !is_trusted(peer, &self.context.sites.current().rules.trusted_proxies) {
+        let peer = self.arrival.peer.remote();
+        if !peer.is_of(&self.context.sites.current().rules.trusted_proxies) {
             return Ok(());
         }
-        match Whose::of_client(client, peer) {
+        match Whose::of_client(client, peer.counted()) {
             Some(address) => ticket.claim_place(address),
             None => Ok(()),
         }

@@ -154,7 +154,7 @@ impl Read for OutboxStream {
         self.renew_terms();
         self.close_if(self.deadlines.overdue());
         loop {
-            match self.outbox.socket().read(buffer) {
+            match self.outbox.receive(buffer) {
                 Ok(count) => {
                     self.renew_terms();
                     if self.deadlines.on_bytes() {

@@ -6,7 +6,6 @@
 
 use std::fs::File;
 use std::io;
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -18,6 +17,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use super::door::{Door, Next, Service};
+use super::listening::ListeningSocket;
 use crate::http::peer::Entry;
 use crate::http::refusal::Refusal;
 use crate::limits::{ACCEPT_BACK_OFF, CROWD_WAIT};
@@ -25,7 +25,7 @@ use crate::threads::{self, fault_point};
 
 /// A running acceptor.
 pub struct Acceptor {
-    listener: TcpListener,
+    socket: ListeningSocket,
     stop: Arc<Stop>,
     entry: Arc<Mutex<Entry>>,
     thread: JoinHandle<()>,
@@ -38,19 +38,19 @@ struct Stop {
 }
 
 impl Acceptor {
-    /// Starts accepting from `listener`; `entry` holds for who comes.
+    /// Starts accepting from `socket`; `entry` holds for who comes.
     ///
     /// # Errors
     /// No thread or no file descriptor is to be had.
     pub fn start(
-        listener: TcpListener,
+        socket: ListeningSocket,
         entry: Entry,
         service: Arc<Service>,
     ) -> io::Result<Acceptor> {
         let stop = Arc::new(Stop::default());
         let entry = Arc::new(Mutex::new(entry));
         let accepting = Accepting {
-            listener: listener.try_clone()?,
+            socket: socket.try_clone()?,
             stop: stop.clone(),
             door: Door::new(service, entry.clone()),
             spare: spare(),
@@ -59,7 +59,7 @@ impl Acceptor {
             .name("accept".to_owned())
             .spawn(move || accepting.run())?;
         Ok(Acceptor {
-            listener,
+            socket,
             stop,
             entry,
             thread,
@@ -71,19 +71,23 @@ impl Acceptor {
         *self.entry.lock() = entry;
     }
 
+    /// What it accepts from.
+    pub fn socket(&self) -> &ListeningSocket {
+        &self.socket
+    }
+
     /// Stops accepting and waits for the thread; what still waits in the listening socket is reset.
     pub fn end(self) {
         *self.stop.is_stopping.lock() = true;
         self.stop.changed.notify_all();
-        // On Linux this wakes a thread in `accept` with an error; it has nothing else to fail on.
-        rustix::net::shutdown(&self.listener, rustix::net::Shutdown::Both).ok();
+        self.socket.wake();
         // A panic of the thread has been reported by the panic hook.
         self.thread.join().ok();
     }
 }
 
 struct Accepting {
-    listener: TcpListener,
+    socket: ListeningSocket,
     stop: Arc<Stop>,
     door: Door,
     /// An open file that is given up to answer one who waits where there is no other.
@@ -103,11 +107,11 @@ impl Accepting {
             if self.spare.is_none() {
                 self.spare = spare();
             }
-            match self.listener.accept() {
-                Ok((socket, peer)) => {
+            match self.socket.accept() {
+                Ok((socket, remote)) => {
                     fault_point("accept");
                     has_failed = false;
-                    if let Next::Later = self.door.take(socket, peer) {
+                    if let Next::Later = self.door.take(socket, remote) {
                         self.wait(ACCEPT_BACK_OFF);
                     }
                 }
@@ -133,17 +137,17 @@ impl Accepting {
     /// No file is left for a connection: one of those who wait is told so with the spare file, which
     /// is opened anew before the next is accepted. Blocks for nobody.
     fn answer_one(&mut self) {
-        let mut waiting = [PollFd::new(&self.listener, PollFlags::IN)];
+        let mut waiting = [PollFd::new(&self.socket, PollFlags::IN)];
         let nothing = Timespec::default();
         if !matches!(poll(&mut waiting, Some(&nothing)), Ok(1..)) {
             return;
         }
         if self.spare.take().is_some()
-            && let Ok((socket, peer)) = self.listener.accept()
+            && let Ok((socket, remote)) = self.socket.accept()
         {
             let why = "the server has no open file left for a connection";
             let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why);
-            self.door.refuse(socket, peer, &refusal);
+            self.door.refuse(socket, remote, &refusal);
         }
     }
 

@@ -3,17 +3,17 @@
 //! Runs on the acceptors' threads. Knows who is let in; knows nothing of listening.
 
 use std::fmt::Arguments;
-use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 use http::StatusCode;
 use log::Level;
 use parking_lot::Mutex;
+use socket2::Socket;
 
 use super::refuser::Refuser;
 use crate::connection::{self, Context};
 use crate::counters::COUNTERS;
-use crate::http::peer::{Arrival, Entry, Peer, Shown};
+use crate::http::peer::{Arrival, Entry, Peer, Remote, Shown};
 use crate::http::refusal::Refusal;
 use crate::ids::ClientId;
 use crate::outbox::Outbox;
@@ -70,16 +70,16 @@ impl Door {
 
     /// Starts the thread of one who has just come, or refuses it. Waits only, and a little, for the
     /// place of one who has to leave for it.
-    pub(super) fn take(&self, socket: TcpStream, peer: SocketAddr) -> Next {
+    pub(super) fn take(&self, socket: Socket, remote: Remote) -> Next {
         COUNTERS.acceptors.accepted.add(1);
         let arrival = Arrival {
-            peer: Peer::Tcp(peer),
+            peer: Peer::Direct(remote),
             entry: *self.entry.lock(),
         };
         let (whose, client, places) = match self.find_place(&arrival) {
             Ok(found) => found,
             Err(refusal) => {
-                self.refuse(socket, peer, &refusal);
+                self.refuse(socket, remote, &refusal);
                 return Next::AtOnce;
             }
         };
@@ -88,7 +88,7 @@ impl Door {
             Ok(ticket) => self.start(client, &outbox, arrival, ticket),
             Err(refusal) => {
                 self.service.roster.give_back(client);
-                self.refuser.answer(&outbox, self.shown(peer), &refusal);
+                self.refuser.answer(&outbox, self.shown(remote), &refusal);
                 Next::AtOnce
             }
         }
@@ -126,13 +126,13 @@ impl Door {
         let why = "the machine has no thread left for a connection";
         let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why);
         self.refuser
-            .answer(outbox, self.shown(arrival.peer.socket()), &refusal);
+            .answer(outbox, self.shown(arrival.peer.remote()), &refusal);
         Next::Later
     }
 
     /// Tells one who has come that it is not let in.
-    pub(super) fn refuse(&self, socket: TcpStream, peer: SocketAddr, refusal: &Refusal) {
-        self.refuser.refuse(socket, self.shown(peer), refusal);
+    pub(super) fn refuse(&self, socket: Socket, remote: Remote, refusal: &Refusal) {
+        self.refuser.refuse(socket, self.shown(remote), refusal);
     }
 
     /// No file is left: those who have their answer and linger have to go.
@@ -140,9 +140,9 @@ impl Door {
         self.service.drain.cut_leaving();
     }
 
-    fn shown(&self, peer: SocketAddr) -> Shown {
+    fn shown(&self, remote: Remote) -> Shown {
         let rules = &self.service.context.sites.current().rules;
-        Peer::Tcp(peer).shown(&rules.trusted_proxies)
+        Peer::Direct(remote).shown(&rules.trusted_proxies)
     }
 
     /// Logs what an acceptor has to say.

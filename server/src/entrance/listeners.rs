@@ -5,26 +5,26 @@
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use log::info;
 
 use super::acceptor::Acceptor;
 use super::door::Service;
-use super::listening::{bind, is_missing};
+use super::listening::{BindError, ListeningSocket};
+use super::socket_file::{FileError, Granted};
 use crate::config::{Listen, ListenerSettings};
 
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot listen on {listen}: {error}; is another server running there?")]
+#[error("cannot listen on {listen}: {error}")]
 pub struct ListenError {
     listen: Listen,
-    error: io::Error,
+    error: BindError,
 }
 
 /// Sockets that are bound and accept nothing yet, each with what was asked for.
-pub struct Bound(Vec<(ListenerSettings, TcpListener)>);
+pub struct Bound(Vec<(ListenerSettings, ListeningSocket)>);
 
 impl Bound {
     /// Binds all of `wanted`, or none. An optional one whose address the machine does not have is left out.
@@ -32,9 +32,9 @@ impl Bound {
     /// # Errors
     /// The first that cannot be bound.
     pub fn bind(wanted: &[ListenerSettings]) -> Result<Bound, ListenError> {
-        let one = |settings: &ListenerSettings| match bind(&settings.listen) {
-            Ok(listener) => Some(Ok((settings.clone(), listener))),
-            Err(error) if settings.is_optional && is_missing(&error) => {
+        let one = |settings: &ListenerSettings| match ListeningSocket::bind(settings) {
+            Ok(socket) => Some(Ok((settings.clone(), socket))),
+            Err(error) if settings.is_optional && error.is_missing() => {
                 info!("not listening on {}: {error}", settings.listen);
                 None
             }
@@ -53,12 +53,12 @@ pub struct Listening {
     /// What holds for it.
     pub settings: ListenerSettings,
     /// Where it is.
-    pub address: SocketAddr,
+    pub place: Listen,
 }
 
 impl fmt::Display for Listening {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "listening on {}", self.address)?;
+        write!(formatter, "listening on {}", self.place)?;
         let entry = self.settings.entry;
         if entry.has_proxy_protocol {
             formatter.write_str(", by the PROXY protocol")?;
@@ -96,11 +96,11 @@ impl Listeners {
     /// No thread or descriptor is to be had for one of them; those before it accept.
     pub fn add(&mut self, bound: Bound) -> io::Result<Vec<Listening>> {
         let mut taken = Vec::new();
-        for (settings, listener) in bound.0 {
-            let address = listener.local_addr()?;
-            let acceptor = Acceptor::start(listener, settings.entry, self.service.clone())?;
+        for (settings, socket) in bound.0 {
+            let place = socket.place()?;
+            let acceptor = Acceptor::start(socket, settings.entry, self.service.clone())?;
             self.accepting.push((settings.clone(), acceptor));
-            taken.push(Listening { settings, address });
+            taken.push(Listening { settings, place });
         }
         Ok(taken)
     }
@@ -114,6 +114,28 @@ impl Listeners {
             found.map(|at| there.swap_remove(at)).is_none()
         });
         missing
+    }
+
+    /// Lets `wanted` say who may connect to the unix sockets that are listened on; what is not kept of it is
+    /// taken back.
+    ///
+    /// # Errors
+    /// The first that cannot be changed; all are as before then.
+    pub fn grant(&self, wanted: &[ListenerSettings]) -> Result<Vec<Granted>, ListenError> {
+        let mut granted = Vec::new();
+        for (settings, acceptor) in &self.accepting {
+            let mut others = wanted.iter();
+            let one =
+                others.find(|one| one.listen == settings.listen && one.access != settings.access);
+            if let (Some(one), Some(file)) = (one, acceptor.socket().file()) {
+                let error = |error: FileError| ListenError {
+                    listen: one.listen.clone(),
+                    error: error.into(),
+                };
+                granted.push(file.grant(one.access).map_err(error)?);
+            }
+        }
+        Ok(granted)
     }
 
     /// Stops listening on all but `wanted`, and lets what these say hold for who comes from now on; gives
@@ -153,6 +175,7 @@ impl Listeners {
 #[cfg(test)]
 mod tests {
     use super::{Bound, Listen, ListenerSettings};
+    use crate::config::FileAccess;
     use crate::http::peer::Entry;
 
     /// The IPv6 half of `:8080` on a machine without IPv6.
@@ -164,6 +187,7 @@ mod tests {
             listen: Listen::Tcp(address),
             is_optional,
             entry: Entry::default(),
+            access: FileAccess::default(),
         };
         let bound = Bound::bind(&[listener(true)]).expect("it is left out");
         assert_eq!(bound.0.len(), 0);

@@ -58,3 +58,4 @@ pub mod door;
 pub mod listeners;
 pub mod listening;
 mod refuser;
+pub mod socket_file;

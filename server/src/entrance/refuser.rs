@@ -2,10 +2,10 @@
 //!
 //! Runs on the acceptors' threads; the drain thread sees to what is left, and bounds how many linger.
 
-use std::net::TcpStream;
 use std::sync::Arc;
 
 use log::Level;
+use socket2::Socket;
 
 use crate::counters::COUNTERS;
 use crate::http::peer::Shown;
@@ -28,7 +28,7 @@ impl Refuser {
     }
 
     /// Answers one who has got no place.
-    pub(super) fn refuse(&self, socket: TcpStream, shown: Shown, refusal: &Refusal) {
+    pub(super) fn refuse(&self, socket: Socket, shown: Shown, refusal: &Refusal) {
         let outbox = Outbox::for_refusal(socket, self.drain.clone());
         self.answer(&outbox, shown, refusal);
     }

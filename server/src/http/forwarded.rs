@@ -150,11 +150,12 @@ fn is_port(text: &str) -> bool {
 mod tests {
     use super::{Node, forwarded, has_traces, node, nodes};
     use crate::http::HttpLimits;
+    use crate::http::peer::Remote;
     use crate::http::request::Request;
 
     fn request(headers: &[u8]) -> Request {
         let head = [b"GET / HTTP/1.1\r\nHost: h\r\n", headers, b"\r\n"].concat();
-        let peer = "127.0.0.1:1".parse().expect("an address");
+        let peer = Remote::Tcp("127.0.0.1:1".parse().expect("an address"));
         Request::parse(&head, peer, HttpLimits::default()).expect("well-formed")
     }
 

@@ -123,11 +123,12 @@ pub fn expects_continue(request: &Request) -> Result<bool, Refusal> {
 mod tests {
     use super::{Framing, expects_continue};
     use crate::http::HttpLimits;
+    use crate::http::peer::Remote;
     use crate::http::request::Request;
 
     fn request(lines: &str) -> Request {
         let head = format!("POST / HTTP/1.1\r\nHost: h\r\n{lines}\r\n");
-        let peer = "192.0.2.1:1".parse().expect("an address");
+        let peer = Remote::Tcp("192.0.2.1:1".parse().expect("an address"));
         Request::parse(head.as_bytes(), peer, HttpLimits::default()).expect("well-formed")
     }
 

@@ -1,10 +1,12 @@
 //! Request heads as a fuzzer and the tests drive them: bytes in pieces, requests out.
 
+use std::net::SocketAddr;
+
 use percent_encoding::percent_decode_str;
 
 use super::HttpLimits;
 use super::incoming::Incoming;
-use super::peer::{Arrival, ClientAddress, Entry, Peer};
+use super::peer::{Arrival, ClientAddress, Entry, Peer, Remote, Trusted};
 use super::provenance::{self, Rules};
 use super::proxy_protocol;
 use super::request::Request;
@@ -23,7 +25,7 @@ pub(crate) struct Parsed {
 }
 
 pub(crate) fn parse(head: &[u8]) -> Result<Parsed, u16> {
-    let peer = "192.0.2.1:1".parse().expect("an address");
+    let peer = Remote::Tcp("192.0.2.1:1".parse().expect("an address"));
     let request = Request::parse(head, peer, HttpLimits::default())
         .map_err(|refusal| refusal.status.as_u16())?;
     says_where_it_comes_from(&request);
@@ -91,12 +93,15 @@ pub(crate) fn requests_hold(bytes: &[u8], cuttings: &[Vec<usize>]) {
 
 /// Whatever its headers hold, a request has one client, and is inside by no word of its own.
 fn says_where_it_comes_from(request: &Request) {
-    let proxy = "192.0.2.1:1".parse().expect("an address");
+    let proxy: SocketAddr = "192.0.2.1:1".parse().expect("an address");
     let arrival = Arrival {
-        peer: Peer::Tcp(proxy),
+        peer: Peer::Direct(Remote::Tcp(proxy)),
         entry: Entry::default(),
     };
-    let trusted_proxies = vec![proxy.ip().into()];
+    let trusted_proxies = Trusted {
+        networks: vec![proxy.ip().into()],
+        has_unix: false,
+    };
     let believed = Rules {
         trusted_proxies,
         ..Rules::default()
@@ -104,7 +109,7 @@ fn says_where_it_comes_from(request: &Request) {
     for rules in [Rules::default(), believed] {
         let found = provenance::of(request, &arrival, || None, &rules);
         assert!(!found.may_be_inside);
-        let is_believed = !rules.trusted_proxies.is_empty();
+        let is_believed = rules.trusted_proxies.has(proxy.ip());
         assert!(is_believed || found.client == ClientAddress::Known(proxy.ip()));
     }
 }

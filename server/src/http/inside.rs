@@ -54,7 +54,7 @@ impl Inside {
             Asked::Named | Asked::Foreign | Asked::Nothing => return false,
         }
         if self.is_guessed() {
-            return evidence.arrival.peer.is_of_this_machine() && !evidence.has_traces;
+            return evidence.arrival.peer.is_from_loopback() && !evidence.has_traces;
         }
         evidence.arrival.entry.is_inside || self.is_of_a_network(evidence)
     }

@@ -293,6 +293,7 @@ fn forbidden(why: String) -> Refusal {
 mod tests {
     use super::{AllowedOrigins, check};
     use crate::http::HttpLimits;
+    use crate::http::peer::Remote;
     use crate::http::request::Request;
 
     /// None where it is allowed, or else why not.
@@ -300,7 +301,7 @@ mod tests {
     fn refused(host: &str, origin: &str, allowed: &[&str]) -> Option<String> {
         let allowed = AllowedOrigins::parse(allowed.iter().copied()).expect("valid origins");
         let head = format!("GET / HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n\r\n");
-        let peer = "192.0.2.1:1".parse().expect("an address");
+        let peer = Remote::Tcp("192.0.2.1:1".parse().expect("an address"));
         let request =
             Request::parse(head.as_bytes(), peer, HttpLimits::default()).expect("well-formed");
         check(&request, &allowed).err().map(|refusal| refusal.why)

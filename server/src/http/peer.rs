@@ -5,23 +5,52 @@
 //! kind of [`Peer`].
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use ipnet::IpNet;
+
+/// The other end of a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remote {
+    /// Of a TCP socket.
+    Tcp(SocketAddr),
+    /// Of a unix socket: a process on this machine, or in a container that shares the socket's folder.
+    Unix(Credentials),
+}
+
+/// The process at the other end of a unix socket when it connected, as the kernel tells (`SO_PEERCRED`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Credentials {
+    /// Its number; 0 where it is of another namespace and has none here.
+    pub pid: i32,
+    /// Its user.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
+}
 
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Peer {
-    /// Of a TCP socket.
-    Tcp(SocketAddr),
+    /// Who has opened it.
+    Direct(Remote),
     /// For whom a proxy of ours has opened it, as the PROXY protocol tells: none where it has kept that
     /// to itself.
     Relayed {
         /// The socket's other end.
-        proxy: SocketAddr,
+        proxy: Remote,
         /// Whom it speaks for.
-        client: Option<SocketAddr>,
+        client: Option<Remote>,
     },
+}
+
+/// Whose word about the clients that they speak for is believed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trusted {
+    /// Who comes from these networks.
+    pub networks: Vec<IpNet>,
+    /// Who comes by a unix socket.
+    pub has_unix: bool,
 }
 
 /// What the listener, by which a connection has come, says of all who come by it.
@@ -47,62 +76,114 @@ pub struct Arrival {
 pub enum ClientAddress {
     /// From this address.
     Known(IpAddr),
+    /// This process, by a unix socket; it may be a proxy that keeps to itself for whom it speaks.
+    Local(Credentials),
     /// A proxy of ours speaks for it, and what the proxy says of whom cannot be read.
     Unknown,
 }
 
+impl Remote {
+    /// The address that it counts for where addresses have limits: by a unix socket only this machine comes.
+    pub fn counted(&self) -> IpAddr {
+        match self {
+            Remote::Tcp(address) => address.ip(),
+            Remote::Unix(_) => Ipv4Addr::LOCALHOST.into(),
+        }
+    }
+
+    /// Whether it is a proxy of ours, which is believed.
+    pub fn is_of(&self, trusted: &Trusted) -> bool {
+        match self {
+            Remote::Tcp(address) => trusted.has(address.ip()),
+            Remote::Unix(_) => trusted.has_unix,
+        }
+    }
+
+    fn address(&self) -> ClientAddress {
+        match self {
+            Remote::Tcp(address) => ClientAddress::Known(address.ip().to_canonical()),
+            Remote::Unix(credentials) => ClientAddress::Local(*credentials),
+        }
+    }
+}
+
+impl fmt::Display for Remote {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Remote::Tcp(address) => address.fmt(formatter),
+            Remote::Unix(credentials) => credentials.fmt(formatter),
+        }
+    }
+}
+
+impl fmt::Display for Credentials {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Credentials { pid, uid, gid } = self;
+        write!(formatter, "unix:pid={pid},uid={uid},gid={gid}")
+    }
+}
+
+impl Trusted {
+    /// Whether `address` is a proxy of ours.
+    pub fn has(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        self.networks.iter().any(|of| of.contains(&address))
+    }
+}
+
 impl Peer {
     /// The socket's other end.
-    pub fn socket(&self) -> SocketAddr {
+    pub fn remote(&self) -> Remote {
         match *self {
-            Peer::Tcp(address) => address,
+            Peer::Direct(remote) => remote,
             Peer::Relayed { proxy, .. } => proxy,
         }
     }
 
-    /// The one who has written the request's headers, as far as it is known.
-    pub fn address(&self) -> ClientAddress {
-        let known = |address: SocketAddr| ClientAddress::Known(address.ip().to_canonical());
+    /// The one who has written the request's headers; none where a proxy keeps that to itself.
+    fn writer(&self) -> Option<Remote> {
         match *self {
-            Peer::Tcp(address) => known(address),
-            Peer::Relayed { client, .. } => client.map_or(ClientAddress::Unknown, known),
+            Peer::Direct(remote) => Some(remote),
+            Peer::Relayed { client, .. } => client,
         }
+    }
+
+    /// Where the one is who has written the request's headers, as far as it is known.
+    pub fn address(&self) -> ClientAddress {
+        self.writer()
+            .map_or(ClientAddress::Unknown, |writer| writer.address())
     }
 
     /// Whether who has written the headers is a proxy of ours, which is believed.
-    pub fn is_proxy(&self, trusted: &[IpNet]) -> bool {
-        match self.address() {
-            ClientAddress::Known(address) => is_trusted(address, trusted),
-            ClientAddress::Unknown => false,
-        }
+    pub fn is_proxy(&self, trusted: &Trusted) -> bool {
+        self.writer().is_some_and(|writer| writer.is_of(trusted))
     }
 
-    /// Whether it has come from this machine itself, as far as the socket tells.
-    pub fn is_of_this_machine(&self) -> bool {
+    /// Whether it has come from this machine itself by TCP, as a browser's page does too. Who comes by a unix
+    /// socket is mostly a proxy, and no page.
+    pub fn is_from_loopback(&self) -> bool {
         match self {
-            Peer::Tcp(address) => address.ip().to_canonical().is_loopback(),
-            Peer::Relayed { .. } => false,
+            Peer::Direct(Remote::Tcp(address)) => address.ip().to_canonical().is_loopback(),
+            Peer::Direct(Remote::Unix(_)) | Peer::Relayed { .. } => false,
         }
     }
 
     /// Its client for the log, before a request has told for whom a proxy speaks.
-    pub fn shown(&self, trusted: &[IpNet]) -> Shown {
-        if self.is_proxy(trusted) {
-            Shown::UnknownBy(self.socket())
-        } else {
-            self.shown_as(self.address())
+    pub fn shown(&self, trusted: &Trusted) -> Shown {
+        match self.writer() {
+            Some(Remote::Tcp(_)) if self.is_proxy(trusted) => Shown::UnknownBy(self.remote()),
+            _ => self.shown_as(self.address()),
         }
     }
 
     /// Its client for the log, when a request has told that it is `client`.
     pub fn shown_as(&self, client: ClientAddress) -> Shown {
-        match client {
-            ClientAddress::Unknown => Shown::UnknownBy(self.socket()),
-            _ if client == self.address() => Shown::Socket(match *self {
-                Peer::Tcp(address) => address,
-                Peer::Relayed { proxy, client } => client.unwrap_or(proxy),
-            }),
-            ClientAddress::Known(address) => Shown::Address(address),
+        match (client, self.writer()) {
+            (_, Some(writer)) if client == writer.address() => Shown::Socket(writer),
+            (ClientAddress::Known(address), _) => Shown::Address(address),
+            (ClientAddress::Local(_) | ClientAddress::Unknown, _) => {
+                Shown::UnknownBy(self.remote())
+            }
         }
     }
 }
@@ -111,18 +192,18 @@ impl Peer {
 /// program that bans addresses would take it for the client's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
-    /// It has come by itself, from this address and port.
-    Socket(SocketAddr),
+    /// It has come by itself, from this address and port, or by a unix socket.
+    Socket(Remote),
     /// It has come by a proxy.
     Address(IpAddr),
     /// It has come by this proxy, and nothing more is known of it.
-    UnknownBy(SocketAddr),
+    UnknownBy(Remote),
 }
 
 impl fmt::Display for Shown {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Shown::Socket(address) => address.fmt(formatter),
+            Shown::Socket(remote) => remote.fmt(formatter),
             Shown::Address(address) => address.fmt(formatter),
             Shown::UnknownBy(proxy) => write!(formatter, "{UNKNOWN} by {proxy}"),
         }
@@ -136,13 +217,8 @@ impl fmt::Display for ClientAddress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             ClientAddress::Known(address) => address.fmt(formatter),
+            ClientAddress::Local(process) => process.fmt(formatter),
             ClientAddress::Unknown => formatter.write_str(UNKNOWN),
         }
     }
-}
-
-/// Whether `address` is a proxy of ours.
-pub fn is_trusted(address: IpAddr, trusted: &[IpNet]) -> bool {
-    let address = address.to_canonical();
-    trusted.iter().any(|network| network.contains(&address))
 }

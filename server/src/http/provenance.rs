@@ -5,19 +5,17 @@
 
 use std::net::IpAddr;
 
-use ipnet::IpNet;
-
 use super::forwarded::{self, Node};
 use super::host::Host;
 use super::inside::{Asked, Evidence, Inside};
-use super::peer::{Arrival, ClientAddress, Peer, is_trusted};
+use super::peer::{Arrival, ClientAddress, Peer, Trusted};
 use super::request::Request;
 
 /// What the settings say about where requests come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rules {
-    /// Networks whose word about a client's address is believed.
-    pub trusted_proxies: Vec<IpNet>,
+    /// Whose word about a client's address is believed.
+    pub trusted_proxies: Trusted,
     /// Who is inside.
     pub inside: Inside,
     /// What the server is called, beside `localhost` and its addresses.
@@ -63,12 +61,12 @@ pub fn of(
     Found {
         client,
         may_be_inside,
-        is_misdirected: asked == Asked::Foreign && peer.is_of_this_machine() && !has_traces,
+        is_misdirected: asked == Asked::Foreign && peer.is_from_loopback() && !has_traces,
     }
 }
 
 /// The client's address: that of `peer`, or whom a proxy of ours has seen last that is none itself.
-fn client_address(nodes: &[Node], peer: &Peer, trusted: &[IpNet]) -> ClientAddress {
+fn client_address(nodes: &[Node], peer: &Peer, trusted: &Trusted) -> ClientAddress {
     let mut farthest = peer.address();
     for node in nodes.iter().rev() {
         // What stands before something that cannot be read was not written by a proxy of ours.
@@ -76,7 +74,7 @@ fn client_address(nodes: &[Node], peer: &Peer, trusted: &[IpNet]) -> ClientAddre
             return ClientAddress::Unknown;
         };
         farthest = ClientAddress::Known(address);
-        if !is_trusted(address, trusted) {
+        if !trusted.has(address) {
             break;
         }
     }

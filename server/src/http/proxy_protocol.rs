@@ -7,7 +7,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::host::parse_port;
-use super::peer::Peer;
+use super::peer::{Peer, Remote};
 use super::refusal::Refusal;
 use crate::limits::PROXY_HEADER_BYTES_MAX;
 
@@ -31,10 +31,10 @@ pub enum Relayed {
 
 impl Relayed {
     /// The other end of a connection from `proxy`.
-    pub fn peer(self, proxy: SocketAddr) -> Peer {
+    pub fn peer(self, proxy: Remote) -> Peer {
         let client = match self {
             Relayed::Itself => Some(proxy),
-            Relayed::Client(client) => client,
+            Relayed::Client(client) => client.map(Remote::Tcp),
         };
         Peer::Relayed { proxy, client }
     }

@@ -2,8 +2,7 @@
 //!
 //! Runs on the connection's thread; what is queued for the client is sent before it blocks.
 
-use std::io::{self, ErrorKind, Read};
-use std::net::SocketAddr;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +12,7 @@ use super::HttpLimits;
 use super::chunked::Decoder;
 use super::framing::Framing;
 use super::incoming::Incoming;
+use super::peer::Remote;
 use super::proxy_protocol::{self, Relayed};
 use super::refusal::Refusal;
 use super::request::Request;
@@ -108,7 +108,7 @@ impl<'a> Reader<'a> {
     ///
     /// # Errors
     /// Those of [`Incoming::head`], [`Request::parse`] and [`Framing::of`]; 408 past the deadline.
-    pub fn read_head(&mut self, peer: SocketAddr) -> Result<Box<Request>, ReadError> {
+    pub fn read_head(&mut self, peer: Remote) -> Result<Box<Request>, ReadError> {
         loop {
             if let Some(head) = self.incoming.head()? {
                 let length = head.len();
@@ -210,15 +210,15 @@ impl<'a> Reader<'a> {
     /// the peer has left.
     fn read_more(&mut self) -> io::Result<bool> {
         self.outbox.flush();
-        let mut socket = self.outbox.socket();
+        let outbox = self.outbox;
         loop {
             let left = self.deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(false);
             }
             // It fails only for a zero duration or a dead socket, and the read tells of that.
-            socket.set_read_timeout(Some(left)).ok();
-            match self.incoming.fill(|room| socket.read(room)) {
+            outbox.socket().set_read_timeout(Some(left)).ok();
+            match self.incoming.fill(|room| outbox.receive(room)) {
                 Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
                 Ok(_) => return Ok(true),
                 Err(error) => match error.kind() {

@@ -3,12 +3,12 @@
 //! A client's handshake is kept as long as the client is there, so it is compact: the bytes as they
 //! came, and where in them things stand.
 
-use std::net::SocketAddr;
 use std::ops::Range;
 
 use super::HttpLimits;
 use super::fields;
 use super::host::Authority;
+use super::peer::Remote;
 use super::refusal::Refusal;
 use super::request_line::{RequestLine, Version};
 use super::target::{Target, check_host};
@@ -80,7 +80,7 @@ impl Request {
     ///
     /// # Errors
     /// 400 where it is malformed, 431 for too many headers or bytes, 505 for another major version than 1.
-    pub fn parse(head: &[u8], peer: SocketAddr, limits: HttpLimits) -> Result<Request, Refusal> {
+    pub fn parse(head: &[u8], peer: Remote, limits: HttpLimits) -> Result<Request, Refusal> {
         if head.len() > limits.head_bytes {
             return Err(too_large(limits));
         }
@@ -252,11 +252,11 @@ fn text(bytes: &[u8]) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{Field, HttpLimits, Provenance, Refusal, Request};
+    use super::{Field, HttpLimits, Provenance, Refusal, Remote, Request};
 
     fn parse(head: &str) -> Result<Request, Refusal> {
         {
-            let peer = "127.0.0.1:1".parse().expect("an address");
+            let peer = Remote::Tcp("127.0.0.1:1".parse().expect("an address"));
             Request::parse(head.as_bytes(), peer, HttpLimits::default())
         }
     }

@@ -6,7 +6,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::config::Settings;
+use crate::config::{Listen, Settings};
+use crate::entrance::socket_file::SocketFile;
 use crate::logging::Output;
 use crate::roster::capacity::{self, Machine};
 use crate::routes;
@@ -32,6 +33,13 @@ pub fn check(settings: &Settings) -> Vec<String> {
     {
         let folder = folder.display();
         problems.push(format!("state_dir {folder}: {error}: name a folder"));
+    }
+    for listener in settings.all_listeners() {
+        if let Listen::Unix(path) = &listener.listen
+            && let Err(error) = SocketFile::check(path)
+        {
+            problems.push(format!("cannot listen on {}: {error}", listener.listen));
+        }
     }
     let folder = settings.plugins.display();
     match routes::check::problems(settings, &machine) {

@@ -8,6 +8,7 @@ use log::{error, info, warn};
 use crate::config::{Args, Settings};
 use crate::connection::bounds;
 use crate::entrance::listeners::Bound;
+use crate::entrance::socket_file::Granted;
 use crate::life::server::Server;
 use crate::logging::{LogSettings, Logging, Output};
 use crate::routes::mounts::Reloaded;
@@ -16,6 +17,7 @@ use crate::routes::mounts::Reloaded;
 struct Prepared {
     settings: Settings,
     bound: Bound,
+    granted: Vec<Granted>,
     output: Option<Output>,
 }
 
@@ -60,6 +62,8 @@ fn prepare(server: &Server, args: &Args, logging: &Logging) -> Result<Prepared, 
     }
     let missing = server.listeners.missing(&settings.all_listeners());
     let bound = Bound::bind(&missing).map_err(|error| vec![error.to_string()])?;
+    let granted = server.listeners.grant(&settings.all_listeners());
+    let granted = granted.map_err(|error| vec![error.to_string()])?;
     let output = logging.open(&settings.log).map_err(|error| {
         let path = settings.log.file.clone().unwrap_or_default();
         vec![format!("log file {}: {error}", path.display())]
@@ -67,6 +71,7 @@ fn prepare(server: &Server, args: &Args, logging: &Logging) -> Result<Prepared, 
     Ok(Prepared {
         settings,
         bound,
+        granted,
         output,
     })
 }
@@ -79,6 +84,7 @@ fn commit(
     let Prepared {
         settings,
         bound,
+        granted,
         output,
     } = prepared;
     // The last that can fail, and it changes nothing where it does.
@@ -107,6 +113,7 @@ fn commit(
         Ok(added) => changes.extend(added.iter().map(ToString::to_string)),
         Err(error) => error!("reload: cannot accept connections: {error}"),
     }
+    granted.into_iter().for_each(Granted::keep);
     let ended = server.listeners.keep(&settings.all_listeners());
     changes.extend(
         ended

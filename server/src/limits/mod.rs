@@ -181,6 +181,11 @@ pub const CONNECTIONS_MAX: u64 = 1 << 20;
 /// Queue of connections that the kernel holds while the acceptor is busy.
 pub const LISTEN_BACKLOG: i32 = 4096;
 
+/// Servers that bind a unix socket in one folder wait for each other so long at most, and look so often.
+pub const SOCKET_LOCK_WAIT: Duration = Duration::from_secs(2);
+/// See [`SOCKET_LOCK_WAIT`].
+pub const SOCKET_LOCK_LOOK: Duration = Duration::from_millis(5);
+
 /// Connection threads that wait to be joined; a full queue holds up threads that end anyway.
 pub const DEPARTED_QUEUE: usize = 1024;
 

@@ -43,8 +43,15 @@ const fn seconds(seconds: u64) -> Duration {
 /// a deliberate setting.
 pub const LISTEN: &str = "127.0.0.1:25252";
 
-/// Addresses whose `X-Forwarded-For` and `X-Real-IP` are believed: a proxy on this machine.
-pub const TRUSTED_PROXIES: [&str; 2] = ["127.0.0.0/8", "::1/128"];
+/// Addresses whose `X-Forwarded-For` and `X-Real-IP` are believed: a proxy on this machine, whether it comes
+/// by TCP or by a unix socket.
+pub const TRUSTED_PROXIES: [&str; 3] = ["127.0.0.0/8", "::1/128", "unix:"];
+
+/// Permissions of a unix socket's file: its owner and its group come in, nobody else.
+pub const SOCKET_MODE: u32 = 0o660;
+
+/// Bytes of the path of a unix socket: what fits into a `sockaddr_un` before its zero byte (unix(7)).
+pub const SOCKET_PATH_BYTES: usize = 107;
 
 /// Libraries that one process may load: each may cost a pthread key, and about 1,000 of them end
 /// it; 900 leaves some for the libraries that plugins bring along.

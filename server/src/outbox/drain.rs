@@ -6,7 +6,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::net::TcpStream;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,6 +17,7 @@ use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::io::Errno;
+use socket2::Socket;
 
 use super::Outbox;
 use super::ending::Service;
@@ -304,7 +304,7 @@ fn key_of(outbox: &Arc<Outbox>) -> u64 {
 /// would be reported again and again.
 fn watch(
     epoll: &OwnedFd,
-    socket: &TcpStream,
+    socket: &Socket,
     key: u64,
     old: EventFlags,
     new: EventFlags,

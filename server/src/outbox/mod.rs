@@ -18,12 +18,14 @@ mod queue;
 mod send;
 
 use std::fmt::Display;
-use std::net::TcpStream;
+use std::io::{self, Read};
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
+use socket2::Socket;
 
 use crate::ids::ClientId;
 use crate::limits::FLUSH_BYTES;
@@ -50,7 +52,7 @@ pub enum Delivery {
 
 /// The outbox of one client; shared by its thread, the hub, the drain thread and the roster.
 pub struct Outbox {
-    socket: TcpStream,
+    socket: Socket,
     client: Option<ClientId>,
     route: OnceLock<Arc<str>>,
     /// The client's address as the log has it.
@@ -106,16 +108,16 @@ enum Phase {
 
 impl Outbox {
     /// An outbox for the connection of `client`, which was just accepted.
-    pub fn new(socket: TcpStream, client: ClientId, drain: DrainHandle) -> Arc<Outbox> {
-        Outbox::make(socket, Some(client), drain)
+    pub fn new(socket: impl Into<Socket>, client: ClientId, drain: DrainHandle) -> Arc<Outbox> {
+        Outbox::make(socket.into(), Some(client), drain)
     }
 
     /// An outbox for a connection that is only told that there is no room.
-    pub fn for_refusal(socket: TcpStream, drain: DrainHandle) -> Arc<Outbox> {
+    pub fn for_refusal(socket: Socket, drain: DrainHandle) -> Arc<Outbox> {
         Outbox::make(socket, None, drain)
     }
 
-    fn make(socket: TcpStream, client: Option<ClientId>, drain: DrainHandle) -> Arc<Outbox> {
+    fn make(socket: Socket, client: Option<ClientId>, drain: DrainHandle) -> Arc<Outbox> {
         Arc::new(Outbox {
             socket,
             client,
@@ -144,9 +146,24 @@ impl Outbox {
         })
     }
 
-    /// The socket, for reading and its options; writing to it would break the one write path.
-    pub fn socket(&self) -> &TcpStream {
+    /// The socket, for its options and to wait for; writing to it would break the one write path.
+    pub fn socket(&self) -> &Socket {
         &self.socket
+    }
+
+    /// Reads what the client has sent. Blocks until it sends something or ends, for as long as the socket's
+    /// read timeout says, or until another thread shuts the socket down.
+    ///
+    /// # Errors
+    /// As `recv(2)`.
+    pub fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        (&self.socket).read(buffer)
+    }
+
+    /// The socket's own IP address; none where it has none, as unix sockets.
+    pub fn local_address(&self) -> Option<IpAddr> {
+        let address = self.socket.local_addr().ok()?;
+        address.as_socket().map(|of| of.ip())
     }
 
     /// Names the client's address in what is logged about it; where a proxy speaks for it, not the

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::{Roster, Seat, Session, reaper};
 use crate::http::HttpLimits;
+use crate::http::peer::Remote;
 use crate::http::request::Request;
 use crate::ids::{ClientId, RouteId};
 use crate::logging::refusal_log::RefusalLog;
@@ -95,7 +96,7 @@ fn only_seats_of_the_route_stay_locked() {
 
 fn seat(route: RouteId) -> Seat {
     let head = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n";
-    let peer = "127.0.0.1:1".parse().expect("an address");
+    let peer = Remote::Tcp("127.0.0.1:1".parse().expect("an address"));
     Seat {
         route,
         generation: 0,

@@ -5,9 +5,8 @@
 use std::net::IpAddr;
 
 use http::StatusCode;
-use ipnet::IpNet;
 
-use crate::http::peer::{Arrival, ClientAddress};
+use crate::http::peer::{Arrival, ClientAddress, Trusted};
 use crate::http::refusal::Refusal;
 
 /// Whose a connection is, as far as its peer tells.
@@ -24,16 +23,16 @@ impl Whose {
     ///
     /// # Errors
     /// 403 where the listener is for proxies of ours only, and it is none.
-    pub fn of_arrival(arrival: &Arrival, trusted: &[IpNet]) -> Result<Whose, Refusal> {
+    pub fn of_arrival(arrival: &Arrival, trusted: &Trusted) -> Result<Whose, Refusal> {
         if arrival.peer.is_proxy(trusted) {
-            return Ok(Whose::Proxy(arrival.peer.socket().ip()));
+            return Ok(Whose::Proxy(arrival.peer.remote().counted()));
         }
         if arrival.entry.has_proxy_protocol {
             let why =
                 "this listener has proxy_protocol = true and is for proxies of proxy.trusted only";
             return Err(Refusal::new(StatusCode::FORBIDDEN, why));
         }
-        Ok(Whose::Address(arrival.peer.socket().ip()))
+        Ok(Whose::Address(arrival.peer.remote().counted()))
     }
 
     /// Whose a request of `client` is that has come from `peer`: of whom nothing is known, they count
@@ -41,7 +40,7 @@ impl Whose {
     pub fn of_request(client: ClientAddress, peer: IpAddr) -> IpAddr {
         match client {
             ClientAddress::Known(address) => address,
-            ClientAddress::Unknown => peer,
+            ClientAddress::Local(_) | ClientAddress::Unknown => peer,
         }
     }
 
@@ -50,6 +49,7 @@ impl Whose {
     pub fn of_client(client: ClientAddress, proxy: IpAddr) -> Option<IpAddr> {
         match client {
             ClientAddress::Known(address) => (!address.is_loopback()).then_some(address),
+            ClientAddress::Local(_) => None,
             ClientAddress::Unknown => Some(proxy),
         }
     }

@@ -85,4 +85,5 @@ mod soak;
 mod start;
 mod stop;
 mod stuck;
+mod unix_sockets;
 mod upgrade;

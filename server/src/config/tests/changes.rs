@@ -60,6 +60,9 @@ fn listeners_and_insiders_are_named_where_they_differ() {
     let found = changes(&listener(""), &listener("inside = true"));
     assert_eq!(found.reloadable, ["listener 127.0.0.1:9"]);
     assert!(changes(&listener("inside = true"), &listener("inside = true")).is_empty());
+    let socket = |more: &str| format!("[[listener]]\naddress = \"unix:/a\"\n{more}\n");
+    let found = changes(&socket(""), &socket("mode = \"600\""));
+    assert_eq!(found.reloadable, ["listener unix:/a"]);
     let tokens = |token: &str| format!("inside.tokens = [\"{token}\"]");
     let found = changes(&tokens("0123456789abcdef"), &tokens("0123456789abcdeg"));
     assert_eq!(found.reloadable, ["inside.tokens"]);

@@ -330,6 +330,47 @@ fn what_makes_no_sense_together_is_told() {
             "3:1: unknown key `tls`: known here are address, inside, proxy_protocol",
         ),
         (
+            "listen = [\"unix:\"]",
+            "1:11: `listen`: \"unix:\" is no address to listen on: ",
+        ),
+        (
+            // Anybody could take an abstract name, or come by it.
+            "listen = [\"unix:@detent\"]",
+            "1:11: `listen`: \"unix:@detent\" is no address to listen on: ",
+        ),
+        (
+            "listen = [\"unix:/\"]",
+            "1:11: `listen`: unix:/ names a folder: ",
+        ),
+        (
+            "listen = [\"unix:/run/a\", \"unix:/run//./a\"]",
+            "1:26: `listen`: \"unix:/run//./a\" is taken by unix:/run/a already: ",
+        ),
+        (
+            "[[listener]]\naddress = \"127.0.0.1:9\"\nmode = \"660\"",
+            "3:8: `mode`: has no effect on a TCP address, ",
+        ),
+        (
+            "[[listener]]\naddress = \"unix:/run/a\"\nmode = 660",
+            "3:8: `mode`: 660 is no permissions: write three octal digits in quotes",
+        ),
+        (
+            "[[listener]]\naddress = \"unix:/run/a\"\nmode = \"1777\"",
+            "3:8: `mode`: \"1777\" is no permissions: ",
+        ),
+        (
+            "[[listener]]\naddress = \"unix:/run/a\"\nowner = \"no such user\"",
+            "3:9: `owner`: this machine has no user \"no such user\": `getent passwd` lists ",
+        ),
+        (
+            "[[listener]]\naddress = \"unix:/run/a\"\ngroup = \"no such group\"",
+            "3:9: `group`: this machine has no group \"no such group\": `getent group` lists ",
+        ),
+        (
+            "proxy.trusted = [\"unix:/run/a\"]",
+            "1:18: `trusted`: \"unix:/run/a\" is no network: ",
+        ),
+        (
             "hosts = [\"https://example.org\"]",
             "1:10: `hosts`: \"https://example.org\" is no host: ",
         ),
@@ -348,6 +389,13 @@ fn what_makes_no_sense_together_is_told() {
         assert!(found.starts_with(&expected), "{found}\n{expected}");
         assert_eq!(found.lines().count(), 1, "{found}");
     }
+    let long = format!("listen = [\"unix:/{}\"]", "a".repeat(107));
+    let found = problems(&long);
+    assert!(
+        found.contains(" has 108 bytes behind `unix:`, and "),
+        "{found}"
+    );
+    super::valid(&long.replace("/a", "/"));
     super::valid("listen = [\"127.0.0.1:0\", \"127.0.0.1:0\", \"0.0.0.0:8\", \"[::]:8\"]");
 }
 

@@ -52,7 +52,9 @@ fn nothing_said_is_the_defaults() {
         (log.client_rate.per_second, log.client_rate.burst),
         (100, 2000)
     );
-    let proxies: Vec<_> = trusted_proxies.iter().map(ToString::to_string).collect();
+    assert!(trusted_proxies.has_unix);
+    let proxies = trusted_proxies.networks.iter().map(ToString::to_string);
+    let proxies: Vec<_> = proxies.collect();
     assert_eq!(proxies, ["127.0.0.0/8", "::1/128"]);
     assert_eq!(limits.connections, None);
     assert_eq!(limits.connections_per_address, None);
@@ -108,16 +110,32 @@ fn every_key_of_the_server_is_taken() {
         [[listener]]
         address = "[::1]:81"
         proxy_protocol = true
+        [[listener]]
+        address = "unix:here.sock"
+        mode = "0600"
+        owner = "root"
+        group = "12"
         "#,
     );
     assert_eq!(addresses(&settings.listen), ["0.0.0.0:80", "[::]:80"]);
-    assert_eq!(addresses(&settings.listeners), ["127.0.0.1:81", "[::1]:81"]);
+    // As all paths of the file, from its folder on.
+    let here = std::path::absolute("folder/here.sock").expect("a working directory");
+    let here = format!("unix:{}", here.display());
+    assert_eq!(
+        addresses(&settings.listeners),
+        ["127.0.0.1:81", "[::1]:81", &here]
+    );
+    let access = settings.listeners[2].access;
+    assert_eq!(
+        (access.mode, access.owner, access.group),
+        (0o600, Some(0), Some(12))
+    );
     let entries = settings.all_listeners().into_iter();
     let entries = entries.map(|one| (one.entry.is_inside, one.entry.has_proxy_protocol));
     let plain = (false, false);
     assert_eq!(
         entries.collect::<Vec<_>>(),
-        [plain, plain, (true, false), (false, true)]
+        [plain, plain, (true, false), (false, true), plain]
     );
     let hosts = settings.hosts.iter().map(ToString::to_string);
     let expected = [
@@ -147,7 +165,9 @@ fn every_key_of_the_server_is_taken() {
     assert_eq!(levels, expected);
     let rate = settings.log.client_rate;
     assert_eq!((rate.per_second, rate.burst), (0, 7));
-    let networks = settings.trusted_proxies.iter().map(ToString::to_string);
+    assert!(!settings.trusted_proxies.has_unix);
+    let networks = settings.trusted_proxies.networks.iter();
+    let networks = networks.map(ToString::to_string);
     assert_eq!(
         networks.collect::<Vec<_>>(),
         ["10.0.0.0/8", "2001:db8::1/128"]
@@ -326,5 +346,19 @@ fn a_listener_of_its_own_may_have_the_default_address_or_be_the_only_one() {
     assert_eq!(
         addresses(&valid(&only).all_listeners()),
         ["127.0.0.1:25253"]
+    );
+}
+
+#[test]
+fn a_unix_socket_is_for_its_owner_and_group_and_begins_where_it_is_named() {
+    let settings = load("", &["--listen", "unix:a.sock", "--listen", "unix:/b/../c"]);
+    let settings = settings.expect("it is valid");
+    let here = std::path::absolute("a.sock").expect("a working directory");
+    let here = format!("unix:{}", here.display());
+    assert_eq!(addresses(&settings.listen), [here.as_str(), "unix:/b/../c"]);
+    let access = settings.listen[0].access;
+    assert_eq!(
+        (access.mode, access.owner, access.group),
+        (0o660, None, None)
     );
 }

@@ -6,7 +6,7 @@ use super::{Found, Rules, of};
 use crate::http::HttpLimits;
 use crate::http::host::Host;
 use crate::http::inside::{Inside, Tokens};
-use crate::http::peer::{Arrival, Entry, Peer};
+use crate::http::peer::{Arrival, Credentials, Entry, Peer, Remote, Trusted};
 use crate::http::request::Request;
 
 fn networks(texts: &[&str]) -> Vec<ipnet::IpNet> {
@@ -16,7 +16,10 @@ fn networks(texts: &[&str]) -> Vec<ipnet::IpNet> {
 
 fn rules(inside: Inside) -> Rules {
     Rules {
-        trusted_proxies: networks(&["127.0.0.0/8", "::1/128", "10.0.0.2/32"]),
+        trusted_proxies: Trusted {
+            networks: networks(&["127.0.0.0/8", "::1/128", "10.0.0.2/32"]),
+            has_unix: true,
+        },
         inside,
         hosts: vec![Host::parse("push.example").expect("a name")],
     }
@@ -28,15 +31,26 @@ fn found(arrival: Arrival, host: &str, headers: &[u8], rules: &Rules) -> Found {
         host => format!("GET / HTTP/1.1\r\nHost: {host}\r\n"),
     };
     let head = [host.as_bytes(), headers, b"\r\n"].concat();
-    let socket = arrival.peer.socket();
+    let socket = arrival.peer.remote();
     let request = Request::parse(&head, socket, HttpLimits::default()).expect("well-formed");
     let local: IpAddr = [10, 0, 0, 1].into();
     of(&request, &arrival, || Some(local), rules)
 }
 
+fn remote(text: &str) -> Remote {
+    Remote::Tcp(text.parse().expect("an address"))
+}
+
+/// nginx, which runs as user 33.
+const BY_UNIX: Remote = Remote::Unix(Credentials {
+    pid: 812,
+    uid: 33,
+    gid: 33,
+});
+
 fn tcp(peer: &str) -> Arrival {
     Arrival {
-        peer: Peer::Tcp(peer.parse().expect("an address")),
+        peer: Peer::Direct(remote(peer)),
         entry: Entry::default(),
     }
 }
@@ -118,12 +132,12 @@ fn by_the_guess_it_is_this_machine_without_traces_of_a_proxy() {
     }
     let relayed = |client| Arrival {
         peer: Peer::Relayed {
-            proxy: "127.0.0.1:1".parse().expect("an address"),
+            proxy: remote("127.0.0.1:1"),
             client,
         },
         entry: Entry::default(),
     };
-    for client in [None, Some("127.0.0.1:5".parse().expect("an address"))] {
+    for client in [None, Some(remote("127.0.0.1:5"))] {
         assert!(!is_inside(relayed(client), "localhost", "", &guess));
     }
 }
@@ -277,5 +291,91 @@ fn who_asks_from_here_for_a_foreign_name_is_misdirected() {
     ] {
         let found = found(tcp(peer), host, headers.as_bytes(), &rules);
         assert_eq!(found.is_misdirected, expected, "{peer} {host} {headers}");
+    }
+}
+
+fn by_unix(entry: Entry) -> Arrival {
+    Arrival {
+        peer: Peer::Direct(BY_UNIX),
+        entry,
+    }
+}
+
+/// What comes by a unix socket is mostly what a proxy passes on, and nothing else would show that.
+#[test]
+fn who_comes_by_a_unix_socket_is_inside_only_where_the_settings_say_so() {
+    let is_inside = |entry, host, headers: &str, inside| {
+        found(by_unix(entry), host, headers.as_bytes(), &rules(inside)).may_be_inside
+    };
+    let plain = Entry::default();
+    assert!(!is_inside(plain, "localhost", "", Inside::default()));
+
+    let own = Entry {
+        is_inside: true,
+        ..plain
+    };
+    let by_listener = || Inside {
+        has_listener: true,
+        ..Inside::default()
+    };
+    assert!(is_inside(own, "localhost", "", by_listener()));
+    assert!(is_inside(own, "push.example", "", by_listener()));
+    assert!(!is_inside(own, "evil.example", "", by_listener()));
+    assert!(!is_inside(plain, "localhost", "", by_listener()));
+
+    let told = "X-Forwarded-For: 10.1.2.3\r\n";
+    let of_a_network = || Inside {
+        networks: networks(&["10.0.0.0/8", "127.0.0.0/8"]),
+        ..Inside::default()
+    };
+    assert!(is_inside(plain, "push.example", told, of_a_network()));
+    assert!(
+        !is_inside(plain, "localhost", "", of_a_network()),
+        "nobody's address"
+    );
+}
+
+#[test]
+fn a_proxy_that_comes_by_a_unix_socket_is_believed_where_the_settings_say_so() {
+    let whose = |headers: &str, has_unix| {
+        let mut rules = rules(Inside::default());
+        rules.trusted_proxies.has_unix = has_unix;
+        let found = found(
+            by_unix(Entry::default()),
+            "example.org",
+            headers.as_bytes(),
+            &rules,
+        );
+        assert!(!found.is_misdirected, "no page comes so");
+        let shown = Peer::Direct(BY_UNIX).shown_as(found.client).to_string();
+        (found.client.to_string(), shown)
+    };
+    let known = |text: &str| (text.to_owned(), text.to_owned());
+    let nobody = known("unix:pid=812,uid=33,gid=33");
+    let unknown = (
+        "unknown".to_owned(),
+        "unknown by unix:pid=812,uid=33,gid=33".to_owned(),
+    );
+    let told = "X-Forwarded-For: 203.0.113.66, 198.51.100.7\r\n";
+    assert_eq!(whose(told, true), known("198.51.100.7"));
+    assert_eq!(whose(told, false), nobody);
+    assert_eq!(whose("", true), nobody);
+    assert_eq!(whose("X-Forwarded-For: nobody\r\n", true), unknown);
+}
+
+/// HAProxy with `send-proxy` in front of a unix socket.
+#[test]
+fn the_proxy_protocol_tells_of_clients_by_a_unix_socket_too() {
+    let relayed = |client| Peer::Relayed {
+        proxy: BY_UNIX,
+        client,
+    };
+    let trusted = rules(Inside::default()).trusted_proxies;
+    for (client, expected) in [
+        (Some(remote("198.51.100.7:5")), "198.51.100.7:5"),
+        (Some(BY_UNIX), "unix:pid=812,uid=33,gid=33"),
+        (None, "unknown by unix:pid=812,uid=33,gid=33"),
+    ] {
+        assert_eq!(relayed(client).shown(&trusted).to_string(), expected);
     }
 }

@@ -9,6 +9,7 @@ use super::input::Input;
 use super::model::{Model, Told};
 use super::world::{FOREIGN, OWN, World};
 use crate::http::HttpLimits;
+use crate::http::peer::Remote;
 use crate::http::request::Request;
 use crate::http::response::Form;
 use crate::limits::TIMER_MS_MAX;
@@ -30,7 +31,7 @@ pub(crate) fn calls_hold(data: &[u8]) {
         is_over: false,
         timers: 0,
     };
-    let peer = "127.0.0.1:1".parse().expect("an address");
+    let peer = Remote::Tcp("127.0.0.1:1".parse().expect("an address"));
     let request =
         Request::parse(HANDSHAKE, peer, HttpLimits::default()).expect("it is well-formed");
     let mut draft = Draft::new(&request, http::StatusCode::OK);

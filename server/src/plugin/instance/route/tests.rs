@@ -17,6 +17,7 @@ use plugin_api::abi::{self, Bytes, FAILED, Functions, OK, Sink, Status};
 
 use super::{Place, Route};
 use crate::http::HttpLimits;
+use crate::http::peer::Remote;
 use crate::http::request::Request;
 use crate::hub::{Audience, Hub};
 use crate::ids::{ClientId, RouteId};
@@ -283,7 +284,7 @@ impl World {
             self.drain.handle(),
         );
         let head = b"GET /counts HTTP/1.1\r\nHost: h\r\n\r\n";
-        let address = "127.0.0.1:1".parse().expect("an address");
+        let address = Remote::Tcp("127.0.0.1:1".parse().expect("an address"));
         let request = Request::parse(head, address, HttpLimits::default());
         let request = Box::new(request.expect("it is well-formed"));
         let place = Place::open(self.route.clone(), client, &outbox, request);

@@ -1,0 +1,134 @@
+//! Clients by a unix socket, and servers that are reached by nothing else.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use rustix::process::{Signal, getegid, geteuid, getpid};
+
+use crate::process::{Finished, Process};
+use crate::{Client, DEADLINE, Refused, Setup};
+
+/// Connects; every read fails the test after [`DEADLINE`].
+#[track_caller]
+pub fn stream(path: &Path) -> UnixStream {
+    let stream = UnixStream::connect(path).expect("the server listens");
+    stream
+        .set_read_timeout(Some(DEADLINE))
+        .expect("a valid timeout");
+    stream
+}
+
+/// Connects to a route, and asks for it by `host`.
+///
+/// # Errors
+/// The server answers something else than 101.
+#[track_caller]
+pub fn connect_as(
+    host: &str,
+    path: &Path,
+    route: &str,
+    headers: &[(&str, &str)],
+) -> Result<Client<UnixStream>, Refused> {
+    Client::over(stream(path), &format!("ws://{host}{route}"), headers)
+}
+
+/// Connects to a route.
+///
+/// # Errors
+/// The server answers something else than 101.
+#[track_caller]
+pub fn connect(
+    path: &Path,
+    route: &str,
+    headers: &[(&str, &str)],
+) -> Result<Client<UnixStream>, Refused> {
+    connect_as("localhost", path, route, headers)
+}
+
+/// What `/probe` says of the request of who is connected to it.
+#[track_caller]
+pub fn request_of_probe<S: Read + Write>(client: &mut Client<S>) -> String {
+    client.send("request");
+    loop {
+        // Those who came before it may leave meanwhile, and the probe tells of that.
+        let text = client.text();
+        if text.starts_with("method=") {
+            return text;
+        }
+    }
+}
+
+/// Sends `request` and nothing more, and reads all that comes.
+#[track_caller]
+pub fn answer(path: &Path, request: &str) -> String {
+    let mut stream = stream(path);
+    stream
+        .write_all(request.as_bytes())
+        .expect("the connection stands");
+    stream
+        .shutdown(std::net::Shutdown::Write)
+        .expect("a live socket");
+    let mut answer = String::new();
+    stream
+        .read_to_string(&mut answer)
+        .expect("the server answers");
+    answer
+}
+
+/// What the server calls a client of this process.
+pub fn ourselves() -> String {
+    let (pid, uid, gid) = (getpid(), geteuid(), getegid());
+    let pid = pid.as_raw_nonzero();
+    format!("unix:pid={pid},uid={},gid={}", uid.as_raw(), gid.as_raw())
+}
+
+/// A server that was started and may not run for long. Dropping it stops it.
+pub struct Running {
+    process: Process,
+    setup: Setup,
+}
+
+impl Running {
+    /// Starts it without waiting for anything.
+    #[track_caller]
+    pub fn start(setup: Setup) -> Running {
+        let process = Process::spawn(&mut setup.bare_command());
+        Running { process, setup }
+    }
+
+    /// What it was started with.
+    pub fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// Waits until it has printed a line that begins so.
+    #[track_caller]
+    pub fn wait_for_output(&self, beginning: &str) {
+        let begins = |line: &String| line.starts_with(beginning);
+        let found = self
+            .process
+            .output
+            .wait_for(DEADLINE, |lines| lines.iter().any(begins).then_some(()));
+        let log = || self.process.log.text();
+        found.unwrap_or_else(|| panic!("no line {beginning}...:\n{}", log()));
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&mut self) -> bool {
+        self.process.has_ended()
+    }
+
+    /// Stops it as a service manager does, and waits.
+    #[track_caller]
+    pub fn stop(self) -> Finished {
+        self.process.signal(Signal::TERM);
+        self.process.finish()
+    }
+
+    /// Waits until it ends by itself.
+    #[track_caller]
+    pub fn finish(self) -> Finished {
+        self.process.finish()
+    }
+}
