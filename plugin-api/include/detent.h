@@ -166,6 +166,11 @@ typedef uint64_t detent_timer_id;
  * Since 1.1. */
 #define DETENT_FIELD_PAGE 8
 
+/* In the flags of a descriptor: its routes take clients of event streams too (GET with Accept:
+ * text/event-stream), unless the settings of a route say otherwise. They are clients like any other:
+ * on_upgrade, on_open, what is sent to them, on_close; on_message never comes. Since 1.1. */
+#define DETENT_FLAG_EVENT_STREAM 1
+
 /* --------------------------------------------------------------------------------- small pieces */
 
 /* Borrowed bytes. Passed by value, so it has no size field and never grows. */
@@ -497,6 +502,8 @@ typedef struct detent_descriptor {
     const detent_bytes *more_paths;
     /* Number of further paths. Since 1.1. */
     size_t more_path_count;
+    /* DETENT_FLAG_EVENT_STREAM, or zero. Since 1.1. */
+    uint64_t flags;
 } detent_descriptor;
 
 /*

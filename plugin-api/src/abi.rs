@@ -171,10 +171,17 @@ pub struct Descriptor {
     pub more_paths: *const Bytes,
     /// Number of further paths. Since 1.1.
     pub more_path_count: usize,
+    /// [`FLAG_EVENT_STREAM`], or zero. Since 1.1.
+    pub flags: u64,
 }
 
 // SAFETY: constant data behind shared pointers, written by nobody.
 unsafe impl Sync for Descriptor {}
+
+/// In the flags of a [`Descriptor`]: its routes take clients of event streams too (`GET` with `Accept:
+/// text/event-stream`), unless the settings of a route say otherwise. They are clients like any other:
+/// `on_upgrade`, `on_open`, what is sent to them, `on_close`; `on_message` never comes. Since 1.1.
+pub const FLAG_EVENT_STREAM: u64 = 1;
 
 /// Id of the plugin's extension [`Check`].
 pub const CHECK: &str = "detent.check/1";
@@ -219,8 +226,9 @@ pub struct Functions {
     /// Ends the instance: no callback runs any more and none follows. Threads that it started are
     /// told to end here. `[main]`
     pub destroy: Option<unsafe extern "C" fn(route: *mut c_void)>,
-    /// Before 101. The response starts at status 101; a status of 400 to 599 refuses the client
-    /// with the headers and body that were set. `[connection]`
+    /// Before 101, or before the 200 of an event stream. The response starts at status 101; a status of 400
+    /// to 599 refuses the client with the headers and body that were set, and so does 204 a client of an event
+    /// stream, which it tells not to come back. `[connection]`
     pub on_upgrade: Option<
         unsafe extern "C" fn(
             route: *mut c_void,

@@ -3,7 +3,7 @@
 //! Made by the export macro, checked while the plugin is compiled; read by the entry points and by the
 //! entry's constant data.
 
-use crate::abi::Bytes;
+use crate::abi::{Bytes, FLAG_EVENT_STREAM};
 use crate::{Checked, Config, Plugin, Result};
 
 /// Most subprotocols that a plugin can declare.
@@ -35,6 +35,7 @@ pub struct Declaration {
     pub(crate) more_paths: &'static [&'static str],
     pub(crate) subprotocols: &'static [&'static str],
     pub(crate) state_format: u32,
+    pub(crate) event_stream: bool,
 }
 
 impl Declaration {
@@ -54,6 +55,7 @@ impl Declaration {
             more_paths: &[],
             subprotocols: &[],
             state_format: 0,
+            event_stream: false,
         }
     }
 
@@ -92,6 +94,20 @@ impl Declaration {
     pub const fn state_format(mut self, number: &'static u32) -> Declaration {
         self.state_format = *number;
         self
+    }
+
+    #[must_use]
+    pub const fn event_stream(mut self, is_taken: &'static bool) -> Declaration {
+        self.event_stream = *is_taken;
+        self
+    }
+
+    pub(crate) const fn flags(&self) -> u64 {
+        if self.event_stream {
+            FLAG_EVENT_STREAM
+        } else {
+            0
+        }
     }
 
     /// First part of the module path: what the targets of the plugin's own log lines begin with.

@@ -13,6 +13,7 @@ use crate::glue;
 /// - `options = Options`: the type that `create` parses its options into, behind `path`; `server --check`
 ///   then does so too, without making a value of the plugin. See [`Plugin::check`](crate::Plugin::check).
 /// - `more_paths = ["/push/{topic}"]`: further paths that the same value of the plugin serves.
+/// - `event_stream = true`: its routes take clients of event streams too, unless the settings say otherwise.
 /// - `name = "..."`: 1 to 64 of `a-z`, `0-9`, `-`, `_`; the package's name by default.
 /// - `subprotocols = ["...", "..."]`: what it speaks, best first (RFC 6455 section 1.9).
 /// - `state_format = 1`: version of what `save_state` and `save_session` write; 0 by default.
@@ -84,6 +85,7 @@ impl<P: Exported> Tables<P> {
         get_extension: Some(glue::check::get_extension::<P>),
         more_paths: Self::MORE_PATHS.as_ptr(),
         more_path_count: P::DECLARATION.more_paths.len(),
+        flags: P::DECLARATION.flags(),
     };
 }
 

@@ -140,7 +140,8 @@ impl Upgrade {
         })
     }
 
-    /// Refuses the client; `response` has a status from 400 to 599. Nothing follows.
+    /// Refuses the client; `response` has a status from 400 to 599. Nothing follows. A client of an event stream
+    /// may be refused with 204 too, which tells a browser not to come back.
     pub fn refuse(response: Response) -> Upgrade {
         Upgrade(Decision::Refuse(response))
     }

@@ -63,7 +63,7 @@ fn layouts() -> Vec<Layout> {
         }),
         layout!(Descriptor = "detent_descriptor" {
             size, state_format, name, version, default_path, subprotocols, subprotocol_count,
-            functions, get_extension, more_paths, more_path_count,
+            functions, get_extension, more_paths, more_path_count, flags,
         }),
         layout!(Functions = "detent_functions" {
             size, reserved, create, destroy, on_upgrade, on_open, on_message, on_close, on_error,
@@ -124,6 +124,7 @@ fn constants() -> Vec<(&'static str, i128)> {
         FIELD_CLIENT_ADDRESS,
         FIELD_KIND,
         FIELD_PAGE,
+        FLAG_EVENT_STREAM,
         HOST_SIZE_1_0,
     ]
 }
@@ -188,10 +189,12 @@ fn rust_and_c_agree_on_every_size_offset_and_value() {
 }
 
 /// What came after 1.0.
-const LATER: [&str; 9] = [
+const LATER: [&str; 11] = [
     "detent_check",
     "more_paths",
     "more_path_count",
+    "flags)",
+    "FLAG_EVENT_STREAM",
     "FIELD_KIND",
     "FIELD_PAGE",
     "config_folder",

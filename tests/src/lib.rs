@@ -6,6 +6,7 @@
 
 mod artifacts;
 mod client;
+mod events;
 mod closes;
 #[cfg(feature = "deploy")]
 pub mod deploy;
@@ -26,6 +27,7 @@ pub use artifacts::{
     server as server_program,
 };
 pub use client::{Client, Refused};
+pub use events::{Event, Events};
 pub use numbered_chat::{Answer, NumberedChat};
 pub use process::Finished;
 pub use raw::{

@@ -1,7 +1,7 @@
 //! The message board's page in a real browser: what a person who opens it sees, types and gets.
 
-use tests::Server;
 use tests::webdriver::{Browser, ENTER, Window};
+use tests::{Client, Server};
 
 const CONNECTED: &str = "document.getElementById('status').textContent === 'Connected'";
 const LAST_ENTRY: &str = "document.querySelector('#timeline > :last-child')?.textContent";
@@ -19,6 +19,31 @@ fn what_one_types_the_other_reads() {
     second.click("#send");
     assert_reads(&[&first, &second], "Client 2: sent by the button");
     assert_eq!(second.eval("document.getElementById('message').value"), "");
+}
+
+/// An `EventSource`, which comes back by itself when the server does.
+#[test]
+fn an_event_source_listens_and_comes_back() {
+    let mut server = Server::start();
+    let browser = Browser::start();
+    let window = open(&browser, &server);
+    window.eval(
+        "(window.seen = [], window.source = new EventSource('/push/news'),
+          source.onmessage = (event) => { seen.push(event.data); document.title = seen.join(); },
+          source.onopen = () => { document.body.dataset.opened = (+document.body.dataset.opened || 0) + 1; },
+          source.addEventListener('close', (event) => { document.body.dataset.end = event.data; }), 0)",
+    );
+    window.wait_until("document.body.dataset.opened === '1'");
+    let mut insider = Client::connect(&server, "/push/news");
+    insider.send("one\r\nline");
+    window.wait_until("document.title.startsWith('one')");
+    assert_eq!(window.eval("seen[0]"), "one\nline");
+    server.stop();
+    window.wait_until("document.body.dataset.end?.startsWith('1001')");
+    server.start_again();
+    window.wait_until("document.body.dataset.opened === '2'");
+    Client::connect(&server, "/push/news").send("two");
+    window.wait_until("document.title.endsWith('two')");
 }
 
 #[test]

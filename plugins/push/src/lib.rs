@@ -135,5 +135,6 @@ plugin_api::export!(
     Push,
     path = "/push",
     options = Options,
-    more_paths = ["/push/{topic}"]
+    more_paths = ["/push/{topic}"],
+    event_stream = true
 );

@@ -83,6 +83,7 @@ impl Settings {
         old.more_paths != route.more_paths
             || old.plugin != route.plugin
             || old.subprotocols != route.subprotocols
+            || old.event_stream != route.event_stream
             || old.options != route.options
             || differs_in_client
     }

@@ -120,7 +120,7 @@ pub const LISTENER_KEYS: &[&str] = &[
 ];
 
 /// What a `[[route]]` has beside the settings of each client.
-pub const ROUTE_KEYS: &[&str] = &["path", "plugin", "subprotocols", "options"];
+pub const ROUTE_KEYS: &[&str] = &["path", "plugin", "subprotocols", "event_stream", "options"];
 
 /// Section, name and option of every setting of the server and of each client.
 fn all() -> impl Iterator<Item = (&'static str, &'static str, Option<&'static str>)> {

@@ -37,6 +37,7 @@ fn read_one(
     let given_paths = required_paths(&mut table);
     let plugin = required(&mut table, "plugin", "\"chat\"");
     let subprotocols = table.list::<Subprotocol>("subprotocols");
+    let event_stream = table.value::<bool>("event_stream");
     let (mut options, mut option_places) = read_options(&mut table);
     let own = ClientSettings::read(&mut table, client);
     for path in &given_paths {
@@ -56,6 +57,7 @@ fn read_one(
         plugin,
         subprotocols: subprotocols
             .map(|names| names.into_iter().map(|given| given.value.0).collect()),
+        event_stream,
         client: if own == **client {
             client.clone()
         } else {

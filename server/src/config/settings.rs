@@ -113,6 +113,8 @@ pub struct RouteSettings {
     pub plugin: String,
     /// Subprotocols of the plugin that are offered here, the preferred first; none for all.
     pub subprotocols: Option<Vec<String>>,
+    /// Whether it takes clients of event streams too; none for what its plugin says.
+    pub event_stream: Option<bool>,
     /// What holds for its clients.
     pub client: Arc<ClientSettings>,
     /// Options for its instance of the plugin, those of `--set` worked in.

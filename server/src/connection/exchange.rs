@@ -19,7 +19,7 @@ use crate::http::refusal::Refusal;
 use crate::http::request::{Kind, Request};
 use crate::http::request_line::Version;
 use crate::http::response::{Form, METHODS, Response};
-use crate::http::{origin, provenance, upgrade};
+use crate::http::{event_stream, origin, provenance, upgrade};
 use crate::ids::ClientId;
 use crate::logging::about::{About, set_own_client, set_own_route};
 use crate::outbox::Outbox;
@@ -263,6 +263,13 @@ impl<'a> Exchange<'a> {
         if found.is_misdirected {
             check_name(request)?;
         }
+        if mounted.has_event_stream && event_stream::is_wanted(request) {
+            return self.open_stream(reader, ticket, request, &mounted, found);
+        }
+        if mounted.has_event_stream && event_stream::is_preflight(request) {
+            let answer = event_stream::preflight(request, origins)?;
+            return Ok(Answer::Plain(answer));
+        }
         if !matches!(request.method(), "GET" | "HEAD" | "OPTIONS") {
             // A page elsewhere must not make a browser change something here.
             origin::check(request, origins)?;
@@ -276,6 +283,42 @@ impl<'a> Exchange<'a> {
             self.begin_answer()?;
         }
         self.serve(&mounted.route, request).map(Answer::Plain)
+    }
+
+    /// A client that listens to events, or the head of what it would get.
+    fn open_stream(
+        &self,
+        reader: &Reader<'_>,
+        ticket: &mut Ticket,
+        request: &mut Request,
+        mounted: &Arc<Mounted>,
+        found: Found,
+    ) -> Result<Answer, Unserved> {
+        if reader.has_unread_body() {
+            let why = "a request for an event stream has no body";
+            return Err(Refusal::malformed(why).into());
+        }
+        let origins = &mounted.client.origins;
+        origin::check(request, origins)?;
+        request.kind = Kind::EventStream;
+        if request.method() == "GET" {
+            self.claim_place(ticket, found.client)?;
+        }
+        let admitted = self.ask_plugin(mounted, request)?;
+        let head = event_stream::accept(request, origins, admitted.0);
+        if request.method() == "HEAD" {
+            return Ok(Answer::Plain(head));
+        }
+        let form = Form {
+            is_head: false,
+            closes: true,
+        };
+        self.outbox.queue_http(&head.encode_head(form));
+        let retry = event_stream::retry(self.client.0);
+        self.outbox.queue_http(retry.as_bytes());
+        self.outbox.become_event_stream();
+        COUNTERS.of(self.client).answered.add(head.status.as_u16());
+        Ok(Answer::Upgraded(mounted.clone()))
     }
 
     /// From here on the stop waits for the answer; no plugin is asked for one that cannot be sent.
@@ -333,16 +376,8 @@ impl<'a> Exchange<'a> {
 
     /// Everything between the head and 101; the answer is queued, not sent.
     fn admit(&self, mounted: &Mounted, request: &Request) -> Result<(), Unserved> {
-        let route = &mounted.route;
-        let (response, chosen) = match route.on_upgrade(self.client, request) {
-            Ok(Upgrade::Admit {
-                response,
-                subprotocol,
-            }) => (response, subprotocol),
-            Ok(Upgrade::Refuse(response)) => return Err(Unserved::ByPlugin(response)),
-            Err(error) => return Err(self.plugin_failed(route, &error)),
-        };
-        let library = route.library();
+        let (response, chosen) = self.ask_plugin(mounted, request)?;
+        let library = mounted.route.library();
         let offered = mounted
             .subprotocols
             .as_ref()
@@ -356,6 +391,23 @@ impl<'a> Exchange<'a> {
         let status = StatusCode::SWITCHING_PROTOCOLS.as_u16();
         COUNTERS.of(self.client).answered.add(status);
         Ok(())
+    }
+
+    /// The plugin's `on_upgrade`: headers that it adds, and the subprotocol that it chooses.
+    fn ask_plugin(
+        &self,
+        mounted: &Mounted,
+        request: &Request,
+    ) -> Result<(Response, Option<String>), Unserved> {
+        let route = &mounted.route;
+        match route.on_upgrade(self.client, request) {
+            Ok(Upgrade::Admit {
+                response,
+                subprotocol,
+            }) => Ok((response, subprotocol)),
+            Ok(Upgrade::Refuse(response)) => Err(Unserved::ByPlugin(response)),
+            Err(error) => Err(self.plugin_failed(route, &error)),
+        }
     }
 
     /// Plain HTTP on a route's path.

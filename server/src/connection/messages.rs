@@ -7,11 +7,12 @@ use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use log::{Level, debug, info};
+use log::Level;
 use tungstenite::protocol::{CloseFrame, WebSocketContext};
 use tungstenite::{Error, Message};
 
 use super::frames::{Guarded, protocol_for};
+use super::leave::leave;
 use super::rate::Bucket;
 use super::stream::OutboxStream;
 use crate::ids::ClientId;
@@ -63,19 +64,7 @@ impl Connection {
     pub(super) fn run_to_end(mut self: Box<Self>) {
         let ended = catch_unwind(AssertUnwindSafe(|| self.read_to_end()));
         let (cause, ending) = ended.unwrap_or_else(|_| self.end_for_fault());
-        fault_point("close");
-        debug!(code = cause.code; "{} has ended: {cause}", self.outbox.name());
-        let dropped = self.outbox.dropped();
-        if dropped > 0 {
-            let name = self.outbox.name();
-            info!("{name} was too slow for {dropped} messages, which it never got");
-        }
-        if let Err(error) = self.place.close(&cause) {
-            let name = self.outbox.name();
-            let line = format_args!("{name}: {error}");
-            self.refusals.note(Level::Warn, line);
-        }
-        self.outbox.finish(ending);
+        leave(&self.outbox, self.place, &self.refusals, &cause, ending);
     }
 
     /// Reads until the connection ends; says why, and how the socket is to be left.

@@ -6,9 +6,11 @@
 
 mod deadlines;
 mod end;
+mod event_stream;
 mod exchange;
 mod frames;
 mod handshake;
+mod leave;
 mod messages;
 mod rate;
 mod stream;
@@ -28,10 +30,12 @@ use crate::ids::ClientId;
 use crate::logging::about::About;
 use crate::logging::refusal_log::RefusalLog;
 use crate::outbox::cause::{Cause, INTERNAL};
+use crate::outbox::encoding::Encoding;
 use crate::outbox::{Bounds, Ending, Outbox, set_own_outbox};
 use crate::plugin::{CallbackError, Place};
 use crate::roster::admission::Ticket;
 use crate::routes::table::Sites;
+use event_stream::EventStream;
 use frames::Guarded;
 #[cfg(any(test, fuzzing))]
 pub(crate) use frames::fuzz::agree as frames_agree;
@@ -75,7 +79,8 @@ pub fn run(
     outbox.set_route(path.clone());
     outbox.set_bounds(bounds(&admitted.mounted.client));
     match open(context, client, outbox, admitted) {
-        Ok(connection) => connection.run_to_end(),
+        Ok(Opened::WebSocket(connection)) => connection.run_to_end(),
+        Ok(Opened::EventStream(stream)) => stream.run_to_end(),
         Err(error) => {
             let name = outbox.name();
             let line = format_args!("{name}: {error}; closed with {INTERNAL}");
@@ -106,6 +111,12 @@ impl Drop for Departure<'_> {
     }
 }
 
+/// A client that has its session.
+enum Opened {
+    WebSocket(Box<Connection>),
+    EventStream(Box<EventStream>),
+}
+
 /// Calls `on_open`; apart from the read loop, so that the request and the stack it needs are gone
 /// by then.
 #[inline(never)]
@@ -114,7 +125,7 @@ fn open(
     client: ClientId,
     outbox: &Arc<Outbox>,
     admitted: Admitted,
-) -> Result<Box<Connection>, CallbackError> {
+) -> Result<Opened, CallbackError> {
     let Admitted {
         mounted,
         request,
@@ -128,13 +139,14 @@ fn open(
     let terms = Terms::new(context.sites.clone(), route.id(), settings);
     let place = Place::open(route, client, outbox, request)?;
     let stream = OutboxStream::new(outbox.clone(), terms);
+    let refusals = context.refusals.clone();
+    if outbox.encoding() == Encoding::Event {
+        let stream = EventStream::new(place, stream, refusals);
+        return Ok(Opened::EventStream(stream));
+    }
     let stream = Guarded::new(stream, rest);
-    Ok(Connection::new(
-        client,
-        place,
-        stream,
-        context.refusals.clone(),
-    ))
+    let connection = Connection::new(client, place, stream, refusals);
+    Ok(Opened::WebSocket(connection))
 }
 
 /// What the settings say about a client's outbox.

@@ -10,11 +10,12 @@ use std::time::{Duration, Instant};
 use log::info;
 
 use super::bounds;
-use super::deadlines::{Deadlines, Due};
+use super::deadlines::{Deadlines, Due, Times};
 use super::frames::Source;
 use super::terms::Terms;
 use crate::outbox::cause::{Cause, GOING_AWAY};
-use crate::outbox::frame::{self, Opcode};
+use crate::outbox::encoding::Encoding;
+use crate::outbox::frame;
 use crate::outbox::{Delivery, Outbox};
 
 /// One client's socket for tungstenite.
@@ -22,6 +23,8 @@ pub(super) struct OutboxStream {
     outbox: Arc<Outbox>,
     terms: Terms,
     deadlines: Deadlines,
+    /// The client only listens: it answers no ping.
+    is_one_way: bool,
     /// The client was silent for so long that its buffers are to be small.
     is_resting: bool,
     /// The terms are others than those that were last asked for.
@@ -31,9 +34,11 @@ pub(super) struct OutboxStream {
 impl OutboxStream {
     /// Takes over the socket of `outbox` and its read timeout.
     pub(super) fn new(outbox: Arc<Outbox>, terms: Terms) -> OutboxStream {
+        let is_one_way = outbox.encoding() == Encoding::Event;
         let stream = OutboxStream {
             outbox,
-            deadlines: Deadlines::new(terms.times(), Instant::now()),
+            deadlines: Deadlines::new(times(&terms, is_one_way), Instant::now()),
+            is_one_way,
             terms,
             is_resting: false,
             has_renewed_terms: false,
@@ -73,7 +78,8 @@ impl OutboxStream {
         if self.terms.renew() {
             self.has_renewed_terms = true;
             self.outbox.set_bounds(bounds(self.terms.settings()));
-            self.deadlines.set_times(self.terms.times(), Instant::now());
+            let times = times(&self.terms, self.is_one_way);
+            self.deadlines.set_times(times, Instant::now());
             self.set_read_timeout();
         }
     }
@@ -94,8 +100,13 @@ impl OutboxStream {
             Due::Nothing => self.rest(),
             Due::Ping => {
                 self.rest();
-                self.outbox.queue(&frame::encode(Opcode::Ping, &[]));
+                self.outbox.queue_ping();
                 self.outbox.flush();
+                if self.is_one_way {
+                    // Whether it is there, the socket tells when it takes nothing any more.
+                    self.deadlines.ask_later(now);
+                    self.set_read_timeout();
+                }
             }
             Due::Vanished => {
                 let time = humantime::format_duration(self.terms.times().pong_timeout);
@@ -136,6 +147,15 @@ impl OutboxStream {
         if self.outbox.close(cause) == Delivery::Queued {
             info!(code = GOING_AWAY; "{name}: {reason}; closed with {GOING_AWAY}");
         }
+    }
+}
+
+/// The times that hold for a client; who only listens need not speak.
+fn times(terms: &Terms, is_one_way: bool) -> Times {
+    let times = terms.times();
+    Times {
+        idle_timeout: times.idle_timeout.filter(|_| !is_one_way),
+        ..times
     }
 }
 

@@ -47,6 +47,8 @@ pub struct Response {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The body.
     pub body: Vec<u8>,
+    /// The body goes on behind what stands here, until the connection ends.
+    pub is_endless: bool,
 }
 
 /// What a plugin may not put into an answer.
@@ -73,6 +75,7 @@ impl Response {
             status,
             headers: Vec::new(),
             body: Vec::new(),
+            is_endless: false,
         }
     }
 
@@ -197,6 +200,7 @@ impl Response {
         match self.status {
             StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => None,
             StatusCode::RESET_CONTENT => Some(0),
+            _ if self.is_endless => None,
             _ => Some(self.body.len()),
         }
     }

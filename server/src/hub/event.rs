@@ -1,5 +1,6 @@
 //! What is posted to the hub about one route.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
@@ -8,6 +9,8 @@ use crate::ids::ClientId;
 use crate::limits::EVENT_LOAD_LEAST;
 use crate::outbox::Outbox;
 use crate::outbox::cause::Cause;
+use crate::outbox::encoding::Encoding;
+use crate::outbox::event;
 use crate::outbox::frame::{self, Opcode};
 
 /// Whom a message on a route is for.
@@ -19,8 +22,8 @@ pub enum Audience {
     Topic(Box<str>),
 }
 
-/// What is said to clients, in each encoding that some of them need. It is encoded by who says it, so that
-/// the hub only copies bytes; there is one encoding, a plain frame.
+/// What is said to clients. It is encoded as a frame by who says it, so that the hub only copies bytes; what others
+/// need instead is made of that, once for a run.
 pub struct Message {
     frame: Vec<u8>,
 }
@@ -30,6 +33,14 @@ impl Message {
     pub fn new(opcode: Opcode, payload: &[u8]) -> Message {
         Message {
             frame: frame::encode(opcode, payload),
+        }
+    }
+
+    /// For one client alone.
+    pub(super) fn in_encoding(&self, encoding: Encoding) -> Cow<'_, [u8]> {
+        match encoding {
+            Encoding::Frame => Cow::Borrowed(&self.frame),
+            Encoding::Event => Cow::Owned(event::from_frames(&self.frame)),
         }
     }
 

@@ -284,6 +284,9 @@ impl Lane {
         if let Some(topic) = self.members.topic(audience) {
             let except = except.filter(|&client| self.members.is_member(client, topic));
             self.run.push(topic, message.frame(), except);
+            if self.members.have_event_streams() {
+                self.run.mix();
+            }
         }
     }
 
@@ -296,9 +299,10 @@ impl Lane {
         {
             return self.run.insert(id, message.frame());
         }
+        let bytes = message.in_encoding(outbox.encoding());
         COUNTERS.hub.messages.add(1);
-        COUNTERS.hub.bytes.add(message.frame().len() as u64);
-        if outbox.queue_to_flush(message.frame()) {
+        COUNTERS.hub.bytes.add(bytes.len() as u64);
+        if outbox.queue_to_flush(&bytes) {
             self.touched.push_back(outbox.clone());
         }
     }

@@ -11,6 +11,7 @@ use super::event::Audience;
 use crate::ids::{ByNumber, ClientId};
 use crate::limits::TOPICS_PER_CLIENT_MAX;
 use crate::outbox::Outbox;
+use crate::outbox::encoding::Encoding;
 
 /// Number of a topic while it has members.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +58,8 @@ pub(super) struct Members {
     topics: Vec<Option<Topic>>,
     free_topics: Vec<TopicId>,
     topic_ids: HashMap<Box<str>, TopicId>,
+    /// Clients that are written to in events.
+    event_streams: usize,
 }
 
 impl Members {
@@ -88,9 +91,15 @@ impl Members {
             .is_some_and(|client| topic == EVERYONE || client.places.contains_key(&topic))
     }
 
+    /// Whether some of the clients are written to in events.
+    pub(super) fn have_event_streams(&self) -> bool {
+        self.event_streams > 0
+    }
+
     /// Takes a client in. One that is here already, which does not happen, begins anew.
     pub(super) fn insert(&mut self, id: ClientId, outbox: Arc<Outbox>) {
         self.remove(id);
+        self.event_streams += usize::from(outbox.encoding() == Encoding::Event);
         let place = self.everyone.len() as u32;
         self.everyone.push(Member {
             client: id,
@@ -110,6 +119,7 @@ impl Members {
         let Some(client) = self.clients.remove(&id) else {
             return;
         };
+        self.event_streams -= usize::from(client.outbox.encoding() == Encoding::Event);
         self.take_out(EVERYONE, client.place);
         for (topic, place) in client.places {
             self.take_out(topic, place);

@@ -5,12 +5,15 @@
 //! of both are bounded together. Plain memory of one lane.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
-use super::members::TopicId;
+use super::members::{Member, TopicId};
 use crate::counters::COUNTERS;
 use crate::ids::{ByNumber, ClientId};
 use crate::limits::{RUN_BYTES_MAX, RUN_KEPT_BYTES};
+use crate::outbox::encoding::Encoding;
+use crate::outbox::event;
 
 /// For one client, at one place of the run: skip some bytes, then insert some.
 struct Patch {
@@ -28,6 +31,10 @@ pub(super) struct Run {
     patches: HashMap<ClientId, Vec<Patch>, ByNumber>,
     /// What the patches hold, in bytes.
     patch_bytes: usize,
+    /// Somebody gets something else than `bytes`: who has patches, or is written to in events.
+    is_mixed: bool,
+    /// The run in events, once somebody needs it.
+    events: OnceCell<Vec<u8>>,
 }
 
 impl Run {
@@ -63,6 +70,7 @@ impl Run {
     }
 
     fn patch(&mut self, client: ClientId, skip: usize, insert: Vec<u8>) {
+        self.is_mixed = true;
         self.patch_bytes += size_of::<Patch>() + insert.len();
         let at = self.bytes.len();
         let patch = Patch { at, skip, insert };
@@ -84,11 +92,33 @@ impl Run {
         COUNTERS.hub.bytes.add(bytes as u64);
     }
 
-    /// What `client` gets.
-    pub(super) fn bytes_for(&self, client: ClientId) -> Cow<'_, [u8]> {
-        if self.patches.is_empty() {
+    /// Some members may be written to in events.
+    pub(super) fn mix(&mut self) {
+        self.is_mixed = true;
+    }
+
+    /// What a member gets, in its encoding. Frames become events here: once for the run, and only where
+    /// somebody needs it.
+    #[inline(always)]
+    pub(super) fn bytes_for(&self, member: &Member) -> Cow<'_, [u8]> {
+        if !self.is_mixed {
             return Cow::Borrowed(&self.bytes);
         }
+        self.encoded_for(member.client, member.outbox.encoding())
+    }
+
+    fn encoded_for(&self, client: ClientId, encoding: Encoding) -> Cow<'_, [u8]> {
+        let frames = self.frames_for(client);
+        match (encoding, frames) {
+            (Encoding::Frame, frames) => frames,
+            (Encoding::Event, Cow::Borrowed(run)) => {
+                Cow::Borrowed(self.events.get_or_init(|| event::from_frames(run)))
+            }
+            (Encoding::Event, Cow::Owned(patched)) => Cow::Owned(event::from_frames(&patched)),
+        }
+    }
+
+    fn frames_for(&self, client: ClientId) -> Cow<'_, [u8]> {
         let Some(patches) = self.patches.get(&client) else {
             return Cow::Borrowed(&self.bytes);
         };
@@ -110,6 +140,8 @@ impl Run {
         self.messages = 0;
         self.patches.clear();
         self.patch_bytes = 0;
+        self.is_mixed = false;
+        self.events.take();
     }
 
     /// Gives memory back that a route does not need while it is silent.
@@ -135,9 +167,9 @@ mod tests {
         run.push(topic, b"bb", Some(one));
         run.insert(one, b"Y");
         run.push(topic, b"cc", Some(two));
-        assert_eq!(&*run.bytes_for(one), b"aaXYcc");
-        assert_eq!(&*run.bytes_for(two), b"aabb");
-        assert_eq!(&*run.bytes_for(ClientId(3)), b"aabbcc");
+        assert_eq!(&*run.frames_for(one), b"aaXYcc");
+        assert_eq!(&*run.frames_for(two), b"aabb");
+        assert_eq!(&*run.frames_for(ClientId(3)), b"aabbcc");
     }
 
     /// Cause: what was sent to single members in between was not counted, so that one run could hold as much

@@ -32,7 +32,7 @@ impl Lane {
         if let Some(topic) = self.run.topic() {
             let members = self.members.members(topic);
             while let Some(member) = members.get(at) {
-                let bytes = self.run.bytes_for(member.client);
+                let bytes = self.run.bytes_for(member);
                 if member.outbox.queue_to_flush(&bytes) {
                     self.touched.push_back(member.outbox.clone());
                 }
@@ -56,7 +56,7 @@ impl Lane {
         if let Some(topic) = self.run.topic() {
             let members = self.members.members(topic);
             while let Some(member) = members.get(at) {
-                let bytes = self.run.bytes_for(member.client);
+                let bytes = self.run.bytes_for(member);
                 member.outbox.deliver(&bytes);
                 at += 1;
                 if !slice.goes_on(bytes.len()) {

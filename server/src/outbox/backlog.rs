@@ -9,7 +9,7 @@ use std::time::Duration;
 use log::Level;
 
 use super::cause::{Cause, POLICY};
-use super::{Delivery, Outbox, Phase, State, frame};
+use super::{Delivery, Outbox, Phase, State};
 use crate::counters::COUNTERS;
 use crate::limits::{PAUSE_DIVISOR, settings};
 use crate::logging::about::About;
@@ -93,7 +93,8 @@ impl Outbox {
                 let line = format_args!("{too_much}; messages that do not fit are dropped");
                 self.about().log(Level::Warn, module_path!(), line);
             }
-            let (fitting, left_out) = frame::fitting(frames, limit.saturating_sub(backlog));
+            let room = limit.saturating_sub(backlog);
+            let (fitting, left_out) = self.encoding().fitting(frames, room);
             state.queue.append(fitting);
             state.dropped += left_out;
             if let Some(client) = self.client {

@@ -11,7 +11,8 @@ use log::Level;
 use rustix::net::RecvFlags;
 
 use super::cause::{self, Cause};
-use super::{Delivery, Outbox, Phase, State, frame};
+use super::encoding::Encoding;
+use super::{Delivery, Outbox, Phase, State};
 use crate::counters::COUNTERS;
 use crate::limits::LINGER_TIMEOUT;
 use crate::logging::about::About;
@@ -172,11 +173,17 @@ impl Outbox {
     pub(super) fn begin_closing(self: &Arc<Self>, state: &mut State, cause: Cause) {
         // The first to say why is right.
         let cause = state.cause.get_or_insert(cause);
-        state.queue.append(&frame::close(cause.code, &cause.reason));
+        let end = self.encoding().end(cause.code, &cause.reason);
+        state.queue.append(&end);
         state.close_deadline = Some(Instant::now() + state.bounds.close_timeout);
         self.set_phase(state, Phase::Closing);
         if !state.is_waiting {
             self.send(state, &[]);
+        }
+        if self.encoding() == Encoding::Event {
+            // There is no answer to wait for: its thread wakes, and leaves the rest to the drain thread. An
+            // error means that the peer was faster.
+            self.socket.shutdown(Shutdown::Read).ok();
         }
         self.notice(state);
     }

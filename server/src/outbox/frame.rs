@@ -69,6 +69,23 @@ pub fn is_close(bytes: &[u8]) -> bool {
         .is_some_and(|first| first & 0x0f == Opcode::Close as u8)
 }
 
+/// The first frame of a run of whole ones: what it carries, and what follows it. None at the end of the run.
+pub fn split(run: &[u8]) -> Option<(Opcode, &[u8], &[u8])> {
+    let opcode = match run.first()? & 0x0f {
+        1 => Opcode::Text,
+        2 => Opcode::Binary,
+        8 => Opcode::Close,
+        _ => Opcode::Ping,
+    };
+    let header = match run[1] & 0x7f {
+        LENGTH_16 => 4,
+        LENGTH_64 => HEADER_BYTES_MAX,
+        _ => 2,
+    };
+    let (frame, rest) = run.split_at(length(run));
+    Some((opcode, &frame[header..], rest))
+}
+
 /// Bytes of the frame that begins `bytes`, header included. `bytes` holds its header.
 fn length(bytes: &[u8]) -> usize {
     match bytes[1] & 0x7f {

@@ -6,11 +6,13 @@
 
 use std::net::Shutdown;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use log::info;
 
 use super::cause::Cause;
+use super::encoding::Encoding;
 use super::{Outbox, Phase};
 use crate::limits::ANSWER_BYTES_PER_SECOND_LEAST;
 
@@ -72,6 +74,14 @@ impl Outbox {
     /// The answer that is queued is 101.
     pub fn become_websocket(&self) {
         self.state.lock().exchange = Exchange::Upgraded;
+    }
+
+    /// The answer that is queued is the head of an event stream, which never ends by itself.
+    pub fn become_event_stream(&self) {
+        let mut state = self.state.lock();
+        state.exchange = Exchange::Upgraded;
+        state.queue.set_encoding(Encoding::Event);
+        self.is_event_stream.store(true, Ordering::Relaxed);
     }
 
     /// Whether the server stops.

@@ -9,7 +9,9 @@
 mod backlog;
 pub mod cause;
 pub mod drain;
+pub mod encoding;
 mod ending;
+pub mod event;
 pub mod frame;
 mod http_phase;
 mod leaving;
@@ -32,6 +34,7 @@ use crate::limits::FLUSH_BYTES;
 use crate::logging::about::About;
 use cause::Cause;
 use drain::DrainHandle;
+use encoding::Encoding;
 use frame::{HEADER_BYTES_MAX, Opcode};
 use http_phase::Exchange;
 use leaving::Leaver;
@@ -63,6 +66,8 @@ pub struct Outbox {
     room: Condvar,
     /// Our side has ended the connection; read without the lock for each message.
     closing: AtomicBool,
+    /// It is written to in events. Set by its thread before anyone else knows of the client.
+    is_event_stream: AtomicBool,
 }
 
 struct State {
@@ -143,6 +148,7 @@ impl Outbox {
             }),
             room: Condvar::new(),
             closing: AtomicBool::new(false),
+            is_event_stream: AtomicBool::new(false),
         })
     }
 
@@ -231,8 +237,25 @@ impl Outbox {
         !std::mem::replace(&mut state.is_promised, true)
     }
 
+    /// How the client is written to: what is queued and delivered here has to be in this encoding.
+    pub fn encoding(&self) -> Encoding {
+        if self.is_event_stream.load(Ordering::Relaxed) {
+            Encoding::Event
+        } else {
+            Encoding::Frame
+        }
+    }
+
+    /// Queues what keeps a silent connection alive, as [`Outbox::queue`] does.
+    pub fn queue_ping(self: &Arc<Self>) -> Delivery {
+        self.queue(&self.encoding().ping())
+    }
+
     /// Queues one message, as [`Outbox::queue`] does; a large one is sent at once from where it is.
     pub fn queue_message(self: &Arc<Self>, opcode: Opcode, payload: &[u8]) -> Delivery {
+        if self.encoding() != Encoding::Frame {
+            return self.queue(&self.encoding().message(opcode, payload));
+        }
         let mut state = self.state.lock();
         if state.phase != Phase::Open {
             return Delivery::Gone;

@@ -2,6 +2,7 @@
 //!
 //! Plain memory without lock or socket; the outbox's mutex guards it.
 
+use super::encoding::Encoding;
 use super::frame::{self, Opcode};
 use crate::limits::OUTBOX_KEPT_BYTES;
 
@@ -14,9 +15,16 @@ pub(super) struct Queue {
     /// Bytes behind `sent` that belong to a frame whose beginning is sent, or that are HTTP: they
     /// have to follow whatever happens.
     cut: usize,
+    /// Of everything behind `cut`.
+    encoding: Encoding,
 }
 
 impl Queue {
+    /// What is appended from now on is in this encoding; HTTP may stand before it.
+    pub(super) fn set_encoding(&mut self, encoding: Encoding) {
+        self.encoding = encoding;
+    }
+
     pub(super) fn len(&self) -> usize {
         self.buffer.len() - self.sent
     }
@@ -79,7 +87,7 @@ impl Queue {
             let sent_of_run = count - queued;
             self.buffer.clear();
             self.sent = 0;
-            self.cut = frame::remainder(run, sent_of_run);
+            self.cut = self.encoding.remainder(run, sent_of_run);
             self.buffer.extend_from_slice(&run[sent_of_run..]);
         }
         false
@@ -109,7 +117,9 @@ impl Queue {
     fn cut_after(&self, count: usize) -> usize {
         match self.cut.checked_sub(count) {
             Some(cut) => cut,
-            None => frame::remainder(&self.bytes()[self.cut..], count - self.cut),
+            None => self
+                .encoding
+                .remainder(&self.bytes()[self.cut..], count - self.cut),
         }
     }
 

@@ -338,6 +338,7 @@ impl Wanted<'_> {
             more_paths: self.more_paths.clone(),
             client: self.client.clone(),
             subprotocols: self.subprotocols.clone(),
+            has_event_stream: self.has_event_stream,
         }
     }
 }

@@ -31,6 +31,8 @@ pub struct Mounted {
     pub client: Arc<ClientSettings>,
     /// Subprotocols of the plugin that are offered here; none for all.
     pub subprotocols: Option<Vec<String>>,
+    /// Whether it takes clients of event streams too.
+    pub has_event_stream: bool,
 }
 
 impl Mounted {

@@ -22,6 +22,7 @@ pub(super) struct Wanted<'s> {
     pub(super) config: String,
     pub(super) client: Arc<ClientSettings>,
     pub(super) subprotocols: Option<Vec<String>>,
+    pub(super) has_event_stream: bool,
     /// The settings ask for it only now: where it cannot be made, they are wrong.
     pub(super) is_news: bool,
     /// Where it is asked for, in front of what is wrong with it.
@@ -131,6 +132,7 @@ impl<'s> Plan<'s, '_> {
         let wanted = Wanted {
             path: route.path.clone(),
             more_paths: route.more_paths.clone(),
+            has_event_stream: route.event_stream.unwrap_or(library.has_event_stream),
             library,
             config: Value::Object(route.options.clone()).to_string(),
             client: route.client.clone(),
@@ -156,6 +158,7 @@ impl<'s> Plan<'s, '_> {
         let wanted = Wanted {
             path: path.clone(),
             more_paths: more_paths.to_vec(),
+            has_event_stream: library.has_event_stream,
             library: library.clone(),
             config: self.settings.options.json(&library.name),
             client: self.settings.client.clone(),

@@ -137,6 +137,15 @@ impl Front {
         visitor::get(stream, &self.host(), path)
     }
 
+    /// Sends a plain GET with further header lines by HTTPS from outside, and leaves the answer to be read.
+    #[track_caller]
+    pub fn ask(&self, path: &str, lines: &str) -> visitor::Answer {
+        let stream = reach_by_tls(self.tls.address(), self.authority.client());
+        let host = self.host();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{lines}\r\n");
+        visitor::Answer::to(stream, &request)
+    }
+
     /// Sends a plain GET by plain HTTP from outside.
     #[track_caller]
     pub fn get_plain(&self, path: &str) -> (u16, String) {

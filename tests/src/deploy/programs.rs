@@ -144,7 +144,7 @@ impl Program {
     /// How its text leads `/push` to the server, and how it reads without that.
     pub fn way_to_push(self) -> (&'static str, &'static str) {
         match self {
-            Program::Nginx => ("(chat|echo|push)", "(chat|echo)"),
+            Program::Nginx => ("(chat|echo|push)$|^/push/", "(chat|echo)$"),
             Program::HaProxy | Program::Caddy => ("/chat /echo /push", "/chat /echo"),
             Program::Apache => ("ProxyPass \"/push\"", "ProxyPass \"/elsewhere\""),
         }

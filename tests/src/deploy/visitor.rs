@@ -41,6 +41,39 @@ pub(super) fn reach_by_tls(address: SocketAddr, trust: Arc<ClientConfig>) -> Tls
     StreamOwned::new(session, reach(address))
 }
 
+/// An answer that is read as it comes.
+pub struct Answer {
+    stream: Tls,
+    seen: String,
+}
+
+impl Answer {
+    pub(super) fn to(mut stream: Tls, request: &str) -> Answer {
+        stream
+            .write_all(request.as_bytes())
+            .expect("the connection stands");
+        Answer {
+            stream,
+            seen: String::new(),
+        }
+    }
+
+    /// Waits until `part` has come behind what was waited for before; gives what came up to its end.
+    #[track_caller]
+    pub fn until(&mut self, part: &str) -> String {
+        loop {
+            if let Some(at) = self.seen.find(part) {
+                let rest = self.seen.split_off(at + part.len());
+                return std::mem::replace(&mut self.seen, rest);
+            }
+            let mut bytes = [0; 4096];
+            let count = self.stream.read(&mut bytes).unwrap_or_default();
+            assert!(count > 0, "no {part:?} in {:?}", self.seen);
+            self.seen += &String::from_utf8_lossy(&bytes[..count]);
+        }
+    }
+}
+
 /// Sends a plain GET and reads all of the answer: its status and the rest.
 #[track_caller]
 pub(super) fn get(mut stream: impl Read + Write, host: &str, path: &str) -> (u16, String) {

@@ -1,7 +1,7 @@
 //! What has to work through every proxy: one function a behaviour, and the tests of a proxy made of them.
 
 use tests::deploy::{Front, Program, VISITOR, Visitor, server, server_with};
-use tests::{Client, Server};
+use tests::{Client, Raw, Server};
 
 /// Makes one test of each behaviour, for one proxy.
 macro_rules! tests_through {
@@ -56,6 +56,29 @@ pub(crate) fn what_is_pushed_from_inside_reaches_visitors(program: Program) {
     inside.send_binary(&[0, 255, 1]);
     assert_eq!(visitor.text(), r#"{"price": 5}"#);
     assert_eq!(visitor.binary(), [0, 255, 1]);
+}
+
+/// Each event at once, and not when a buffer is full; and the end of the stream when the server stops.
+pub(crate) fn events_come_one_by_one(program: Program) {
+    let mut server = server_with(&["--ping-interval", "100ms"]);
+    let front = Front::start(program, &server);
+    let mut events = front.ask("/push/news", "Accept: text/event-stream\r\n");
+    let head = events.until("\r\n\r\n").to_lowercase();
+    assert!(head.starts_with("http/1.1 200"), "{head}");
+    assert!(head.contains("content-type: text/event-stream"), "{head}");
+    for number in 0..3 {
+        // Who is silent is kept alive.
+        events.until(":\n\n");
+        let inside = server.listener(", for insiders");
+        let mut script = Raw::connect_to(inside);
+        script.write(format!(
+            "POST /push/news HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 1\r\n\r\n{number}"
+        ));
+        assert_eq!(script.response().0, 200);
+        events.until(&format!("data: {number}\n\n"));
+    }
+    server.stop();
+    events.until("event: close\ndata: 1001");
 }
 
 /// Whatever he writes into the headers of proxies.

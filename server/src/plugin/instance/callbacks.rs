@@ -15,7 +15,7 @@ use plugin_api::abi::{
 
 use super::Instance;
 use crate::counters::COUNTERS;
-use crate::http::request::Request;
+use crate::http::request::{Kind, Request};
 use crate::http::response::Response;
 use crate::hub::Event;
 use crate::ids::ClientId;
@@ -79,6 +79,7 @@ impl Instance {
         client: ClientId,
         request: &Request,
     ) -> Result<Upgrade, CallbackError> {
+        let kind = request.kind;
         let mut draft = Draft::new(request, StatusCode::SWITCHING_PROTOCOLS);
         if let Some(on_upgrade) = self.library.functions.on_upgrade {
             let (request, response) = (request_as_abi(request), draft.as_abi());
@@ -98,6 +99,8 @@ impl Instance {
                 subprotocol,
             }),
             status if status.as_u16() >= 400 => Ok(Upgrade::Refuse(response)),
+            // It tells an `EventSource` not to come back.
+            StatusCode::NO_CONTENT if kind == Kind::EventStream => Ok(Upgrade::Refuse(response)),
             status => Err(CallbackError::Failed {
                 callback: Callback::Upgrade,
                 text: format!("it answered with status {status}, which neither admits nor refuses"),

@@ -3,7 +3,9 @@
 
 use std::path::Path;
 
-use plugin_api::abi::{ABI_MAJOR, Bytes, Descriptor, Entry, Functions, MAGIC, OK};
+use plugin_api::abi::{
+    ABI_MAJOR, Bytes, Descriptor, Entry, FLAG_EVENT_STREAM, Functions, MAGIC, OK,
+};
 use plugin_api::covers;
 
 use super::{Library, LoadError, options};
@@ -49,6 +51,7 @@ pub(in crate::plugin) fn describe(
         version: text(descriptor.version).unwrap_or_default(),
         state_format: descriptor.state_format,
         subprotocols: subprotocols(descriptor).ok_or(broken("a subprotocol is no token"))?,
+        has_event_stream: flags(descriptor) & FLAG_EVENT_STREAM != 0,
         functions: functions(descriptor).ok_or(broken("no functions, or no create"))?,
         check: options::check_of(descriptor),
         set_log_level: entry.set_log_level,
@@ -84,6 +87,14 @@ fn is_path(path: &str) -> bool {
         && path
             .bytes()
             .all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#'))
+}
+
+fn flags(descriptor: &Descriptor) -> u64 {
+    if covers!(descriptor.size, Descriptor, flags) {
+        descriptor.flags
+    } else {
+        0
+    }
 }
 
 fn more_paths(descriptor: &Descriptor) -> Option<Vec<String>> {

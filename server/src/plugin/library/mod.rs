@@ -64,6 +64,8 @@ pub struct Library {
     pub state_format: u32,
     /// Subprotocols that it speaks, best first.
     pub subprotocols: Vec<String>,
+    /// Whether it takes clients of event streams where the settings do not say.
+    pub has_event_stream: bool,
     pub(in crate::plugin) functions: Functions,
     pub(in crate::plugin) check: Option<CheckOptions>,
     pub(in crate::plugin) set_log_level: Option<unsafe extern "C" fn(u32)>,

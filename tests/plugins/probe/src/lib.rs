@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use plugin_api::{
-    Cause, Client, ClientId, Config, Host, Message, Plugin, Request, Response, Result, Timer,
+    Cause, Client, ClientId, Config, Host, Kind, Message, Plugin, Request, Response, Result, Timer,
     Upgrade, log,
 };
 
@@ -67,7 +67,7 @@ impl Plugin for Probe {
         })
     }
 
-    /// `?refuse` refuses; `?subprotocol=NAME` chooses one; every answer has a header of its own.
+    /// `?refuse` refuses, and `?gone` with 204; `?subprotocol=NAME` chooses one; every answer has a header of its own.
     /// `?block` blocks until a client of the route has left.
     fn on_upgrade(&self, request: &Request) -> Result<Upgrade> {
         if request.query() == Some("block") {
@@ -79,6 +79,7 @@ impl Plugin for Probe {
                 let response = Response::new(401).header("WWW-Authenticate", "Probe");
                 Ok(Upgrade::refuse(response.body("not you")))
             }
+            Some("gone") => Ok(Upgrade::refuse(Response::new(204))),
             Some(query) if query.starts_with("subprotocol=") => {
                 Ok(Upgrade::accept().subprotocol(&query["subprotocol=".len()..]))
             }
@@ -86,12 +87,15 @@ impl Plugin for Probe {
         }
     }
 
-    /// `?hello` greets before the first message; `?stack` uses [`STACK_BYTES`] of stack.
+    /// `?hello` greets before the first message, and whoever can ask for nothing is told what it is; `?stack` uses [`STACK_BYTES`] of stack.
     fn on_open(&self, client: &Client, request: &Request) -> Result<Session> {
         match request.query() {
             Some("hello") => drop(client.send("hello")?),
             Some("stack") => use_stack(),
             _ => {}
+        }
+        if request.kind() == Kind::EventStream {
+            client.send(format!("{:?} {:?}", request.kind(), request.page()))?;
         }
         let headers: Vec<String> = request
             .headers()

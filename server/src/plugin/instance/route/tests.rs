@@ -211,6 +211,7 @@ fn library() -> Arc<Library> {
         name: "counts".to_owned(),
         version: "1".to_owned(),
         default_paths: vec!["/counts".to_owned()],
+        has_event_stream: false,
         state_format: 0,
         subprotocols: Vec::new(),
         functions: Functions {

@@ -1,0 +1,177 @@
+//! Messages as events of an event stream (WHATWG HTML, section 9.2).
+//!
+//! Pure functions on bytes. Each event ends with an empty line and has no other, since every line of a message
+//! stands behind `data: `.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use memchr::{memchr2, memmem};
+
+use super::frame::{self, Opcode};
+
+/// Keeps a stream alive: a comment, of which a client sees nothing.
+pub const PING: &[u8] = b":\n\n";
+
+/// What ends an event.
+const END: &[u8] = b"\n\n";
+
+/// One message.
+pub(super) fn encode(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(payload.len() + 16);
+    append(&mut out, opcode, payload);
+    out
+}
+
+/// The last event: why the server ends the stream. A client that does not listen for it comes back.
+pub(super) fn close(code: u16, reason: &str) -> Vec<u8> {
+    let mut out = b"event: close\n".to_vec();
+    append_lines(&mut out, format!("{code} {reason}").trim_end().as_bytes());
+    out
+}
+
+/// A run of whole frames as events.
+pub fn from_frames(mut run: &[u8]) -> Vec<u8> {
+    // A short message takes more than its frame, and a long one hardly.
+    let mut out = Vec::with_capacity(run.len() + run.len() / 4 + 32);
+    while let Some((opcode, payload, rest)) = frame::split(run) {
+        append(&mut out, opcode, payload);
+        run = rest;
+    }
+    out
+}
+
+fn append(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
+    match opcode {
+        Opcode::Text => append_lines(out, payload),
+        Opcode::Binary => {
+            out.extend_from_slice(b"event: binary\n");
+            append_lines(out, BASE64_STANDARD.encode(payload).as_bytes());
+        }
+        Opcode::Ping => out.extend_from_slice(PING),
+        Opcode::Close => {}
+    }
+}
+
+/// A `data` line for each line of `text`, whatever ends it: a browser joins them by line feeds.
+fn append_lines(out: &mut Vec<u8>, mut text: &[u8]) {
+    loop {
+        out.extend_from_slice(b"data: ");
+        let Some(end) = memchr2(b'\n', b'\r', text) else {
+            out.extend_from_slice(text);
+            out.extend_from_slice(END);
+            return;
+        };
+        out.extend_from_slice(&text[..end]);
+        out.push(b'\n');
+        let is_pair = text[end..].starts_with(b"\r\n");
+        text = &text[end + 1 + usize::from(is_pair)..];
+    }
+}
+
+/// Bytes of the event that begins `run`, its end included.
+fn length(run: &[u8]) -> usize {
+    memmem::find(run, END).map_or(run.len(), |end| end + END.len())
+}
+
+/// See [`Encoding::remainder`](super::encoding::Encoding::remainder).
+pub(super) fn remainder(run: &[u8], sent: usize) -> usize {
+    if sent == 0 || run[..sent].ends_with(END) {
+        return 0;
+    }
+    // The end may itself be cut.
+    let from = sent - 1;
+    match memmem::find(&run[from..], END) {
+        Some(end) => from + end + END.len() - sent,
+        None => run.len() - sent,
+    }
+}
+
+/// See [`Encoding::fitting`](super::encoding::Encoding::fitting).
+pub(super) fn fitting(run: &[u8], room: usize) -> (&[u8], u64) {
+    let (mut end, mut left_out) = (0, 0);
+    let mut at = 0;
+    while at < run.len() {
+        at += length(&run[at..]);
+        // What comes behind one that does not fit is left out too: it may be about it.
+        if at <= room && left_out == 0 {
+            end = at;
+        } else {
+            left_out += 1;
+        }
+    }
+    (&run[..end], left_out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{close, encode, fitting, from_frames, remainder};
+    use crate::outbox::frame::{self, Opcode};
+
+    fn text(text: &str) -> String {
+        String::from_utf8(encode(Opcode::Text, text.as_bytes())).expect("text stays text")
+    }
+
+    #[test]
+    fn every_line_is_data_whatever_ends_it() {
+        for (message, event) in [
+            ("", "data: \n\n"),
+            ("hello", "data: hello\n\n"),
+            (" led", "data:  led\n\n"),
+            ("a\nb\rc\r\nd", "data: a\ndata: b\ndata: c\ndata: d\n\n"),
+            ("\n\n", "data: \ndata: \ndata: \n\n"),
+            ("a\r\n", "data: a\ndata: \n\n"),
+            (
+                "x\n\ndata: y\nid: 7",
+                "data: x\ndata: \ndata: data: y\ndata: id: 7\n\n",
+            ),
+        ] {
+            assert_eq!(text(message), event, "{message:?}");
+        }
+    }
+
+    #[test]
+    fn bytes_are_base64_under_another_name() {
+        let event = encode(Opcode::Binary, &[0, 255, 10, 10]);
+        assert_eq!(event, b"event: binary\ndata: AP8KCg==\n\n");
+    }
+
+    #[test]
+    fn the_end_says_why() {
+        assert_eq!(
+            close(1001, "bye\nbye"),
+            b"event: close\ndata: 1001 bye\ndata: bye\n\n"
+        );
+        assert_eq!(close(1000, ""), b"event: close\ndata: 1000\n\n");
+    }
+
+    #[test]
+    fn a_run_of_frames_becomes_a_run_of_events() {
+        let mut run = frame::encode(Opcode::Text, b"one");
+        run.extend(frame::encode(Opcode::Binary, &[7; 70_000]));
+        run.extend(frame::encode(Opcode::Text, "ä".repeat(100).as_bytes()));
+        let expected = [
+            encode(Opcode::Text, b"one"),
+            encode(Opcode::Binary, &[7; 70_000]),
+            encode(Opcode::Text, "ä".repeat(100).as_bytes()),
+        ];
+        assert_eq!(from_frames(&run), expected.concat());
+        assert_eq!(from_frames(&[]), b"");
+    }
+
+    #[test]
+    fn whole_events_are_cut_and_left_out() {
+        let events = ["a\n\nb", "", "\r\r", "cc"].map(|message| text(message).into_bytes());
+        let run = events.concat();
+        let mut ends = vec![0];
+        for event in &events {
+            ends.push(ends.last().expect("the first") + event.len());
+        }
+        for at in 0..=run.len() {
+            let next = ends.iter().find(|&&end| end >= at).expect("the run ends");
+            assert_eq!(remainder(&run, at), next - at, "at {at}");
+            let last = ends.iter().rposition(|&end| end <= at).expect("the first");
+            let fits = (&run[..ends[last]], (events.len() - last) as u64);
+            assert_eq!(fitting(&run, at), fits, "room {at}");
+        }
+    }
+}
