@@ -38,6 +38,8 @@ pub(super) struct Lane {
     /// Events of this round.
     count: usize,
     has_gathered: bool,
+    /// A turn has ended within this round: what it has queued is to be sent before more is taken.
+    is_late: bool,
     /// Nothing was taken since the last round has ended.
     is_settled: bool,
     /// Messages of this round that were sent, counted once for each member; outboxes that they left by, and how
@@ -90,6 +92,7 @@ impl Lane {
             touched: VecDeque::new(),
             count: 0,
             has_gathered: false,
+            is_late: false,
             is_settled: false,
             deliveries: 0,
             sends: 0,
@@ -108,8 +111,15 @@ impl Lane {
     pub(super) fn work(&mut self, slice: &mut Slice, on_left: &dyn Fn(ClientId)) -> Outcome {
         loop {
             if !self.walk_on(slice) {
+                self.is_late |= slice.is_over();
                 self.queue.give_back(&mut self.done);
                 return Outcome::Left;
+            }
+            if self.is_late && self.has_something_to_send() {
+                // What was queued in this round has waited for a turn already.
+                self.is_late = false;
+                self.walk = Some(Walk::Delivering { at: 0 });
+                continue;
             }
             if self.has_ended_round() {
                 // Who rests looks into the queue once more.
@@ -127,8 +137,15 @@ impl Lane {
                 continue;
             };
             if self.must_come_behind_the_run(&event) {
+                // A run that is full is sent from where it is; one that gives way to another topic is sent with
+                // what follows.
+                self.walk = Some(match event {
+                    Event::Publish { .. } | Event::Send { .. } if self.is_full_for(&event) => {
+                        Walk::Delivering { at: 0 }
+                    }
+                    _ => Walk::Queueing { at: 0 },
+                });
                 self.events.push_front(event);
-                self.walk = Some(Walk::Queueing { at: 0 });
                 continue;
             }
             self.take(event, on_left);
@@ -181,6 +198,7 @@ impl Lane {
     pub(super) fn end_round(&mut self) {
         self.queue.settle(self.number);
         self.is_settled = true;
+        self.is_late = false;
         COUNTERS.hub.rounds.add(1);
         COUNTERS.hub.events.add(self.count as u64);
         self.count = 0;
@@ -202,6 +220,15 @@ impl Lane {
             self.run.shrink();
         }
         !has_more
+    }
+
+    fn is_full_for(&self, event: &Event) -> bool {
+        match event {
+            Event::Publish { message, .. } | Event::Send { message, .. } => {
+                self.run.is_full_for(message.frame().len())
+            }
+            _ => false,
+        }
     }
 
     /// Whether the run has to stand in the outboxes first: who comes later must not hear what was
