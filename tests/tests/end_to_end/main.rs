@@ -1,6 +1,7 @@
 //! End-to-end tests: the real server, real plugin libraries, real sockets. One module a behaviour.
 
 mod abi_1_0;
+mod arrivals;
 mod calls;
 mod causes;
 mod chaos;
@@ -22,6 +23,7 @@ mod faults;
 mod faults_lingering;
 mod faults_own_panics;
 mod faults_own_threads;
+mod flooded_route;
 mod floods;
 mod flush;
 mod folders;

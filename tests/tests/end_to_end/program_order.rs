@@ -7,7 +7,7 @@
 use std::fs;
 use std::thread;
 
-use tests::{CLOSE, Client, Raw, Server, Setup, TEXT, frame, library};
+use tests::{CLOSE, Client, Raw, Server, Setup, TEXT, compile_c, frame, library};
 
 fn times() -> usize {
     match std::env::var_os("DETENT_LONG") {
@@ -135,6 +135,24 @@ fn a_close_comes_behind_what_the_callback_has_said() {
             })
             .collect();
         assert_eq!(heard, ["1", "2", "3", "4"]);
+        assert_eq!(raw.close_frame(), (3001, "done".to_owned()));
+        raw.write(frame(CLOSE, &3001_u16.to_be_bytes()));
+        raw.rest();
+    }
+}
+
+/// The same through the C ABI alone, by a library that has no wrapper of ours between it and the host's table.
+#[test]
+fn it_holds_for_a_plugin_in_c() {
+    let setup = Setup::new();
+    compile_c("order", &setup.plugins_folder());
+    let server = setup.start();
+    for _ in 0..times() {
+        let mut raw = Raw::upgrade(&server, "/order");
+        raw.write(frame(TEXT, b"go"));
+        for word in [b"1", b"2", b"3", b"4"] {
+            assert_eq!(raw.frame(), (TEXT, word.to_vec()));
+        }
         assert_eq!(raw.close_frame(), (3001, "done".to_owned()));
         raw.write(frame(CLOSE, &3001_u16.to_be_bytes()));
         raw.rest();
