@@ -78,10 +78,10 @@ impl<Q> Intake<Q> {
         self.bell.get_up();
     }
 
-    /// The hub: as [`Intake::sleep`], for `time` at most.
-    pub(super) fn sleep_at_most(&self, time: Duration) {
+    /// The hub: as [`Intake::sleep`], for `time` at most, and not at all where it `has_enough`.
+    pub(super) fn sleep_at_most(&self, time: Duration, has_enough: impl Fn() -> bool) {
         self.bell.lie_down();
-        if !self.has_listed() {
+        if !self.has_listed() && !has_enough() {
             thread::park_timeout(time);
         }
         self.bell.get_up();

@@ -115,9 +115,8 @@ impl Lane {
                 self.queue.give_back(&mut self.done);
                 return Outcome::Left;
             }
-            if self.is_late && self.has_something_to_send() {
+            if self.is_late && !self.touched.is_empty() {
                 // What was queued in this round has waited for a turn already.
-                self.is_late = false;
                 self.walk = Some(Walk::Delivering { at: 0 });
                 continue;
             }
@@ -152,10 +151,7 @@ impl Lane {
             if self.count >= ROUND_EVENTS_MAX {
                 self.walk = self.walk.take().or(Some(Walk::Delivering { at: 0 }));
             } else if !slice.goes_on(0) {
-                // What was said so far is not to wait for the next turn, which may be long.
-                if slice.is_over() && self.walk.is_none() {
-                    self.walk = Some(Walk::Delivering { at: 0 });
-                }
+                self.is_late |= slice.is_over();
                 self.queue.give_back(&mut self.done);
                 return Outcome::Left;
             }

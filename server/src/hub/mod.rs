@@ -38,8 +38,9 @@
 //! events changes its members. A lane is left when it has used up its turn (`TURN`), and, if it is one that
 //! goes on and on, as soon as a silent one has something, which is looked at after `STEPS_PER_LOOK` sends
 //! or so many pages of bytes. So what a quiet route says waits for some 50 µs of another's work, and for at most
-//! a `TURN` of each other route that is busy; what a round has queued is flushed when the
-//! round's turn is over, and not when its queue is empty.
+//! a `TURN` of each other route that is busy. Within a route, what a round has queued for members of one topic is
+//! flushed before a walk through a much larger one and, at the latest, in the lane's next turn: not only when
+//! the route's queue is empty, which it never is while it is flooded.
 //!
 //! # Wake-ups, and why none is lost
 //!

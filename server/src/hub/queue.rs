@@ -14,7 +14,7 @@ use parking_lot::{Condvar, Mutex};
 use super::event::{Event, Manner};
 use super::intake::Intake;
 use crate::ids::RouteId;
-use crate::limits::QUEUE_KEPT_EVENTS;
+use crate::limits::{GATHER_ENOUGH_DIVISOR, QUEUE_KEPT_EVENTS};
 
 /// Shared by all threads that speak on the route, and the hub.
 pub(super) struct Queue {
@@ -41,6 +41,8 @@ struct State {
     tickets: u64,
     released: u64,
     notice: Notice,
+    /// The hub waits for more, and is woken once so much load stands in the queue.
+    rings_at: Option<u64>,
     /// The hub closes whoever comes, and so has to hear of them at once.
     is_alert: bool,
     /// The route has ended: nothing is taken any more.
@@ -138,7 +140,17 @@ impl Queue {
             return false;
         }
         state.notice = Notice::Known;
-        before != Notice::Known
+        let is_due = state.rings_at.is_some_and(|load| state.load() >= load);
+        before != Notice::Known || is_due
+    }
+
+    /// The hub, before it waits for more: whether so much stands in the queue that it had better go on; where it does
+    /// not, the bell rings once it does.
+    pub(super) fn has_enough_or_rings(&self) -> bool {
+        let enough = self.intake.queue_bytes() / GATHER_ENOUGH_DIVISOR;
+        let mut state = self.state.lock();
+        state.rings_at = Some(enough);
+        state.load() >= enough
     }
 
     /// From here on the hub is woken for each client that comes, too.
@@ -161,6 +173,7 @@ impl Queue {
         let mut state = self.state.lock();
         swap(&mut state.events, taken);
         state.notice = Notice::Known;
+        state.rings_at = None;
         let count = state.give_back(done, self.intake.queue_bytes());
         drop(state);
         self.wake(count);
@@ -211,11 +224,16 @@ impl Queue {
 impl State {
     /// Puts an event in; says how much load stands before it.
     fn put(&mut self, event: Event, load: u64) -> u64 {
-        let ahead = self.load_in - self.load_out;
+        let ahead = self.load();
         self.events.push_back(event);
         self.posted += 1;
         self.load_in += load;
         ahead
+    }
+
+    /// What the hub is not done with.
+    fn load(&self) -> u64 {
+        self.load_in - self.load_out
     }
 
     /// Takes note that load is done with; says how many that wait may go on. They go on when half of the

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::lane::{Lane, Walk};
 use super::members::EVERYONE;
 use super::slice::Slice;
-use crate::limits::GATHER_MESSAGES_LEAST;
+use crate::limits::{FEW_TOUCHED_DIVISOR, GATHER_MESSAGES_LEAST};
 use crate::outbox::cause::Cause;
 
 impl Lane {
@@ -55,6 +55,19 @@ impl Lane {
         let start = self.begin_sending();
         if let Some(topic) = self.run.topic() {
             let members = self.members.members(topic);
+            let few = members.len() / FEW_TOUCHED_DIVISOR;
+            while at == 0
+                && self.touched.len() <= few
+                && let Some(outbox) = self.touched.pop_front()
+            {
+                let bytes = outbox.flush_for_hub();
+                self.sends += 1;
+                if !slice.goes_on(bytes) {
+                    self.note_sending(start);
+                    self.walk = Some(Walk::Delivering { at });
+                    return true;
+                }
+            }
             while let Some(member) = members.get(at) {
                 let bytes = self.run.bytes_for(member);
                 member.outbox.deliver(&bytes);

@@ -69,7 +69,9 @@ impl Worker {
             Outcome::Gathers(time) => {
                 // Where others have something there is no time for that.
                 if self.turns.is_empty() {
-                    self.register.intake().sleep_at_most(time);
+                    let intake = self.register.intake();
+                    let queue = turn.who.queue();
+                    intake.sleep_at_most(time, || queue.has_enough_or_rings());
                 }
                 self.turns.put_back(turn);
             }

@@ -100,6 +100,14 @@ pub const GATHER_MESSAGES_LEAST: usize = 8;
 /// quarter of what the walk through the room costs it anyway.
 pub const GATHER_SHARE: u32 = 4;
 
+/// The wait ends early when the queue of the route is full to this share of its bound, as a divisor: somebody
+/// floods it, and would have to wait in turn.
+pub const GATHER_ENOUGH_DIVISOR: u64 = 4;
+
+/// What a round has queued for others is flushed before a walk through a room of so many times as many members:
+/// to send it together with what the walk sends would win little, and the walk may be long.
+pub const FEW_TOUCHED_DIVISOR: usize = 8;
+
 /// The longest such wait, since it holds up who is in the room; less than a tenth of it is no
 /// wait, since a thread sleeps 50 µs longer than it asked for.
 pub const GATHER_MAX: Duration = Duration::from_millis(1);

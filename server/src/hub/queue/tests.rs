@@ -10,7 +10,7 @@ use super::Queue;
 use crate::hub::intake::Intake;
 use crate::hub::{Audience, Event, Message};
 use crate::ids::{ClientId, RouteId};
-use crate::limits::EVENT_LOAD_LEAST;
+use crate::limits::{EVENT_LOAD_LEAST, GATHER_ENOUGH_DIVISOR};
 use crate::outbox::cause::Cause;
 use crate::outbox::frame::Opcode;
 
@@ -158,4 +158,26 @@ fn numbers_count_up_and_settle_in_their_order() {
     assert_eq!((queue.post(closed()), queue.post(closed())), (1, 2));
     queue.settle(1);
     assert!(queue.has_settled(1) && !queue.has_settled(2));
+}
+
+/// Cause: the hub slept for up to a millisecond to hear more, while who flooded the route waited for room.
+#[test]
+fn a_hub_that_waits_for_more_is_woken_by_a_flood_and_not_by_a_few_words() {
+    let queue = queue();
+    assert!(!queue.has_enough_or_rings());
+    let enough = BOUND / GATHER_ENOUGH_DIVISOR / EVENT_LOAD_LEAST;
+    let rings = |queue: &Arc<Queue>| {
+        let mut state = queue.state.lock();
+        state.put(publish(1), EVENT_LOAD_LEAST);
+        queue.note(&mut state, false)
+    };
+    // The first one, since the hub knows of nothing here.
+    assert!(rings(&queue));
+    for _ in 2..enough {
+        assert!(!rings(&queue));
+    }
+    assert!(rings(&queue));
+    assert!(queue.has_enough_or_rings(), "it need not even lie down");
+    take(&queue);
+    assert!(!rings(&queue), "it waits no longer");
 }
