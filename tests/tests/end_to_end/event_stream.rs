@@ -1,8 +1,5 @@
 //! Clients that listen by an event stream: like any other, one way.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
-
 use tests::{Client, Event, Events, Raw, Server, Setup};
 
 const ACCEPT: &str = "Accept: text/event-stream\r\n";
@@ -191,37 +188,4 @@ fn a_stream_ends_in_good_order_when_the_server_stops() {
     assert!(end.data.starts_with("1001"), "{end:?}");
     assert_eq!(events.event(), None);
     assert_eq!(server.wait().code(), Some(0));
-}
-
-#[test]
-fn curl_reads_it_as_it_comes() {
-    let server = Server::start();
-    let url = format!("http://{}/push/news", server.address());
-    let curl = Command::new("curl")
-        .args([
-            "--silent",
-            "--no-buffer",
-            "--header",
-            "Accept: text/event-stream",
-            &url,
-        ])
-        .stdout(Stdio::piped())
-        .spawn();
-    let mut curl = curl.expect("curl is installed");
-    let mut lines = BufReader::new(curl.stdout.take().expect("a pipe")).lines();
-    let mut line = || lines.next().expect("the stream goes on").expect("text");
-    // It stands before the first event, so that whoever reads it is a listener.
-    assert!(line().starts_with("retry: "));
-    assert_eq!(line(), "");
-    let sent = Command::new("curl")
-        .args(["--silent", "--fail", "--data", "by curl", &url])
-        .output()
-        .expect("curl is installed");
-    assert!(sent.status.success(), "{sent:?}");
-    assert_eq!(line(), "data: by curl");
-    drop(server);
-    assert!(
-        curl.wait().expect("it was started").success(),
-        "the stream ends in good order"
-    );
 }
