@@ -41,6 +41,7 @@
 //! | room | holds |
 //! | --- | --- |
 //! | [`life`] | the run as a whole: start, signals, reload, stop |
+//! | [`caller`] | the other side: `server push` and `server listen` |
 //! | [`entrance`] | from the listening socket to a connection thread, or to a refusal |
 //! | [`connection`] | the thread of one client: its requests, its messages, its deadlines, its end |
 //! | [`routes`] | which path leads to which plugin, and how that changes at a reload |
@@ -73,8 +74,8 @@
 //! - `on_close` comes exactly once for each `on_open` that succeeded.
 //! - A module imports only what stands below it in the list of rooms, and no two files import each
 //!   other. Inside `plugin` the order is instance, library, host.
-//! - A library that stands for a concern is named where that concern is: tungstenite in `connection` and
-//!   `http::upgrade`, libloading in `plugin::library::loader`, signal-hook in `life::signals`. `unsafe` is
+//! - A library that stands for a concern is named where that concern is: tungstenite in `connection`,
+//!   `http::upgrade` and `caller`, libloading in `plugin::library::loader`, signal-hook in `life::signals`. `unsafe` is
 //!   for single files in `plugin` and `threads`.
 //!
 //! The test `architecture` holds the last two, and has the whole list.
@@ -113,6 +114,7 @@
 #[doc(hidden)]
 pub mod fuzz;
 pub mod life;
+pub mod caller;
 pub mod entrance;
 pub mod connection;
 pub mod routes;

@@ -10,6 +10,16 @@ const EXIT_WRONG: u8 = 2;
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    if let Some(command) = &args.command {
+        let done = server::caller::run(command);
+        return done.map_or_else(
+            |error| {
+                complain(&format_args!("error: {error}"));
+                ExitCode::from(error.exit_code())
+            },
+            |()| ExitCode::SUCCESS,
+        );
+    }
     let settings = match Settings::load(&args) {
         Ok(settings) => settings,
         Err(problems) => {

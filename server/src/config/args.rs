@@ -3,12 +3,13 @@
 
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::{Parser, Subcommand};
 
 const EXAMPLE: &str = "\
 Example:
   server --plugins plugins/ --listen 127.0.0.1:25252 --allow-origin https://example.org
   server --config detent.toml --check
+  server push http://127.0.0.1:25252/push/news 'it rains'
 
 Sizes are written as 65536 or 64KiB, times as 25s or 1500ms. What is given here wins over the file.
 SIGHUP reads the file and the plugins anew; SIGINT and SIGTERM stop, a second one at once.";
@@ -19,9 +20,14 @@ SIGHUP reads the file and the plugins anew; SIGINT and SIGTERM stop, a second on
     name = "server",
     version,
     about = "Detent, a WebSocket server whose routes are plugins",
-    after_help = EXAMPLE
+    after_help = EXAMPLE,
+    args_conflicts_with_subcommands = true
 )]
 pub struct Args {
+    /// What to do instead of serving
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
     /// File with the settings (TOML); scripts/detent.toml has all of them
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
@@ -91,6 +97,46 @@ pub struct Args {
     /// A plugin that cannot be used ends the start with exit code 2
     #[arg(long)]
     pub strict: bool,
+}
+
+/// What this program does beside serving.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Send to everyone who listens: a text, a file, or each line of standard input.
+    /// Exits 0 when it is taken, 1 when it is refused, 2 for a mistake here, 69 when nobody is reachable
+    Push(PushArgs),
+    /// Print what is said, a message a line, and come back where the connection ends.
+    /// Exits 1 when it is refused, 2 for a mistake here, 69 when nobody is reachable at first
+    Listen(ListenArgs),
+}
+
+/// What to send, and where.
+#[derive(Clone, Debug, clap::Args)]
+pub struct PushArgs {
+    /// Such as http://127.0.0.1:25252/push/news, or ws:// to send by a WebSocket
+    pub url: String,
+
+    /// The text; without it and without --file each line of standard input is sent
+    pub message: Option<String>,
+
+    /// Send this file as one message, - for all of standard input
+    #[arg(long, value_name = "FILE", conflicts_with = "message")]
+    pub file: Option<PathBuf>,
+
+    /// Who sends; DETENT_TOKEN in the environment says it without showing it to others on this machine
+    #[arg(long)]
+    pub token: Option<String>,
+}
+
+/// Where to listen.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ListenArgs {
+    /// Such as http://127.0.0.1:25252/push/news for an event stream, or ws:// for a WebSocket
+    pub url: String,
+
+    /// Who listens; DETENT_TOKEN in the environment says it without showing it to others on this machine
+    #[arg(long)]
+    pub token: Option<String>,
 }
 
 impl Args {

@@ -30,7 +30,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use args::Args;
+pub use args::{Args, Command, ListenArgs, PushArgs};
 pub use changes::Changes;
 pub use client::{ClientSettings, Rate};
 pub use inside::InsideSettings;

@@ -23,7 +23,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("simplelog", &["logging/line", "logging/style"]),
     ("socket2", &["entrance", "outbox"]),
     ("toml", &["config"]),
-    ("tungstenite", &["connection", "http/upgrade"]),
+    ("tungstenite", &["caller", "connection", "http/upgrade"]),
 ];
 
 /// The files that may be `unsafe`, each by itself: in a file with modules of its own it would hold for

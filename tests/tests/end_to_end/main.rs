@@ -3,6 +3,7 @@
 mod abi_1_0;
 mod arrivals;
 mod calls;
+mod caller;
 mod causes;
 mod chaos;
 mod check;

@@ -1,0 +1,63 @@
+//! The other side, for scripts and for people at a shell: `server push` and `server listen`.
+//!
+//! The main thread of a process that serves nothing. Blocks on its socket, on standard input and on standard
+//! output. Knows nothing of the server but its address.
+
+mod http;
+mod listen;
+mod place;
+mod push;
+mod socket;
+
+use std::io;
+
+use crate::config::Command;
+
+pub use listen::listen;
+pub use push::push;
+
+/// Why it was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The server has refused it: with its status and reason.
+    #[error("refused: {0}")]
+    Refused(String),
+    /// What was asked for makes no sense.
+    #[error("{0}")]
+    Usage(String),
+    /// There is no answer.
+    #[error("not reachable: {0}")]
+    Unreachable(String),
+    /// What was to be sent cannot be read, or what came cannot be written.
+    #[error("{0}")]
+    Local(#[from] io::Error),
+}
+
+impl CallError {
+    /// The process's exit code: those that scripts tell apart.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            CallError::Refused(_) | CallError::Local(_) => 1,
+            CallError::Usage(_) => 2,
+            // EX_UNAVAILABLE of sysexits.h.
+            CallError::Unreachable(_) => 69,
+        }
+    }
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// See [`CallError`].
+pub fn run(command: &Command) -> Result<(), CallError> {
+    match command {
+        Command::Push(args) => push(args),
+        Command::Listen(args) => listen(args),
+    }
+}
+
+/// The token that the command line gives, or the environment, where no other user sees it.
+fn token(given: Option<&str>) -> Option<String> {
+    let in_environment = || std::env::var("DETENT_TOKEN").ok();
+    given.map(str::to_owned).or_else(in_environment)
+}
