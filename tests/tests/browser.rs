@@ -46,6 +46,34 @@ fn an_event_source_listens_and_comes_back() {
     window.wait_until("document.title.endsWith('two')");
 }
 
+const SAID: &str = "document.querySelector('#messages > :first-child')?.lastChild.textContent";
+
+#[test]
+fn the_page_of_push_listens_publishes_and_tells_an_absence() {
+    let mut server = Server::start();
+    let browser = Browser::start();
+    let _other = Client::connect(&server, "/push/%3Cother%3E");
+    let window = browser.open(&format!("http://{}/push/news", server.address()));
+    const LISTENING: &str = "document.getElementById('status').textContent === 'Listening'";
+    window.wait_until(LISTENING);
+    assert_eq!(
+        window.eval("document.getElementById('topic').textContent"),
+        "news"
+    );
+    let links = "[...document.querySelectorAll('#topics a')].map((link) => link.textContent)";
+    assert_eq!(window.eval(links), serde_json::json!(["<other> (1)"]));
+    Client::connect(&server, "/push/news").send("<b>from inside</b>");
+    window.wait_until(&format!("{SAID} === '<b>from inside</b>'"));
+    window.press("#text", &format!("by the page{ENTER}"));
+    window.wait_until(&format!("{SAID} === 'by the page'"));
+    window.wait_until("document.getElementById('answer').textContent === 'Sent to 1 on news'");
+    server.stop();
+    window.wait_until("document.getElementById('status').dataset.state === 'away'");
+    server.start_again();
+    window.wait_until(LISTENING);
+    window.wait_until(&format!("{SAID}.startsWith('Away for ')"));
+}
+
 #[test]
 fn markup_stays_text() {
     let server = Server::start();

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod options;
+mod page;
 mod publish;
 mod rate;
 mod tokens;
@@ -28,7 +29,7 @@ use tokens::{Right, TokensFile};
 use topics::Listeners;
 
 /// Methods that the paths take.
-const METHODS: &str = "GET, POST, PUT, OPTIONS";
+const METHODS: &str = "GET, HEAD, POST, PUT, OPTIONS";
 
 struct Push {
     host: Host,
@@ -116,7 +117,7 @@ impl Plugin for Push {
     fn on_request(&self, request: &Request) -> Result<Response> {
         match request.method() {
             "POST" | "PUT" => self.publish(request),
-            "GET" | "HEAD" => Ok(Response::upgrade_required()),
+            "GET" | "HEAD" => self.page(request),
             "OPTIONS" => Ok(Response::new(204).header("Allow", METHODS)),
             _ => Ok(Response::method_not_allowed(METHODS)),
         }

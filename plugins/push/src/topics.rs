@@ -13,6 +13,9 @@ pub(crate) const HOME: &str = "/";
 /// Topics that one request may name.
 const TOPICS_MAX: usize = 64;
 
+/// Topics that a page shows.
+const SHOWN_MAX: usize = 200;
+
 /// Bytes of a topic's name.
 const NAME_BYTES_MAX: usize = 255;
 
@@ -89,6 +92,19 @@ impl Listeners {
 
     pub(crate) fn count(&self, topic: &str) -> u64 {
         self.lock().get(topic).copied().unwrap_or_default()
+    }
+
+    /// All of them by name, at most [`SHOWN_MAX`].
+    pub(crate) fn all(&self) -> Vec<(String, u64)> {
+        let counts = self.lock();
+        let mut all: Vec<_> = counts
+            .iter()
+            .map(|(topic, count)| (topic.to_string(), *count))
+            .collect();
+        drop(counts);
+        all.sort_unstable();
+        all.truncate(SHOWN_MAX);
+        all
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Arc<str>, u64>> {

@@ -182,7 +182,7 @@ fn what_cannot_be_published_is_told_why() {
     assert_eq!(status, 405);
     assert!(
         head.to_lowercase()
-            .contains("allow: get, post, put, options"),
+            .contains("allow: get, head, post, put, options"),
         "{head}"
     );
     let (status, ..) = Raw::answer(&server, "GET /push HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -200,4 +200,28 @@ fn one_connection_publishes_again_and_again() {
         assert_eq!(status, 200, "{head}");
         assert_eq!(listener.text(), number.to_string());
     }
+}
+
+#[test]
+fn a_browser_gets_a_page_and_only_insiders_read_all_topics_in_it() {
+    let server = Server::start();
+    let _listener = Client::connect(&server, "/push?topic=%3C/script%3E");
+    let browser = "Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n";
+    let page = |lines: &str| {
+        let get = format!("GET /push/news HTTP/1.1\r\nHost: localhost\r\n{browser}{lines}\r\n");
+        let (status, head, body) = Raw::answer(&server, get);
+        assert_eq!(status, 200, "{head}");
+        assert!(
+            head.to_lowercase()
+                .contains("content-security-policy: default-src 'none'"),
+            "{head}"
+        );
+        body
+    };
+    let inside = page("");
+    assert!(inside.contains("\"may_publish\":true"), "{inside}");
+    assert!(inside.contains("[[\"\\u003c/script>\",1]]"), "{inside}");
+    let outside = page("X-Forwarded-For: 198.51.100.7\r\n");
+    assert!(outside.contains("\"may_publish\":false"), "{outside}");
+    assert!(outside.contains("\"listeners\":[]"), "{outside}");
 }
