@@ -26,7 +26,7 @@ use super::{load_inside, load_listeners};
 use crate::http::host::Host;
 use crate::http::peer::Trusted;
 use crate::limits::settings as limits;
-use crate::logging::client_rate::ClientRate;
+use crate::logging::ClientRate;
 use crate::logging::{LogFormat, LogSettings};
 
 impl Settings {

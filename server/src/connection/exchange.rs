@@ -2,6 +2,7 @@
 //!
 //! Runs on the connection's thread; the plugin's `on_upgrade` and `on_request` run in here.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -12,7 +13,7 @@ use super::Context;
 use crate::counters::COUNTERS;
 use crate::http::framing;
 use crate::http::inside::can_be_rebound;
-use crate::http::peer::{Arrival, ClientAddress, Shown};
+use crate::http::peer::{Arrival, ClientAddress, Remote, Shown};
 use crate::http::provenance::Found;
 use crate::http::reader::{ReadError, Reader};
 use crate::http::refusal::Refusal;
@@ -21,6 +22,7 @@ use crate::http::request_line::Version;
 use crate::http::response::{Form, METHODS, Response};
 use crate::http::{event_stream, origin, provenance, upgrade};
 use crate::ids::ClientId;
+use crate::logging::Address;
 use crate::logging::about::{About, set_own_client, set_own_route};
 use crate::outbox::Outbox;
 use crate::plugin::{CallbackError, Route, Upgrade};
@@ -47,6 +49,24 @@ pub(super) struct Exchange<'a> {
     client: ClientId,
     outbox: &'a Arc<Outbox>,
     arrival: Arrival,
+}
+
+/// A request as the log names it, written out when a line wants it.
+struct Name<'r> {
+    client: Shown,
+    method: &'r str,
+    path: &'r str,
+}
+
+impl fmt::Display for Name<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Name {
+            client,
+            method,
+            path,
+        } = self;
+        write!(formatter, "{client} {method} {path}")
+    }
 }
 
 enum Answer {
@@ -82,14 +102,12 @@ impl<'a> Exchange<'a> {
         outbox: &'a Arc<Outbox>,
         arrival: Arrival,
     ) -> Exchange<'a> {
-        let exchange = Exchange {
+        Exchange {
             context,
             client,
             outbox,
             arrival,
-        };
-        exchange.introduce();
-        exchange
+        }
     }
 
     /// Reads for whom a proxy has opened the connection, where the listener is for such proxies; that stands
@@ -111,11 +129,9 @@ impl<'a> Exchange<'a> {
                 self.arrival.peer = relayed.peer(proxy);
                 let client = Whose::of_request(self.arrival.peer.address(), proxy.counted());
                 ticket.belongs_to(client, self.outbox);
-                self.introduce();
                 Ok(())
             }
-            Err(ReadError::Left) => Err(self.left(&format!("{} - -", self.nobody_yet()))),
-            Err(ReadError::Refused(refusal)) => Err(self.refuse_head(reader, &refusal)),
+            Err(error) => Err(self.end_unread(reader, error)),
         }
     }
 
@@ -123,23 +139,20 @@ impl<'a> Exchange<'a> {
     pub(super) fn run(&self, reader: &mut Reader<'_>, ticket: &mut Ticket, left: usize) -> Outcome {
         let mut request = match reader.read_head(self.arrival.peer.remote()) {
             Ok(request) => request,
-            Err(error) => {
-                // What the request before has told holds for that one only.
-                self.introduce();
-                return match error {
-                    ReadError::Left => self.left(&format!("{} - -", self.nobody_yet())),
-                    ReadError::Refused(refusal) => self.refuse_head(reader, &refusal),
-                };
-            }
+            Err(error) => return self.end_unread(reader, error),
         };
         let found = self.find_client(&mut request);
-        self.introduce_as(found.client, &self.arrival.peer.shown_as(found.client));
+        let shown = self.arrival.peer.shown_as(found.client);
+        let address = self.introduce(found.client, shown);
         let answer = self.answer(reader, ticket, &mut request, found);
-        let client = self.arrival.peer.shown_as(found.client);
-        let name = format!("{client} {} {}", request.method(), request.path());
+        let name = Name {
+            client: shown,
+            method: request.method(),
+            path: request.path(),
+        };
         let (response, ends) = match answer {
             Ok(Answer::Upgraded(mounted)) => {
-                self.outbox.set_address(&client.to_string());
+                self.outbox.set_address(address);
                 return Outcome::Upgraded(mounted, request);
             }
             Ok(Answer::Plain(response)) => {
@@ -172,30 +185,42 @@ impl<'a> Exchange<'a> {
         self.send(response, form)
     }
 
-    /// Tells the log whose thread this is, as far as that is known without a request.
-    fn introduce(&self) {
-        self.introduce_as(self.arrival.peer.address(), &self.nobody_yet());
-    }
-
-    fn introduce_as(&self, client: ClientAddress, shown: &Shown) {
+    /// Tells the log whose thread this is.
+    fn introduce(&self, client: ClientAddress, shown: Shown) -> Address {
+        let address: Address = Arc::new(shown);
         let counted = Whose::of_request(client, self.arrival.peer.remote().counted());
-        set_own_client(self.client, counted, shown);
+        set_own_client(self.client, counted, address.clone());
+        address
     }
 
-    /// Whom the log has while no request has told for whom a proxy speaks.
-    fn nobody_yet(&self) -> Shown {
-        let rules = &self.context.sites.current().rules;
-        self.arrival.peer.shown(&rules.trusted_proxies)
+    /// There is no head. The log hears of the peer, as far as that is known without a request: what the
+    /// request before has told holds for that one only.
+    fn end_unread(&self, reader: &Reader<'_>, error: ReadError) -> Outcome {
+        let name = self.name_unread();
+        self.introduce(self.arrival.peer.address(), name.client);
+        match error {
+            ReadError::Left => self.left(&name),
+            ReadError::Refused(refusal) => self.refuse_head(reader, &refusal),
+        }
     }
 
-    fn note(&self, name: &str, status: StatusCode, why: &str) {
+    /// A request of which nothing was read.
+    fn name_unread(&self) -> Name<'_> {
+        Name {
+            client: nobody_yet(self.context, &self.arrival),
+            method: "-",
+            path: "-",
+        }
+    }
+
+    fn note(&self, name: &Name<'_>, status: StatusCode, why: &str) {
         let status = status.as_u16();
         let line = format_args!("{name}: {status} {why}");
         let about = About::answered(status);
         self.context.refusals.note_about(Level::Info, &about, line);
     }
 
-    fn left(&self, name: &str) -> Outcome {
+    fn left(&self, name: &Name<'_>) -> Outcome {
         debug!("{name}: left before its request was complete");
         Outcome::Left
     }
@@ -203,7 +228,11 @@ impl<'a> Exchange<'a> {
     /// A head that is refused is named as far as its first line can be read.
     fn refuse_head(&self, reader: &Reader<'_>, refusal: &Refusal) -> Outcome {
         let (method, path) = reader.refused_name().unwrap_or(("-", "-"));
-        let name = format!("{} {method} {path}", self.nobody_yet());
+        let name = Name {
+            method,
+            path,
+            ..self.name_unread()
+        };
         self.note(&name, refusal.status, &refusal.why);
         let form = Form {
             is_head: method == "HEAD",
@@ -335,7 +364,16 @@ impl<'a> Exchange<'a> {
         let rules = &self.context.sites.current().rules;
         let local = || self.outbox.local_address();
         let found = provenance::of(request, &self.arrival, local, rules);
-        request.provenance.client_address = found.client.to_string().into();
+        // What the request has as its peer's text is that of the socket, whomever a proxy has named.
+        let is_socket = match self.arrival.peer.remote() {
+            Remote::Tcp(socket) => {
+                socket.is_ipv4() && found.client == ClientAddress::Known(socket.ip())
+            }
+            Remote::Unix(_) => false,
+        };
+        if !is_socket {
+            request.provenance.client_address = Some(found.client.to_string().into());
+        }
         let has_told = &self.context.has_told_of_foreign_name;
         if found.is_misdirected && !has_told.swap(true, Ordering::Relaxed) {
             let host = request.header("host").unwrap_or_default();
@@ -438,6 +476,12 @@ impl<'a> Exchange<'a> {
 fn out_of_service() -> Refusal {
     let why = "the plugin of this route is out of service";
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why)
+}
+
+/// Whom the log has while no request has told for whom a proxy speaks.
+fn nobody_yet(context: &Context, arrival: &Arrival) -> Shown {
+    let rules = &context.sites.current().rules;
+    arrival.peer.shown(&rules.trusted_proxies)
 }
 
 /// Whether another request may be read behind this one (RFC 9112 section 9.3).

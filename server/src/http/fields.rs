@@ -5,6 +5,7 @@
 
 use http::StatusCode;
 use httparse::{EMPTY_HEADER, Error, Header, Status};
+use memchr::memchr_iter;
 
 use super::HttpLimits;
 use super::refusal::Refusal;
@@ -25,7 +26,7 @@ pub fn parse<'a, T>(
         return Err(bare_line_feed());
     }
     // On the heap: the thread's stack is not to become deeper for it.
-    let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
+    let lines = memchr_iter(b'\n', bytes).count();
     let mut room = vec![EMPTY_HEADER; lines.min(limits.headers)];
     match httparse::parse_headers(bytes, &mut room) {
         Ok(Status::Complete((_, headers))) => read(headers),
@@ -43,12 +44,12 @@ pub fn parse<'a, T>(
 /// Index behind the empty line that ends `bytes`' lines, looked for from `from`. One that ends with
 /// bare line feeds counts too, so that it is refused at once and not at the deadline.
 pub fn end(bytes: &[u8], from: usize) -> Option<usize> {
-    (from..bytes.len()).find_map(|at| {
-        let rest = &bytes[at..];
-        if rest.starts_with(b"\n\r\n") {
-            Some(at + 3)
-        } else {
-            rest.starts_with(b"\n\n").then_some(at + 2)
+    memchr_iter(b'\n', &bytes[from..]).find_map(|at| {
+        let behind = from + at + 1;
+        match bytes[behind..] {
+            [b'\r', b'\n', ..] => Some(behind + 2),
+            [b'\n', ..] => Some(behind + 1),
+            _ => None,
         }
     })
 }
@@ -65,12 +66,7 @@ pub fn bare_line_feed() -> Refusal {
 
 /// Every line ends with CR LF: a bare LF is read differently by different programs on the way.
 fn has_bare_line_feed(bytes: &[u8]) -> bool {
-    let mut before = 0;
-    bytes.iter().any(|&byte| {
-        let is_bare = byte == b'\n' && before != b'\r';
-        before = byte;
-        is_bare
-    })
+    memchr_iter(b'\n', bytes).any(|at| at == 0 || bytes[at - 1] != b'\r')
 }
 
 /// Whether `text` is a token (RFC 9110 section 5.6.2).

@@ -7,6 +7,8 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use memchr::{memchr, memrchr};
+
 /// What stands before the port.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Host {
@@ -83,8 +85,11 @@ pub fn name(text: &str) -> Option<Box<str>> {
 /// What stands before the colon of the port, and behind it; an address in brackets has colons of its
 /// own.
 pub fn split_port(text: &str) -> (&str, Option<&str>) {
-    let host_end = text.rfind(']').map_or(0, |at| at + 1);
-    match text[host_end..].find(':') {
+    let host_end = match text.as_bytes().first() {
+        Some(b'[') => memrchr(b']', text.as_bytes()).map_or(0, |at| at + 1),
+        _ => 0,
+    };
+    match memchr(b':', &text.as_bytes()[host_end..]) {
         Some(at) => (&text[..host_end + at], Some(&text[host_end + at + 1..])),
         None => (text, None),
     }

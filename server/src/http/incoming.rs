@@ -6,6 +6,7 @@
 use std::io;
 
 use http::StatusCode;
+use memchr::memchr;
 
 use super::HttpLimits;
 use super::fields;
@@ -82,8 +83,8 @@ impl Incoming {
             return Ok(None);
         }
         check_start(&self.buffer)?;
-        self.check_line()?;
         let end = fields::end(&self.buffer, self.searched);
+        self.check_line(end.is_some())?;
         if end.unwrap_or(self.buffer.len()) > self.limits.head_bytes {
             return Err(too_large(self.limits));
         }
@@ -108,12 +109,13 @@ impl Incoming {
         }
     }
 
-    /// RFC 9112 section 3: a line that is longer than any that is read is 414.
-    fn check_line(&mut self) -> Result<(), Refusal> {
+    /// RFC 9112 section 3: a line that is longer than any that is read is 414. What else is wrong with it is
+    /// told before the head is whole; who reads a whole one finds it.
+    fn check_line(&mut self, is_whole: bool) -> Result<(), Refusal> {
         if self.has_line {
             return Ok(());
         }
-        let line_end = self.buffer.iter().position(|&byte| byte == b'\n');
+        let line_end = memchr(b'\n', &self.buffer);
         let most = self.limits.head_bytes;
         if line_end.unwrap_or(self.buffer.len()) > most {
             let why = format!("request line over {most} bytes");
@@ -123,7 +125,10 @@ impl Incoming {
             return Ok(());
         };
         let line = self.buffer[..line_end].strip_suffix(b"\r");
-        RequestLine::parse(line.ok_or_else(fields::bare_line_feed)?)?;
+        let line = line.ok_or_else(fields::bare_line_feed)?;
+        if !is_whole {
+            RequestLine::parse(line)?;
+        }
         self.has_line = true;
         Ok(())
     }

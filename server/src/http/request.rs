@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::HttpLimits;
 use super::fields;
-use super::host::Authority;
+use super::host::{Authority, split_port};
 use super::peer::Remote;
 use super::refusal::Refusal;
 use super::request_line::{RequestLine, Version};
@@ -51,8 +51,9 @@ pub enum Kind {
 /// Where a request comes from, as far as its peer and its headers tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Provenance {
-    /// IP address of the client, behind a proxy that we trust too.
-    pub client_address: Box<str>,
+    /// IP address of the client, behind a proxy that we trust too; none where that is the peer itself, and its
+    /// address stands in the peer's text.
+    pub client_address: Option<Box<str>>,
     /// From this machine, past no proxy, and no foreign browser page.
     pub is_inside: bool,
 }
@@ -154,6 +155,14 @@ impl Request {
     /// `address:port` of the socket's other end.
     pub fn peer(&self) -> &str {
         text(self.at(self.peer))
+    }
+
+    /// IP address of the client, behind a proxy that we trust too.
+    pub fn client_address(&self) -> &str {
+        match &self.provenance.client_address {
+            Some(address) => address,
+            None => split_port(self.peer()).0,
+        }
     }
 
     /// The first value of a header; `name` in any case.
@@ -346,7 +355,7 @@ mod tests {
     fn a_handshake_that_is_kept_takes_less_than_900_bytes_in_three_pieces() {
         let mut request = parse(BROWSER).expect("it is well-formed");
         request.provenance = Provenance {
-            client_address: "2001:db8:1111:2222:3333:4444:5555:6666".into(),
+            client_address: Some("2001:db8:1111:2222:3333:4444:5555:6666".into()),
             is_inside: false,
         };
         let Request {
@@ -359,7 +368,7 @@ mod tests {
         let pieces = [
             bytes.len(),
             size_of_val(&**headers),
-            provenance.client_address.len(),
+            provenance.client_address.as_ref().map_or(0, |of| of.len()),
         ];
         assert_eq!(body.capacity(), 0);
         assert!(BROWSER.len() >= 500, "{}", BROWSER.len());

@@ -43,8 +43,13 @@ impl RequestLine {
         if !line.is_ascii() {
             return malformed("the request line holds a byte that is not ASCII: percent-encode it");
         }
-        let parts: Vec<&[u8]> = line.split(|&byte| byte == b' ').collect();
-        let (method, target, version) = match parts[..] {
+        // Of a fourth part it is enough that it is there.
+        let (mut parts, mut count) = ([b"".as_slice(); 4], 0);
+        for part in line.splitn(parts.len(), |&byte| byte == b' ') {
+            parts[count] = part;
+            count += 1;
+        }
+        let (method, target, version) = match parts[..count] {
             [b"PROXY", b"TCP4" | b"TCP6" | b"UNKNOWN", ..] => return malformed(PROXY_HEADER),
             [method, target, version]
                 if !method.is_empty() && !target.is_empty() && !version.is_empty() =>

@@ -233,8 +233,8 @@ pub const LEAVING_BEHIND_MAX: usize = 32;
 /// Wait of the acceptor until the drain thread has caught up.
 pub const CROWD_WAIT: Duration = Duration::from_millis(1);
 
-/// After this the reaper looks again at a thread that was about to end and has not: as long as an end
-/// usually takes, many times over. The pause doubles up to [`LOOK_AT_DEPARTED_LAST`].
+/// After this the reaper looks at a thread that was about to end: as long as an end usually takes, many times
+/// over. Where it has not ended, the pause doubles up to [`LOOK_AT_DEPARTED_LAST`].
 pub const LOOK_AT_DEPARTED_FIRST: Duration = Duration::from_millis(1);
 
 /// See [`LOOK_AT_DEPARTED_FIRST`]: a look costs a microsecond.

@@ -4,7 +4,6 @@
 //! give it with the line. What only one line knows (a status, a close code) goes with that line. Text has
 //! all of it in its words already.
 
-use std::cell::RefCell;
 use std::fmt::{self, Display};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use log::kv::{Error, Key, Source, ToKey, Value, VisitSource};
 use log::{Level, Record};
 
 use super::client_rate;
+use super::own::{self, Address, Own};
 use crate::ids::ClientId;
 
 /// What one line is about, as far as its thread does not know it.
@@ -80,38 +80,21 @@ impl Source for About<'_> {
     }
 }
 
-/// Whose thread this is.
-struct Own {
-    client: ClientId,
-    address: Box<str>,
-    route: Option<Arc<str>>,
-}
-
-thread_local! {
-    static OWN: RefCell<Option<Own>> = const { RefCell::new(None) };
-}
-
 /// Tells this thread, a connection's, whose it is: `client`, for whom `counted` counts, and `address` as the
 /// log has it. No route is known from here on.
-pub fn set_own_client(client: ClientId, counted: IpAddr, address: &dyn Display) {
-    client_rate::set_own_address(counted);
-    let address = address.to_string().into();
-    OWN.with(|own| {
-        *own.borrow_mut() = Some(Own {
-            client,
-            address,
-            route: None,
-        });
+pub fn set_own_client(client: ClientId, counted: IpAddr, address: Address) {
+    own::set(Own {
+        client,
+        address,
+        route: None,
+        counted: client_rate::counted_as(counted),
+        share: None,
     });
 }
 
 /// Tells this thread, a connection's, which route its request is for; none where none is found.
 pub fn set_own_route(route: Option<Arc<str>>) {
-    OWN.with(|own| {
-        if let Some(own) = own.borrow_mut().as_mut() {
-            own.route = route;
-        }
-    });
+    own::with(|own| own.route = route);
 }
 
 /// The fields of one line, by their names.
@@ -134,19 +117,13 @@ pub(super) fn fields(record: &Record<'_>) -> Fields {
 }
 
 fn add_own(fields: &mut Fields) {
-    // A plugin's own thread-local may log while this thread ends: then it is nobody's.
-    let added = OWN.try_with(|own| {
-        let own = own.borrow();
-        let Some(own) = own.as_ref() else {
-            return;
-        };
+    own::with(|own| {
         fields.insert("client".to_owned(), own.client.0.into());
-        fields.insert("address".to_owned(), (*own.address).into());
+        fields.insert("address".to_owned(), own.address.to_string().into());
         if let Some(route) = &own.route {
             fields.insert("route".to_owned(), (**route).into());
         }
     });
-    added.ok();
 }
 
 struct Collect<'a>(&'a mut Fields);
@@ -169,6 +146,7 @@ mod tests {
     use log::Record;
     use serde_json::{Value, json};
     use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::Arc;
 
     const ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
 
@@ -185,7 +163,7 @@ mod tests {
             of("plugin::chat::rustls", &nothing),
             json!({"plugin": "chat"})
         );
-        set_own_client(ClientId(7), ADDRESS, &"192.0.2.1:99");
+        set_own_client(ClientId(7), ADDRESS, Arc::new("192.0.2.1:99"));
         assert_eq!(
             of("server", &About::answered(404)),
             json!({"client": 7, "address": "192.0.2.1:99", "status": 404})
@@ -199,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_line_about_another_client_has_nothing_of_its_thread() {
-        set_own_client(ClientId(7), ADDRESS, &"192.0.2.1:99");
+        set_own_client(ClientId(7), ADDRESS, Arc::new("192.0.2.1:99"));
         set_own_route(Some("/chat".into()));
         let other = About {
             client: Some(ClientId(8)),

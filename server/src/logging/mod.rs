@@ -8,7 +8,9 @@ pub mod client_rate;
 pub mod levels;
 pub mod refusal_log;
 pub mod start_lines;
+mod allowance;
 mod line;
+mod own;
 mod style;
 mod writer;
 
@@ -22,13 +24,14 @@ use log::LevelFilter;
 use parking_lot::Mutex;
 
 use crate::limits::LOG_QUEUE_LINES;
-use client_rate::ClientRate;
 use levels::Levels;
 use line::Lines;
 use style::{SharedStyle, Style};
 use writer::{Order, Writer};
 
+pub use allowance::ClientRate;
 pub use line::push_visible;
+pub use own::Address;
 pub use writer::Output;
 
 /// The name of the thread that writes.

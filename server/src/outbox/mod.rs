@@ -31,6 +31,7 @@ use socket2::Socket;
 
 use crate::ids::ClientId;
 use crate::limits::FLUSH_BYTES;
+use crate::logging::Address;
 use crate::logging::about::About;
 use cause::Cause;
 use drain::DrainHandle;
@@ -59,7 +60,7 @@ pub struct Outbox {
     client: Option<ClientId>,
     route: OnceLock<Arc<str>>,
     /// The client's address as the log has it.
-    address: OnceLock<Box<str>>,
+    address: OnceLock<Address>,
     drain: DrainHandle,
     state: Mutex<State>,
     /// Signalled when the backlog falls, for the one thread that waits for it.
@@ -174,8 +175,8 @@ impl Outbox {
 
     /// Names the client's address in what is logged about it; where a proxy speaks for it, not the
     /// proxy's.
-    pub fn set_address(&self, address: &str) {
-        self.address.get_or_init(|| address.into());
+    pub fn set_address(&self, address: Address) {
+        self.address.get_or_init(|| address);
     }
 
     /// Names the route in what is logged about this client.
@@ -345,7 +346,7 @@ impl Outbox {
         About {
             client: self.client,
             route: self.route.get().map(|path| &**path),
-            address: self.address.get().map(|address| address as &dyn Display),
+            address: self.address.get().map(|address| &**address as &dyn Display),
             ..About::default()
         }
     }
@@ -355,7 +356,8 @@ impl Outbox {
         let route = self.route.get().map_or("a handshake", |path| path);
         match self.client {
             Some(client) => {
-                let address = self.address.get().map_or("-", |address| address);
+                let address = self.address.get();
+                let address = address.map_or(&"-" as &dyn Display, |address| &**address);
                 format!("{address} client {client} on {route}")
             }
             None => "a refused connection".to_owned(),

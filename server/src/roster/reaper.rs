@@ -2,11 +2,11 @@
 //!
 //! Who is about to end says so; between that and its real end lies the drop of its thread-local values, and
 //! those of a plugin may take as long as they like. To join is to wait for one thread and none else, so that
-//! the reaper waits for none: it looks whether one has ended, and where it has not, looks again after a
-//! pause that doubles. So nobody's end waits for another's, and a place stays taken just as long as its
-//! thread is there.
+//! the reaper waits for none: it looks a moment later whether one has ended, and where it has not, looks
+//! again after a pause that doubles. So nobody's end waits for another's, and a place stays taken just as
+//! long as its thread is there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
@@ -37,6 +37,7 @@ pub fn start(
     let reaper = Reaper {
         roster,
         refusals,
+        departed: VecDeque::new(),
         lingering: BTreeSet::new(),
     };
     let thread = thread::Builder::new()
@@ -49,6 +50,8 @@ pub fn start(
 struct Reaper {
     roster: Arc<Roster>,
     refusals: RefusalLog,
+    /// Those that nobody has looked at yet, and since when: mostly a thread needs a moment to end.
+    departed: VecDeque<(Instant, ClientId)>,
     /// Those that had not ended when they were looked at, the next to be looked at first.
     lingering: BTreeSet<Lingering>,
 }
@@ -66,21 +69,27 @@ struct Lingering {
 impl Reaper {
     fn run(mut self, inbox: &Receiver<ClientId>) {
         loop {
-            let departed = match self.lingering.first() {
+            let departed = match self.next_look() {
                 None => inbox.recv().map_err(RecvTimeoutError::from),
-                Some(next) => inbox.recv_deadline(next.look_at),
+                Some(look_at) => inbox.recv_deadline(look_at),
             };
             let now = Instant::now();
             match departed {
-                Ok(client) => self.look(Lingering {
-                    look_at: now,
-                    pause: LOOK_AT_DEPARTED_FIRST,
-                    since: now,
-                    is_told: false,
-                    client,
-                }),
+                Ok(client) => self.departed.push_back((now, client)),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
+            }
+            while let Some(&(since, client)) = self.departed.front()
+                && since + LOOK_AT_DEPARTED_FIRST <= now
+            {
+                self.departed.pop_front();
+                self.look(Lingering {
+                    look_at: since + LOOK_AT_DEPARTED_FIRST,
+                    pause: LOOK_AT_DEPARTED_FIRST,
+                    since,
+                    is_told: false,
+                    client,
+                });
             }
             while self
                 .lingering
@@ -91,6 +100,13 @@ impl Reaper {
                 self.look(next);
             }
         }
+    }
+
+    fn next_look(&self) -> Option<Instant> {
+        let departed = self.departed.front();
+        let departed = departed.map(|&(since, _)| since + LOOK_AT_DEPARTED_FIRST);
+        let lingering = self.lingering.first().map(|next| next.look_at);
+        departed.into_iter().chain(lingering).min()
     }
 
     /// Frees the place of one that has ended; another is looked at again later.

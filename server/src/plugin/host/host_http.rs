@@ -54,7 +54,7 @@ pub(in crate::plugin) unsafe extern "C" fn request_field(
             FIELD_QUERY => request.query().map(str::as_bytes),
             FIELD_BODY => Some(request.body.as_slice()),
             FIELD_PEER => Some(request.peer().as_bytes()),
-            FIELD_CLIENT_ADDRESS => Some(request.provenance.client_address.as_bytes()),
+            FIELD_CLIENT_ADDRESS => Some(request.client_address().as_bytes()),
             FIELD_KIND => match request.kind {
                 Kind::Plain => None,
                 Kind::WebSocket => Some(b"websocket".as_slice()),
