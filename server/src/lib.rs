@@ -31,6 +31,7 @@
 //! | `drain` | 1 | full sockets, closing and lingering ones | epoll |
 //! | `timers` | 1 a route with timers | `on_timer` | the next deadline |
 //! | `reaper` | 1 | joins connection threads that have ended | its queue, the next look |
+//! | `admin`, `admin-N` | 1, and 1 a connection of the admin listener | health, figures, orders | accept; its socket, the main thread |
 //! | `log` | 1 | writes the log | its queue, the disk |
 //! | `deadline` | 1 while the server stops | ends the process where the stop does not end | the deadline |
 //!
@@ -42,6 +43,7 @@
 //! | --- | --- |
 //! | [`life`] | the run as a whole: start, signals, reload, stop |
 //! | [`caller`] | the other side: `server push` and `server listen` |
+//! | [`admin`] | the listener for the one who runs it: health, figures, orders |
 //! | [`entrance`] | from the listening socket to a connection thread, or to a refusal |
 //! | [`connection`] | the thread of one client: its requests, its messages, its deadlines, its end |
 //! | [`routes`] | which path leads to which plugin, and how that changes at a reload |
@@ -115,6 +117,7 @@
 pub mod fuzz;
 pub mod life;
 pub mod caller;
+pub mod admin;
 pub mod entrance;
 pub mod connection;
 pub mod routes;

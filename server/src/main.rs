@@ -1,9 +1,10 @@
-//! Arguments, settings, check or run, exit code.
+//! Arguments, settings, check, run or ask one that runs, exit code.
 
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::Parser;
-use server::config::{Args, Settings};
+use server::config::{Args, Command, Question, Settings};
 
 /// Exit code where the arguments, the file or the plugins are wrong.
 const EXIT_WRONG: u8 = 2;
@@ -11,7 +12,11 @@ const EXIT_WRONG: u8 = 2;
 fn main() -> ExitCode {
     let args = Args::parse();
     if let Some(command) = &args.command {
-        let done = server::caller::run(command);
+        let done = match command {
+            Command::Push(args) => server::caller::push(args),
+            Command::Listen(args) => server::caller::listen(args),
+            Command::Ask(question) => return ask(question),
+        };
         return done.map_or_else(
             |error| {
                 complain(&format_args!("error: {error}"));
@@ -34,6 +39,21 @@ fn main() -> ExitCode {
         complain(&format_args!("error: {error}"));
         error.exit_code()
     })
+}
+
+/// Asks a server that runs.
+fn ask(question: &Question) -> ExitCode {
+    match server::admin::remote::run(question) {
+        Ok(text) => {
+            // Whoever reads along may have seen enough.
+            writeln!(io::stdout(), "{}", text.trim_end()).ok();
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            complain(&format_args!("error: {error}"));
+            ExitCode::from(error.exit_code())
+        }
+    }
 }
 
 fn check(args: &Args, settings: &Settings) -> ExitCode {

@@ -4,6 +4,7 @@
 //! Everything waits by deadline and panics when it passes, with the server's log: what goes wrong
 //! here is a failed test. Ports are always 0; only processes that were started here are signalled.
 
+mod admin;
 mod artifacts;
 mod client;
 mod events;
@@ -22,6 +23,7 @@ mod variant;
 #[cfg(feature = "browser")]
 pub mod webdriver;
 
+pub use admin::{ADMIN, Admin};
 pub use artifacts::{
     compile_c, compile_c_file, compile_c_file_with_header, compile_c_with, library,
     server as server_program,

@@ -11,8 +11,6 @@ mod socket;
 
 use std::io;
 
-use crate::config::Command;
-
 pub use listen::listen;
 pub use push::push;
 
@@ -42,17 +40,6 @@ impl CallError {
             // EX_UNAVAILABLE of sysexits.h.
             CallError::Unreachable(_) => 69,
         }
-    }
-}
-
-/// Does what the command line says.
-///
-/// # Errors
-/// See [`CallError`].
-pub fn run(command: &Command) -> Result<(), CallError> {
-    match command {
-        Command::Push(args) => push(args),
-        Command::Listen(args) => listen(args),
     }
 }
 

@@ -1,15 +1,18 @@
 //! The command line (clap): which options there are. What they say is checked with the file, so that
 //! all that is wrong is told at once.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
+
+use super::ask_args::Question;
 
 const EXAMPLE: &str = "\
 Example:
   server --plugins plugins/ --listen 127.0.0.1:25252 --allow-origin https://example.org
   server --config detent.toml --check
   server push http://127.0.0.1:25252/push/news 'it rains'
+  server clients --config detent.toml --route /chat
 
 Sizes are written as 65536 or 64KiB, times as 25s or 1500ms. What is given here wins over the file.
 SIGHUP reads the file and the plugins anew; SIGINT and SIGTERM stop, a second one at once.";
@@ -108,6 +111,8 @@ pub enum Command {
     /// Print what is said, a message a line, and come back where the connection ends.
     /// Exits 1 when it is refused, 2 for a mistake here, 69 when nobody is reachable at first
     Listen(ListenArgs),
+    #[command(flatten)]
+    Ask(Question),
 }
 
 /// What to send, and where.
@@ -140,6 +145,14 @@ pub struct ListenArgs {
 }
 
 impl Args {
+    /// Those that name this file of settings and nothing else, for who only reads it: where plugins lie is of no
+    /// interest then.
+    pub fn of_file(file: &Path) -> Args {
+        let mut args = Args::parse_from(["server", "--plugins", "."]);
+        args.config = Some(file.to_owned());
+        args
+    }
+
     /// What the options that take text were given, by option; empty where it was not given.
     pub(super) fn texts(&self, flag: &str) -> Vec<&str> {
         let one = match flag {

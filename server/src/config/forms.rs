@@ -223,6 +223,19 @@ impl Form for Origin {
     }
 }
 
+/// A path as a request names it.
+pub(super) struct HealthPath(pub(super) Box<str>);
+
+impl Form for HealthPath {
+    const EXPECTED: &'static str = r#"no path: write it as a request names it, such as "/healthz""#;
+
+    fn parse(text: &str) -> Option<HealthPath> {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~".contains(&byte);
+        let is_path = text.len() > 1 && text.starts_with('/') && text.bytes().all(is_allowed);
+        is_path.then(|| HealthPath(text.into()))
+    }
+}
+
 /// Text that is not empty.
 pub(super) struct Text(pub(super) String);
 

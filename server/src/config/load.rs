@@ -16,13 +16,13 @@ use toml::de::DeTable;
 use super::args::Args;
 use super::client::{ClientSettings, bytes};
 use super::document::Document;
-use super::forms::{Form, HostName, Number, Proxy, Size, Text, Time};
+use super::forms::{Form, HealthPath, HostName, Number, Proxy, Size, Text, Time};
 use super::options::PluginOptions;
 use super::problem::{Place, Problem, Problems, Source};
 use super::routes;
 use super::settings::{ServerLimits, Settings};
 use super::table::{Given, Table};
-use super::{load_inside, load_listeners};
+use super::{load_admin, load_inside, load_listeners};
 use crate::http::host::Host;
 use crate::http::peer::Trusted;
 use crate::limits::settings as limits;
@@ -129,8 +129,9 @@ fn read<'d>(
     client.finish();
     let routes = routes::read(top.tables("route"), &client_settings, &options);
     let (listen, listeners) = load_listeners::read(&mut top, folder);
+    let all_listeners = [listen.as_slice(), &listeners].concat();
     let loads = &limits::LIBRARY_LOADS;
-    let stop = &limits::STOP_TIMEOUT;
+    let (stop, delay) = (&limits::STOP_TIMEOUT, &limits::STOP_DELAY);
     let settings = Settings {
         file: file.to_owned(),
         plugins: plugins.unwrap_or_default(),
@@ -143,9 +144,12 @@ fn read<'d>(
         default_routes: top.value("default_routes").unwrap_or(true),
         state_dir: read_path(&mut top, "state_dir", None, folder).or_else(given_state_dir),
         stop_timeout: top.bounded::<Time>("stop_timeout", stop, stop.default),
+        stop_delay: top.bounded::<Time>("stop_delay", delay, delay.default),
+        health: top.value::<HealthPath>("health").map(|path| path.0),
         log: read_log(top.table("log"), folder),
         trusted_proxies: read_proxies(top.table("proxy")),
         inside: load_inside::read(top.table("inside"), folder),
+        admin: load_admin::read(top.table("admin"), folder, &all_listeners),
         limits: read_limits(top.table("limits")),
         client: client_settings,
         routes,
@@ -208,7 +212,7 @@ fn read_log(mut table: Table<'_>, folder: &Path) -> LogSettings {
 }
 
 /// Why nothing can have logged under this target; none where something can.
-fn wrong_target(name: &str) -> Option<String> {
+pub fn wrong_target(name: &str) -> Option<String> {
     let is_name = |part: &str| {
         let mut characters = part.chars();
         !part.is_empty() && characters.all(|one| one.is_ascii_alphanumeric() || "_-".contains(one))

@@ -1,11 +1,11 @@
-//! Reads `[inside]`: who may push; and the secrets that stand in a file of their own.
+//! Reads `[inside]`: who may push; and secrets that stand in a file of their own, those of `[admin]` too.
 //!
 //! Main thread only; blocks on the disk.
 
 use std::fs::OpenOptions;
 use std::io::{self, Read};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
@@ -34,15 +34,7 @@ impl Form for Token {
 pub(super) fn read(mut table: Table<'_>, folder: &Path) -> InsideSettings {
     let networks = table.list::<Network>("networks").unwrap_or_default();
     let tokens = table.list::<Token>("tokens").unwrap_or_default();
-    let file = table.given::<Text>("tokens_file");
-    let tokens_file = file.as_ref().map(|given| folder.join(&given.value.0));
-    let mut file_tokens = Tokens::default();
-    if let (Some(given), Some(path)) = (&file, &tokens_file) {
-        match read_file(path) {
-            Ok(tokens) => file_tokens = tokens,
-            Err(why) => note(&table, &given.source, path, &why),
-        }
-    }
+    let (tokens_file, file_tokens) = read_tokens_file(&mut table, folder);
     table.finish();
     InsideSettings {
         networks: networks.into_iter().map(|given| given.value.0).collect(),
@@ -50,6 +42,19 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path) -> InsideSettings {
         tokens_file,
         file_tokens,
     }
+}
+
+/// Reads the file of secrets that `tokens_file` names: which it is, and what stands in it.
+pub(super) fn read_tokens_file(table: &mut Table<'_>, folder: &Path) -> (Option<PathBuf>, Tokens) {
+    let Some(given) = table.given::<Text>("tokens_file") else {
+        return (None, Tokens::default());
+    };
+    let path = folder.join(&given.value.0);
+    let tokens = read_file(&path).unwrap_or_else(|why| {
+        note(table, &given.source, &path, &why);
+        Tokens::default()
+    });
+    (Some(path), tokens)
 }
 
 fn note(table: &Table<'_>, source: &Source, path: &Path, why: &str) {

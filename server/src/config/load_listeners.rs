@@ -58,6 +58,17 @@ impl Form for Addresses {
 }
 
 impl Addresses {
+    /// Whether it is a unix socket.
+    pub(super) fn is_unix(&self) -> bool {
+        matches!(self, Addresses::Unix(_))
+    }
+
+    /// The one thing that it stands for; none where it is two addresses at once.
+    pub(super) fn into_one(self, folder: &Path) -> Option<Listen> {
+        let mut listens = self.into_listens(folder).into_iter();
+        listens.next().filter(|_| listens.next().is_none())
+    }
+
     /// What of it is to be listened on. `folder` is where relative paths begin.
     fn into_listens(self, folder: &Path) -> Vec<Listen> {
         match self {
@@ -122,7 +133,7 @@ fn settings(listen: Listen, is_pair: bool, ways: Ways) -> ListenerSettings {
 }
 
 /// Why no socket can have this path; none where one can.
-fn wrong_path(listen: &Listen) -> Option<String> {
+pub(super) fn wrong_path(listen: &Listen) -> Option<String> {
     let Listen::Unix(path) = listen else {
         return None;
     };
@@ -201,7 +212,7 @@ fn read_one(mut table: Table<'_>, taken: &mut Taken<'_>) {
 }
 
 /// Reads who may connect; only a unix socket has a file that can say so.
-fn read_access(table: &mut Table<'_>, may_have_file: bool) -> FileAccess {
+pub(super) fn read_access(table: &mut Table<'_>, may_have_file: bool) -> FileAccess {
     let mode = table.given::<Mode>("mode");
     let owner = table.given::<Text>("owner");
     let group = table.given::<Text>("group");
@@ -234,7 +245,7 @@ fn read_access(table: &mut Table<'_>, may_have_file: bool) -> FileAccess {
 }
 
 /// Whether who listens on `other` leaves `one` to nobody else.
-fn is_taken_by(one: &Listen, other: &Listen) -> bool {
+pub(super) fn is_taken_by(one: &Listen, other: &Listen) -> bool {
     let (one, other) = match (one, other) {
         (Listen::Tcp(one), Listen::Tcp(other)) => (one, other),
         (Listen::Unix(one), Listen::Unix(other)) => return one == other,

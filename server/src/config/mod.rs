@@ -7,7 +7,9 @@
 //! `scripts/detent.toml` and `server/README.md`.
 
 mod accounts;
+mod admin;
 mod args;
+mod ask_args;
 mod changes;
 mod client;
 mod document;
@@ -18,6 +20,7 @@ mod inside;
 mod keys;
 mod listeners;
 mod load;
+mod load_admin;
 mod load_client;
 mod load_inside;
 mod load_listeners;
@@ -30,12 +33,15 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use admin::AdminSettings;
 pub use args::{Args, Command, ListenArgs, PushArgs};
+pub use ask_args::{Question, Way};
 pub use changes::Changes;
 pub use client::{ClientSettings, Rate};
 pub use inside::InsideSettings;
 pub use keys::{CLIENT_KEYS, Effect, Key, LISTENER_KEYS, ROUTE_KEYS, SERVER_KEYS};
 pub use listeners::{FileAccess, Listen, ListenerSettings};
+pub use load::wrong_target;
 pub use option_places::{OptionPlace, OptionPlaces};
 pub use options::{OptionError, PluginOptions};
 pub use problem::{Place, Problem, Problems, Source};

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::admin::AdminSettings;
 use super::client::ClientSettings;
 use super::inside::InsideSettings;
 use super::listeners::ListenerSettings;
@@ -52,14 +53,23 @@ pub struct Settings {
     /// Folder under which each plugin gets one of its own for what it keeps. Default: systemd's
     /// `STATE_DIRECTORY`, or none.
     pub state_dir: Option<PathBuf>,
-    /// Time from the first signal to the end of the process. 1 ms to 1 day, default 10 s. Longer
-    /// lets slow clients get what waits for them.
+    /// Time from the first signal, or the end of `stop_delay`, to the end of the process. 1 ms to 1 day,
+    /// default 10 s. Longer lets slow clients get what waits for them.
     pub stop_timeout: Duration,
+    /// Time from the first signal to the first client that is closed for it: everything goes on, and who
+    /// asks for the server's health is told that it stops. Zero to 1 day, default zero. As long as a
+    /// balancer takes to notice.
+    pub stop_delay: Duration,
+    /// The path on which the server's own health is answered, whatever the name it is asked for by.
+    /// Default: none.
+    pub health: Option<Box<str>>,
     /// The log.
     pub log: LogSettings,
     /// Networks whose `X-Forwarded-For` and `X-Real-IP` are believed, and whether unix sockets are. Default:
     /// all of this machine. Whoever is in it can pretend to be any client.
     pub trusted_proxies: Trusted,
+    /// The listener for the one who runs it. Default: there is none.
+    pub admin: AdminSettings,
     /// Limits of the whole server.
     pub limits: ServerLimits,
     /// What holds for each client where its route says nothing else.

@@ -275,6 +275,9 @@ impl<'a> Exchange<'a> {
         if request.path() == "*" {
             return Ok(Answer::Plain(Response::options(METHODS)));
         }
+        if let Some(answer) = self.health(request) {
+            return Ok(Answer::Plain(answer));
+        }
         let mounted = self.find_route(request)?;
         let peer = self.arrival.peer.remote().counted();
         ticket.begin_request(Whose::of_request(found.client, peer))?;
@@ -348,6 +351,17 @@ impl<'a> Exchange<'a> {
         self.outbox.become_event_stream();
         COUNTERS.of(self.client).answered.add(head.status.as_u16());
         Ok(Answer::Upgraded(mounted.clone()))
+    }
+
+    /// The server's own health, where the settings have a path for that and it is asked for: by whatever name,
+    /// since who looks after a server asks for its address.
+    fn health(&self, request: &Request) -> Option<Response> {
+        let site = self.context.sites.current();
+        let is_asked = site.health.as_deref() == Some(request.path());
+        if !is_asked || !matches!(request.method(), "GET" | "HEAD") {
+            return None;
+        }
+        Some(Response::health(self.context.readiness.check()))
     }
 
     /// From here on the stop waits for the answer; no plugin is asked for one that cannot be sent.

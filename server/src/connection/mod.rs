@@ -34,6 +34,7 @@ use crate::outbox::encoding::Encoding;
 use crate::outbox::{Bounds, Ending, Outbox, set_own_outbox};
 use crate::plugin::{CallbackError, Place};
 use crate::roster::admission::Ticket;
+use crate::routes::readiness::Readiness;
 use crate::routes::table::Sites;
 use event_stream::EventStream;
 use frames::Guarded;
@@ -48,6 +49,8 @@ use terms::Terms;
 pub struct Context {
     /// What is served, and under which settings.
     pub sites: Sites,
+    /// Whether clients may be sent here, for who asks by the path that the settings name.
+    pub readiness: Arc<Readiness>,
     /// Takes the lines that strangers cause.
     pub refusals: RefusalLog,
     /// Whether the log says that somebody on this machine asks for a name that is not this server's.

@@ -10,6 +10,7 @@
 //! nothing of the rest.
 
 mod codes;
+mod histogram;
 mod totals;
 mod traffic;
 
@@ -21,6 +22,7 @@ use crate::ids::ClientId;
 use codes::{CloseCodes, Statuses};
 
 pub use codes::{ByCode, OTHER};
+pub use histogram::{Histogram, Times, begin, is_measured, measure};
 pub use totals::{Closed, Totals};
 pub use traffic::{Amount, Traffic};
 
@@ -35,6 +37,8 @@ pub static COUNTERS: Counters = Counters::new();
 pub struct Counters {
     /// The threads `accept`.
     pub acceptors: CachePadded<AcceptorCounts>,
+    /// The main thread.
+    pub main: CachePadded<MainCounts>,
     /// The thread `hub`.
     pub hub: CachePadded<HubCounts>,
     /// The thread `drain`.
@@ -72,6 +76,18 @@ pub struct ClientCounts {
     pub dropped: Count,
 }
 
+/// What the main thread counts.
+pub struct MainCounts {
+    /// Reloads that have put something into force, or found that nothing has changed.
+    pub reloads_done: Count,
+    /// Reloads that were given up, since something is wrong.
+    pub reloads_refused: Count,
+    /// Routes whose code was replaced.
+    pub swaps_done: Count,
+    /// Replacements of a route's code that did not come about.
+    pub swaps_refused: Count,
+}
+
 /// What the hub counts.
 pub struct HubCounts {
     /// Rounds.
@@ -82,6 +98,10 @@ pub struct HubCounts {
     pub messages: Count,
     /// Bytes of those, as frames.
     pub bytes: Count,
+    /// How long it has worked on one route without a break, where times are taken.
+    pub turns: Histogram,
+    /// How long the first of what was said on a silent route has waited for it, where times are taken.
+    pub waits: Histogram,
 }
 
 /// What the drain thread counts.
@@ -119,6 +139,14 @@ impl Counters {
                 events: Count::new(),
                 messages: Count::new(),
                 bytes: Count::new(),
+                turns: Histogram::new(),
+                waits: Histogram::new(),
+            }),
+            main: CachePadded::new(MainCounts {
+                reloads_done: Count::new(),
+                reloads_refused: Count::new(),
+                swaps_done: Count::new(),
+                swaps_refused: Count::new(),
             }),
             drain: CachePadded::new(DrainCounts {
                 stalled: Count::new(),
@@ -161,11 +189,12 @@ impl ClientCounts {
 }
 
 /// One number. Any thread may add to it and read it at any time.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Count(AtomicU64);
 
 impl Count {
-    const fn new() -> Count {
+    /// Zero.
+    pub const fn new() -> Count {
         Count(AtomicU64::new(0))
     }
 

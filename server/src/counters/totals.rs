@@ -58,6 +58,7 @@ impl Totals {
     pub(super) fn of(counters: &Counters, traffic: &Traffic) -> Totals {
         let Counters {
             acceptors,
+            main: _,
             hub,
             drain,
             log,

@@ -83,7 +83,9 @@ impl Door {
                 return Next::AtOnce;
             }
         };
-        let outbox = Outbox::new(socket, client, self.service.drain.clone());
+        let before = self.service.roster.traffic(client).incoming();
+        let drain = self.service.drain.clone();
+        let outbox = Outbox::counting_from(before, socket, client, drain);
         match self.service.admission.enter(whose, places, &outbox) {
             Ok(ticket) => self.start(client, &outbox, arrival, ticket),
             Err(refusal) => {

@@ -70,6 +70,17 @@ impl fmt::Display for Listening {
     }
 }
 
+/// Binds the one socket of a listener that is not for clients.
+///
+/// # Errors
+/// The address is in use, not of this machine, or not ours to take.
+pub fn bind_one(settings: &ListenerSettings) -> Result<ListeningSocket, ListenError> {
+    ListeningSocket::bind(settings).map_err(|error| ListenError {
+        listen: settings.listen.clone(),
+        error,
+    })
+}
+
 /// All listeners.
 pub struct Listeners {
     service: Arc<Service>,

@@ -7,7 +7,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use subtle::{Choice, ConstantTimeEq};
+use subtle::{ConditionallySelectable, ConstantTimeEq};
 
 use super::host::{Authority, Host};
 use super::peer::{Arrival, ClientAddress};
@@ -181,21 +181,26 @@ impl Tokens {
     /// Whether `request` shows one (RFC 6750 section 2.1), found in a time that tells of none of them more
     /// than its length.
     fn are_shown_by(&self, request: &Request) -> bool {
+        self.shown_by(request).is_some()
+    }
+
+    /// Which of them `request` shows, from 0, found in such a time.
+    pub fn shown_by(&self, request: &Request) -> Option<usize> {
         if self.is_empty() {
-            return false;
+            return None;
         }
         let mut values = request.header_values("authorization");
         let (Some(value), None) = (values.next(), values.next()) else {
-            return false;
+            return None;
         };
-        let Some((scheme, shown)) = value.split_at_checked(BEARER.len()) else {
-            return false;
-        };
+        let (scheme, shown) = value.split_at_checked(BEARER.len())?;
         let shown = shown.trim_ascii_start();
-        let found = self.0.iter().fold(Choice::from(0), |found, token| {
-            found | token.as_ref().ct_eq(shown)
+        // One more than the index of the one that is shown; zero where there is none.
+        let found = self.0.iter().zip(1u64..).fold(0, |found, (token, number)| {
+            u64::conditional_select(&found, &number, token.as_ref().ct_eq(shown))
         });
-        scheme.eq_ignore_ascii_case(BEARER) && bool::from(found)
+        let index = usize::try_from(found).ok()?.checked_sub(1)?;
+        scheme.eq_ignore_ascii_case(BEARER).then_some(index)
     }
 }
 

@@ -1,6 +1,6 @@
 //! A plain HTTP answer: from a plugin, or a refusal of our own.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::time::SystemTime;
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
@@ -83,6 +83,17 @@ impl Response {
     pub fn text(status: StatusCode, body: &str) -> Response {
         let mut response = Response::new(status);
         response.body = format!("{body}\n").into_bytes();
+        response
+    }
+
+    /// What a balancer is answered: 200, or 503 with the reason; never kept by anyone on the way.
+    pub fn health(state: Result<(), impl fmt::Display>) -> Response {
+        let mut response = match state {
+            Ok(()) => Response::text(StatusCode::OK, "ok"),
+            Err(why) => Response::text(StatusCode::SERVICE_UNAVAILABLE, &why.to_string()),
+        };
+        let no_store = HeaderValue::from_static("no-store");
+        response.headers.push((header::CACHE_CONTROL, no_store));
         response
     }
 

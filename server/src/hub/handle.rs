@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crossbeam_channel::bounded;
 
 use super::event::{Audience, Event};
-use super::queue::Queue;
+use super::queue::{Queue, QueueLoad};
 use super::register::Register;
 use crate::ids::RouteId;
 use crate::outbox::cause::Cause;
@@ -78,6 +78,11 @@ impl RouteHandle {
         let (reply, answer) = bounded(1);
         self.post(Event::Count { topic, reply });
         answer.recv().ok()
+    }
+
+    /// What waits in its queue now.
+    pub fn load(&self) -> QueueLoad {
+        self.queue.load()
     }
 
     /// The route has ended: nothing that is posted behind this is taken.

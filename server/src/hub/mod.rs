@@ -89,6 +89,7 @@ use std::thread::{self, JoinHandle};
 
 pub use event::{Audience, Event, Message};
 pub use handle::{HubHandle, RouteHandle};
+pub use queue::QueueLoad;
 
 use crate::ids::ClientId;
 use register::Register;

@@ -8,11 +8,13 @@ use std::collections::VecDeque;
 use std::mem::{replace, swap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
 use super::event::{Event, Manner};
 use super::intake::Intake;
+use crate::counters::{COUNTERS, begin};
 use crate::ids::RouteId;
 use crate::limits::{GATHER_ENOUGH_DIVISOR, QUEUE_KEPT_EVENTS};
 
@@ -25,6 +27,17 @@ pub(super) struct Queue {
     room: Condvar,
     /// Number of the last event whose effects stand in the outboxes of those whom it concerns.
     settled: AtomicU64,
+}
+
+/// What waits in the queue of a route.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct QueueLoad {
+    /// Bytes, of which an event counts 1 KiB at least.
+    pub bytes: u64,
+    /// Threads that wait until there is room.
+    pub waiting: u64,
+    /// Threads that ever had to.
+    pub waited: u64,
 }
 
 #[derive(Default)]
@@ -43,6 +56,8 @@ struct State {
     notice: Notice,
     /// The hub waits for more, and is woken once so much load stands in the queue.
     rings_at: Option<u64>,
+    /// When the hub was to hear of it, where times are taken and it has not come to it yet.
+    listed_at: Option<Instant>,
     /// The hub closes whoever comes, and so has to hear of them at once.
     is_alert: bool,
     /// The route has ended: nothing is taken any more.
@@ -133,6 +148,7 @@ impl Queue {
     fn note(self: &Arc<Self>, state: &mut State, is_quiet: bool) -> bool {
         let before = state.notice;
         if before == Notice::Unknown {
+            state.listed_at = begin();
             self.intake.list(self.clone());
         }
         if is_quiet && before != Notice::Known {
@@ -158,6 +174,16 @@ impl Queue {
         self.state.lock().is_alert = true;
     }
 
+    /// What waits now.
+    pub(super) fn load(&self) -> QueueLoad {
+        let state = self.state.lock();
+        QueueLoad {
+            bytes: state.load_in - state.load_out,
+            waiting: state.waiting.len() as u64,
+            waited: state.tickets,
+        }
+    }
+
     /// Whether what the event of this number causes stands in the outboxes of those whom it concerns.
     pub(super) fn has_settled(&self, number: u64) -> bool {
         self.settled.load(Ordering::Acquire) >= number
@@ -174,8 +200,12 @@ impl Queue {
         swap(&mut state.events, taken);
         state.notice = Notice::Known;
         state.rings_at = None;
+        let listed_at = state.listed_at.take();
         let count = state.give_back(done, self.intake.queue_bytes());
         drop(state);
+        if let Some(listed_at) = listed_at {
+            COUNTERS.hub.waits.add(listed_at.elapsed());
+        }
         self.wake(count);
     }
 

@@ -8,6 +8,7 @@ use super::queue::Queue;
 use super::register::Register;
 use super::slice::Slice;
 use super::turns::{Turn, Turns};
+use crate::counters::{COUNTERS, is_measured};
 use crate::ids::{ByNumber, ClientId, RouteId};
 use crate::threads::fault_point;
 
@@ -63,7 +64,11 @@ impl Worker {
         let others = turn.gives_way().then_some(self.register.intake());
         let mut slice = Slice::new(turn.time(), others);
         let outcome = turn.who.work(&mut slice, &*self.on_left);
-        turn.charge(slice.elapsed());
+        let elapsed = slice.elapsed();
+        turn.charge(elapsed);
+        if is_measured() {
+            COUNTERS.hub.turns.add(elapsed);
+        }
         match outcome {
             Outcome::Left => self.turns.put_back(turn),
             Outcome::Gathers(time) => {

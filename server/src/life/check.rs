@@ -34,7 +34,8 @@ pub fn check(settings: &Settings) -> Vec<String> {
         let folder = folder.display();
         problems.push(format!("state_dir {folder}: {error}: name a folder"));
     }
-    for listener in settings.all_listeners() {
+    let listeners = settings.all_listeners().into_iter();
+    for listener in listeners.chain(settings.admin.listener()) {
         if let Listen::Unix(path) = &listener.listen
             && let Err(error) = SocketFile::check(path)
         {

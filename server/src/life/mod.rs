@@ -3,6 +3,7 @@
 //! All of it runs on the main thread but for the thread that waits for signals. It puts the other rooms
 //! together; none of them knows it.
 
+pub mod admin;
 pub mod check;
 pub mod reload;
 pub mod run;

@@ -8,7 +8,9 @@ use log::{error, info, warn};
 use crate::config::{Args, Settings};
 use crate::connection::bounds;
 use crate::entrance::listeners::Bound;
+use crate::entrance::listening::ListeningSocket;
 use crate::entrance::socket_file::Granted;
+use crate::life::admin;
 use crate::life::server::Server;
 use crate::logging::{LogSettings, Logging, Output};
 use crate::routes::mounts::Reloaded;
@@ -18,17 +20,25 @@ struct Prepared {
     settings: Settings,
     bound: Bound,
     granted: Vec<Granted>,
+    bound_admin: Option<ListeningSocket>,
     output: Option<Output>,
 }
 
-/// Reloads, and tells in one line what has changed; gives that line too, or what was wrong.
-pub(crate) fn reload(server: &mut Server, args: &Args, logging: &Logging) -> String {
+/// Reloads, and tells in one line what has changed; gives that line too.
+///
+/// # Errors
+/// What was wrong; everything is as before.
+pub(crate) fn reload(
+    server: &mut Server,
+    args: &Args,
+    logging: &Logging,
+) -> Result<String, String> {
     let outcome =
         prepare(server, args, logging).and_then(|prepared| commit(server, prepared, logging));
-    match outcome {
+    let outcome = match outcome {
         Ok(reloaded) => {
             info!("reload done: {reloaded}");
-            reloaded.to_string()
+            Ok(reloaded.to_string())
         }
         Err(problems) => {
             for problem in &problems {
@@ -37,12 +47,14 @@ pub(crate) fn reload(server: &mut Server, args: &Args, logging: &Logging) -> Str
             reopen_log(logging);
             warn!("reload done: given up, everything is as before");
             let first = problems.first().map_or("", String::as_str);
-            match problems.len() {
+            Err(match problems.len() {
                 0 | 1 => format!("refused, {first}"),
                 many => format!("refused, {first} and {} more, see the log", many - 1),
-            }
+            })
         }
-    }
+    };
+    server.admin.note_reload(&outcome);
+    outcome
 }
 
 fn prepare(server: &Server, args: &Args, logging: &Logging) -> Result<Prepared, Vec<String>> {
@@ -58,12 +70,15 @@ fn prepare(server: &Server, args: &Args, logging: &Logging) -> Result<Prepared, 
         warn!("reload: these need a restart: {}", restart.join(", "));
         settings.plugins = server.settings.plugins.clone();
         settings.state_dir = server.settings.state_dir.clone();
+        settings.admin.access = server.settings.admin.access;
         settings.is_strict = server.settings.is_strict;
     }
     let missing = server.listeners.missing(&settings.all_listeners());
     let bound = Bound::bind(&missing).map_err(|error| vec![error.to_string()])?;
     let granted = server.listeners.grant(&settings.all_listeners());
     let granted = granted.map_err(|error| vec![error.to_string()])?;
+    let bound_admin = admin::bind(Some(&server.settings), &settings);
+    let bound_admin = bound_admin.map_err(|error| vec![error.to_string()])?;
     let output = logging.open(&settings.log).map_err(|error| {
         let path = settings.log.file.clone().unwrap_or_default();
         vec![format!("log file {}: {error}", path.display())]
@@ -72,6 +87,7 @@ fn prepare(server: &Server, args: &Args, logging: &Logging) -> Result<Prepared, 
         settings,
         bound,
         granted,
+        bound_admin,
         output,
     })
 }
@@ -85,6 +101,7 @@ fn commit(
         settings,
         bound,
         granted,
+        bound_admin,
         output,
     } = prepared;
     // The last that can fail, and it changes nothing where it does.
@@ -120,6 +137,10 @@ fn commit(
             .iter()
             .map(|address| format!("no longer listening on {address}")),
     );
+    match server.admin.apply(&settings, bound_admin) {
+        Ok(told) => changes.extend(told),
+        Err(error) => error!("reload: no admin listener: {error}"),
+    }
     changes.extend(mounted);
     server.settings = settings;
     Ok(Reloaded { changes, unusable })

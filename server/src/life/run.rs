@@ -4,9 +4,10 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::RecvTimeoutError;
+use crossbeam_channel::{RecvTimeoutError, select_biased};
 use log::{error, info};
 
+use crate::admin::{self, Order, OrderKind};
 use crate::config::{Args, Settings};
 use crate::life::reload::{reload, reopen_log};
 use crate::life::server::{self, Server, StartError};
@@ -55,23 +56,41 @@ fn serve(server: &mut Server, args: &Args, logging: &Logging) {
     let beat = service_manager::watchdog_interval();
     let mut status = Status::default();
     server.tell(&mut status);
-    loop {
+    // When the clients are closed, once there was a signal to stop.
+    let mut stop_at = None;
+    while stop_at.is_none_or(|at| Instant::now() < at) {
         let next = beat.map_or(next_tick, |beat| next_tick.min(Instant::now() + beat));
-        match server.signals.inbox.recv_deadline(next) {
-            Ok(Signal::Reload) => {
-                service_manager::reloading();
-                status.reloaded(&reload(server, args, logging));
-                service_manager::ready();
+        let next = stop_at.map_or(next, |at| next.min(at));
+        match next_task(server, next) {
+            Ok(Task::Order(order)) => {
+                let outcome = match order.kind {
+                    OrderKind::Reload => reload_and_tell(server, args, logging, &mut status),
+                    OrderKind::LogLevel { target, level } => {
+                        server.set_log_level(logging, target, level)
+                    }
+                };
+                // Who has asked may have left.
+                order.reply.try_send(outcome).ok();
             }
-            Ok(Signal::ReopenLog) => match reopen_log(logging) {
-                Some(told) => info!("SIGUSR1: {told}"),
-                None => info!("SIGUSR1: there is no log file to open anew"),
-            },
-            Ok(Signal::Unused(name)) => info!(
-                "{name} asks for nothing here: SIGHUP reloads, SIGUSR1 opens the log file anew, SIGTERM \
+            Ok(Task::Signal(signal)) => match signal {
+                Signal::Reload => {
+                    // What was wrong stands in the log.
+                    reload_and_tell(server, args, logging, &mut status).ok();
+                }
+                Signal::ReopenLog => match reopen_log(logging) {
+                    Some(told) => info!("SIGUSR1: {told}"),
+                    None => info!("SIGUSR1: there is no log file to open anew"),
+                },
+                Signal::Unused(name) => info!(
+                    "{name} asks for nothing here: SIGHUP reloads, SIGUSR1 opens the log file anew, SIGTERM \
                  stops"
-            ),
-            Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
+                ),
+                Signal::Stop => {
+                    stop_at = Some(Instant::now() + server.settings.stop_delay);
+                    server.announce_stop();
+                }
+            },
+            Err(RecvTimeoutError::Disconnected) => return,
             Err(RecvTimeoutError::Timeout) => {
                 if beat.is_some() {
                     service_manager::alive();
@@ -88,9 +107,47 @@ fn serve(server: &mut Server, args: &Args, logging: &Logging) {
     }
 }
 
+/// What the main thread does next.
+enum Task {
+    Signal(Signal),
+    Order(Order),
+}
+
+/// The next task; blocks until `deadline` at most.
+fn next_task(server: &Server, deadline: Instant) -> Result<Task, RecvTimeoutError> {
+    let wait = deadline.saturating_duration_since(Instant::now());
+    select_biased! {
+        recv(server.signals.inbox) -> signal => match signal {
+            Ok(signal) => Ok(Task::Signal(signal)),
+            Err(_) => Err(RecvTimeoutError::Disconnected),
+        },
+        recv(server.admin.orders) -> order => match order {
+            Ok(order) => Ok(Task::Order(order)),
+            // The view holds the other end as long as the server does.
+            Err(_) => Err(RecvTimeoutError::Disconnected),
+        },
+        default(wait) => Err(RecvTimeoutError::Timeout),
+    }
+}
+
+/// Reloads, and tells the service manager that it does and how it went.
+fn reload_and_tell(
+    server: &mut Server,
+    args: &Args,
+    logging: &Logging,
+    status: &mut Status,
+) -> Result<String, String> {
+    service_manager::reloading();
+    let outcome = reload(server, args, logging);
+    let (Ok(told) | Err(told)) = &outcome;
+    status.reloaded(told);
+    service_manager::ready();
+    outcome
+}
+
 /// A panic of the server's own code is a bug and is told in the log. What else it costs depends on the
 /// thread: on a connection's its client, on a route's timers that timer's call, on a plugin's own that
-/// host call; who runs there catches it. Without any of the others the server only seems to run, so that
+/// host call, on one of the admin listener's an answer; who runs there catches it. Without any of the others the server only seems to run, so that
 /// it ends, to be started again by who watches over it.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
@@ -98,7 +155,11 @@ fn log_panics() {
         // Connection threads, and those of plugins, are not the standard library's, which names none
         // but its own.
         let (name, is_vital) = match thread.name() {
-            Some(name) => (name.to_owned(), name != plugin::TIMERS_THREAD),
+            Some(name) => {
+                let is_vital =
+                    name != plugin::TIMERS_THREAD && !name.starts_with(admin::CONNECTION_THREADS);
+                (name.to_owned(), is_vital)
+            }
             None if threads::is_connection() => (kernels_name(), false),
             None => ("of a plugin's own".to_owned(), false),
         };

@@ -8,19 +8,21 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
 
-use log::{error, info, warn};
+use log::{LevelFilter, error, info, warn};
 
-use crate::config::{ServerLimits, Settings};
+use crate::admin::{Published, View};
+use crate::config::{ServerLimits, Settings, wrong_target};
 use crate::connection::Context;
 use crate::entrance::door::Service;
-use crate::entrance::listeners::{Bound, ListenError, Listeners, Listening};
+use crate::entrance::listeners::{Bound, ListenError, Listeners};
 use crate::hub::Hub;
+use crate::life::admin::{self, Admin};
 use crate::life::service_manager::{self, Status};
 use crate::life::signals::SignalThread;
 use crate::logging::client_rate;
 use crate::logging::refusal_log::RefusalLog;
 use crate::logging::start_lines::StartLines;
-use crate::logging::{LogSettings, push_visible};
+use crate::logging::{LogSettings, Logging, push_visible};
 use crate::outbox::drain::Drain;
 use crate::plugin::{Folders, Services};
 use crate::roster::Roster;
@@ -28,6 +30,7 @@ use crate::roster::admission::Admission;
 use crate::roster::capacity::{self, Capacity, Machine};
 use crate::roster::reaper;
 use crate::routes::mounts::Mounts;
+use crate::routes::readiness::Readiness;
 use crate::routes::table::Site;
 use crate::routes::watchdog;
 use crate::threads::Stacks;
@@ -89,6 +92,7 @@ pub struct Server {
     pub(crate) hub: Hub,
     pub(crate) drain: Drain,
     pub(crate) signals: SignalThread,
+    pub(crate) admin: Admin,
 }
 
 /// Starts everything; from here on signals are messages.
@@ -107,6 +111,7 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
     }
     check_folder(&settings.plugins)?;
     let bound = Bound::bind(&settings.all_listeners())?;
+    let bound_admin = admin::bind(None, settings)?;
     let slots = machine.connections(None, 0).connections;
     let slots = usize::try_from(slots).unwrap_or(usize::MAX);
     let roster = Arc::new(Roster::new(slots));
@@ -130,8 +135,21 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
     };
     let mounts = mount(settings, machine.clone(), services)?;
     let admission = Arc::new(Admission::new(roster.clone()));
+    let readiness = Arc::new(Readiness::new(mounts.sites().clone()));
+    let published = Published {
+        capacity: capacity.clone(),
+        library_loads: mounts.loads(),
+        last_reload: None,
+    };
+    let (view, orders) = View::new(
+        readiness.clone(),
+        mounts.sites().clone(),
+        roster.clone(),
+        published,
+    );
     let context = Arc::new(Context {
         sites: mounts.sites().clone(),
+        readiness,
         refusals,
         has_told_of_foreign_name: AtomicBool::new(false),
         departed,
@@ -154,10 +172,14 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
         hub,
         drain,
         signals,
+        admin: Admin::new(Arc::new(view), orders),
     };
     server.limit(&settings.limits);
+    let for_admin = server.admin.apply(settings, bound_admin)?;
     let listening = server.listeners.add(bound)?;
     let site = server.mounts.sites().current();
+    let listening = listening.iter().map(ToString::to_string);
+    let listening: Vec<_> = for_admin.into_iter().chain(listening).collect();
     announce(&settings.log, &site, &capacity, &listening);
     service_manager::ready();
     Ok(server)
@@ -198,7 +220,7 @@ fn mount(
 
 /// Tells on stdout and in the log what is there, once where both end in the same place; the listeners
 /// last, since who reads along may connect from then on.
-fn announce(log: &LogSettings, site: &Site, capacity: &Capacity, listening: &[Listening]) {
+fn announce(log: &LogSettings, site: &Site, capacity: &Capacity, listening: &[String]) {
     let mut lines = vec![format!("detent {}", env!("CARGO_PKG_VERSION"))];
     for mounted in site.routes.mounted() {
         let library = mounted.route.library();
@@ -211,7 +233,7 @@ fn announce(log: &LogSettings, site: &Site, capacity: &Capacity, listening: &[Li
     }
     lines.push(format!("capacity: {capacity}"));
     lines.push(format!("inside: {}", site.rules.inside));
-    lines.extend(listening.iter().map(ToString::to_string));
+    lines.extend_from_slice(listening);
     let start_lines = StartLines::of(log);
     if start_lines.are_logged() {
         for line in &lines {
@@ -240,9 +262,54 @@ impl Server {
     pub(crate) fn tick(&mut self) {
         self.roster.clock.advance();
         self.mounts.sweep();
+        self.admin.sweep();
         watchdog::look(&self.roster, &self.mounts.all());
         self.context.refusals.report_left_out();
         client_rate::report_left_out();
+    }
+
+    /// Lines of `target`, or of all without one, are written up to `level` until the next reload.
+    ///
+    /// # Errors
+    /// Why nothing can log under this target.
+    pub(crate) fn set_log_level(
+        &mut self,
+        logging: &Logging,
+        target: Option<String>,
+        level: LevelFilter,
+    ) -> Result<String, String> {
+        let log = &mut self.settings.log;
+        let word = level.to_string().to_ascii_lowercase();
+        let told = match target {
+            None => {
+                log.level = level;
+                format!("log level {word} until the next reload")
+            }
+            Some(target) => {
+                if let Some(wrong) = wrong_target(&target) {
+                    return Err(format!("{target} is {wrong}"));
+                }
+                let told = format!("log level {word} of {target} until the next reload");
+                log.levels.insert(target, level);
+                told
+            }
+        };
+        logging.apply(log, None);
+        self.mounts.tell_log_levels();
+        Ok(told)
+    }
+
+    /// The server is about to stop: who asks for its health is told so, everything else goes on for now.
+    pub(crate) fn announce_stop(&self) {
+        self.context.readiness.begin_stop();
+        let delay = self.settings.stop_delay;
+        if !delay.is_zero() {
+            service_manager::stopping();
+            let delay = humantime::format_duration(delay);
+            info!(
+                "stopping in {delay} (stop_delay): until then everything goes on, but for the answer to who asks for the health"
+            );
+        }
     }
 
     /// Tells the service manager how many are here.
@@ -263,6 +330,10 @@ impl Server {
             );
         }
         self.roster.set_limit(possible.connections as usize);
+        self.admin.publish(|published| {
+            published.capacity = possible;
+            published.library_loads = loads;
+        });
         self.listeners.service().admission.set_limits(limits);
         self.hub.handle().set_queue_bytes(limits.route_queue_bytes);
     }

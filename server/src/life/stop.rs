@@ -25,6 +25,7 @@ use crate::routes::watchdog;
 pub fn stop(server: Server, logging: Logging) -> ExitCode {
     let deadline = Instant::now() + server.settings.stop_timeout;
     service_manager::stopping();
+    server.context.readiness.begin_stop();
     info!("stopping: {} connections", server.roster.connected());
     let guard = guard(deadline);
     server.listeners.end();
@@ -61,6 +62,7 @@ pub fn stop(server: Server, logging: Logging) -> ExitCode {
         logging.end();
         exit_now(0);
     }
+    server.admin.end();
     routes.iter().for_each(|route| route.end());
     server.hub.end();
     server.drain.end();

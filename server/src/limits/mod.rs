@@ -251,6 +251,21 @@ pub const REFUSAL_LINES_AT_ONCE: u64 = 200;
 /// the number logged once a second.
 pub const REFUSAL_LINES_PER_SECOND: u64 = 10;
 
+/// Connections of the admin listener at once: a page in two browsers, a scraper, who looks after its health.
+pub const ADMIN_CONNECTIONS_MAX: usize = 16;
+
+/// Connections that one answer of the admin listener lists at most: as many as a person can look through.
+pub const ADMIN_CLIENTS_MAX: usize = 1000;
+
+/// Time for a whole request to the admin listener.
+pub const ADMIN_REQUEST_TIME: Duration = Duration::from_secs(5);
+
+/// Silence between two such requests: longer than any scraper's interval is common.
+pub const ADMIN_IDLE_TIME: Duration = Duration::from_secs(75);
+
+/// Time for an answer of the admin listener to be taken; past it, it may have to leave for another.
+pub const ADMIN_ANSWER_TIME: Duration = Duration::from_secs(10);
+
 /// Wait of the acceptor after an error such as too many open files.
 pub const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);
 

@@ -61,6 +61,9 @@ pub const LIBRARY_LOADS: Bounds<u64> = bounds(500, 1, 900);
 /// kills.
 pub const STOP_TIMEOUT: Bounds<Duration> = bounds(seconds(10), TIME_LEAST, DAY);
 
+/// Time from the first signal to the first client that is closed; none, where no balancer has to notice first.
+pub const STOP_DELAY: Bounds<Duration> = bounds(Duration::ZERO, Duration::ZERO, DAY);
+
 /// Lines a second that the connections of one address may cause; 0 is no limit. A room of people behind one
 /// address says less, and 100 KiB a second at most is nothing to a disk in an hour.
 pub const LOG_CLIENT_RATE: Bounds<u64> = bounds(100, 0, 1_000_000);

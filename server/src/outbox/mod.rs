@@ -12,6 +12,7 @@ pub mod drain;
 pub mod encoding;
 mod ending;
 pub mod event;
+mod figures;
 pub mod frame;
 mod http_phase;
 mod leaving;
@@ -29,6 +30,7 @@ use std::time::Instant;
 use parking_lot::{Condvar, Mutex};
 use socket2::Socket;
 
+use crate::counters::Amount;
 use crate::ids::ClientId;
 use crate::limits::FLUSH_BYTES;
 use crate::logging::Address;
@@ -43,6 +45,7 @@ use queue::Queue;
 
 pub use backlog::{Bounds, SlowClient};
 pub use ending::Ending;
+pub use figures::{Figures, Kind};
 pub use own::{OwnOutbox, come_behind, end_own_for_fault, own_outbox, set_own_outbox};
 
 /// What became of bytes that were offered.
@@ -62,6 +65,10 @@ pub struct Outbox {
     /// The client's address as the log has it.
     address: OnceLock<Address>,
     drain: DrainHandle,
+    /// When it was made.
+    since: Instant,
+    /// What the slot's clients before this one had said.
+    before: Amount,
     state: Mutex<State>,
     /// Signalled when the backlog falls, for the one thread that waits for it.
     room: Condvar,
@@ -74,6 +81,8 @@ pub struct Outbox {
 struct State {
     queue: Queue,
     bounds: Bounds,
+    /// Bytes that the socket has taken.
+    sent: u64,
     /// Messages that did not fit.
     dropped: u64,
     phase: Phase,
@@ -115,24 +124,42 @@ enum Phase {
 impl Outbox {
     /// An outbox for the connection of `client`, which was just accepted.
     pub fn new(socket: impl Into<Socket>, client: ClientId, drain: DrainHandle) -> Arc<Outbox> {
-        Outbox::make(socket.into(), Some(client), drain)
+        Outbox::counting_from(Amount::default(), socket.into(), client, drain)
+    }
+
+    /// The same where others in the place of `client` have said so much `before`.
+    pub fn counting_from(
+        before: Amount,
+        socket: Socket,
+        client: ClientId,
+        drain: DrainHandle,
+    ) -> Arc<Outbox> {
+        Outbox::make(socket, Some(client), drain, before)
     }
 
     /// An outbox for a connection that is only told that there is no room.
     pub fn for_refusal(socket: Socket, drain: DrainHandle) -> Arc<Outbox> {
-        Outbox::make(socket, None, drain)
+        Outbox::make(socket, None, drain, Amount::default())
     }
 
-    fn make(socket: Socket, client: Option<ClientId>, drain: DrainHandle) -> Arc<Outbox> {
+    fn make(
+        socket: Socket,
+        client: Option<ClientId>,
+        drain: DrainHandle,
+        before: Amount,
+    ) -> Arc<Outbox> {
         Arc::new(Outbox {
             socket,
             client,
             route: OnceLock::new(),
             address: OnceLock::new(),
             drain,
+            since: Instant::now(),
+            before,
             state: Mutex::new(State {
                 queue: Queue::default(),
                 bounds: Bounds::default(),
+                sent: 0,
                 dropped: 0,
                 phase: Phase::Open,
                 is_waiting: false,

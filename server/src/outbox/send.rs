@@ -37,6 +37,7 @@ impl Outbox {
     ) {
         match sent {
             Some(count) => {
+                state.sent += count as u64;
                 if !take(&mut state.queue, count) {
                     state.is_waiting = true;
                     state.stall_deadline = Some(Instant::now() + state.bounds.write_timeout);
@@ -58,6 +59,7 @@ impl Outbox {
             match self.send_part(&part[..part.len().min(left)]) {
                 Some(0) => return,
                 Some(sent) => {
+                    state.sent += sent as u64;
                     left -= sent;
                     state.queue.take(sent, &[]);
                     state.stall_deadline = Some(now + state.bounds.write_timeout);

@@ -21,6 +21,22 @@ pub enum Callback {
 }
 
 impl Callback {
+    /// All of them, in the order of [`Callback::index`].
+    pub const ALL: [Callback; 7] = [
+        Callback::Upgrade,
+        Callback::Open,
+        Callback::Message,
+        Callback::Close,
+        Callback::Error,
+        Callback::Request,
+        Callback::Timer,
+    ];
+
+    /// Its place in [`Callback::ALL`].
+    pub fn index(self) -> usize {
+        self as usize - 1
+    }
+
     /// Its name in the ABI.
     pub fn name(self) -> &'static str {
         match self {
@@ -35,8 +51,7 @@ impl Callback {
     }
 
     fn from_byte(byte: u8) -> Option<Callback> {
-        use Callback::{Close, Error, Message, Open, Request, Timer, Upgrade};
-        [Upgrade, Open, Message, Close, Error, Request, Timer]
+        Callback::ALL
             .into_iter()
             .find(|callback| *callback as u8 == byte)
     }

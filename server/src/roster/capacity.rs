@@ -26,6 +26,18 @@ pub struct Capacity {
     value: u64,
 }
 
+impl Capacity {
+    /// The name of the limit that sets it.
+    pub fn limit(&self) -> &'static str {
+        self.limit
+    }
+
+    /// What that limit is set to.
+    pub fn value(&self) -> u64 {
+        self.value
+    }
+}
+
 impl fmt::Display for Capacity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Capacity {

@@ -9,6 +9,7 @@
 
 pub mod activity;
 pub mod admission;
+pub mod callback_times;
 pub mod capacity;
 pub mod reaper;
 pub mod whose;
@@ -312,6 +313,11 @@ impl Roster {
         (&slot.activity, &slot.traffic)
     }
 
+    /// What the clients in the slot of `client` have said and were answered.
+    pub fn traffic(&self, client: ClientId) -> &Traffic {
+        &self.slot(client).traffic
+    }
+
     /// Where the connection thread of `client` counts its messages, as long as [`Roster::is_open`].
     pub fn open_traffic(&self, client: ClientId, route: RouteId) -> Option<&Traffic> {
         let slot = self.slot(client);
@@ -348,6 +354,28 @@ impl Roster {
         for slot in self.slots.iter().filter(is_meant) {
             let outbox = slot.held.lock().outbox.clone();
             outbox.iter().for_each(&function);
+        }
+    }
+
+    /// Calls `function` with each connection that is there: its client's number, its route where it is open for
+    /// calls from plugins, its outbox and its slot's traffic. Looks at every slot, and holds no lock meanwhile.
+    pub fn for_each_connection(
+        &self,
+        mut function: impl FnMut(ClientId, Option<RouteId>, &Arc<Outbox>, &Traffic),
+    ) {
+        for slot in &self.slots {
+            let outbox = slot.held.lock().outbox.clone();
+            let Some(outbox) = outbox else {
+                continue;
+            };
+            let client = ClientId(slot.id.load(Ordering::Relaxed));
+            // The slot may have passed to another between the two looks.
+            if !outbox.is_of(client) {
+                continue;
+            }
+            let route = slot.route.load(Ordering::Acquire);
+            let route = (route != NO_ROUTE).then_some(RouteId(route));
+            function(client, route, &outbox, &slot.traffic);
         }
     }
 

@@ -14,6 +14,7 @@ use log::{error, info, warn};
 use super::options::OptionChanges;
 use super::wanted::{Before, Unusable, Wanted, demands, wanted};
 use crate::config::Settings;
+use crate::counters::COUNTERS;
 use crate::ids::RouteId;
 use crate::limits::LIBRARY_LOADS_LOW;
 use crate::outbox::cause::{Cause, GOING_AWAY};
@@ -291,6 +292,7 @@ impl Mounts {
             Ok(hand_over) => {
                 let replaced = hand_over.commit();
                 self.replacements += 1;
+                COUNTERS.main.swaps_done.add(1);
                 info!(
                     "route {path}: plugin {} {} replaced by {}: {replaced} (replacement {})",
                     old.name, old.version, new.version, self.replacements
@@ -301,6 +303,7 @@ impl Mounts {
             Err(error) => {
                 let why = wanted.refused(&self.explain(route, &error));
                 error!("reload: {why}; the old code goes on");
+                COUNTERS.main.swaps_refused.add(1);
                 reloaded.unusable += 1;
             }
         }

@@ -147,6 +147,8 @@ pub struct Site {
     pub limits: ServerLimits,
     /// What holds about where requests come from.
     pub rules: Rules,
+    /// The path on which the server's own health is answered.
+    pub health: Option<Box<str>>,
 }
 
 impl Site {
@@ -156,6 +158,7 @@ impl Site {
             routes,
             limits: settings.limits.clone(),
             rules: settings.rules(),
+            health: settings.health.clone(),
         }
     }
 }

@@ -17,6 +17,11 @@ pub fn look(roster: &Roster, routes: &[Arc<Route>]) {
     for (who, running) in running(roster, routes) {
         let seconds = tick.saturating_sub(running.since);
         if is_due(seconds) {
+            if seconds == CALLBACK_SECONDS_MAX
+                && let Some(route) = routes.iter().find(|route| route.id() == running.route)
+            {
+                route.times().long.add(1);
+            }
             let name = describe(routes, &running);
             warn!("{name} for {seconds} s ({who}); the other clients go on");
         }

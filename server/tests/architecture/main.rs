@@ -18,6 +18,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("nix", &["config/accounts", "entrance/listening"]),
     ("object", &["plugin/library/library_file"]),
     ("plugin_api", &["plugin"]),
+    ("prometheus_client", &["admin/metrics"]),
     ("sd_notify", &["life/service_manager"]),
     ("signal_hook", &["life/signals"]),
     ("simplelog", &["logging/line", "logging/style"]),

@@ -1,6 +1,13 @@
 //! End-to-end tests: the real server, real plugin libraries, real sockets. One module a behaviour.
 
 mod abi_1_0;
+mod admin_access;
+mod admin_command_line;
+mod admin_health;
+mod admin_life;
+mod admin_metrics;
+mod admin_orders;
+mod admin_unix;
 mod arrivals;
 mod calls;
 mod caller;

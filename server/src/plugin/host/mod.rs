@@ -27,6 +27,7 @@ use crate::outbox::cause::{self, Cause};
 use crate::outbox::frame::Opcode;
 use crate::outbox::{Delivery, OwnOutbox, come_behind, own_outbox};
 use crate::roster::Roster;
+use crate::roster::callback_times::CallbackTimes;
 use crate::threads::fault_point;
 use outgoing::Outgoing;
 pub use timers::TIMERS_THREAD;
@@ -64,6 +65,8 @@ pub(in crate::plugin) struct RouteParts {
     pub(in crate::plugin) hub: RouteHandle,
     /// Clients on the route.
     pub(in crate::plugin) clients: Arc<AtomicU64>,
+    /// How its callbacks went, and whether it is held out of service.
+    pub(in crate::plugin) times: Arc<CallbackTimes>,
 }
 
 /// Why a plugin has no folder of its own.

@@ -14,7 +14,7 @@ use plugin_api::abi::{
 };
 
 use super::Instance;
-use crate::counters::COUNTERS;
+use crate::counters::{self, COUNTERS};
 use crate::http::request::{Kind, Request};
 use crate::http::response::Response;
 use crate::hub::Event;
@@ -331,19 +331,26 @@ impl Instance {
             callback,
             &self.host.route.services.roster.clock,
         );
+        let began = counters::begin();
         let (status, text) = sink::collect(function);
         activity.end();
+        let times = &self.host.route.times;
+        if let Some(began) = began {
+            times.add(callback, began.elapsed());
+        }
         match status {
             // A plugin that does not implement what its table names has nothing to say.
             OK | UNSUPPORTED => Ok(()),
             PANICKED => {
                 COUNTERS.callbacks.panicked.add(1);
+                times.panicked.add(1);
                 self.count_panic();
                 Err(CallbackError::Panicked { callback, text })
             }
             status if status > 0 => Ok(()),
             _ => {
                 COUNTERS.callbacks.failed.add(1);
+                times.failed.add(1);
                 Err(CallbackError::Failed { callback, text })
             }
         }

@@ -12,6 +12,7 @@ pub(super) mod route;
 
 use std::ffi::c_void;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use crate::outbox::cause::{Cause, INTERNAL};
 use crate::plugin::host::RouteHost;
@@ -34,9 +35,9 @@ impl Instance {
         &self.library
     }
 
-    /// Whether it has panicked too often to be called.
+    /// Whether it is not to be called: it has panicked too often, or whoever runs the server says so.
     pub fn is_out_of_service(&self) -> bool {
-        self.faults.is_out_of_service()
+        self.faults.is_out_of_service() || self.host.route.times.is_held_out.load(Ordering::Acquire)
     }
 
     /// What its clients are closed with when it goes out of service.

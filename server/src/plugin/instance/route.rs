@@ -18,13 +18,14 @@ use super::callbacks::{CallbackError, Upgrade};
 use crate::counters::COUNTERS;
 use crate::http::request::Request;
 use crate::http::response::Response;
-use crate::hub::Event;
+use crate::hub::{Event, QueueLoad};
 use crate::ids::{ClientId, RouteId};
 use crate::outbox::Outbox;
-use crate::outbox::cause::{Cause, Initiator};
+use crate::outbox::cause::{Cause, GOING_AWAY, Initiator};
 use crate::plugin::host::{RouteParts, Services};
 use crate::plugin::library::Library;
 use crate::roster::activity::{Activity, Running};
+use crate::roster::callback_times::CallbackTimes;
 use crate::roster::{Seat, Session};
 use crate::threads::fault_point;
 
@@ -58,6 +59,7 @@ impl Route {
             hub: services.hub.open(id),
             services,
             clients: Arc::default(),
+            times: Arc::default(),
         };
         let instance = Instance::create(library, parts.clone(), 0, config, None)
             .inspect_err(|_| parts.hub.end())?;
@@ -118,9 +120,49 @@ impl Route {
         self.instance().host.config()
     }
 
-    /// Takes it back into service; true where it was out.
+    /// Takes it back into service; true where it was out for its panics. What whoever runs the server has put
+    /// out stays so.
     pub fn return_to_service(&self) -> bool {
         self.instance().faults.forgive()
+    }
+
+    /// Whoever runs the server puts it out of service, whatever is replaced or reloaded until he puts it in
+    /// again, or in, whatever it was out for. False where it is so already. Any thread.
+    pub fn hold_out(&self, is_held_out: bool) -> bool {
+        let was_held_out = self
+            .parts
+            .times
+            .is_held_out
+            .swap(is_held_out, Ordering::AcqRel);
+        if !is_held_out {
+            let was_faulty = self.instance().faults.forgive();
+            return was_held_out || was_faulty;
+        }
+        if !was_held_out {
+            let cause = Cause::server(GOING_AWAY, "the route was put out of service");
+            self.parts.hub.post(Event::CloseAll { cause });
+        }
+        !was_held_out
+    }
+
+    /// Whether it is out of service since whoever runs the server says so.
+    pub fn is_held_out(&self) -> bool {
+        self.parts.times.is_held_out.load(Ordering::Acquire)
+    }
+
+    /// Whether nothing of it is called but `on_close`.
+    pub fn is_out_of_service(&self) -> bool {
+        self.instance().is_out_of_service()
+    }
+
+    /// How its callbacks went.
+    pub fn times(&self) -> &CallbackTimes {
+        &self.parts.times
+    }
+
+    /// What waits for the hub.
+    pub fn queue_load(&self) -> QueueLoad {
+        self.parts.hub.load()
     }
 
     /// A timer callback that runs.

@@ -1,0 +1,128 @@
+//! Which path is answered with what.
+//!
+//! Runs on the thread of one connection.
+
+use http::{HeaderName, HeaderValue, StatusCode, header};
+
+use serde::Serialize;
+
+use super::figures::Figures;
+use super::query::Query;
+use super::stream::Stream;
+use super::{View, access, actions, clients, metrics};
+use crate::http::refusal::Refusal;
+use crate::http::request::Request;
+use crate::http::response::Response;
+use crate::threads::fault_point;
+
+/// What is said of each path, for who asks for none.
+const INDEX: &str = "\
+/healthz      200 while the server is at work
+/readyz       200 while clients may be sent here, 503 and the reason otherwise
+/metrics      for Prometheus
+/status.json  everything that is counted
+/clients      who is connected, slow ones first: ?route=/chat&address=203.0.113.7&client=7&limit=100
+POST /kick    closes ?client=7, ?address=203.0.113.7 or ?route=/chat, with &reason=...
+POST /route   ?path=/chat&service=out or in
+POST /log     ?level=debug, with &target=plugin::chat for one target, until the next reload
+POST /reload  as SIGHUP, and answers how it went";
+
+/// The answer to one request.
+pub(super) fn answer(view: &View, stream: &Stream, request: &Request) -> Response {
+    fault_point("admin");
+    let mut response = find(view, stream, request).unwrap_or_else(|refusal| {
+        let mut response = Response::text(refusal.status, &refusal.why);
+        if refusal.status == StatusCode::UNAUTHORIZED {
+            let challenge = HeaderValue::from_static("Bearer realm=\"detent admin\"");
+            response.headers.push((header::WWW_AUTHENTICATE, challenge));
+        }
+        response
+    });
+    for (name, value) in HEADERS {
+        let is_there = response.headers.iter().any(|(of, _)| of == name);
+        if !is_there {
+            response
+                .headers
+                .push((name, HeaderValue::from_static(value)));
+        }
+    }
+    response
+}
+
+/// Of every answer: nobody keeps it, guesses what it is, or shows it in a page of his own.
+const HEADERS: [(HeaderName, &str); 4] = [
+    (header::CACHE_CONTROL, "no-store"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (
+        HeaderName::from_static("cross-origin-resource-policy"),
+        "same-origin",
+    ),
+];
+
+fn find(view: &View, stream: &Stream, request: &Request) -> Result<Response, Refusal> {
+    let is_get = matches!(request.method(), "GET" | "HEAD");
+    // Who looks whether it lives has no token, and asks for it by whatever name.
+    match request.path() {
+        "/healthz" if is_get => return Ok(Response::text(StatusCode::OK, "ok")),
+        "/readyz" if is_get => return Ok(Response::health(view.readiness.check())),
+        _ => {}
+    }
+    let site = view.sites.current();
+    let tokens = view.tokens.read().clone();
+    let shown = access::check(request, stream, &site.rules.hosts, &tokens)?;
+    if let Some((path, words)) = actions::PATHS
+        .iter()
+        .find(|(path, _)| *path == request.path())
+    {
+        check_method(request, "POST")?;
+        access::check_order(request, shown)?;
+        let query = Query::read(request.query(), words)?;
+        let who = access::who(request, stream, shown);
+        let result = actions::carry_out(view, path, &query, &who)?;
+        return Ok(json(&serde_json::json!({ "result": result })));
+    }
+    let answer = |view: &View| match request.path() {
+        "/" => Some(Ok(Response::text(StatusCode::OK, INDEX))),
+        "/metrics" => {
+            let text = metrics::text(Figures::read(view));
+            Some(Ok(of_type(metrics::TYPE, text.into_bytes())))
+        }
+        "/status.json" => Some(Ok(json(&Figures::read(view)))),
+        "/clients" => {
+            let query = Query::read(request.query(), &["route", "address", "client", "limit"]);
+            let list = query.and_then(|query| clients::list(view, &query));
+            Some(list.map(|list| json(&list)))
+        }
+        _ => None,
+    };
+    let nothing = || Refusal::new(StatusCode::NOT_FOUND, "nothing here: / says what there is");
+    // A path that there is not is told as such, whatever the method.
+    let found = answer(view).ok_or_else(nothing)?;
+    check_method(request, "GET")?;
+    found
+}
+
+fn check_method(request: &Request, wanted: &str) -> Result<(), Refusal> {
+    let is_wanted = request.method() == wanted || (wanted == "GET" && request.method() == "HEAD");
+    if is_wanted {
+        return Ok(());
+    }
+    let why = format!("this path takes {wanted}");
+    Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, why))
+}
+
+fn json(value: &impl Serialize) -> Response {
+    // Numbers, texts and lists of them can always be written.
+    let mut body = serde_json::to_vec(value).unwrap_or_default();
+    body.push(b'\n');
+    of_type("application/json", body)
+}
+
+fn of_type(kind: &'static str, body: Vec<u8>) -> Response {
+    let mut response = Response::new(StatusCode::OK);
+    let kind = (header::CONTENT_TYPE, HeaderValue::from_static(kind));
+    response.headers.push(kind);
+    response.body = body;
+    response
+}

@@ -1,0 +1,158 @@
+//! The connections one by one: who is there, what each costs, and the slow ones first.
+//!
+//! Runs on the thread of one connection of the admin listener.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::View;
+use super::query::Query;
+use crate::http::refusal::Refusal;
+use crate::ids::ClientId;
+use crate::limits::ADMIN_CLIENTS_MAX;
+use crate::outbox::Outbox;
+use crate::roster::activity::Running;
+
+/// What `/clients` answers.
+#[derive(Serialize)]
+pub(super) struct Clients {
+    /// All that fit what was asked for, of which only the first may be listed.
+    found: usize,
+    clients: Vec<ClientFigures>,
+}
+
+/// One connection.
+#[derive(Serialize)]
+struct ClientFigures {
+    client: u64,
+    address: String,
+    /// None while it has asked for none.
+    route: Option<String>,
+    kind: &'static str,
+    age_seconds: f64,
+    messages_in: u64,
+    bytes_in: u64,
+    bytes_out: u64,
+    backlog_bytes: u64,
+    dropped: u64,
+    is_slow: bool,
+    is_closing: bool,
+    /// The callback that it is in, and for how many seconds about.
+    callback: Option<(&'static str, u64)>,
+}
+
+/// Which connections are meant.
+#[derive(Default)]
+pub(super) struct Filter {
+    pub(super) route: Option<String>,
+    pub(super) address: Option<IpAddr>,
+    pub(super) client: Option<u64>,
+}
+
+impl Filter {
+    /// The one that a query names.
+    ///
+    /// # Errors
+    /// 400 where a value is no such thing.
+    pub(super) fn read(query: &Query) -> Result<Filter, Refusal> {
+        Ok(Filter {
+            route: query.get("route").map(str::to_owned),
+            address: query
+                .parse::<IpAddr>("address", "IP address")?
+                .map(|address| address.to_canonical()),
+            client: query.parse("client", "number of a client")?,
+        })
+    }
+
+    fn fits(&self, client: ClientId, outbox: &Outbox) -> bool {
+        self.client.is_none_or(|wanted| wanted == client.0)
+            && self
+                .route
+                .as_deref()
+                .is_none_or(|wanted| outbox.route().is_some_and(|route| *route == *wanted))
+            && self
+                .address
+                .is_none_or(|wanted| outbox.ip() == Some(wanted))
+    }
+}
+
+/// The outboxes of those that are meant.
+pub(super) fn find(view: &View, filter: &Filter) -> Vec<Arc<Outbox>> {
+    let mut found = Vec::new();
+    view.roster.for_each_connection(|client, _, outbox, _| {
+        if filter.fits(client, outbox) {
+            found.push(outbox.clone());
+        }
+    });
+    found
+}
+
+/// The list that a query asks for: slow ones first, then those in a callback for long, then the oldest.
+///
+/// # Errors
+/// 400 where a value is no such thing.
+pub(super) fn list(view: &View, query: &Query) -> Result<Clients, Refusal> {
+    let filter = Filter::read(query)?;
+    let limit = query.parse("limit", "number")?.unwrap_or(ADMIN_CLIENTS_MAX);
+    let tick = view.roster.clock.tick();
+    let mut clients = Vec::new();
+    view.roster
+        .for_each_connection(|client, _, outbox, traffic| {
+            if filter.fits(client, outbox) {
+                let running = view.roster.activity(client).running();
+                clients.push(ClientFigures::of(
+                    client,
+                    outbox,
+                    traffic.incoming(),
+                    running,
+                    tick,
+                ));
+            }
+        });
+    let found = clients.len();
+    clients.sort_by(|one, other| {
+        let rank = |of: &ClientFigures| {
+            let seconds = of.callback.map_or(0, |(_, seconds)| seconds);
+            (of.is_slow, of.backlog_bytes, of.dropped, seconds)
+        };
+        rank(other)
+            .cmp(&rank(one))
+            .then(one.client.cmp(&other.client))
+    });
+    clients.truncate(limit.min(ADMIN_CLIENTS_MAX));
+    Ok(Clients { found, clients })
+}
+
+impl ClientFigures {
+    fn of(
+        client: ClientId,
+        outbox: &Outbox,
+        incoming: crate::counters::Amount,
+        running: Option<Running>,
+        tick: u64,
+    ) -> ClientFigures {
+        let figures = outbox.figures();
+        let own = outbox.own_share(incoming);
+        let callback = |running: Running| {
+            let seconds = tick.saturating_sub(running.since);
+            (running.callback.name(), seconds)
+        };
+        ClientFigures {
+            client: client.0,
+            address: outbox.shown_address(),
+            route: outbox.route().map(|route| route.to_string()),
+            kind: figures.kind.name(),
+            age_seconds: figures.age.as_secs_f64(),
+            messages_in: own.messages,
+            bytes_in: own.bytes,
+            bytes_out: figures.sent,
+            backlog_bytes: figures.backlog,
+            dropped: figures.dropped,
+            is_slow: figures.is_slow,
+            is_closing: figures.is_closing,
+            callback: running.map(callback),
+        }
+    }
+}

@@ -1,0 +1,211 @@
+//! The thread `admin`: accepts, gives each connection a thread, and bounds how many there are.
+//!
+//! Started, replaced at a reload and ended by the main thread. A browser opens connections ahead of time and
+//! says nothing on them: where all are taken, the one that has waited longest for a request has to leave, so
+//! that who asks for the health is never shut out by those who ask for nothing.
+
+use std::io;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use log::{error, warn};
+use parking_lot::{Condvar, Mutex};
+
+use super::connection::{self, State};
+use super::stream::Stream;
+use super::{CONNECTION_THREADS, View};
+use crate::config::Listen;
+use crate::entrance::listening::ListeningSocket;
+use crate::limits::{ACCEPT_BACK_OFF, ADMIN_ANSWER_TIME, ADMIN_CONNECTIONS_MAX};
+use crate::threads::fault_point;
+
+/// A running listener.
+pub struct AdminListener {
+    place: Listen,
+    listener: ListeningSocket,
+    stop: Arc<Stop>,
+    thread: JoinHandle<()>,
+}
+
+#[derive(Default)]
+struct Stop {
+    is_stopping: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl AdminListener {
+    /// Starts to accept from `listener`.
+    ///
+    /// # Errors
+    /// No thread or no file descriptor is to be had.
+    pub fn start(listener: ListeningSocket, view: Arc<View>) -> io::Result<AdminListener> {
+        let stop = Arc::new(Stop::default());
+        let place = listener.place()?;
+        let accepting = Accepting {
+            listener: listener.try_clone()?,
+            stop: stop.clone(),
+            view,
+            held: Vec::new(),
+            next: 1,
+        };
+        let thread = thread::Builder::new()
+            .name("admin".to_owned())
+            .spawn(move || accepting.run())?;
+        Ok(AdminListener {
+            place,
+            listener,
+            stop,
+            thread,
+        })
+    }
+
+    /// Where it is.
+    pub fn place(&self) -> &Listen {
+        &self.place
+    }
+
+    /// Stops accepting, and its connections end with the answer that they are at. Waits for nothing: one of
+    /// them may wait for the main thread.
+    pub fn retire(&self) {
+        *self.stop.is_stopping.lock() = true;
+        self.stop.changed.notify_all();
+        self.listener.wake();
+    }
+
+    /// Whether its threads have ended.
+    pub fn has_ended(&self) -> bool {
+        self.thread.is_finished()
+    }
+
+    /// Ends it and waits for its threads. No order may wait for the main thread, which calls this.
+    pub fn end(self) {
+        self.retire();
+        // A panic of the thread has been reported by the panic hook.
+        self.thread.join().ok();
+    }
+}
+
+/// State of the thread.
+struct Accepting {
+    listener: ListeningSocket,
+    stop: Arc<Stop>,
+    view: Arc<View>,
+    held: Vec<Held>,
+    /// The number of the next connection.
+    next: u64,
+}
+
+/// One connection and its thread.
+struct Held {
+    state: Arc<State>,
+    thread: JoinHandle<()>,
+    /// It has been asked to leave.
+    is_leaving: bool,
+}
+
+impl Accepting {
+    fn run(mut self) {
+        while !*self.stop.is_stopping.lock() {
+            match self.listener.accept() {
+                Ok((socket, remote)) => {
+                    fault_point("admin-accept");
+                    self.take(Stream::new(socket, remote));
+                }
+                // What the next accept may be rid of (accept(2)); the stop is one of them.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => self.back_off(&error),
+            }
+        }
+        for held in &self.held {
+            held.state.ask_to_leave();
+        }
+        for held in self.held {
+            // A panic of the thread has been reported by the panic hook.
+            held.thread.join().ok();
+        }
+    }
+
+    fn back_off(&self, error: &io::Error) {
+        let mut is_stopping = self.stop.is_stopping.lock();
+        if !*is_stopping {
+            error!("the admin listener cannot accept: {error}; trying again");
+            self.stop
+                .changed
+                .wait_for(&mut is_stopping, ACCEPT_BACK_OFF);
+        }
+    }
+
+    /// Gives it a thread. Where too many have one, the newcomer is dropped unless somebody can leave for it.
+    fn take(&mut self, stream: Stream) {
+        for ended in self.held.extract_if(.., |held| held.thread.is_finished()) {
+            // A panic of the thread has been reported by the panic hook.
+            ended.thread.join().ok();
+        }
+        let staying = self.held.iter().filter(|held| !held.is_leaving).count();
+        if staying >= ADMIN_CONNECTIONS_MAX && !self.make_room() {
+            warn!(
+                "{stream}: dropped, {ADMIN_CONNECTIONS_MAX} connections of the admin listener are answered"
+            );
+            return;
+        }
+        let state = Arc::new(State::new(stream));
+        let name = format!("{CONNECTION_THREADS}{}", self.next);
+        let (view, own) = (self.view.clone(), state.clone());
+        let spawned = thread::Builder::new()
+            .name(name)
+            .spawn(move || connection::run(&view, &own));
+        match spawned {
+            Ok(thread) => {
+                self.next += 1;
+                self.held.push(Held {
+                    state,
+                    thread,
+                    is_leaving: false,
+                });
+            }
+            Err(error) => error!("no thread for a connection of the admin listener: {error}"),
+        }
+    }
+
+    /// Asks the one to leave that has waited longest for a request, or else the one whose answer takes too
+    /// long. True where one is about to leave; its thread is joined later, since it may be in an order still.
+    fn make_room(&mut self) -> bool {
+        if self.held.len() >= 2 * ADMIN_CONNECTIONS_MAX {
+            return false;
+        }
+        let staying = self.held.iter_mut().filter(|held| !held.is_leaving);
+        let waiting = staying.filter_map(|held| Some((held.state.leavable_since()?, held)));
+        let Some((_, held)) = waiting.min_by_key(|(since, _)| *since) else {
+            return false;
+        };
+        held.is_leaving = true;
+        held.state.ask_to_leave();
+        true
+    }
+}
+
+impl State {
+    /// Since when it has waited for a request, or for its answer to be taken, too long; none while it is
+    /// to be let be.
+    fn leavable_since(&self) -> Option<Instant> {
+        let (is_waiting, since) = self.waits();
+        let patience = if is_waiting {
+            Duration::ZERO
+        } else {
+            ADMIN_ANSWER_TIME
+        };
+        (since.elapsed() >= patience).then_some(since)
+    }
+
+    fn ask_to_leave(&self) {
+        let (is_waiting, _) = self.waits();
+        self.leave();
+        self.stream.shutdown(match is_waiting {
+            true => Shutdown::Both,
+            // What is being answered may still go out.
+            false => Shutdown::Read,
+        });
+    }
+}

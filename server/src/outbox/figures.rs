@@ -1,0 +1,117 @@
+//! What there is to tell of one connection: for the one who runs the server.
+//!
+//! Read by threads of the admin listener; the lock is held for a few copies.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::encoding::Encoding;
+use super::http_phase::Exchange;
+use super::{Outbox, Phase};
+use crate::counters::Amount;
+
+/// What a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// It speaks HTTP, and may become something else.
+    Plain,
+    /// A WebSocket.
+    WebSocket,
+    /// An event stream.
+    EventStream,
+}
+
+impl Kind {
+    /// All.
+    pub const ALL: [Kind; 3] = [Kind::Plain, Kind::WebSocket, Kind::EventStream];
+
+    /// As metrics and lists name it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Plain => "plain",
+            Kind::WebSocket => "websocket",
+            Kind::EventStream => "event stream",
+        }
+    }
+}
+
+/// One connection at one moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Figures {
+    /// What it is.
+    pub kind: Kind,
+    /// How long it has been there.
+    pub age: Duration,
+    /// Bytes that its socket has taken.
+    pub sent: u64,
+    /// Bytes that wait for its socket, which is full where there are any.
+    pub backlog: u64,
+    /// Its socket is full.
+    pub is_slow: bool,
+    /// Our side or the peer has begun to end it.
+    pub is_closing: bool,
+    /// Messages that a full backlog did not take.
+    pub dropped: u64,
+}
+
+impl Outbox {
+    /// How it is now.
+    pub fn figures(&self) -> Figures {
+        let state = self.state.lock();
+        Figures {
+            kind: match state.exchange {
+                Exchange::Upgraded if self.encoding() == Encoding::Event => Kind::EventStream,
+                Exchange::Upgraded => Kind::WebSocket,
+                Exchange::Reading | Exchange::Answering => Kind::Plain,
+            },
+            age: self.since.elapsed(),
+            sent: state.sent,
+            backlog: if state.is_waiting {
+                state.queue.len() as u64
+            } else {
+                0
+            },
+            is_slow: state.is_waiting,
+            is_closing: state.phase != Phase::Open || self.is_closing(),
+            dropped: state.dropped,
+        }
+    }
+
+    /// What of `all`, that the clients in its place have said, is its own.
+    pub fn own_share(&self, all: Amount) -> Amount {
+        Amount {
+            messages: all.messages.saturating_sub(self.before.messages),
+            bytes: all.bytes.saturating_sub(self.before.bytes),
+        }
+    }
+
+    /// The path of its route, once it is on one.
+    pub fn route(&self) -> Option<Arc<str>> {
+        self.route.get().cloned()
+    }
+
+    /// Its client's address as the log has it; that of its socket while no request has told another.
+    pub fn shown_address(&self) -> String {
+        match self.address.get() {
+            Some(address) => address.to_string(),
+            None => match self.socket.peer_addr() {
+                Ok(address) if address.is_unix() => "unix:".to_owned(),
+                Ok(address) => address
+                    .as_socket()
+                    .map_or("-".to_owned(), |of| of.to_string()),
+                Err(_) => "-".to_owned(),
+            },
+        }
+    }
+
+    /// The IP address in that.
+    pub fn ip(&self) -> Option<IpAddr> {
+        let shown = self.shown_address();
+        let address = shown.parse::<std::net::SocketAddr>().map(|of| of.ip());
+        address
+            .or_else(|_| shown.parse())
+            .ok()
+            .map(|ip| ip.to_canonical())
+    }
+}

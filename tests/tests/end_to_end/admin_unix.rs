@@ -1,0 +1,95 @@
+//! The admin listener on a unix socket: its file says who may come.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+
+use tests::{Client, Server, Setup, run_server};
+
+fn start(more: &str) -> (Server, PathBuf) {
+    let setup = Setup::new().plugins(&["echo"]);
+    let socket = setup.folder().join("admin.sock");
+    let text = format!("[admin]\nlisten = \"unix:admin.sock\"\n{more}");
+    (setup.configuration(&text).start(), socket)
+}
+
+#[track_caller]
+fn ask(socket: &Path, request: &str) -> String {
+    let mut stream = UnixStream::connect(socket).expect("it listens");
+    write!(stream, "{request}\r\nConnection: close\r\n\r\n").expect("it reads");
+    let mut answer = String::new();
+    stream
+        .read_to_string(&mut answer)
+        .expect("it answers and closes");
+    answer
+}
+
+#[test]
+fn whoever_may_open_its_file_sees_and_steers_without_a_token() {
+    let (server, socket) = start("mode = \"600\"\n");
+    let mode = fs::metadata(&socket)
+        .expect("it is there")
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let mut client = Client::connect(&server, "/echo");
+    // No page leads here, so that it may be asked for by any name.
+    let answer = ask(&socket, "GET /clients HTTP/1.1\r\nHost: whatever");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert!(answer.contains("\"route\":\"/echo\""), "{answer}");
+    // But through a proxy a page may come after all.
+    let answer = ask(
+        &socket,
+        "POST /kick?client=1 HTTP/1.1\r\nHost: h\r\nOrigin: http://evil.example",
+    );
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    let answer = ask(
+        &socket,
+        "POST /kick?client=1 HTTP/1.1\r\nHost: h\r\nX-Detent-Admin: me",
+    );
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    assert_eq!(client.closed().0, 1008);
+    // The kernel says which process it was.
+    let who = format!("admin: unix:pid={},uid=", std::process::id());
+    server.wait_for_log(&[&who, "who says to be me closes "]);
+}
+
+#[test]
+fn the_command_line_finds_it_by_the_settings() {
+    let (server, socket) = start("");
+    let folder = server.folder().display().to_string();
+    let config = format!("{folder}/detent.toml");
+    let finished = run_server(&["status", "--config", &config]);
+    finished.assert_code(0);
+    assert!(
+        finished.stdout.contains("detent 0.1.0, ready"),
+        "{}",
+        finished.stdout
+    );
+    let admin = format!("unix:{}", socket.display());
+    run_server(&["clients", "--admin", &admin]).assert_code(0);
+    let finished = run_server(&["clients", "--admin", "unix:/nowhere/at.all"]);
+    finished.assert_code(69);
+    assert!(
+        finished.stderr.contains("unix:/nowhere/at.all: "),
+        "{}",
+        finished.stderr
+    );
+}
+
+#[test]
+fn a_reload_moves_it_and_takes_its_file_away() {
+    let (server, socket) = start("");
+    server.reload_with("[admin]\nlisten = \"unix:other.sock\"\n");
+    let other = server.folder().join("other.sock");
+    assert!(ask(&other, "GET /readyz HTTP/1.1\r\nHost: h").starts_with("HTTP/1.1 200 "));
+    tests::wait_until("its file is gone", || !socket.exists());
+    let line = server.reload_with("[admin]\nlisten = \"unix:other.sock\"\nmode = \"600\"\n");
+    assert!(line.contains("nothing has changed"), "{line}");
+    server.wait_for_log(&["these need a restart: admin.mode"]);
+    let mut server = server;
+    server.stop();
+    assert!(!other.exists());
+}
