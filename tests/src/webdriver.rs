@@ -1,4 +1,4 @@
-//! A headless Chromium for the tests of the board's page, by the W3C WebDriver protocol: start a
+//! A headless Chromium for the tests of the board's page and the status page, by the W3C WebDriver protocol: start a
 //! browser, open windows, press keys, wait for what a page shows. It knows nothing of the server
 //! or of chat.
 //!
@@ -184,6 +184,15 @@ impl Window<'_> {
         let screen =
             json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": true });
         let body = json!({ "cmd": "Emulation.setDeviceMetricsOverride", "params": screen });
+        self.post("/goog/cdp/execute", &body);
+    }
+
+    /// Lets the page believe that its reader prefers `scheme`, light or dark.
+    #[track_caller]
+    pub fn prefer(&self, scheme: &str) {
+        let feature = json!([{ "name": "prefers-color-scheme", "value": scheme }]);
+        let body =
+            json!({ "cmd": "Emulation.setEmulatedMedia", "params": { "features": feature } });
         self.post("/goog/cdp/execute", &body);
     }
 

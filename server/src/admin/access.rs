@@ -57,8 +57,25 @@ pub(super) fn check(
             )),
         };
     }
+    check_place(request, stream, hosts)?;
+    Ok(Shown::Reach)
+}
+
+/// Lets in who asks for a name of this server.
+///
+/// # Errors
+/// 421.
+pub(super) fn check_place(
+    request: &Request,
+    stream: &Stream,
+    hosts: &[Host],
+) -> Result<(), Refusal> {
+    // By a unix socket no page comes, but through a proxy that somebody has led there.
+    if stream.is_unix() {
+        return Ok(());
+    }
     match Asked::of(request.host().as_ref(), hosts, || stream.local()) {
-        Asked::ThisMachine | Asked::Named | Asked::Nothing => Ok(Shown::Reach),
+        Asked::ThisMachine | Asked::Named | Asked::Nothing => Ok(()),
         Asked::Foreign => {
             let why =
                 "ask for localhost, for the address of this listener, or for a name of `hosts`";

@@ -9,10 +9,11 @@ use serde::Serialize;
 use super::figures::Figures;
 use super::query::Query;
 use super::stream::Stream;
-use super::{View, access, actions, clients, metrics};
+use super::{View, access, actions, clients, metrics, page};
 use crate::http::refusal::Refusal;
 use crate::http::request::Request;
 use crate::http::response::Response;
+use crate::logging::tail;
 use crate::threads::fault_point;
 
 /// What is said of each path, for who asks for none.
@@ -22,6 +23,8 @@ const INDEX: &str = "\
 /metrics      for Prometheus
 /status.json  everything that is counted
 /clients      who is connected, slow ones first: ?route=/chat&address=203.0.113.7&client=7&limit=100
+/status       a page for a person, with all of this
+/log          the last lines of the log
 POST /kick    closes ?client=7, ?address=203.0.113.7 or ?route=/chat, with &reason=...
 POST /route   ?path=/chat&service=out or in
 POST /log     ?level=debug, with &target=plugin::chat for one target, until the next reload
@@ -66,14 +69,18 @@ fn find(view: &View, stream: &Stream, request: &Request) -> Result<Response, Ref
     match request.path() {
         "/healthz" if is_get => return Ok(Response::text(StatusCode::OK, "ok")),
         "/readyz" if is_get => return Ok(Response::health(view.readiness.check())),
+        // It has nothing to tell, and asks for a token itself where one is wanted.
+        "/status" if is_get => {
+            return access::check_place(request, stream, &view.hosts()).map(|()| page::answer());
+        }
         _ => {}
     }
-    let site = view.sites.current();
     let tokens = view.tokens.read().clone();
-    let shown = access::check(request, stream, &site.rules.hosts, &tokens)?;
+    let shown = access::check(request, stream, &view.hosts(), &tokens)?;
+    let is_order = request.method() == "POST" || request.path() != "/log";
     if let Some((path, words)) = actions::PATHS
         .iter()
-        .find(|(path, _)| *path == request.path())
+        .find(|(path, _)| *path == request.path() && is_order)
     {
         check_method(request, "POST")?;
         access::check_order(request, shown)?;
@@ -87,6 +94,10 @@ fn find(view: &View, stream: &Stream, request: &Request) -> Result<Response, Ref
         "/metrics" => {
             let text = metrics::text(Figures::read(view));
             Some(Ok(of_type(metrics::TYPE, text.into_bytes())))
+        }
+        "/log" => {
+            let kind = "text/plain; charset=utf-8";
+            Some(Ok(of_type(kind, tail::text().into_bytes())))
         }
         "/status.json" => Some(Ok(json(&Figures::read(view)))),
         "/clients" => {

@@ -132,7 +132,10 @@ pub(super) struct HubFigures {
     pub(super) events: u64,
     /// Seconds that it has worked.
     pub(super) busy_seconds: f64,
-    /// What 99 of 100 of its turns, and waits for it, have not passed, in seconds.
+    /// How many of its turns, and waits for it, were measured.
+    pub(super) turn_count: u64,
+    pub(super) wait_count: u64,
+    /// What 99 of 100 of them have not passed, in seconds.
     pub(super) turn_p99: Option<f64>,
     pub(super) wait_p99: Option<f64>,
     #[serde(skip)]
@@ -341,6 +344,8 @@ impl HubFigures {
             rounds: hub.rounds.get(),
             events: hub.events.get(),
             busy_seconds: turns.seconds(),
+            turn_count: turns.count(),
+            wait_count: waits.count(),
             turn_p99: finite(turns.bound_of(0.99)),
             wait_p99: finite(waits.bound_of(0.99)),
             turns,

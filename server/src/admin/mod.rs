@@ -20,6 +20,7 @@ mod figures;
 mod listener;
 mod metrics;
 mod orders;
+mod page;
 mod process;
 mod query;
 pub mod remote;
@@ -32,6 +33,7 @@ use crossbeam_channel::Receiver;
 use parking_lot::{Mutex, RwLock};
 use serde::Serialize;
 
+use crate::http::host::Host;
 use crate::http::inside::Tokens;
 use crate::roster::Roster;
 use crate::roster::capacity::Capacity;
@@ -103,6 +105,11 @@ impl View {
     /// Changes what is told of what only the main thread knows.
     pub fn publish(&self, change: impl FnOnce(&mut Published)) {
         change(&mut self.published.lock());
+    }
+
+    /// What the server is called, beside its addresses.
+    fn hosts(&self) -> Vec<Host> {
+        self.sites.current().rules.hosts.clone()
     }
 
     /// From now on these let in.

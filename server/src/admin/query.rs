@@ -8,6 +8,7 @@ use percent_encoding::percent_decode_str;
 use crate::http::refusal::Refusal;
 
 /// Names and values, decoded.
+#[derive(Debug)]
 pub(super) struct Query(Vec<(String, String)>);
 
 impl Query {
@@ -82,7 +83,7 @@ mod tests {
             Some("path=%2Froom%2F%7Bname%7D&why=by+me&x"),
             &["path", "why", "x"],
         );
-        let query = query.ok().expect("it is well-formed");
+        let query = query.expect("it is well-formed");
         assert_eq!(query.get("path"), Some("/room/{name}"));
         assert_eq!(query.get("why"), Some("by me"));
         assert_eq!(query.get("x"), None);

@@ -13,6 +13,7 @@ use crate::config::Settings;
 use crate::counters::{self, COUNTERS};
 use crate::entrance::listeners::{ListenError, bind_one};
 use crate::entrance::listening::ListeningSocket;
+use crate::logging::tail;
 
 /// Binds what `new` asks for, where that is another address than in `old`; it accepts nothing yet.
 ///
@@ -75,6 +76,7 @@ impl Admin {
         }
         // Only who can look at times is worth the price of taking them.
         counters::measure(self.current.is_some());
+        tail::keep(self.current.is_some());
         Ok(told)
     }
 

@@ -298,6 +298,12 @@ pub const LOG_ADDRESSES_NAMED_MAX: usize = 10;
 /// Lines that wait for the log writer; past it lines are dropped and counted.
 pub const LOG_QUEUE_LINES: usize = 4096;
 
+/// Lines of the log that are kept for whoever looks at the server, where somebody may.
+pub const LOG_TAIL_LINES: usize = 300;
+
+/// Bytes of these lines.
+pub const LOG_TAIL_BYTES: usize = 256 * 1024;
+
 /// Libraries that one process may load: each may cost a pthread key, and about 1,000 of them end it.
 pub const LIBRARY_LOADS_MAX: usize = settings::LIBRARY_LOADS.default as usize;
 

@@ -8,6 +8,7 @@ pub mod client_rate;
 pub mod levels;
 pub mod refusal_log;
 pub mod start_lines;
+pub mod tail;
 mod allowance;
 mod line;
 mod own;

@@ -11,6 +11,7 @@ use rustix::fs::{Access, AtFlags, CWD, OFlags, accessat};
 
 use super::about::Fields;
 use super::style::{SharedStyle, line};
+use super::tail;
 use crate::counters::COUNTERS;
 use crate::threads::fault_point;
 
@@ -129,7 +130,10 @@ impl Writer {
             let mut last = None;
             while let Some(order) = next {
                 match order {
-                    Order::Line(line) => batch.extend_from_slice(&line),
+                    Order::Line(line) => {
+                        tail::push(&line);
+                        batch.extend_from_slice(&line);
+                    }
                     other => {
                         last = Some(other);
                         break;

@@ -68,6 +68,9 @@ pub(crate) fn files() -> Vec<File> {
                 folders.push(path);
                 continue;
             }
+            if path.extension().is_none_or(|extension| extension != "rs") {
+                continue;
+            }
             let inside = path
                 .strip_prefix(&root)
                 .expect("a file of the source")

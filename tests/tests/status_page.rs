@@ -1,0 +1,224 @@
+//! The status page in a real browser: what whoever runs the server sees, and what he can do there.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use serde_json::json;
+use tests::webdriver::{Browser, ENTER, Window};
+use tests::{ADMIN, Admin, Client, Raw, Server, Setup};
+
+fn start(plugins: &[&str]) -> Server {
+    Setup::new().plugins(plugins).configuration(ADMIN).start()
+}
+
+#[track_caller]
+fn open<'a>(browser: &'a Browser, server: &Server) -> Window<'a> {
+    let window = browser.open(&format!("http://{}/status", Admin::of(server).0));
+    window.wait_until("document.getElementById('state').textContent === 'ready'");
+    window
+}
+
+/// The text of a row of a table, by its key.
+fn row(table: &str, key: &str) -> String {
+    let key = json!(key).to_string();
+    format!(
+        "[...document.querySelectorAll('#{table} tr')].find((row) => row.dataset.key === {key})?.innerText"
+    )
+}
+
+#[test]
+fn a_person_sees_who_is_connected_and_closes_one() {
+    let server = start(&["echo", "chat"]);
+    let browser = Browser::start();
+    let window = open(&browser, &server);
+    let mut stays = Client::connect(&server, "/echo");
+    let of = [("X-Forwarded-For", "203.0.113.7")];
+    let mut goes = Client::connect_with(&server, "/chat", &of).expect("it is admitted");
+    goes.send("hello");
+    assert_eq!(goes.text(), "Client 2: hello");
+    window.wait_until(&format!(
+        "/203\\.0\\.113\\.7.*\\/chat.*websocket/s.test({})",
+        row("clients", "2")
+    ));
+    window.wait_until("document.getElementById('found').textContent === '2'");
+    // What is drawn has a path for each series, and the newest value beside its name.
+    window.wait_until("document.querySelectorAll('#charts path[d^=M]').length >= 8");
+    window.wait_until(
+        "/Clients.*on a route 2/s.test(document.querySelector('#charts figure').innerText)",
+    );
+    let close = "tr[data-key=\"2\"] button";
+    window.click(close);
+    window.wait_until(&format!(
+        "document.querySelector('{close}').textContent === 'Sure?'"
+    ));
+    window.click(close);
+    assert_eq!(goes.closed(), (1008, "closed by the operator".to_owned()));
+    window.wait_until("document.getElementById('said').textContent === '1 connection closed'");
+    window.wait_until("!document.querySelector('tr[data-key=\"2\"]')");
+    stays.send("here");
+    assert_eq!(stays.text(), "here");
+    server.wait_for_log(&["who says to be status page closes 203.0.113.7 client 2 on /chat"]);
+    // And the log, with that line, stands on the page.
+    window.wait_until(
+        "document.getElementById('log').textContent.includes('who says to be status page')",
+    );
+}
+
+#[test]
+fn who_is_slow_stands_first_and_is_marked() {
+    let text = format!("[client]\nbacklog = \"64 MiB\"\nmessage = \"1 MiB\"\n{ADMIN}");
+    let server = Setup::new().plugins(&["chat"]).configuration(&text).start();
+    let browser = Browser::start();
+    let mut first = Client::connect(&server, "/chat");
+    let _slow = Raw::upgrade(&server, "/chat");
+    let long = "x".repeat(1_000_000);
+    for _ in 0..8 {
+        first.send(&long);
+        first.text();
+    }
+    let window = open(&browser, &server);
+    let top = "document.querySelector('#clients tbody tr')";
+    window.wait_until(&format!("{top}?.dataset.key === '2' && {top}.className === 'slow' && /MiB.*slow/s.test({top}.innerText)"));
+    assert!(window.eval("document.querySelectorAll('#clients tbody tr').length") == json!(2));
+}
+
+#[test]
+fn a_route_goes_out_of_service_and_comes_back() {
+    let server = start(&["echo", "chat"]);
+    let browser = Browser::start();
+    let window = open(&browser, &server);
+    let mut client = Client::connect(&server, "/echo");
+    let button = "tr[data-key=\"/echo\"] button";
+    for _ in 0..2 {
+        window.click(button);
+    }
+    assert_eq!(client.closed().0, 1001);
+    window.wait_until(&format!(
+        "document.querySelector('{button}').textContent === 'Put in'"
+    ));
+    assert_eq!(Raw::answer(&server, tests::handshake("/echo", &[])).0, 503);
+    for _ in 0..2 {
+        window.click(button);
+    }
+    window.wait_until(&format!(
+        "document.querySelector('{button}').textContent === 'Take out'"
+    ));
+    drop(Client::connect(&server, "/echo"));
+}
+
+#[test]
+fn a_reload_says_how_it_went_and_a_level_holds() {
+    let server = start(&["echo"]);
+    let browser = Browser::start();
+    let window = open(&browser, &server);
+    server.configure(&format!("stop_timeout = \"never\"\n{ADMIN}"));
+    window.click("#reload");
+    window.wait_until("/^refused, .*`stop_timeout`: \"never\" is no time/.test(document.getElementById('said').textContent)");
+    window.wait_until("document.getElementById('said').className === 'bad'");
+    server.configure(&format!("stop_timeout = \"9s\"\n{ADMIN}"));
+    window.click("#reload");
+    window.wait_until("document.getElementById('said').textContent === 'stop_timeout'");
+    window.press("#level", "debug");
+    window.wait_until(
+        "document.getElementById('said').textContent === 'log level debug until the next reload'",
+    );
+    drop(Client::connect(&server, "/echo"));
+    window.wait_until("document.getElementById('log').textContent.includes('has come')");
+}
+
+#[test]
+fn a_token_is_asked_for_where_one_is_wanted() {
+    const TOKEN: &str = "a-token-of-sixteen-and-more";
+    let setup = Setup::new().plugins(&["echo"]);
+    let file = setup.folder().join("tokens");
+    fs::write(&file, TOKEN).expect("it can be written");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("it is ours");
+    let server = setup
+        .configuration(&format!("{ADMIN}tokens_file = \"tokens\"\n"))
+        .start();
+    let browser = Browser::start();
+    let window = browser.open(&format!("http://{}/status", Admin::of(&server).0));
+    window.wait_until("!document.getElementById('login').hidden");
+    assert_eq!(window.eval("document.getElementById('main').hidden"), true);
+    window.press("#token", &format!("wrong{ENTER}"));
+    window.wait_until("document.getElementById('state').textContent === 'a token is wanted'");
+    window.press("#token", &format!("{TOKEN}{ENTER}"));
+    window.wait_until("document.getElementById('state').textContent === 'ready'");
+    assert_eq!(window.eval("document.getElementById('login').hidden"), true);
+}
+
+/// Another origin, which is what a page of elsewhere is: here that of the ordinary listener.
+#[test]
+fn a_page_of_elsewhere_neither_reads_nor_orders_nor_frames() {
+    let server = start(&["chat"]);
+    let browser = Browser::start();
+    let mut client = Client::connect(&server, "/chat");
+    let window = browser.open(&format!("http://{}/chat", server.address()));
+    let admin = Admin::of(&server).0;
+    window.eval(&format!(
+        "void (async () => {{
+            const tried = [];
+            for (const [path, options] of [
+                ['/clients', {{}}],
+                ['/kick?route=/chat', {{ method: 'POST' }}],
+                ['/kick?route=/chat', {{ method: 'POST', headers: {{ 'X-Detent-Admin': 'x' }} }}],
+                ['/kick?route=/chat', {{ method: 'POST', mode: 'no-cors' }}],
+            ]) {{
+                try {{ tried.push((await fetch('http://{admin}' + path, options)).type); }}
+                catch (error) {{ tried.push('refused'); }}
+            }}
+            const frame = document.createElement('iframe');
+            frame.src = 'http://{admin}/status';
+            frame.onload = () => {{
+                let inside = 'none';
+                try {{ inside = frame.contentDocument ? 'ours' : 'theirs'; }} catch (error) {{ inside = 'theirs'; }}
+                document.title = [...tried, inside].join(' ');
+            }};
+            document.body.append(frame);
+        }})()"
+    ));
+    window.wait_until("document.title.includes('refused refused refused')");
+    let title = window.eval("document.title").to_string();
+    // What it may send without asking is answered with nothing that it could read.
+    assert!(
+        title.contains("opaque") || title.contains("refused refused refused refused"),
+        "{title}"
+    );
+    client.send("still here");
+    assert!(client.text().ends_with("still here"));
+    assert_eq!(server.count_log(&["closes"]), 0);
+}
+
+#[test]
+fn it_fits_the_width_of_a_phone_in_light_and_dark() {
+    let server = start(&["echo", "chat"]);
+    let browser = Browser::start();
+    let window = open(&browser, &server);
+    let _client = Client::connect(&server, "/echo");
+    window.resize(320, 568);
+    window.wait_until("document.querySelector('#clients tbody tr')?.dataset.key === '1'");
+    assert_eq!(window.eval("innerWidth"), 320);
+    let overflow = "document.documentElement.scrollWidth - document.documentElement.clientWidth";
+    assert_eq!(window.eval(overflow), 0, "the page scrolls sideways");
+    let contrast = "(() => {
+        const channel = (value) => { value /= 255; return value <= 0.03928 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4; };
+        const light = (color) => { const [r, g, b] = color.match(/[\\d.]+/g).map(Number); return 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b); };
+        const page = light(getComputedStyle(document.body).backgroundColor);
+        return ['body', 'h1 small', '#state', '#clients th', '#log'].map((part) => {
+            const text = light(getComputedStyle(document.querySelector(part)).color);
+            return (Math.max(page, text) + 0.05) / (Math.min(page, text) + 0.05);
+        }).every((ratio) => ratio >= 4.5);
+    })()";
+    let background = "getComputedStyle(document.body).backgroundColor";
+    let mut seen = Vec::new();
+    for scheme in ["light", "dark"] {
+        window.prefer(scheme);
+        window.wait_until(&format!(
+            "matchMedia('(prefers-color-scheme: {scheme})').matches"
+        ));
+        assert_eq!(window.eval(contrast), true, "{scheme}: text can be read");
+        seen.push(window.eval(background));
+    }
+    assert_ne!(seen[0], seen[1]);
+    assert_eq!(window.eval("performance.getEntriesByType('resource').every((one) => one.name.startsWith(location.origin) || one.name.startsWith('data:'))"), true);
+}
