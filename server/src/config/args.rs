@@ -111,6 +111,7 @@ pub enum Command {
     /// Print what is said, a message a line, and come back where the connection ends.
     /// Exits 1 when it is refused, 2 for a mistake here, 69 when nobody is reachable at first
     Listen(ListenArgs),
+    /// Ask a server at work.
     #[command(flatten)]
     Ask(Question),
 }

@@ -25,6 +25,7 @@ pub fn server_and(addition: &str) -> Server {
 fn start(arguments: &[&str], addition: &str) -> Server {
     let text = Text::of("detent.toml").put("/opt/detent/plugins", "plugins");
     let text = text.put("127.0.0.1:25253", "127.0.0.1:0");
+    let text = text.put("127.0.0.1:25250", "127.0.0.1:0");
     let listening_on = |address: &str| {
         let text = text.clone().put("127.0.0.1:25252", address);
         text.as_str().to_owned() + addition

@@ -31,6 +31,11 @@ fn every_file_is_installed_where_it_says_that_it_belongs() {
         ("logrotate/detent", "/etc/logrotate.d/detent"),
         ("fail2ban/filter.conf", "/etc/fail2ban/filter.d/detent.conf"),
         ("fail2ban/jail.conf", "/etc/fail2ban/jail.d/detent.conf"),
+        (
+            "prometheus/prometheus.yml",
+            "/etc/prometheus/prometheus.yml",
+        ),
+        ("prometheus/rules.yml", "/etc/prometheus/detent-rules.yml"),
         ("detent.toml", "/opt/detent/detent.toml"),
         ("haproxy/detent.cfg", "/etc/haproxy/haproxy.cfg"),
     ];

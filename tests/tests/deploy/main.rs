@@ -14,6 +14,8 @@ mod haproxy;
 mod logrotate;
 #[cfg(feature = "nginx")]
 mod nginx;
+#[cfg(feature = "prometheus")]
+mod prometheus;
 #[cfg(feature = "systemd")]
 mod systemd;
 #[cfg(any(
