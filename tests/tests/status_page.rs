@@ -35,7 +35,7 @@ fn a_person_sees_who_is_connected_and_closes_one() {
     let of = [("X-Forwarded-For", "203.0.113.7")];
     let mut goes = Client::connect_with(&server, "/chat", &of).expect("it is admitted");
     goes.send("hello");
-    assert_eq!(goes.text(), "Client 2: hello");
+    assert_eq!(goes.text(), "Client 1: hello");
     window.wait_until(&format!(
         "/203\\.0\\.113\\.7.*\\/chat.*websocket/s.test({})",
         row("clients", "2")

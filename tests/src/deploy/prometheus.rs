@@ -53,9 +53,16 @@ impl Prometheus {
     #[track_caller]
     fn wait_until_it_answers(&mut self) {
         let address = self.port.address();
-        let answers = becomes_true(DEADLINE, || {
-            self.process.has_ended() || std::net::TcpStream::connect(address).is_ok()
-        });
+        // Before it is ready it answers everything else with 503.
+        let is_ready = || {
+            let Ok(stream) = std::net::TcpStream::connect(address) else {
+                return false;
+            };
+            let mut raw = Raw::prepared(stream);
+            raw.write("GET /-/ready HTTP/1.0\r\nHost: localhost\r\n\r\n");
+            raw.rest().starts_with(b"HTTP/1.0 200 ")
+        };
+        let answers = becomes_true(DEADLINE, || self.process.has_ended() || is_ready());
         assert!(
             answers && !self.process.has_ended(),
             "Prometheus does not start:\n{}",
