@@ -68,6 +68,8 @@ fn prometheus_reads_the_server_and_every_query_has_an_answer() {
         Client::connect(&server, "/chat"),
     ];
     let admin = Admin::of(&server);
+    // What there is to tell of a reload is there from the first one on.
+    server.reload();
     let prometheus = Prometheus::start(admin.0);
     let number = |query: &str| {
         let answer = prometheus.query(query);
