@@ -128,7 +128,10 @@ fn only_who_asks_for_events_on_a_route_that_has_them_gets_them() {
     let server = Server::start();
     for (path, lines) in [
         ("/push", "Accept: */*\r\n"),
-        ("/push", "Accept: application/xml, text/event-stream;q=0.5\r\n"),
+        (
+            "/push",
+            "Accept: application/xml, text/event-stream;q=0.5\r\n",
+        ),
         ("/push", "Accept: text/event-stream;q=0\r\n"),
         ("/echo", ACCEPT),
     ] {
