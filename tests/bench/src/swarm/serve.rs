@@ -10,6 +10,10 @@ use rustix::net::{RecvFlags, SendFlags};
 
 use super::{State, Swarm, Traffic};
 
+/// Bytes of a message that is not whole yet that are copied to stand before the next ones: less than it costs to
+/// copy those.
+const FRONT_BYTES_MAX: usize = 64 * 1024;
+
 impl Swarm {
     #[inline(always)]
     pub(super) fn serve(
@@ -55,22 +59,29 @@ impl Swarm {
         if matches!(client.state, State::Ended) || !client.is_reading {
             return Ok(());
         }
-        let count = match rustix::net::recv(&client.socket, &mut *buffer, RecvFlags::DONTWAIT) {
+        // What is left of the last read stands before this one, so that only that is copied; where it is
+        // much, this one comes behind it instead.
+        let kept = client.partial.len();
+        let front = if kept <= FRONT_BYTES_MAX { kept } else { 0 };
+        buffer[..front].copy_from_slice(&client.partial[..front]);
+        let space = &mut buffer[front..];
+        let count = match rustix::net::recv(&client.socket, space, RecvFlags::DONTWAIT) {
             Ok((0, _)) => return Err("the server ended the connection".to_owned()),
             Ok((count, _)) => count,
             Err(rustix::io::Errno::AGAIN) => return Ok(()),
             Err(error) => return Err(error.to_string()),
         };
         let now = Instant::now();
-        if client.partial.is_empty() {
-            let used = self.take(index, &buffer[..count], now, traffic)?;
-            self.clients[index]
-                .partial
-                .extend_from_slice(&buffer[used..count]);
+        let read = &buffer[..front + count];
+        if front == kept {
+            let used = self.take(index, read, now, traffic)?;
+            let partial = &mut self.clients[index].partial;
+            partial.clear();
+            partial.extend_from_slice(&read[used..]);
             return Ok(());
         }
         let mut bytes = take(&mut client.partial);
-        bytes.extend_from_slice(&buffer[..count]);
+        bytes.extend_from_slice(read);
         let used = self.take(index, &bytes, now, traffic)?;
         bytes.drain(..used);
         self.clients[index].partial = bytes;
