@@ -531,6 +531,187 @@ typedef struct detent_entry {
     const detent_descriptor *descriptor;
 } detent_entry;
 
+/* ------------------------------------------------------------------------------------- journals */
+
+/*
+ * Extension DETENT_JOURNAL of the host, since 1.1: what is said on a topic is kept for who comes back. The
+ * host owns the journals: they live on when a plugin's code is replaced. All calls may be made by any
+ * thread at any time. `publish` with a place for the answer, `join_from` and `read` wait until the host has
+ * come to them, as `member_count` does; none waits for a client or a disk.
+ */
+#define DETENT_JOURNAL "detent.journal/1"
+
+/* Bytes of a position: opaque text of a-z, 0-9 and -. */
+#define DETENT_POSITION_BYTES 24
+/* Stands for "nowhere" where a place in a payload is asked for. */
+#define DETENT_NO_PLACE UINT64_MAX
+
+/* Of a publish in `on_request`: the response is sent when the store has the message on its disk; where it
+ * cannot have it, the client is answered 507 instead. Elsewhere it changes nothing. */
+#define DETENT_JOURNAL_DURABLE 1
+
+/* Join or read from now on, from the last few messages on, from behind a position on. */
+#define DETENT_SINCE_NOW 1
+#define DETENT_SINCE_LAST 2
+#define DETENT_SINCE_AFTER 3
+
+/* Nobody knows yet: the instance has not taken over yet, and the client joins when it does. */
+#define DETENT_JOINED_LATER 0
+/* It asked for nothing that it has missed. */
+#define DETENT_JOINED_FRESH 1
+/* It gets all that came behind its position; or it is a member already, and nothing was done. */
+#define DETENT_JOINED_RECOVERED 2
+/* Gap: something behind its position is kept no more. */
+#define DETENT_JOINED_GAP_TOO_OLD 3
+/* Gap: its position is of a counting that is over, or none. */
+#define DETENT_JOINED_GAP_OTHER_EPOCH 4
+/* Gap: something behind its position was lost by the end of a server or by a full disk. */
+#define DETENT_JOINED_GAP_HOLE 5
+
+/* A message that is kept. */
+typedef struct detent_journal_publish {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* DETENT_TEXT or DETENT_BINARY. */
+    uint32_t kind;
+    /* 1 to 255 bytes of UTF-8. */
+    detent_bytes topic;
+    /* What is said. */
+    detent_bytes payload;
+    /* Who does not get it, or DETENT_NO_CLIENT. */
+    detent_client_id except;
+    /* Where in the payload DETENT_POSITION_BYTES ASCII characters stand over which the message's position
+     * is written, or DETENT_NO_PLACE. */
+    uint64_t position_at;
+    /* DETENT_JOURNAL_DURABLE or 0. */
+    uint32_t flags;
+    /* Zero. */
+    uint32_t reserved;
+} detent_journal_publish;
+
+/* Where a message stands that is kept. The plugin sets `size`, the host the rest. */
+typedef struct detent_journal_published {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* Zero. */
+    uint32_t reserved;
+    /* Its position; zeros where the instance has not taken over yet, so that nobody knows it. */
+    uint8_t position[DETENT_POSITION_BYTES];
+    /* Members of the topic that it went to. */
+    uint64_t members;
+} detent_journal_published;
+
+/* Something to be said to who joins, before anything of the topic. */
+typedef struct detent_journal_notice {
+    /* DETENT_TEXT, DETENT_BINARY, or 0 for nothing. */
+    uint32_t kind;
+    /* Zero. */
+    uint32_t reserved;
+    /* What is said. */
+    detent_bytes payload;
+    /* Where the position is to be written behind which the client gets everything, as in
+     * detent_journal_publish. */
+    uint64_t position_at;
+} detent_journal_notice;
+
+/* Who joins what, and from where on. */
+typedef struct detent_journal_join {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* A DETENT_SINCE_. */
+    uint32_t since;
+    /* Who. */
+    detent_client_id client;
+    /* 1 to 255 bytes of UTF-8. */
+    detent_bytes topic;
+    /* With DETENT_SINCE_AFTER: the position. Any bytes; those that are none are of another epoch. */
+    detent_bytes position;
+    /* So many of the last messages at most: with DETENT_SINCE_LAST, and with DETENT_SINCE_AFTER where there
+     * is a gap, of those that the client cannot have. */
+    uint64_t last;
+    /* Said where it asked for nothing that it has missed. */
+    detent_journal_notice fresh;
+    /* Said where it gets all that it has missed. */
+    detent_journal_notice recovered;
+    /* Said where there is a gap. */
+    detent_journal_notice gap;
+} detent_journal_join;
+
+/* How joining went. The plugin sets `size`, the host the rest. */
+typedef struct detent_journal_joined {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* A DETENT_JOINED_. */
+    uint32_t outcome;
+    /* The client gets everything behind it; zeros with DETENT_JOINED_LATER. */
+    uint8_t position[DETENT_POSITION_BYTES];
+} detent_journal_joined;
+
+/* What is to be read, and from where on. */
+typedef struct detent_journal_read {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* A DETENT_SINCE_. */
+    uint32_t since;
+    /* 1 to 255 bytes of UTF-8. */
+    detent_bytes topic;
+    /* As in detent_journal_join. */
+    detent_bytes position;
+    /* As in detent_journal_join. */
+    uint64_t last;
+    /* So many messages at most. */
+    uint64_t messages_max;
+    /* So many bytes of payloads at most, but for the first message. */
+    uint64_t bytes_max;
+} detent_journal_read;
+
+/* Takes messages that are kept, the oldest first. */
+typedef struct detent_journal_messages {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* Zero. */
+    uint32_t reserved;
+    /* Handed back to `write`. */
+    void *context;
+    /* One message: its position, its kind, its payload. [the thread of the call] */
+    void (*write)(void *context, detent_bytes position, uint32_t kind, detent_bytes payload);
+} detent_journal_messages;
+
+/* How reading went. The plugin sets `size`, the host the rest. */
+typedef struct detent_journal_kept {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* A DETENT_JOINED_, without DETENT_JOINED_LATER. */
+    uint32_t outcome;
+    /* From where on to read next. */
+    uint8_t next[DETENT_POSITION_BYTES];
+    /* 1 where more is kept behind that, else 0. */
+    uint32_t has_more;
+    /* Zero. */
+    uint32_t reserved;
+} detent_journal_kept;
+
+/* What `get_extension` of the host gives for DETENT_JOURNAL. */
+typedef struct detent_journal {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* Zero. */
+    uint32_t reserved;
+    /* Sends one message to all members of a topic and keeps it; whatever else is published on the topic is
+     * kept from then on too. `published` may be null, and nothing is waited for then. DETENT_INVALID: as of
+     * `publish` of the host, or a place that is not inside the payload or not ASCII; DETENT_UNSUPPORTED:
+     * durable, and the route's journal is not in a file. [any] */
+    detent_status (*publish)(const detent_host *host, const detent_journal_publish *publish,
+                             detent_journal_published *published);
+    /* Makes a client a member of a topic from some place in its past on: it gets what is kept behind that,
+     * in order and nothing twice, and then what is said. `joined` may be null. [any] */
+    detent_status (*join_from)(const detent_host *host, const detent_journal_join *join,
+                               detent_journal_joined *joined);
+    /* Reads what is kept: each message goes to `messages` before this returns. [any] */
+    detent_status (*read)(const detent_host *host, const detent_journal_read *read,
+                          const detent_journal_messages *messages, detent_journal_kept *kept);
+} detent_journal;
+
 /* ---------------------------------------------------------------------------------- conveniences */
 
 /* The bytes of a string literal, as an initialiser of a detent_bytes. */

@@ -5,6 +5,8 @@
 
 #![allow(unsafe_code)]
 
+pub(crate) mod journal;
+
 use std::ffi::c_void;
 use std::ptr::NonNull;
 

@@ -91,6 +91,21 @@
 //! server keeps the members, and forgets a client that goes. All members get the messages of a topic in
 //! the same order. Each route has its own topics.
 //!
+//! # Journals
+//!
+//! What is published with [`Host::publish_kept`] is kept, so that who was away gets it: the last messages of a topic, by
+//! number, bytes and age, as `[route.journal]` of the server's configuration says. Each has a [`Position`], an opaque
+//! text. A client tells up to where it has heard, and [`Client::join_from`] makes it a member from there on: what it
+//! has missed, and then what is said, in order, nothing missing and nothing twice. Where that cannot be, the plugin
+//! gets an [`Outcome::Gap`], and its client what [`Notices`] say.
+//!
+//! Clients learn positions from the messages: leave [`POSITION_PLACE`] in one, and tell with [`Keep::position_at`]
+//! where it stands.
+//!
+//! The server keeps the journals, so that they live on when the plugin's code is replaced, and in a file when the server
+//! is started anew. A client that is behind is given as much as its socket takes, and holds nobody up. If what
+//! it is about to get is let go before, it is closed with 1013, to come back and be told.
+//!
 //! # Timers
 //!
 //! [`Host::set_timer`] calls [`Plugin::on_timer`] once, [`Host::set_interval`] again and again; both give
@@ -187,6 +202,7 @@ pub mod export;
 mod fault;
 mod glue;
 mod host;
+mod journal;
 mod logging;
 mod message;
 mod panics;
@@ -200,6 +216,10 @@ pub use client::{Client, ClientId, CloseError, TopicError};
 pub use config::{Config, ConfigError};
 pub use fault::{Fault, FaultKind};
 pub use host::{FolderError, Host, Timer, TimerError};
+pub use journal::{
+    Gap, Joined, JournalError, Keep, Kept, Notice, Notices, Outcome, POSITION_PLACE, Position,
+    Published, Since,
+};
 pub use log;
 pub use message::{Delivery, Message, SendError, ToMessage, json};
 pub use plugin::{Checked, Plugin, Reconfigured};

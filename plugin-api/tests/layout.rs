@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use plugin_api::abi;
 
 const ABI: &str = include_str!("../src/abi.rs");
+const JOURNAL_ABI: &str = include_str!("../src/abi/journal.rs");
 const HEADER: &str = include_str!("../include/detent.h");
 
 /// One number that both sides must agree on: how it is called, how C writes it, what Rust says.
@@ -81,6 +82,21 @@ fn layouts() -> Vec<Layout> {
             response_header, response_body, response_subprotocol, get_extension, config_folder,
             state_folder,
         }),
+        layout!(Journal = "detent_journal" { size, reserved, publish, join_from, read }),
+        layout!(JournalPublish = "detent_journal_publish" {
+            size, kind, topic, payload, except, position_at, flags, reserved,
+        }),
+        layout!(JournalPublished = "detent_journal_published" { size, reserved, position, members }),
+        layout!(JournalNotice = "detent_journal_notice" { kind, reserved, payload, position_at }),
+        layout!(JournalJoin = "detent_journal_join" {
+            size, since, client, topic, position, last, fresh, recovered, gap,
+        }),
+        layout!(JournalJoined = "detent_journal_joined" { size, outcome, position }),
+        layout!(JournalRead = "detent_journal_read" {
+            size, since, topic, position, last, messages_max, bytes_max,
+        }),
+        layout!(JournalMessages = "detent_journal_messages" { size, reserved, context, write }),
+        layout!(JournalKept = "detent_journal_kept" { size, outcome, next, has_more, reserved }),
     ]
 }
 
@@ -126,11 +142,27 @@ fn constants() -> Vec<(&'static str, i128)> {
         FIELD_PAGE,
         FLAG_EVENT_STREAM,
         HOST_SIZE_1_0,
+        POSITION_BYTES,
+        NO_PLACE,
+        JOURNAL_DURABLE,
+        SINCE_NOW,
+        SINCE_LAST,
+        SINCE_AFTER,
+        JOINED_LATER,
+        JOINED_FRESH,
+        JOINED_RECOVERED,
+        JOINED_GAP_TOO_OLD,
+        JOINED_GAP_OTHER_EPOCH,
+        JOINED_GAP_HOLE,
     ]
 }
 
 /// Constants that are text: each is compared by itself.
-const TEXTS: [(&str, &str); 2] = [("ENTRY_SYMBOL", abi::ENTRY_SYMBOL), ("CHECK", abi::CHECK)];
+const TEXTS: [(&str, &str); 3] = [
+    ("ENTRY_SYMBOL", abi::ENTRY_SYMBOL),
+    ("CHECK", abi::CHECK),
+    ("JOURNAL", abi::JOURNAL),
+];
 
 fn type_sizes() -> Vec<Fact> {
     vec![
@@ -189,7 +221,7 @@ fn rust_and_c_agree_on_every_size_offset_and_value() {
 }
 
 /// What came after 1.0.
-const LATER: [&str; 11] = [
+const LATER: [&str; 17] = [
     "detent_check",
     "more_paths",
     "more_path_count",
@@ -197,10 +229,16 @@ const LATER: [&str; 11] = [
     "FLAG_EVENT_STREAM",
     "FIELD_KIND",
     "FIELD_PAGE",
+    "detent_journal",
+    "JOURNAL_DURABLE",
+    "POSITION_BYTES",
+    "NO_PLACE",
+    "SINCE_",
     "config_folder",
     "state_folder",
     "HOST_SIZE_1_0",
     "ABI_MINOR",
+    "JOINED_",
 ];
 
 #[test]
@@ -236,11 +274,13 @@ fn header() -> PathBuf {
 #[test]
 fn the_lists_of_this_test_are_complete() {
     let layouts = layouts();
-    let structs = names_after(ABI, "pub struct ");
+    let mut structs = names_after(ABI, "pub struct ");
+    structs.extend(names_after(JOURNAL_ABI, "pub struct "));
     let listed = layouts.iter().map(|layout| layout.rust_name).chain(OPAQUE);
     assert_eq!(structs, listed.map(str::to_owned).collect());
 
     let mut in_abi = names_after(ABI, "pub const ");
+    in_abi.extend(names_after(JOURNAL_ABI, "pub const "));
     for (text, _) in TEXTS {
         assert!(in_abi.remove(text), "{text}");
     }
@@ -260,7 +300,7 @@ fn the_lists_of_this_test_are_complete() {
 #[test]
 fn the_header_has_as_many_fields_as_the_structs() {
     for layout in layouts() {
-        let c_name = format!("detent_{}", layout.rust_name.to_lowercase());
+        let c_name = format!("detent_{}", snake_case(layout.rust_name));
         let body = HEADER
             .split_once(&format!("struct {c_name} {{"))
             .and_then(|(_, rest)| rest.split_once("\n}"))
@@ -305,6 +345,18 @@ fn the_example_in_the_header_compiles() {
         &["-shared", "-fPIC", "-fvisibility=hidden"],
     );
     std::fs::remove_file(library).unwrap();
+}
+
+/// `JournalJoin` as `journal_join`.
+fn snake_case(name: &str) -> String {
+    let mut snake = String::new();
+    for letter in name.chars() {
+        if letter.is_ascii_uppercase() && !snake.is_empty() {
+            snake.push('_');
+        }
+        snake.push(letter.to_ascii_lowercase());
+    }
+    snake
 }
 
 /// Identifiers that follow `prefix` at the beginning of a line.

@@ -52,6 +52,7 @@
 //! | [`config`] | what the user asked for, checked |
 //! | [`http`] | requests and answers before there is a WebSocket |
 //! | [`hub`] | topics, members, broadcasts |
+//! | [`journal`] | what is kept of topics for who was away |
 //! | [`outbox`] | the write path of one client, and the drain thread for full sockets |
 //! | [`logging`] | lines to stderr or a file, never waited for |
 //! | [`threads`] | connection threads on stacks of our own |
@@ -126,6 +127,7 @@ pub mod roster;
 pub mod config;
 pub mod http;
 pub mod hub;
+pub mod journal;
 pub mod outbox;
 pub mod logging;
 pub mod threads;

@@ -84,6 +84,7 @@ impl Settings {
             || old.plugin != route.plugin
             || old.subprotocols != route.subprotocols
             || old.event_stream != route.event_stream
+            || old.journal != route.journal
             || old.options != route.options
             || differs_in_client
     }

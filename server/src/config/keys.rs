@@ -129,6 +129,9 @@ pub const LISTENER_KEYS: &[&str] = &[
 /// What a `[[route]]` has beside the settings of each client.
 pub const ROUTE_KEYS: &[&str] = &["path", "plugin", "subprotocols", "event_stream", "options"];
 
+/// What the `[route.journal]` of a `[[route]]` has.
+pub const JOURNAL_KEYS: &[&str] = &["messages", "bytes", "age", "topics_max"];
+
 /// Section, name and option of every setting of the server and of each client.
 fn all() -> impl Iterator<Item = (&'static str, &'static str, Option<&'static str>)> {
     let server = SERVER_KEYS

@@ -8,6 +8,7 @@ use toml::de::{DeArray, DeTable, DeValue};
 
 use super::client::ClientSettings;
 use super::forms::{Subprotocol, Text};
+use super::journal::JournalSettings;
 use super::option_places::OptionPlaces;
 use super::options::PluginOptions;
 use super::problem::{Place, Source, excerpt};
@@ -40,6 +41,7 @@ fn read_one(
     let event_stream = table.value::<bool>("event_stream");
     let (mut options, mut option_places) = read_options(&mut table);
     let own = ClientSettings::read(&mut table, client);
+    let journal = JournalSettings::read(table.table("journal"));
     for path in &given_paths {
         if let Err(problem) = paths.add(path) {
             let text = format!("{} {problem}", path.written);
@@ -63,6 +65,7 @@ fn read_one(
         } else {
             Arc::new(own)
         },
+        journal,
         options,
         option_places,
         place,

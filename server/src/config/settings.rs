@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use super::admin::AdminSettings;
 use super::client::ClientSettings;
 use super::inside::InsideSettings;
+use super::journal::JournalSettings;
 use super::listeners::ListenerSettings;
 use super::option_places::{OptionPlace, OptionPlaces};
 use super::options::PluginOptions;
@@ -127,6 +128,8 @@ pub struct RouteSettings {
     pub event_stream: Option<bool>,
     /// What holds for its clients.
     pub client: Arc<ClientSettings>,
+    /// What is kept of what is said on its topics.
+    pub journal: JournalSettings,
     /// Options for its instance of the plugin, those of `--set` worked in.
     pub options: Map<String, Value>,
     /// Where each of the options was given, for messages.

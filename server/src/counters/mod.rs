@@ -102,6 +102,14 @@ pub struct HubCounts {
     pub turns: Histogram,
     /// How long the first of what was said on a silent route has waited for it, where times are taken.
     pub waits: Histogram,
+    /// Messages that were put into a journal.
+    pub kept: Count,
+    /// Clients that came back and got all that they had missed.
+    pub recovered: Count,
+    /// Clients that came back and could not get all of it, and were told so.
+    pub gaps: Count,
+    /// Clients that were closed since what they were about to get was let go.
+    pub lost: Count,
 }
 
 /// What the drain thread counts.
@@ -141,6 +149,10 @@ impl Counters {
                 bytes: Count::new(),
                 turns: Histogram::new(),
                 waits: Histogram::new(),
+                kept: Count::new(),
+                recovered: Count::new(),
+                gaps: Count::new(),
+                lost: Count::new(),
             }),
             main: CachePadded::new(MainCounts {
                 reloads_done: Count::new(),

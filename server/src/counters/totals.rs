@@ -37,6 +37,14 @@ pub struct Totals {
     pub hub_rounds: u64,
     /// Events that the hub took.
     pub hub_events: u64,
+    /// Messages that were put into a journal.
+    pub kept: u64,
+    /// Clients that came back and got all that they had missed.
+    pub recovered: u64,
+    /// Clients that came back and were told that they could not get all of it.
+    pub gaps: u64,
+    /// Clients that were closed since what they were about to get was let go.
+    pub lost: u64,
     /// Log lines that were not written.
     pub log_lines_lost: u64,
     /// Log lines about refusals and faults of clients that were too many.
@@ -79,6 +87,10 @@ impl Totals {
             panicked: callbacks.panicked.get(),
             hub_rounds: hub.rounds.get(),
             hub_events: hub.events.get(),
+            kept: hub.kept.get(),
+            recovered: hub.recovered.get(),
+            gaps: hub.gaps.get(),
+            lost: hub.lost.get(),
             log_lines_lost: log.lost.get(),
             log_lines_left_out: log.left_out.get(),
             ..Totals::default()
@@ -137,6 +149,10 @@ impl fmt::Display for Totals {
         )?;
         for (what, number) in [
             ("messages dropped", self.dropped),
+            ("messages kept", self.kept),
+            ("clients recovered", self.recovered),
+            ("gaps told", self.gaps),
+            ("clients closed behind what is kept", self.lost),
             ("clients stalled", self.stalled),
             ("callbacks failed", self.failed),
             ("callbacks panicked", self.panicked),

@@ -1,54 +1,16 @@
 //! What is posted to the hub about one route.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
+use super::message::{Audience, Message};
+use super::requests::{JoinFrom, Keep, Read};
 use crate::ids::ClientId;
+use crate::journal::Bounds;
 use crate::limits::EVENT_LOAD_LEAST;
 use crate::outbox::Outbox;
 use crate::outbox::cause::Cause;
-use crate::outbox::encoding::Encoding;
-use crate::outbox::event;
-use crate::outbox::frame::{self, Opcode};
-
-/// Whom a message on a route is for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Audience {
-    /// Every client of the route.
-    Everyone,
-    /// The members of a topic of the route.
-    Topic(Box<str>),
-}
-
-/// What is said to clients. It is encoded as a frame by who says it, so that the hub only copies bytes; what others
-/// need instead is made of that, once for a run.
-pub struct Message {
-    frame: Vec<u8>,
-}
-
-impl Message {
-    /// A message of one whole frame; `payload` of a text is UTF-8.
-    pub fn new(opcode: Opcode, payload: &[u8]) -> Message {
-        Message {
-            frame: frame::encode(opcode, payload),
-        }
-    }
-
-    /// For one client alone.
-    pub(super) fn in_encoding(&self, encoding: Encoding) -> Cow<'_, [u8]> {
-        match encoding {
-            Encoding::Frame => Cow::Borrowed(&self.frame),
-            Encoding::Event => Cow::Owned(event::from_frames(&self.frame)),
-        }
-    }
-
-    /// As one frame, whole and unmasked.
-    pub(super) fn frame(&self) -> &[u8] {
-        &self.frame
-    }
-}
 
 /// One event.
 pub enum Event {
@@ -118,6 +80,24 @@ pub enum Event {
         /// Takes one answer; has room for it.
         reply: Sender<u64>,
     },
+    /// A message for the members of a topic, which is kept for who comes back.
+    Keep(Box<Keep>),
+    /// A client becomes a member of a topic from some place in its past on.
+    JoinFrom(Box<JoinFrom>),
+    /// What is kept of a topic.
+    Read(Box<Read>),
+    /// From now on so much is kept.
+    Bound {
+        /// How much.
+        bounds: Bounds,
+    },
+    /// The socket of a client that is behind has taken what was offered.
+    HasRoom {
+        /// Who.
+        client: ClientId,
+    },
+    /// What is kept is to be looked through for what is too old.
+    Tidy,
     /// The route has ended.
     End,
 }
@@ -138,15 +118,20 @@ impl Event {
     /// How it is to be put into the queue. Those for which nobody waits are bounded by the number of clients.
     pub(super) fn manner(&self) -> Manner {
         match self {
-            Event::Opened { .. } => Manner::Quiet,
-            Event::Closed { .. } | Event::CloseAll { .. } | Event::Farewell { .. } | Event::End => {
-                Manner::Urgent
-            }
+            Event::Closed { .. }
+            | Event::CloseAll { .. }
+            | Event::Farewell { .. }
+            | Event::HasRoom { .. }
+            | Event::End => Manner::Urgent,
+            Event::Opened { .. } | Event::Bound { .. } | Event::Tidy => Manner::Quiet,
             Event::Publish { .. }
             | Event::Send { .. }
             | Event::Close { .. }
             | Event::Join { .. }
             | Event::Leave { .. }
+            | Event::Keep(_)
+            | Event::JoinFrom(_)
+            | Event::Read(_)
             | Event::Count { .. } => Manner::Patient,
         }
     }
@@ -154,7 +139,10 @@ impl Event {
     /// Bytes of memory that it takes, without those of the client's own.
     pub fn bytes(&self) -> u64 {
         let message = match self {
-            Event::Publish { message, .. } | Event::Send { message, .. } => message.frame.len(),
+            Event::Publish { message, .. } | Event::Send { message, .. } => message.bytes(),
+            Event::Keep(keep) => keep.message.bytes() + size_of::<Keep>(),
+            Event::JoinFrom(join) => join.bytes(),
+            Event::Read(_) => size_of::<Read>(),
             _ => 0,
         };
         (message + size_of::<Event>()) as u64

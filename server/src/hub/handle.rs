@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use crossbeam_channel::bounded;
 
-use super::event::{Audience, Event};
+use super::event::Event;
+use super::message::Audience;
 use super::queue::{Queue, QueueLoad};
 use super::register::Register;
 use crate::ids::RouteId;

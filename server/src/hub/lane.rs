@@ -7,23 +7,24 @@ use std::mem::take;
 use std::sync::Arc;
 use std::time::Duration;
 
-use log::warn;
-
-use super::event::{Audience, Event, Message};
+use super::event::Event;
 use super::gather::Gathering;
-use super::members::{Members, TooManyTopics, TopicId};
+use super::members::{Members, TopicId};
+use super::message::{Audience, Message};
+use super::past::Past;
 use super::queue::Queue;
 use super::run::Run;
 use super::slice::Slice;
 use crate::counters::COUNTERS;
 use crate::ids::ClientId;
-use crate::limits::{QUEUE_KEPT_EVENTS, ROUND_EVENTS_MAX, TOPICS_PER_CLIENT_MAX};
+use crate::journal::Bounds;
+use crate::limits::{QUEUE_KEPT_EVENTS, ROUND_EVENTS_MAX};
 use crate::outbox::Outbox;
 use crate::outbox::cause::Cause;
 
 /// What the hub has of one route.
 pub(super) struct Lane {
-    queue: Arc<Queue>,
+    pub(super) queue: Arc<Queue>,
     /// Taken out of the queue, and not looked at yet.
     events: VecDeque<Event>,
     /// Number of the last event that was taken.
@@ -32,6 +33,10 @@ pub(super) struct Lane {
     done: u64,
     pub(super) members: Members,
     pub(super) run: Run,
+    /// What is kept of its topics, and who is behind; none where nothing ever was.
+    pub(super) past: Option<Box<Past>>,
+    /// How much is kept.
+    pub(super) bounds: Bounds,
     pub(super) walk: Option<Walk>,
     /// Outboxes with frames of this round that this lane has to flush, each once.
     pub(super) touched: VecDeque<Arc<Outbox>>,
@@ -62,6 +67,8 @@ pub(super) enum Walk {
     Delivering { at: usize },
     /// What else was queued is sent, and the round ends.
     Flushing,
+    /// Who is behind is given pieces, so many at most, and the round ends.
+    Feeding { pieces: usize },
     /// Everyone is closed.
     Closing { at: usize, cause: Cause },
 }
@@ -88,6 +95,8 @@ impl Lane {
             done: 0,
             members: Members::default(),
             run: Run::default(),
+            past: None,
+            bounds: Bounds::default(),
             walk: None,
             touched: VecDeque::new(),
             count: 0,
@@ -139,7 +148,9 @@ impl Lane {
                 // A run that is full is sent from where it is; one that gives way to another topic is sent with
                 // what follows.
                 self.walk = Some(match event {
-                    Event::Publish { .. } | Event::Send { .. } if self.is_full_for(&event) => {
+                    Event::Publish { .. } | Event::Keep(_) | Event::Send { .. }
+                        if self.is_full_for(&event) =>
+                    {
                         Walk::Delivering { at: 0 }
                     }
                     _ => Walk::Queueing { at: 0 },
@@ -166,7 +177,7 @@ impl Lane {
     }
 
     fn has_something_to_send(&self) -> bool {
-        self.run.topic().is_some() || !self.touched.is_empty()
+        self.run.topic().is_some() || !self.touched.is_empty() || self.has_somebody_behind()
     }
 
     /// How long to wait for more before this round is sent; once in a round.
@@ -179,7 +190,7 @@ impl Lane {
 
     /// Whether all that was taken has been sent, and nothing more was taken.
     fn has_ended_round(&self) -> bool {
-        self.is_settled && self.events.is_empty()
+        self.is_settled && self.events.is_empty() && !self.has_somebody_behind()
     }
 
     fn outcome(&self) -> Outcome {
@@ -214,6 +225,9 @@ impl Lane {
             self.events.shrink_to(QUEUE_KEPT_EVENTS);
             self.touched.shrink_to(QUEUE_KEPT_EVENTS);
             self.run.shrink();
+            if let Some(past) = &mut self.past {
+                past.shrink();
+            }
         }
         !has_more
     }
@@ -223,6 +237,7 @@ impl Lane {
             Event::Publish { message, .. } | Event::Send { message, .. } => {
                 self.run.is_full_for(message.frame().len())
             }
+            Event::Keep(keep) => self.run.is_full_for(keep.message.bytes()),
             _ => false,
         }
     }
@@ -242,6 +257,17 @@ impl Lane {
                 Some(topic) => topic != running || self.run.is_full_for(message.frame().len()),
                 None => false,
             },
+            Event::Keep(keep) => {
+                let topic = Audience::Topic(keep.topic.clone());
+                let is_other = self
+                    .members
+                    .topic(&topic)
+                    .is_some_and(|topic| topic != running);
+                is_other || self.run.is_full_for(keep.message.bytes())
+            }
+            Event::JoinFrom(join) => {
+                is_running(self.members.topic(&Audience::Topic(join.topic.clone())))
+            }
             Event::Send { client, message } => {
                 self.run.is_full_for(message.frame().len()) && hears(client)
             }
@@ -251,7 +277,12 @@ impl Lane {
             }
             Event::Closed { client } | Event::Close { client, .. } => hears(client),
             Event::CloseAll { .. } | Event::Farewell { .. } => true,
-            Event::Count { .. } | Event::End => false,
+            Event::Count { .. }
+            | Event::Read(_)
+            | Event::Bound { .. }
+            | Event::HasRoom { .. }
+            | Event::Tidy
+            | Event::End => false,
         }
     }
 
@@ -265,8 +296,8 @@ impl Lane {
                 audience,
                 message,
                 except,
-            } => self.publish(&audience, &message, except),
-            Event::Send { client, message } => self.send(client, &message),
+            } => self.publish(&audience, message, except),
+            Event::Send { client, message } => self.send(client, message),
             Event::Opened { client, outbox } => {
                 if let Some(cause) = &self.farewell {
                     outbox.close(cause.clone());
@@ -274,11 +305,24 @@ impl Lane {
                 self.members.insert(client, outbox);
             }
             Event::Closed { client } => {
+                if let Some(past) = &mut self.past {
+                    past.forget(client);
+                }
                 self.members.remove(client);
                 on_left(client);
             }
             Event::Join { client, topic } => self.join(client, topic),
-            Event::Leave { client, topic } => self.members.leave(client, &topic),
+            Event::Leave { client, topic } => self.leave(client, &topic),
+            Event::Keep(keep) => self.keep(*keep),
+            Event::JoinFrom(join) => self.join_from(*join),
+            Event::Read(read) => self.read(&read),
+            Event::Bound { bounds } => self.bound(bounds),
+            Event::HasRoom { client } => {
+                if let Some(past) = &mut self.past {
+                    past.has_room(client);
+                }
+            }
+            Event::Tidy => self.tidy(),
             Event::Close { client, cause } => {
                 if let Some(outbox) = self.members.outbox(client) {
                     outbox.close(cause);
@@ -290,8 +334,7 @@ impl Lane {
                 self.walk = Some(Walk::Closing { at: 0, cause });
             }
             Event::Count { topic, reply } => {
-                let topic = self.members.topic(&topic);
-                let count = topic.map_or(0, |topic| self.members.members(topic).len() as u64);
+                let count = self.members.count(&topic) + self.count_behind(&topic);
                 // Who asked may have been ended by a panic; there is room for the answer.
                 reply.try_send(count).ok();
             }
@@ -303,17 +346,13 @@ impl Lane {
         }
     }
 
-    fn publish(&mut self, audience: &Audience, message: &Message, except: Option<ClientId>) {
-        if let Some(topic) = self.members.topic(audience) {
-            let except = except.filter(|&client| self.members.is_member(client, topic));
-            self.run.push(topic, message.frame(), except);
-            if self.members.have_event_streams() {
-                self.run.mix();
+    fn send(&mut self, id: ClientId, mut message: Message) {
+        if let Some(past) = &mut self.past {
+            match past.hold(id, message) {
+                Some(of_one_who_is_not_behind) => message = of_one_who_is_not_behind,
+                None => return,
             }
         }
-    }
-
-    fn send(&mut self, id: ClientId, message: &Message) {
         let Some(outbox) = self.members.outbox(id) else {
             return;
         };
@@ -331,11 +370,12 @@ impl Lane {
     }
 
     fn join(&mut self, client: ClientId, topic: Audience) {
-        if self.members.join(client, topic) == Err(TooManyTopics { is_first: true }) {
-            warn!(
-                client = client.0;
-                "client {client} is a member of {TOPICS_PER_CLIENT_MAX} topics, as many as it may be; it joins no further ones"
-            );
+        if let (Some(past), Audience::Topic(name)) = (&self.past, &topic)
+            && past.is_behind_in(client, name)
+        {
+            return;
         }
+        let joined = self.members.join(client, topic);
+        self.note_join(client, &joined);
     }
 }

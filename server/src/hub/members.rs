@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::event::Audience;
+use super::message::Audience;
 use crate::ids::{ByNumber, ClientId};
 use crate::limits::TOPICS_PER_CLIENT_MAX;
 use crate::outbox::Outbox;
@@ -94,6 +94,25 @@ impl Members {
     /// Whether some of the clients are written to in events.
     pub(super) fn have_event_streams(&self) -> bool {
         self.event_streams > 0
+    }
+
+    /// How many members a topic has.
+    pub(super) fn count(&self, audience: &Audience) -> u64 {
+        self.topic(audience)
+            .map_or(0, |topic| self.members(topic).len() as u64)
+    }
+
+    /// Whether a client is a member of the topic of this name.
+    pub(super) fn is_member_of(&self, id: ClientId, name: &str) -> bool {
+        let topic = self.topic_ids.get(name);
+        topic.is_some_and(|&topic| self.is_member(id, topic))
+    }
+
+    /// Topics of which a client is a member.
+    pub(super) fn topics_of(&self, id: ClientId) -> usize {
+        self.clients
+            .get(&id)
+            .map_or(0, |client| client.places.len())
     }
 
     /// Takes a client in. One that is here already, which does not happen, begins anew.

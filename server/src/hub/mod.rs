@@ -22,6 +22,7 @@
 //! | what one route wants of the hub | `lane::Lane` | the hub thread | the queue, and a run |
 //! | whose turn it is | `turns::Turns` | the hub thread | one entry a route |
 //! | consecutive broadcasts to one topic | `run::Run` | its lane | `RUN_BYTES_MAX`, or one message |
+//! | what is kept of topics, and who is behind | `past::Past` | its lane | `[route.journal]`, one piece |
 //! | who is where | `members::Members` | its lane | clients, topics of a client |
 //!
 //! # Routes do not hold each other up
@@ -74,10 +75,14 @@ mod event;
 mod gather;
 mod handle;
 mod intake;
+mod keeping;
 mod lane;
 mod members;
+mod message;
+mod past;
 mod queue;
 mod register;
+mod requests;
 mod run;
 mod slice;
 mod turns;
@@ -87,9 +92,11 @@ mod worker;
 use std::io;
 use std::thread::{self, JoinHandle};
 
-pub use event::{Audience, Event, Message};
+pub use event::Event;
 pub use handle::{HubHandle, RouteHandle};
+pub use message::{Audience, Message};
 pub use queue::QueueLoad;
+pub use requests::{JoinFrom, Joined, Keep, Kept, Notice, Notices, Published, Read};
 
 use crate::ids::ClientId;
 use register::Register;

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::lane::{Lane, Walk};
 use super::members::EVERYONE;
 use super::slice::Slice;
-use crate::limits::{FEW_TOUCHED_DIVISOR, GATHER_MESSAGES_LEAST};
+use crate::limits::{FEW_TOUCHED_DIVISOR, GATHER_MESSAGES_LEAST, PIECES_PER_ROUND};
 use crate::outbox::cause::Cause;
 
 impl Lane {
@@ -20,6 +20,7 @@ impl Lane {
                 Some(Walk::Queueing { at }) => self.queue_from(at, slice),
                 Some(Walk::Delivering { at }) => self.deliver_from(at, slice),
                 Some(Walk::Flushing) => self.flush(slice),
+                Some(Walk::Feeding { pieces }) => self.feed(pieces, slice),
                 Some(Walk::Closing { at, cause }) => self.close_from(at, cause, slice),
             };
             if left {
@@ -102,7 +103,13 @@ impl Lane {
             }
             self.note_sending(start);
         }
-        self.end_round();
+        if self.has_somebody_behind() {
+            self.walk = Some(Walk::Feeding {
+                pieces: PIECES_PER_ROUND,
+            });
+        } else {
+            self.end_round();
+        }
         false
     }
 

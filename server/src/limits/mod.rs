@@ -118,6 +118,19 @@ pub const RUN_BYTES_MAX: usize = 64 * 1024;
 /// Bytes for which a route keeps memory while it is silent: the runs of a room in which a few speak.
 pub const RUN_KEPT_BYTES: usize = 4 * 1024;
 
+/// Bytes that a message in a journal counts for beside its own: what keeping it takes.
+pub const JOURNAL_ENTRY_BYTES: usize = 64;
+
+/// Seconds after which journals are looked through for what is too old and takes memory on a silent topic.
+pub const SWEEPS_PER_TIDYING: u64 = 60;
+
+/// Bytes of one piece in which a client gets what it has missed, if its backlog may hold twice as many; one message
+/// may be larger. What one send takes well.
+pub const PIECE_BYTES: usize = 64 * 1024;
+
+/// Pieces that the hub gives out on one route before it looks at what is said there: a few milliseconds.
+pub const PIECES_PER_ROUND: usize = 16;
+
 /// Topics of one client; a join past it is ignored with a log line.
 pub const TOPICS_PER_CLIENT_MAX: usize = 1024;
 

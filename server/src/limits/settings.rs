@@ -15,6 +15,7 @@ const GIB: u64 = 1024 * MIB;
 pub const TIME_LEAST: Duration = Duration::from_millis(1);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const MONTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+const YEAR: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// A setting's default and range, both ends included.
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +109,18 @@ pub const BACKLOG_BYTES: Bounds<u64> = bounds(MIB, KIB, GIB);
 /// Bytes that wait for the hub in the queue of one route: a few hundred messages of a chat; in a room of 100
 /// who floods with 60 KB waits behind 17 of them, some 100 ms.
 pub const ROUTE_QUEUE_BYTES: Bounds<u64> = bounds(MIB, 64 * KIB, GIB);
+
+/// Messages of one topic that are kept: what a room says in an evening.
+pub const JOURNAL_MESSAGES: Bounds<u64> = bounds(1000, 1, 100_000_000);
+
+/// Bytes of one topic that are kept, in memory: a thousand messages of a kilobyte.
+pub const JOURNAL_BYTES: Bounds<u64> = bounds(MIB, KIB, 64 * GIB);
+
+/// For how long a message is kept; zero is for ever: who was away for longer begins anew anyway.
+pub const JOURNAL_AGE: Bounds<Duration> = bounds(seconds(60 * 60), Duration::ZERO, YEAR);
+
+/// Topics of one route that are kept at once.
+pub const JOURNAL_TOPICS: Bounds<u64> = bounds(1000, 1, 1_000_000);
 
 /// Messages of one client a second; 0 is no limit, since only the application knows what is normal.
 pub const MESSAGES_PER_SECOND: Bounds<u64> = bounds(0, 0, 1_000_000);

@@ -39,6 +39,8 @@ pub const INVALID_DATA: u16 = 1007;
 pub const POLICY: u16 = 1008;
 /// A message over the limit.
 pub const TOO_BIG: u16 = 1009;
+/// It is to come back: what it was promised cannot be had on this connection.
+pub const TRY_AGAIN: u16 = 1013;
 /// The plugin failed.
 pub const INTERNAL: u16 = 1011;
 

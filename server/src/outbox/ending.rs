@@ -138,6 +138,14 @@ impl Outbox {
         let service = self.serve_locked(&mut state, now);
         state.is_noticed = false;
         state.is_kept = !matches!(service, Service::Done);
+        let waker = match state.is_waiting {
+            true => None,
+            false => state.waker.take(),
+        };
+        drop(state);
+        if let Some(wake) = waker {
+            wake();
+        }
         service
     }
 

@@ -62,6 +62,33 @@ pub fn close(code: u16, reason: &str) -> Vec<u8> {
     encode(Opcode::Close, &payload)
 }
 
+/// What the one frame carries that `bytes` are, a message's.
+pub fn opcode(bytes: &[u8]) -> Opcode {
+    match bytes[0] & 0x0f {
+        text if text == Opcode::Text as u8 => Opcode::Text,
+        _ => Opcode::Binary,
+    }
+}
+
+/// The payload of the one frame that `bytes` are.
+pub fn payload(bytes: &[u8]) -> &[u8] {
+    &bytes[header_bytes(bytes)..]
+}
+
+/// See [`payload`].
+pub fn payload_mut(bytes: &mut [u8]) -> &mut [u8] {
+    let header = header_bytes(bytes);
+    &mut bytes[header..]
+}
+
+fn header_bytes(bytes: &[u8]) -> usize {
+    match bytes[1] & 0x7f {
+        LENGTH_16 => 4,
+        LENGTH_64 => 10,
+        _ => 2,
+    }
+}
+
 /// Whether the frame that begins `bytes` is a Close frame.
 pub fn is_close(bytes: &[u8]) -> bool {
     bytes

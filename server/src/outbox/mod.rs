@@ -17,6 +17,7 @@ pub mod frame;
 mod http_phase;
 mod leaving;
 mod own;
+mod piece;
 mod queue;
 mod send;
 
@@ -47,6 +48,7 @@ pub use backlog::{Bounds, SlowClient};
 pub use ending::Ending;
 pub use figures::{Figures, Kind};
 pub use own::{OwnOutbox, come_behind, end_own_for_fault, own_outbox, set_own_outbox};
+pub use piece::{Offered, Waker};
 
 /// What became of bytes that were offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +78,8 @@ pub struct Outbox {
     closing: AtomicBool,
     /// It is written to in events. Set by its thread before anyone else knows of the client.
     is_event_stream: AtomicBool,
+    /// The hub has something to give it first; read without the lock for each answer.
+    behind: AtomicBool,
 }
 
 struct State {
@@ -106,6 +110,8 @@ struct State {
     /// When the connection is cut off whatever is left to send or to hear.
     close_deadline: Option<Instant>,
     cause: Option<Cause>,
+    /// Who is to hear that the socket has taken all.
+    waker: Option<Waker>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,10 +179,12 @@ impl Outbox {
                 stall_deadline: None,
                 close_deadline: None,
                 cause: None,
+                waker: None,
             }),
             room: Condvar::new(),
             closing: AtomicBool::new(false),
             is_event_stream: AtomicBool::new(false),
+            behind: AtomicBool::new(false),
         })
     }
 

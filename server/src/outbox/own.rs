@@ -51,7 +51,7 @@ pub fn own_outbox(client: ClientId, has_settled: impl FnOnce(u64) -> bool) -> Ow
     let answer = OWN.try_with(|own| match &mut *own.borrow_mut() {
         Some(own) if own.client == client => {
             let outbox = own.outbox.clone();
-            if !has_settled(own.behind) {
+            if !has_settled(own.behind) || outbox.is_behind() {
                 return OwnOutbox::Behind(outbox);
             }
             own.behind = 0;

@@ -16,7 +16,7 @@ use super::wanted::{Before, Unusable, Wanted, demands, wanted};
 use crate::config::Settings;
 use crate::counters::COUNTERS;
 use crate::ids::RouteId;
-use crate::limits::LIBRARY_LOADS_LOW;
+use crate::limits::{LIBRARY_LOADS_LOW, SWEEPS_PER_TIDYING};
 use crate::outbox::cause::{Cause, GOING_AWAY};
 use crate::plugin::{Found, HandOver, HandOverError, Libraries, Replaced, Route, Services};
 use crate::roster::capacity::Machine;
@@ -60,6 +60,8 @@ pub struct Mounts {
     leaving: Vec<Arc<Route>>,
     /// Replacements of code since the start.
     replacements: u64,
+    /// Seconds since the start.
+    sweeps: u64,
 }
 
 impl Mounts {
@@ -81,6 +83,7 @@ impl Mounts {
             next_id: 0,
             leaving: Vec::new(),
             replacements: 0,
+            sweeps: 0,
         };
         let promised = mounts.promise(settings);
         let found = mounts.scan(settings, promised)?;
@@ -247,6 +250,9 @@ impl Mounts {
                 .push(format!("route {} added", route.path()));
             route.start();
         }
+        for (route, wanted) in &served {
+            route.bound_journals(wanted.journal());
+        }
         self.sites.replace(Site::new(table, settings));
         Ok(served)
     }
@@ -265,8 +271,12 @@ impl Mounts {
         changes
     }
 
-    /// Ends routes that nobody can call any more. Once a second.
+    /// Ends routes that nobody can call any more, and has journals looked through now and then. Once a second.
     pub fn sweep(&mut self) {
+        self.sweeps += 1;
+        if self.sweeps.is_multiple_of(SWEEPS_PER_TIDYING) {
+            self.all().iter().for_each(|route| route.tidy_journals());
+        }
         // A connection thread that is on the route, or on its way there, holds a reference.
         let is_over = |route: &mut Arc<Route>| Arc::strong_count(route) == 1;
         for route in self.leaving.extract_if(.., is_over) {
@@ -329,8 +339,10 @@ impl Mounts {
         let id = RouteId(self.next_id);
         self.next_id += 1;
         let (library, services) = (wanted.library.clone(), self.services.clone());
-        Route::create(library, id, &wanted.path, &wanted.config, services)
-            .map_err(|error| wanted.refused(&error))
+        let route = Route::create(library, id, &wanted.path, &wanted.config, services)
+            .map_err(|error| wanted.refused(&error))?;
+        route.bound_journals(wanted.journal());
+        Ok(route)
     }
 }
 

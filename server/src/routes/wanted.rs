@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::table::RouteTable;
 use crate::config::{ClientSettings, RouteSettings, Settings};
+use crate::journal::Bounds;
 use crate::plugin::{Demands, Found, Library};
 
 /// A route as it should be.
@@ -30,6 +31,14 @@ pub(super) struct Wanted<'s> {
     settings: &'s Settings,
     /// Its `[[route]]`; none for a plugin on its own path.
     asked: Option<&'s RouteSettings>,
+}
+
+impl Wanted<'_> {
+    /// How much is kept of what is said on it.
+    pub(super) fn journal(&self) -> Bounds {
+        self.asked
+            .map_or_else(Bounds::default, |route| route.journal.bounds)
+    }
 }
 
 /// Something that cannot be served, as a sentence.

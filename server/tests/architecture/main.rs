@@ -34,6 +34,7 @@ const UNSAFE: &[&str] = &[
     "plugin/fuzz/world",
     "plugin/host/host_http",
     "plugin/host/host_table",
+    "plugin/host/journal_table",
     "plugin/host/log_table",
     "plugin/host/sink",
     "plugin/instance/callbacks",

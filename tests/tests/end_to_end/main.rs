@@ -46,6 +46,7 @@ mod hostile_linger;
 mod http;
 mod inside;
 mod inside_settings;
+mod journal;
 mod keep_alive;
 mod last_words;
 mod libraries;

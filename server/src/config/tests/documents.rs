@@ -10,7 +10,9 @@ use super::super::client::ClientSettings;
 use super::super::document::Document;
 use super::super::table;
 use super::{load, valid};
-use crate::config::{Args, CLIENT_KEYS, LISTENER_KEYS, ROUTE_KEYS, SERVER_KEYS, Settings};
+use crate::config::{
+    Args, CLIENT_KEYS, JOURNAL_KEYS, LISTENER_KEYS, ROUTE_KEYS, SERVER_KEYS, Settings,
+};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -35,8 +37,16 @@ fn keys() -> Vec<String> {
     let server = SERVER_KEYS.iter().map(super::super::Key::full_name);
     let client = CLIENT_KEYS.iter().map(super::super::Key::full_name);
     let route = ROUTE_KEYS.iter().map(|key| format!("route.{key}"));
+    let journal = JOURNAL_KEYS
+        .iter()
+        .map(|key| format!("route.journal.{key}"));
     let listener = LISTENER_KEYS.iter().map(|key| format!("listener.{key}"));
-    server.chain(client).chain(listener).chain(route).collect()
+    server
+        .chain(client)
+        .chain(listener)
+        .chain(route)
+        .chain(journal)
+        .collect()
 }
 
 #[test]
@@ -55,7 +65,7 @@ fn the_example_names_every_key_and_is_valid_with_all_of_them() {
     valid(&here.replace("\"www-data\"", "\"root\""));
     let table: Table = text.parse().expect("it is TOML");
     for name in keys() {
-        let (section, key) = name.split_once('.').unwrap_or(("", &name));
+        let (section, key) = name.rsplit_once('.').unwrap_or(("", &name));
         let holder = match section {
             "" => Some(&table),
             // What one of them shows need not make sense for another.
@@ -64,6 +74,7 @@ fn the_example_names_every_key_and_is_valid_with_all_of_them() {
                 let mut tables = tables.filter_map(|one| one.as_table());
                 tables.find(|one| one.contains_key(key))
             }
+            "route.journal" => table["route"][0]["journal"].as_table(),
             section => table[section].as_table(),
         };
         let is_there = holder.is_some_and(|holder| holder.contains_key(key));
@@ -134,7 +145,7 @@ fn the_readme_has_a_line_for_every_key_with_its_option_and_default() {
         line.unwrap_or_else(|| panic!("the table of server/README.md has no line for {name}"))
     };
     for name in keys() {
-        let (section, key) = name.split_once('.').unwrap_or(("", &name));
+        let (section, key) = name.rsplit_once('.').unwrap_or(("", &name));
         let line = row(&name);
         let holder = match section {
             "" => Some(&table),

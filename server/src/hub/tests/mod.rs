@@ -1,5 +1,6 @@
 //! The hub with real outboxes on real sockets.
 
+mod past;
 mod routes;
 
 use std::io::Read;

@@ -11,7 +11,7 @@ use plugin_api::abi::{self, ABI_MINOR, ABSENT, Bytes, FAILED, INVALID, OK, Sink,
 
 use super::guard::guard;
 use super::{NoFolder, RouteHost};
-use super::{host_http, sink};
+use super::{host_http, journal_table, sink};
 
 /// The table that stands in front of every [`RouteHost`].
 pub(in crate::plugin) fn table() -> abi::Host {
@@ -254,7 +254,10 @@ unsafe extern "C" fn state_folder(
     })
 }
 
-/// The host has no extensions yet.
-unsafe extern "C" fn get_extension(_: *const abi::Host, _: Bytes) -> *const c_void {
-    std::ptr::null()
+unsafe extern "C" fn get_extension(_: *const abi::Host, id: Bytes) -> *const c_void {
+    // SAFETY: see above.
+    match unsafe { id.as_slice() } {
+        id if id == abi::JOURNAL.as_bytes() => journal_table::table(),
+        _ => std::ptr::null(),
+    }
 }

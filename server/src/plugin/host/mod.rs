@@ -6,6 +6,8 @@
 mod guard;
 pub(super) mod host_http;
 pub(super) mod host_table;
+mod journal_table;
+mod keeping;
 pub(super) mod log_table;
 mod outgoing;
 pub(super) mod sink;

@@ -20,6 +20,7 @@ use crate::http::request::Request;
 use crate::http::response::Response;
 use crate::hub::{Event, QueueLoad};
 use crate::ids::{ClientId, RouteId};
+use crate::journal::Bounds;
 use crate::outbox::Outbox;
 use crate::outbox::cause::{Cause, GOING_AWAY, Initiator};
 use crate::plugin::host::{RouteParts, Services};
@@ -210,6 +211,16 @@ impl Route {
         // Before the event: whose arrival the hub sees behind it finds this set.
         self.farewell.set(cause.clone()).ok();
         self.parts.hub.post(Event::CloseAll { cause });
+    }
+
+    /// So much is kept of its topics from now on. Main thread.
+    pub fn bound_journals(&self, bounds: Bounds) {
+        self.parts.hub.post(Event::Bound { bounds });
+    }
+
+    /// What is kept is looked through for what is too old. Main thread.
+    pub fn tidy_journals(&self) {
+        self.parts.hub.post(Event::Tidy);
     }
 
     /// No timer of it fires any more, so that nobody but clients holds on to it.

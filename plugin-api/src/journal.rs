@@ -1,0 +1,308 @@
+//! Journals: messages that are kept, and clients that come back to what they have missed.
+
+use std::fmt;
+
+use crate::abi::{self, Status};
+use crate::calls::journal::{JoinedRaw, NoticeRaw};
+use crate::client::{Client, ClientId};
+use crate::host::Host;
+use crate::message::{Message, ToMessage};
+
+/// Takes the place of a position in a message that is yet to get it: as long as one, and nothing that needs an escape
+/// anywhere. See [`Keep::position_at`].
+pub const POSITION_PLACE: &str = "------------------------";
+
+const _: () = assert!(POSITION_PLACE.len() == abi::POSITION_BYTES);
+
+/// Where in what was said somebody stands: opaque text of letters, digits and `-`, to be given back as it is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Position(String);
+
+impl Position {
+    /// As text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(&self.0)
+    }
+}
+
+/// From where on a topic is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since<'a> {
+    /// From now on.
+    Now,
+    /// From the last few messages on.
+    Last(u64),
+    /// From behind a position on.
+    After {
+        /// What the client has brought along. Any text: one that is no position is a gap.
+        position: &'a str,
+        /// Where there is a gap, so many of the last messages that the client cannot have; `u64::MAX` for all
+        /// of them.
+        or_last: u64,
+    },
+}
+
+/// How it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// This value of the plugin has not taken over yet: the client joins when it does, and nobody knows now how.
+    Later,
+    /// It asked for nothing that it has missed.
+    Fresh,
+    /// All that came behind its position is there. Or the client is a member already, and nothing was done.
+    Recovered,
+    /// Something behind its position is not.
+    Gap(Gap),
+}
+
+/// Why something is not there any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gap {
+    /// It was kept, and is no more.
+    TooOld,
+    /// The position is of a counting that is over (the journal was in memory and the server has been started anew), or
+    /// is none.
+    OtherEpoch,
+    /// It was lost by the end of a server, or by a full disk.
+    Hole,
+}
+
+/// How joining went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Joined {
+    /// How.
+    pub outcome: Outcome,
+    /// The client gets everything of the topic behind it; none with [`Outcome::Later`].
+    pub position: Option<Position>,
+}
+
+/// How a message is kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keep {
+    /// Who does not get it.
+    pub except: Option<ClientId>,
+    /// Where in the message, counted in bytes, [`POSITION_PLACE`] stands, over which its own position is written.
+    pub position_at: Option<usize>,
+    /// In `on_request`: the response is sent when the message is on the server's disk, and is 507 instead where it
+    /// cannot be. Elsewhere it changes nothing.
+    pub durable: bool,
+}
+
+/// A message that is kept and on its way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Where it stands; none where this value of the plugin has not taken over yet.
+    pub position: Option<Position>,
+    /// Members of the topic that it goes to.
+    pub members: u64,
+}
+
+/// What is said to a client that joins, before anything of the topic; each may be left away.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Notices<'a> {
+    /// Where it asked for nothing that it has missed.
+    pub fresh: Option<Notice<'a>>,
+    /// Where it gets all that it has missed.
+    pub recovered: Option<Notice<'a>>,
+    /// Where there is a gap.
+    pub gap: Option<Notice<'a>>,
+}
+
+/// One of them.
+#[derive(Clone, Copy, Debug)]
+pub struct Notice<'a> {
+    /// What is said.
+    pub message: Message<'a>,
+    /// Where [`POSITION_PLACE`] stands in it, over which the position is written behind which the client gets
+    /// everything.
+    pub position_at: Option<usize>,
+}
+
+/// What was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// How it went.
+    pub outcome: Outcome,
+    /// From where on to read next.
+    pub next: Position,
+    /// Whether more is kept behind that.
+    pub has_more: bool,
+}
+
+/// Why a call about a journal did nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum JournalError {
+    /// A topic is empty or over 255 bytes, or the place of the position is not inside the message and ASCII.
+    #[error("a topic has 1 to 255 bytes, and the place of a position is ASCII inside the message")]
+    Invalid,
+    /// Durable was asked for, and the journal of this route is in memory.
+    #[error("the journal of this route is not in a file: set `file` under [route.journal]")]
+    NotInAFile,
+    /// The client, or the whole route, has gone.
+    #[error("the client or the route has gone")]
+    Gone,
+    /// The server has no journals.
+    #[error("the server is older than journals: update it")]
+    TooOld,
+    /// The server refused for another reason: a status of the plugin ABI.
+    #[error("the server did not do it (status {0})")]
+    Refused(Status),
+}
+
+impl JournalError {
+    fn check(status: Status) -> Result<(), JournalError> {
+        match status {
+            abi::INVALID => Err(JournalError::Invalid),
+            abi::UNSUPPORTED => Err(JournalError::NotInAFile),
+            abi::ABSENT => Err(JournalError::TooOld),
+            abi::GONE => Err(JournalError::Gone),
+            status if status < abi::OK => Err(JournalError::Refused(status)),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Host {
+    /// Sends one message to all members of `topic` and keeps it for those who come back. Whatever else is published on
+    /// the topic is kept from then on too. Waits only while more than the server can pass on waits on this route.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn publish_kept(
+        &self,
+        topic: &str,
+        message: impl ToMessage,
+        keep: Keep,
+    ) -> Result<(), JournalError> {
+        let (status, _) = self
+            .calls()
+            .journal_publish(topic, message.to_message(), keep, false);
+        JournalError::check(status)
+    }
+
+    /// As [`publish_kept`](Host::publish_kept), and waits until the server has put the message into its order, to
+    /// tell where it stands.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn publish_and_tell(
+        &self,
+        topic: &str,
+        message: impl ToMessage,
+        keep: Keep,
+    ) -> Result<Published, JournalError> {
+        let (status, published) =
+            self.calls()
+                .journal_publish(topic, message.to_message(), keep, true);
+        JournalError::check(status).map(|()| Published {
+            position: position(&published.position),
+            members: published.members,
+        })
+    }
+
+    /// Reads what is kept of `topic`, the oldest first: so many messages and bytes of them at most, the first in
+    /// any case. Waits until the server has come to it, and for no disk.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn read_kept(
+        &self,
+        topic: &str,
+        since: Since<'_>,
+        messages_max: u64,
+        bytes_max: u64,
+        mut each: impl FnMut(&Position, Message<'_>),
+    ) -> Result<Kept, JournalError> {
+        let mut one = |text: &[u8], kind, payload: &[u8]| {
+            if let (Some(position), Some(message)) =
+                (position(text), Message::from_abi(kind, payload))
+            {
+                each(&position, message);
+            }
+        };
+        let (status, kept) =
+            self.calls()
+                .journal_read(topic, since, messages_max, bytes_max, &mut one);
+        JournalError::check(status)?;
+        Ok(Kept {
+            outcome: outcome(kept.outcome),
+            next: position(&kept.next).ok_or(JournalError::Refused(abi::FAILED))?,
+            has_more: kept.has_more == 1,
+        })
+    }
+}
+
+impl Client {
+    /// Makes the client a member of `topic` from some place in its past on: it gets what is kept behind that, in
+    /// order, nothing missing and nothing twice, and then what is said; however much that is, and whatever is said
+    /// meanwhile. Waits until the server has come to it, and for no client.
+    ///
+    /// What this thread says to the client behind this comes behind what is kept now.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn join_from(&self, topic: &str, since: Since<'_>) -> Result<Joined, JournalError> {
+        self.join_from_telling(topic, since, &Notices::default())
+    }
+
+    /// As [`join_from`](Client::join_from), and says how it went to the client, before anything of the topic.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn join_from_telling(
+        &self,
+        topic: &str,
+        since: Since<'_>,
+        notices: &Notices<'_>,
+    ) -> Result<Joined, JournalError> {
+        let notices = [notices.fresh, notices.recovered, notices.gap];
+        let notices = notices.map(|notice| match notice {
+            None => NoticeRaw::default(),
+            Some(notice) => NoticeRaw {
+                kind: notice.message.kind(),
+                payload: notice.message.as_bytes(),
+                position_at: notice.position_at,
+            },
+        });
+        let calls = self.host().calls();
+        let (
+            status,
+            JoinedRaw {
+                outcome: how,
+                position: at,
+            },
+        ) = calls.journal_join(self.id().get(), topic, since, &notices);
+        JournalError::check(status)?;
+        Ok(Joined {
+            outcome: outcome(how),
+            position: position(&at),
+        })
+    }
+}
+
+/// None where the server does not know it.
+fn position(text: &[u8]) -> Option<Position> {
+    let text = std::str::from_utf8(text).ok()?;
+    text.is_ascii()
+        .then_some(text)
+        .filter(|text| !text.starts_with('\0'))
+        .map(|text| Position(text.to_owned()))
+}
+
+fn outcome(outcome: u32) -> Outcome {
+    match outcome {
+        abi::JOINED_LATER => Outcome::Later,
+        abi::JOINED_FRESH => Outcome::Fresh,
+        abi::JOINED_RECOVERED => Outcome::Recovered,
+        abi::JOINED_GAP_TOO_OLD => Outcome::Gap(Gap::TooOld),
+        abi::JOINED_GAP_HOLE => Outcome::Gap(Gap::Hole),
+        // A later server may know further reasons; each of them is a gap.
+        _ => Outcome::Gap(Gap::OtherEpoch),
+    }
+}

@@ -1,0 +1,68 @@
+//! What is said on a route, and for whom.
+//!
+//! Plain values, made by whoever speaks and read by the hub's thread.
+
+use std::borrow::Cow;
+
+use crate::journal::{POSITION_BYTES, Position};
+use crate::outbox::encoding::Encoding;
+use crate::outbox::event;
+use crate::outbox::frame::{self, Opcode};
+
+/// Whom a message on a route is for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Audience {
+    /// Every client of the route.
+    Everyone,
+    /// The members of a topic of the route.
+    Topic(Box<str>),
+}
+
+/// What is said to clients. It is encoded as a frame by who says it, so that the hub only copies bytes; what others
+/// need instead is made of that, once for a run.
+pub struct Message {
+    frame: Vec<u8>,
+}
+
+impl Message {
+    /// A message of one whole frame; `payload` of a text is UTF-8.
+    pub fn new(opcode: Opcode, payload: &[u8]) -> Message {
+        Message {
+            frame: frame::encode(opcode, payload),
+        }
+    }
+
+    /// For one client alone.
+    pub(super) fn in_encoding(&self, encoding: Encoding) -> Cow<'_, [u8]> {
+        match encoding {
+            Encoding::Frame => Cow::Borrowed(&self.frame),
+            Encoding::Event => Cow::Owned(event::from_frames(&self.frame)),
+        }
+    }
+
+    /// As one frame, whole and unmasked.
+    pub(super) fn frame(&self) -> &[u8] {
+        &self.frame
+    }
+
+    /// What it is.
+    pub fn opcode(&self) -> Opcode {
+        frame::opcode(&self.frame)
+    }
+
+    /// What it says.
+    pub fn payload(&self) -> &[u8] {
+        frame::payload(&self.frame)
+    }
+
+    /// Writes a position over the place that was left for it, which begins at `at` of the payload and ends inside it.
+    pub(super) fn set_position(&mut self, at: usize, position: Position) {
+        let payload = frame::payload_mut(&mut self.frame);
+        payload[at..at + POSITION_BYTES].copy_from_slice(&position.text());
+    }
+
+    /// Bytes that it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.frame.len()
+    }
+}

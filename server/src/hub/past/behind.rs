@@ -1,0 +1,82 @@
+//! A client that is behind: where it stands in which topics, and what waits for it meanwhile.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::hub::message::Message;
+use crate::outbox::Outbox;
+
+/// One client, while it is behind in any topic.
+pub(super) struct Behind {
+    pub(super) outbox: Arc<Outbox>,
+    /// The topics; they take turns.
+    pub(super) topics: VecDeque<Cursor>,
+    /// What was said to it meanwhile.
+    held: VecDeque<Held>,
+    held_bytes: usize,
+    /// It stands among those that may be offered something.
+    pub(super) is_ready: bool,
+}
+
+/// Where it stands in a topic.
+pub(super) struct Cursor {
+    pub(super) topic: Box<str>,
+    /// Everything of the topic up to this offset is done with.
+    pub(super) offset: u64,
+    /// Comes before anything of the topic.
+    pub(super) notice: Option<Message>,
+}
+
+/// A message for it alone, behind what was kept up to an offset.
+struct Held {
+    offset: u64,
+    message: Message,
+}
+
+impl Behind {
+    pub(super) fn new(outbox: Arc<Outbox>) -> Behind {
+        Behind {
+            outbox,
+            topics: VecDeque::new(),
+            held: VecDeque::new(),
+            held_bytes: 0,
+            is_ready: false,
+        }
+    }
+
+    pub(super) fn hears(&self, topic: &str) -> bool {
+        self.topics.iter().any(|cursor| *cursor.topic == *topic)
+    }
+
+    pub(super) fn leave(&mut self, topic: &str) {
+        self.topics.retain(|cursor| *cursor.topic != *topic);
+    }
+
+    /// Holds a message back that is to come behind what was kept up to `offset`; what is held takes so many bytes.
+    pub(super) fn hold(&mut self, offset: u64, message: Message) -> usize {
+        self.held_bytes += message.bytes();
+        self.held.push_back(Held { offset, message });
+        self.held_bytes
+    }
+
+    /// Up to where it may be given what is kept, before what is held back.
+    pub(super) fn limit(&self) -> u64 {
+        self.held.front().map_or(u64::MAX, |held| held.offset)
+    }
+
+    /// The next message that was held back and whose turn it is.
+    pub(super) fn next_held(&mut self) -> Option<Message> {
+        let offset = self.limit();
+        if self.topics.iter().any(|cursor| cursor.offset < offset) {
+            return None;
+        }
+        let held = self.held.pop_front()?;
+        self.held_bytes -= held.message.bytes();
+        Some(held.message)
+    }
+
+    /// Nothing is left to give it.
+    pub(super) fn is_done(&self) -> bool {
+        self.topics.is_empty() && self.held.is_empty()
+    }
+}

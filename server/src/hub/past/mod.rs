@@ -1,0 +1,100 @@
+//! The past of one route's topics: what is kept of them, and the clients that are behind.
+//!
+//! Part of a lane, on the hub's thread; there is none on a route on which nothing was ever kept. How what was
+//! missed and what is said become one list without gap and double stands in [`crate::journal`].
+//!
+//! A client that is behind gets one piece at a time: up to [`PIECE_BYTES`](crate::limits::PIECE_BYTES) of
+//! frames, each message with a header of its own, when its socket has taken the one before. So it holds
+//! nobody up and holds no memory beside that of one piece: what it is to get stands in the journal.
+//! Pieces are given out at the end of a round, when no run is being collected, a few at a time, and count in the
+//! route's turn as everything else that it sends.
+//!
+//! What is said to a client that is behind, by its own thread or another, waits here until it has got what was kept
+//! before that.
+
+mod behind;
+mod feed;
+
+use std::collections::{HashMap, VecDeque};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::message::Message;
+use crate::ids::{ByNumber, ClientId};
+use crate::journal::{Bounds, Journals};
+use behind::Behind;
+
+/// What one lane keeps, and who is behind.
+pub(super) struct Past {
+    pub(super) journals: Journals<Message>,
+    behind: HashMap<ClientId, Behind, ByNumber>,
+    /// Those of them whose sockets may be offered something, each once.
+    ready: VecDeque<ClientId>,
+    /// Memory for pieces.
+    piece: Vec<u8>,
+}
+
+impl Past {
+    pub(super) fn new(bounds: Bounds) -> Past {
+        Past {
+            journals: Journals::new(bounds),
+            behind: HashMap::default(),
+            ready: VecDeque::new(),
+            piece: Vec::new(),
+        }
+    }
+
+    /// Whether somebody is behind who may be offered something.
+    pub(super) fn is_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// Clients that are behind in a topic, and so are no members of it yet.
+    pub(super) fn count(&self, topic: &str) -> u64 {
+        let behind = self.behind.values();
+        behind.filter(|behind| behind.hears(topic)).count() as u64
+    }
+
+    /// Whether a client is behind in a topic.
+    pub(super) fn is_behind_in(&self, client: ClientId, topic: &str) -> bool {
+        let behind = self.behind.get(&client);
+        behind.is_some_and(|behind| behind.hears(topic))
+    }
+
+    /// The socket of a client has taken what was offered.
+    pub(super) fn has_room(&mut self, client: ClientId) {
+        if let Some(behind) = self.behind.get_mut(&client)
+            && !std::mem::replace(&mut behind.is_ready, true)
+        {
+            self.ready.push_back(client);
+        }
+    }
+
+    /// A client has left.
+    pub(super) fn forget(&mut self, client: ClientId) {
+        if let Some(behind) = self.behind.remove(&client) {
+            behind.outbox.set_behind(false);
+        }
+    }
+
+    /// A client does not want to hear a topic any more.
+    pub(super) fn leave(&mut self, client: ClientId, topic: &str) {
+        if let Some(behind) = self.behind.get_mut(&client) {
+            behind.leave(topic);
+            // What waits for it is sent in its turn, and then it is behind no more.
+            self.has_room(client);
+        }
+    }
+
+    /// Gives memory back that a silent route does not need.
+    pub(super) fn shrink(&mut self) {
+        self.piece = Vec::new();
+        self.ready.shrink_to(0);
+    }
+}
+
+/// Milliseconds since 1970.
+pub(super) fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    // A clock before 1970 has not been set yet.
+    since.map_or(0, |since| since.as_millis() as u64)
+}

@@ -1,0 +1,133 @@
+//! What is asked of the past: to keep a message, to join from somewhere in it, to read it.
+
+use std::sync::Arc;
+
+use crossbeam_channel::Sender;
+
+use super::message::Message;
+use crate::ids::ClientId;
+use crate::journal::{Outcome, Position, Since};
+
+/// A message for the members of a topic that is kept: the topic has a journal from then on.
+pub struct Keep {
+    /// The topic.
+    pub topic: Box<str>,
+    /// What is said.
+    pub message: Message,
+    /// Where in its payload the message's own position is to be written; room for it is there.
+    pub position_at: Option<usize>,
+    /// Who does not get it.
+    pub except: Option<ClientId>,
+    /// Takes one answer; has room for it.
+    pub reply: Option<Sender<Published>>,
+}
+
+/// What became of a message that is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// Where it stands.
+    pub position: Position,
+    /// Members of the topic that it went to, those who are behind included.
+    pub members: u64,
+}
+
+/// A client becomes a member of a topic from some place on. Nothing happens where it is one.
+pub struct JoinFrom {
+    /// Who.
+    pub client: ClientId,
+    /// Of what.
+    pub topic: Box<str>,
+    /// From where on.
+    pub since: Since,
+    /// What is said to it before anything of the topic.
+    pub notices: Notices,
+    /// Takes one answer; has room for it.
+    pub reply: Option<Sender<Joined>>,
+}
+
+impl JoinFrom {
+    /// Bytes of memory that it takes.
+    pub(super) fn bytes(&self) -> usize {
+        let Notices {
+            fresh,
+            recovered,
+            gap,
+        } = &self.notices;
+        let notices = [fresh, recovered, gap].into_iter().flatten();
+        let notices = notices.map(|notice| notice.message.bytes()).sum::<usize>();
+        size_of::<JoinFrom>() + notices
+    }
+}
+
+/// What is said to who joins, depending on how it went.
+#[derive(Default)]
+pub struct Notices {
+    /// It asked for nothing that it has missed.
+    pub fresh: Option<Notice>,
+    /// It gets all that it has missed.
+    pub recovered: Option<Notice>,
+    /// It does not.
+    pub gap: Option<Notice>,
+}
+
+/// One of them.
+pub struct Notice {
+    /// What is said.
+    pub message: Message,
+    /// Where in its payload the position is to be written behind which the client gets everything.
+    pub position_at: Option<usize>,
+}
+
+impl Notices {
+    /// The one for an outcome, with the position in its place.
+    pub(super) fn take(self, outcome: Outcome, position: Position) -> Option<Message> {
+        let notice = match outcome {
+            Outcome::Fresh => self.fresh,
+            Outcome::Recovered => self.recovered,
+            Outcome::Gap(_) => self.gap,
+        };
+        let Notice {
+            mut message,
+            position_at,
+        } = notice?;
+        if let Some(at) = position_at {
+            message.set_position(at, position);
+        }
+        Some(message)
+    }
+}
+
+/// How joining went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Joined {
+    /// How.
+    pub outcome: Outcome,
+    /// The client gets everything of the topic behind this position.
+    pub position: Position,
+}
+
+/// What is kept of a topic.
+pub struct Read {
+    /// Which.
+    pub topic: Box<str>,
+    /// From where on.
+    pub since: Since,
+    /// So many messages at most.
+    pub messages_max: usize,
+    /// Messages of so many bytes at most, but for the first, which may be longer.
+    pub bytes_max: usize,
+    /// Takes one answer; has room for it.
+    pub reply: Sender<Kept>,
+}
+
+/// What was kept.
+pub struct Kept {
+    /// How it went.
+    pub outcome: Outcome,
+    /// The messages, the oldest first.
+    pub messages: Vec<(Position, Arc<Message>)>,
+    /// From where on to ask next.
+    pub next: Position,
+    /// Whether more is kept behind it.
+    pub has_more: bool,
+}

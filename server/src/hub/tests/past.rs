@@ -1,0 +1,432 @@
+//! What is kept, and who comes back to it, while others speak on.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossbeam_channel::bounded;
+
+use super::*;
+use crate::hub::{JoinFrom, Joined, Keep, Kept, Notice, Notices, Published, Read};
+use crate::journal::{Bounds, Gap, Outcome, POSITION_BYTES, Position, Since};
+use crate::outbox::Bounds as OutboxBounds;
+use crate::outbox::frame::Opcode;
+
+const BACKLOG: usize = 256 * 1024;
+
+fn bounds(messages: u64) -> Event {
+    let bounds = Bounds {
+        messages,
+        bytes: u64::MAX,
+        age: None,
+        topics: 10,
+    };
+    Event::Bound { bounds }
+}
+
+impl Room {
+    /// Says something that is kept, and waits for its place.
+    fn keep(&self, name: &str, text: &str) -> Published {
+        let (reply, answer) = bounded(1);
+        self.post(keep(name, text, None, Some(reply)));
+        answer.recv().expect("the hub answers")
+    }
+
+    fn join_from(&self, guest: &Guest, name: &str, since: Since) -> Joined {
+        self.join_telling(guest, name, since, Notices::default())
+    }
+
+    fn join_telling(&self, guest: &Guest, name: &str, since: Since, notices: Notices) -> Joined {
+        let (reply, answer) = bounded(1);
+        self.post(Event::JoinFrom(Box::new(JoinFrom {
+            client: guest.id,
+            topic: name.into(),
+            since,
+            notices,
+            reply: Some(reply),
+        })));
+        answer.recv().expect("the hub answers")
+    }
+
+    fn read(&self, name: &str, since: Since, messages_max: usize) -> Kept {
+        let (reply, answer) = bounded(1);
+        self.post(Event::Read(Box::new(Read {
+            topic: name.into(),
+            since,
+            messages_max,
+            bytes_max: usize::MAX,
+            reply,
+        })));
+        answer.recv().expect("the hub answers")
+    }
+}
+
+fn keep(
+    name: &str,
+    text: &str,
+    except: Option<ClientId>,
+    reply: Option<crossbeam_channel::Sender<Published>>,
+) -> Event {
+    Event::Keep(Box::new(Keep {
+        topic: name.into(),
+        message: message(text),
+        position_at: None,
+        except,
+        reply,
+    }))
+}
+
+fn after(position: Position) -> Since {
+    Since::After {
+        position: Some(position),
+        or_last: 0,
+    }
+}
+
+/// The next whole frame of a stream: its payload, and whether it is a Close frame.
+fn next_frame(peer: &mut impl std::io::Read) -> (bool, Vec<u8>) {
+    let mut head = [0; 2];
+    peer.read_exact(&mut head).expect("a frame comes");
+    let length = match head[1] & 0x7f {
+        126 => {
+            let mut length = [0; 2];
+            peer.read_exact(&mut length).expect("its length");
+            u64::from(u16::from_be_bytes(length))
+        }
+        127 => {
+            let mut length = [0; 8];
+            peer.read_exact(&mut length).expect("its length");
+            u64::from_be_bytes(length)
+        }
+        short => u64::from(short),
+    };
+    let mut payload = vec![0; length as usize];
+    peer.read_exact(&mut payload).expect("its payload");
+    (head[0] & 0x0f == 8, payload)
+}
+
+#[test]
+fn who_comes_back_gets_what_it_has_missed_and_then_what_is_said() {
+    let room = Room::new();
+    let first = room.keep("t", "a").position;
+    room.keep("t", "b");
+    room.keep("other", "x");
+    let (back, new, last) = (room.open(1), room.open(2), room.open(3));
+    let joined = room.join_from(&back, "t", after(first));
+    assert_eq!(
+        (joined.outcome, joined.position),
+        (Outcome::Recovered, first)
+    );
+    assert_eq!(
+        room.join_from(&new, "t", Since::Now).outcome,
+        Outcome::Fresh
+    );
+    assert_eq!(
+        room.join_from(&last, "t", Since::Last(9)).outcome,
+        Outcome::Fresh
+    );
+    assert_eq!(room.route.count(topic("t")), Some(3));
+    let published = room.keep("t", "c");
+    assert_eq!(published.members, 3);
+    room.post(to_topic("t", "d"));
+    assert_eq!(
+        room.heard(vec![back, new, last]),
+        ["b c d ", "c d ", "a b c d "]
+    );
+}
+
+#[test]
+fn a_plain_publish_on_a_topic_that_is_kept_is_kept_too() {
+    let room = Room::new();
+    let one = room.keep("t", "a").position;
+    room.post(to_topic("t", "b"));
+    room.post(to_topic("not kept", "c"));
+    let kept = room.read("t", after(one), 9);
+    let texts: Vec<_> = kept.messages.iter().map(|(_, of)| of.payload()).collect();
+    assert_eq!(texts, [b"b"]);
+    assert!(room.read("not kept", Since::Last(9), 9).messages.is_empty());
+    room.heard(Vec::new());
+}
+
+#[test]
+fn what_is_read_in_parts_is_read_once_and_whole() {
+    let room = Room::new();
+    let start = room.read("t", Since::Now, 9).next;
+    for number in 0..10 {
+        room.keep("t", &number.to_string());
+        room.keep("other", "x");
+    }
+    let (mut next, mut texts) = (start, String::new());
+    loop {
+        let kept = room.read("t", after(next), 3);
+        assert_eq!(kept.outcome, Outcome::Recovered);
+        for (position, message) in &kept.messages {
+            texts += &String::from_utf8_lossy(message.payload());
+            assert!(position.offset > next.offset);
+        }
+        next = kept.next;
+        if !kept.has_more {
+            break;
+        }
+    }
+    assert_eq!(texts, "0123456789");
+    assert!(room.read("t", after(next), 9).messages.is_empty());
+    room.heard(Vec::new());
+}
+
+#[test]
+fn a_position_is_written_into_the_message_that_everyone_gets() {
+    let room = Room::new();
+    let (one, two) = (room.open(1), room.open(2));
+    room.post(join(one.id, "t"));
+    let (reply, answer) = bounded(1);
+    let text = format!("at:{}.", "-".repeat(POSITION_BYTES));
+    room.post(Event::Keep(Box::new(Keep {
+        topic: "t".into(),
+        message: message(&text),
+        position_at: Some(3),
+        except: None,
+        reply: Some(reply),
+    })));
+    let position = answer.recv().expect("the hub answers").position;
+    room.join_from(&two, "t", Since::Last(1));
+    let expected = format!("at:{position}. ");
+    assert_eq!(room.heard(vec![one, two]), [&*expected, &*expected]);
+}
+
+#[test]
+fn how_it_went_is_told_before_anything_of_the_topic() {
+    let room = Room::new();
+    room.post(bounds(1));
+    let old = room.keep("t", "a").position;
+    room.keep("t", "b");
+    let kept = room.keep("t", "c").position;
+    let notices = || {
+        let notice = |text: &str| {
+            let text = format!("{text}:{}", "-".repeat(POSITION_BYTES));
+            let position_at = text.find(':').map(|at| at + 1);
+            let message = message(&text);
+            Some(Notice {
+                message,
+                position_at,
+            })
+        };
+        Notices {
+            fresh: notice("fresh"),
+            recovered: notice("recovered"),
+            gap: notice("gap"),
+        }
+    };
+    let guests: Vec<_> = (1..5).map(|id| room.open(id)).collect();
+    let or_last = Since::After {
+        position: Some(old),
+        or_last: 9,
+    };
+    let sinces = [Since::Now, after(kept), after(old), or_last];
+    let joined: Vec<_> = guests
+        .iter()
+        .zip(sinces)
+        .map(|(guest, since)| room.join_telling(guest, "t", since, notices()))
+        .collect();
+    assert_eq!(joined[3].outcome, Outcome::Gap(Gap::TooOld));
+    room.keep("t", "d");
+    let from = |at: usize| joined[at].position;
+    assert_eq!(
+        room.heard(guests),
+        [
+            format!("fresh:{} d ", from(0)),
+            format!("recovered:{} d ", from(1)),
+            format!("gap:{} d ", from(2)),
+            format!("gap:{} c d ", from(3)),
+        ]
+    );
+}
+
+#[test]
+fn who_is_a_member_already_gets_nothing_again() {
+    let room = Room::new();
+    let one = room.open(1);
+    room.join_from(&one, "t", Since::Now);
+    room.keep("t", "a");
+    let again = room.join_from(&one, "t", Since::Last(9));
+    assert_eq!(again.outcome, Outcome::Recovered);
+    room.keep("t", "b");
+    assert_eq!(room.heard(vec![one]), ["a b "]);
+}
+
+#[test]
+fn who_is_left_out_of_a_message_does_not_get_it_later_either() {
+    let room = Room::new();
+    let one = room.open(1);
+    room.keep("t", "a");
+    room.post(keep("t", "b", Some(one.id), None));
+    room.keep("t", "c");
+    room.join_from(&one, "t", Since::Last(9));
+    assert_eq!(room.heard(vec![one]), ["a c "]);
+}
+
+#[test]
+fn whoever_leaves_a_topic_hears_no_more_of_its_past() {
+    let room = Room::new();
+    let one = room.open(1);
+    room.keep("t", "a");
+    room.join_from(&one, "t", Since::Now);
+    room.post(Event::Leave {
+        client: one.id,
+        topic: topic("t"),
+    });
+    room.keep("t", "b");
+    room.join_from(&one, "t", Since::Last(1));
+    room.keep("t", "c");
+    assert_eq!(room.heard(vec![one]), ["b c "]);
+}
+
+/// A guest that is 20 MB behind, of which it has not read anything.
+fn far_behind(room: &Room) -> (Guest, Position) {
+    room.post(bounds(u64::MAX));
+    let start = room.read("t", Since::Now, 1).next;
+    for number in 0..2000 {
+        room.post(keep("t", &format!("{number:010000}"), None, None));
+    }
+    let guest = room.open(1);
+    guest.outbox.set_bounds(OutboxBounds {
+        backlog_bytes_max: BACKLOG,
+        ..OutboxBounds::default()
+    });
+    (guest, start)
+}
+
+/// Cause: what is missed may be many times what may wait for a client, and nobody may be closed for that.
+#[test]
+fn much_more_than_a_backlog_is_missed_and_comes_whole_while_others_speak() {
+    let room = Room::new();
+    let (mut behind, start) = far_behind(&room);
+    let joined = room.join_from(&behind, "t", after(start));
+    assert_eq!(joined.outcome, Outcome::Recovered);
+    // It reads nothing yet; others are heard, and more is said.
+    let mut quiet = room.open(2);
+    room.post(join(quiet.id, "quiet"));
+    for number in 0..100 {
+        room.post(to_topic("quiet", &number.to_string()));
+        assert_eq!(next_frame(&mut quiet.peer).1, number.to_string().as_bytes());
+        room.post(keep("t", &format!("{:010000}", 2000 + number), None, None));
+    }
+    for number in 0..2100 {
+        let (is_close, payload) = next_frame(&mut behind.peer);
+        let said = String::from_utf8_lossy(&payload);
+        assert!(!is_close, "closed: {said}");
+        assert_eq!(said.trim_start_matches('0').parse().unwrap_or(0), number);
+    }
+    room.keep("t", "live");
+    assert_eq!(next_frame(&mut behind.peer).1, b"live");
+    room.hub.end();
+    room.drain.end();
+}
+
+#[test]
+fn what_is_said_to_one_who_is_behind_comes_behind_what_was_kept_before() {
+    let room = Room::new();
+    let (mut behind, start) = far_behind(&room);
+    room.join_from(&behind, "t", after(start));
+    room.post(to_one(behind.id, "to you"));
+    room.post(keep("t", "then", None, None));
+    room.post(to_one(behind.id, "and again"));
+    for _ in 0..2000 {
+        assert_eq!(next_frame(&mut behind.peer).1.len(), 10_000);
+    }
+    for expected in ["to you", "then", "and again"] {
+        assert_eq!(next_frame(&mut behind.peer).1, expected.as_bytes());
+    }
+    room.hub.end();
+    room.drain.end();
+}
+
+#[test]
+fn who_is_overtaken_by_what_is_let_go_is_told_to_come_back() {
+    let room = Room::new();
+    let (mut behind, start) = far_behind(&room);
+    room.join_from(&behind, "t", after(start));
+    room.post(bounds(1));
+    let (code, seen) = loop {
+        let (is_close, payload) = next_frame(&mut behind.peer);
+        if is_close {
+            break (u16::from_be_bytes([payload[0], payload[1]]), payload);
+        }
+    };
+    assert_eq!(code, 1013, "{}", String::from_utf8_lossy(&seen));
+    room.hub.end();
+    room.drain.end();
+}
+
+/// Cause: between reading what is kept and hearing what is said lies the moment in which something is lost or
+/// comes twice. Everyone who joins at any moment of a stream has all of it from its position on.
+#[test]
+fn whenever_somebody_joins_a_stream_it_has_all_of_it_once_and_in_order() {
+    const SAID: usize = 20_000;
+    let room = Room::new();
+    room.post(bounds(u64::MAX));
+    let start = room.read("t", Since::Now, 1).next;
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let route = room.route.clone();
+        let over = &is_over;
+        scope.spawn(move || {
+            for number in 0..SAID {
+                route.post(keep("t", &number.to_string(), None, None));
+            }
+            over.store(true, Ordering::Release);
+        });
+        let mut guests = Vec::new();
+        let mut id = 0;
+        while !is_over.load(Ordering::Acquire) || id < 20 {
+            id += 1;
+            let mut guest = room.open(id);
+            // In turn from the beginning, and from where the one before has begun.
+            let kept = room.read("t", after(start), usize::MAX);
+            let from = match id % 2 {
+                0 => start,
+                _ => kept
+                    .messages
+                    .last()
+                    .map_or(start, |(position, _)| *position),
+            };
+            let has = match id % 2 {
+                0 => 0,
+                _ => kept.messages.len(),
+            };
+            room.join_from(&guest, "t", after(from));
+            guests.push(scope.spawn(move || {
+                for number in has..SAID {
+                    let (_, payload) = next_frame(&mut guest.peer);
+                    assert_eq!(payload, number.to_string().as_bytes(), "guest {id}");
+                }
+                guest
+            }));
+        }
+        for guest in guests {
+            guest.join().expect("it has heard everything");
+        }
+    });
+    room.keep("t", "the end");
+    room.hub.end();
+    room.drain.end();
+}
+
+#[test]
+fn too_many_topics_are_too_many_for_one_who_is_behind_too() {
+    let room = Room::new();
+    let (mut behind, start) = far_behind(&room);
+    room.join_from(&behind, "t", after(start));
+    for number in 0..=TOPICS_PER_CLIENT_MAX {
+        room.join_from(&behind, &format!("topic {number}"), Since::Now);
+    }
+    assert_eq!(room.route.count(topic("topic 0")), Some(1));
+    let last = format!("topic {TOPICS_PER_CLIENT_MAX}");
+    assert_eq!(room.route.count(topic(&last)), Some(0));
+    assert_eq!(next_frame(&mut behind.peer).1.len(), 10_000);
+    let message = Message::new(Opcode::Text, b"bye");
+    room.post(Event::Send {
+        client: behind.id,
+        message,
+    });
+    room.hub.end();
+    room.drain.end();
+}

@@ -1,0 +1,204 @@
+//! Host calls about journals, in Rust's types: keeping messages, joining from a position, reading.
+//!
+//! Any thread. Those that ask for an answer wait until the hub has come to them; the hub waits for nobody.
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use plugin_api::abi::{self, GONE, INVALID, NO_CLIENT, NO_PLACE, Status, UNSUPPORTED};
+
+use super::{RouteHost, opcode};
+use crate::hub::{Audience, Event, JoinFrom, Joined, Keep, Kept, Message, Notice, Notices};
+use crate::hub::{Published, Read};
+use crate::ids::ClientId;
+use crate::journal::{Gap, Outcome, POSITION_BYTES, Position, Since};
+use crate::outbox::come_behind;
+
+const _: () = assert!(POSITION_BYTES == abi::POSITION_BYTES);
+
+/// What a plugin wants to be kept.
+pub(super) struct Publish<'a> {
+    pub(super) topic: &'a [u8],
+    pub(super) kind: u32,
+    pub(super) payload: &'a [u8],
+    pub(super) except: u64,
+    pub(super) position_at: u64,
+    pub(super) is_durable: bool,
+}
+
+/// From where on, as the ABI says it.
+pub(super) struct SinceWhen<'a> {
+    pub(super) since: u32,
+    pub(super) position: &'a [u8],
+    pub(super) last: u64,
+}
+
+impl SinceWhen<'_> {
+    fn read(&self) -> Result<Since, Status> {
+        Ok(match self.since {
+            abi::SINCE_NOW => Since::Now,
+            abi::SINCE_LAST => Since::Last(self.last),
+            abi::SINCE_AFTER => Since::After {
+                position: Position::parse(self.position),
+                or_last: self.last,
+            },
+            _ => return Err(INVALID),
+        })
+    }
+}
+
+/// As the ABI says it.
+pub(super) fn outcome(outcome: Outcome) -> u32 {
+    match outcome {
+        Outcome::Fresh => abi::JOINED_FRESH,
+        Outcome::Recovered => abi::JOINED_RECOVERED,
+        Outcome::Gap(Gap::TooOld) => abi::JOINED_GAP_TOO_OLD,
+        Outcome::Gap(Gap::OtherEpoch) => abi::JOINED_GAP_OTHER_EPOCH,
+        Outcome::Gap(Gap::Hole) => abi::JOINED_GAP_HOLE,
+    }
+}
+
+/// The methods do what the ABI says of the call of their name; an error is the status to answer with.
+impl RouteHost {
+    /// None where nobody waits for an answer, or nobody knows it yet.
+    pub(super) fn keep(
+        &self,
+        publish: &Publish<'_>,
+        tells: bool,
+    ) -> Result<Option<Published>, Status> {
+        let topic = self.topic_name(publish.topic)?;
+        let opcode = opcode(publish.kind, publish.payload)?;
+        let position_at = place(publish.position_at, publish.payload)?;
+        self.outgoing.check()?;
+        if publish.is_durable {
+            return Err(UNSUPPORTED);
+        }
+        let except = (publish.except != NO_CLIENT).then_some(ClientId(publish.except));
+        let (reply, answer) = answer(tells && !self.outgoing.is_held());
+        let number = self.outgoing.post(Event::Keep(Box::new(Keep {
+            topic,
+            message: Message::new(opcode, publish.payload),
+            position_at,
+            except,
+            reply,
+        })))?;
+        come_behind(self.route.id, except, number);
+        wait(answer)
+    }
+
+    /// None where nobody knows yet.
+    pub(super) fn join_from(
+        &self,
+        client: u64,
+        topic: &[u8],
+        since: &SinceWhen<'_>,
+        notices: [(u32, &[u8], u64); 3],
+    ) -> Result<Option<Joined>, Status> {
+        let topic = self.topic_name(topic)?;
+        let since = since.read()?;
+        let [fresh, recovered, gap] = notices.map(notice);
+        let notices = Notices {
+            fresh: fresh?,
+            recovered: recovered?,
+            gap: gap?,
+        };
+        let client = self.open_client(client)?;
+        let (reply, answer) = answer(!self.outgoing.is_held());
+        let number = self.outgoing.post(Event::JoinFrom(Box::new(JoinFrom {
+            client,
+            topic,
+            since,
+            notices,
+            reply,
+        })))?;
+        // What it is told comes first.
+        come_behind(self.route.id, None, number);
+        wait(answer)
+    }
+
+    pub(super) fn read(
+        &self,
+        topic: &[u8],
+        since: &SinceWhen<'_>,
+        messages_max: u64,
+        bytes_max: u64,
+    ) -> Result<Kept, Status> {
+        let topic = self.topic_name(topic)?;
+        let since = since.read()?;
+        self.outgoing.check()?;
+        let (reply, answer) = bounded(1);
+        self.outgoing.hub().post(Event::Read(Box::new(Read {
+            topic,
+            since,
+            messages_max: usize::try_from(messages_max).unwrap_or(usize::MAX),
+            bytes_max: usize::try_from(bytes_max).unwrap_or(usize::MAX),
+            reply,
+        })));
+        answer.recv().map_err(|_| GONE)
+    }
+
+    fn topic_name(&self, topic: &[u8]) -> Result<Box<str>, Status> {
+        match self.topic(topic)? {
+            Audience::Topic(name) => Ok(name),
+            Audience::Everyone => Err(INVALID),
+        }
+    }
+}
+
+/// Where an answer goes and comes from, if somebody waits for one.
+fn answer<T>(is_wanted: bool) -> (Option<Sender<T>>, Option<Receiver<T>>) {
+    is_wanted.then(|| bounded(1)).unzip()
+}
+
+/// Waits until the hub has come to what was posted, which never waits; gone where the route has ended before that.
+fn wait<T>(answer: Option<Receiver<T>>) -> Result<Option<T>, Status> {
+    let answer = answer.map(|answer| answer.recv().map_err(|_| GONE));
+    answer.transpose()
+}
+
+fn notice((kind, payload, position_at): (u32, &[u8], u64)) -> Result<Option<Notice>, Status> {
+    if kind == 0 {
+        return Ok(None);
+    }
+    let opcode = opcode(kind, payload)?;
+    Ok(Some(Notice {
+        position_at: place(position_at, payload)?,
+        message: Message::new(opcode, payload),
+    }))
+}
+
+/// A place for a position inside a payload. What stands there is ASCII, so that text stays text.
+fn place(at: u64, payload: &[u8]) -> Result<Option<usize>, Status> {
+    if at == NO_PLACE {
+        return Ok(None);
+    }
+    let begin = usize::try_from(at).map_err(|_| INVALID)?;
+    let end = begin.checked_add(POSITION_BYTES).ok_or(INVALID)?;
+    match payload.get(begin..end) {
+        Some(place) if place.is_ascii() => Ok(Some(begin)),
+        _ => Err(INVALID),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{INVALID, NO_PLACE, POSITION_BYTES, place};
+
+    #[test]
+    fn a_place_lies_inside_the_message_and_holds_ascii() {
+        let payload = [
+            b"{\"id\":\"".as_slice(),
+            &[b'-'; POSITION_BYTES],
+            "\"ü".as_bytes(),
+        ]
+        .concat();
+        assert_eq!(place(NO_PLACE, &payload), Ok(None));
+        assert_eq!(place(7, &payload), Ok(Some(7)));
+        assert_eq!(
+            place(8, &payload),
+            Ok(Some(8)),
+            "what is written over is the plugin's"
+        );
+        for at in [9, 1000, u64::MAX - 1] {
+            assert_eq!(place(at, &payload), Err(INVALID), "{at}");
+        }
+    }
+}
