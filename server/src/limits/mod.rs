@@ -222,6 +222,10 @@ pub const FEW: usize = 8;
 /// first, for one that has nothing unread: bounds the time under the lock.
 pub const EVICTION_LOOKS_MAX: usize = 8;
 
+/// Addresses that hold nothing at the entrance any more and are kept in its books, beyond as many as
+/// hold something: who comes back is found there.
+pub const EMPTY_ACCOUNTS_KEPT: usize = 256;
+
 /// How long a newcomer waits for the place of one who has been asked to leave for it: a thread that
 /// wakes and ends takes less than a millisecond, unless the machine is busy.
 pub const PLACE_WAIT: Duration = Duration::from_secs(1);

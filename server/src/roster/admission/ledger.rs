@@ -1,12 +1,14 @@
 //! What each address holds at the entrance, and who of an address has waited longest.
 //!
 //! Pure memory, behind the lock of [`Admission`](super::Admission). Knows nothing of sockets: `T`
-//! is whatever leads to one who waits.
+//! is whatever leads to one who waits. Each connection passes here several times, so that the usual way
+//! is one look into a table: addresses that hold nothing stay in it for a while, and only those with
+//! several who wait are kept in order.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 use super::network::Network;
-use crate::limits::EVICTION_LOOKS_MAX;
+use crate::limits::{EMPTY_ACCOUNTS_KEPT, EVICTION_LOOKS_MAX};
 
 /// For what one waits that can lose its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,10 +26,12 @@ pub(super) const ANY: [Waiting; 2] = [Waiting::Head, Waiting::Idle];
 pub(super) struct Ledger<T> {
     accounts: HashMap<Network, Account<T>>,
     /// By [`Waiting`].
-    ranks: [Ranks; 2],
+    lines: [Line; 2],
     requests: usize,
     /// Who begins to wait next.
     next: u64,
+    /// Places, requests and those who wait together: no more accounts than these hold anything.
+    held: usize,
 }
 
 /// What one address holds.
@@ -35,23 +39,27 @@ struct Account<T> {
     places: usize,
     requests: usize,
     /// By [`Waiting`]: those who wait, the one who has waited longest first.
-    waiting: [BTreeMap<u64, T>; 2],
+    waiting: [VecDeque<(u64, T)>; 2],
 }
 
-/// Addresses by how many of theirs wait.
+/// Those who wait for the same.
 #[derive(Default)]
-struct Ranks {
+struct Line {
     total: usize,
-    by_count: BTreeSet<(usize, Network)>,
+    /// Addresses with more than one of them.
+    several: BTreeSet<(usize, Network)>,
+    /// In the order in which they came, with some who wait no more.
+    by_age: VecDeque<(u64, Network)>,
 }
 
 impl<T> Default for Ledger<T> {
     fn default() -> Ledger<T> {
         Ledger {
             accounts: HashMap::new(),
-            ranks: Default::default(),
+            lines: Default::default(),
             requests: 0,
             next: 0,
+            held: 0,
         }
     }
 }
@@ -71,29 +79,32 @@ impl<T> Account<T> {
         let waits = self.waiting.iter().any(|waiting| !waiting.is_empty());
         !waits && self.places == 0 && self.requests == 0
     }
+
+    /// Where one stands who waits under this number.
+    fn find(&self, kind: Waiting, number: u64) -> Option<usize> {
+        self.waiting[kind as usize]
+            .binary_search_by_key(&number, |one| one.0)
+            .ok()
+    }
 }
 
-impl Ranks {
+impl Line {
+    /// So many of `network` wait now, one more or one less than before.
     fn change(&mut self, network: Network, before: usize, now: usize) {
         self.total = self.total - before + now;
-        // Most addresses hold one at most, and then the set has next to nothing to do.
-        if before > 0 {
-            self.by_count.remove(&(before, network));
+        if before > 1 {
+            self.several.remove(&(before, network));
         }
-        if now > 0 {
-            self.by_count.insert((now, network));
+        if now > 1 {
+            self.several.insert((now, network));
         }
-    }
-
-    fn largest(&self) -> Option<(usize, Network)> {
-        self.by_count.last().copied()
     }
 }
 
 impl<T> Ledger<T> {
     /// How many wait so.
     pub(super) fn waiting(&self, kind: Waiting) -> usize {
-        self.ranks[kind as usize].total
+        self.lines[kind as usize].total
     }
 
     /// Requests under way.
@@ -115,32 +126,39 @@ impl<T> Ledger<T> {
     }
 
     pub(super) fn add_place(&mut self, network: Network) {
-        self.accounts.entry(network).or_default().places += 1;
+        self.account(network).places += 1;
+        self.held += 1;
     }
 
     pub(super) fn remove_place(&mut self, network: Network) {
-        self.change(network, |account| account.places -= 1);
+        self.account(network).places -= 1;
+        self.held -= 1;
     }
 
     pub(super) fn add_request(&mut self, network: Network) {
+        self.account(network).requests += 1;
         self.requests += 1;
-        self.accounts.entry(network).or_default().requests += 1;
+        self.held += 1;
     }
 
     pub(super) fn remove_request(&mut self, network: Network) {
+        self.account(network).requests -= 1;
         self.requests -= 1;
-        self.change(network, |account| account.requests -= 1);
+        self.held -= 1;
     }
 
     /// One of `network` begins to wait; gives the number under which it is found.
     pub(super) fn add_waiting(&mut self, kind: Waiting, network: Network, who: T) -> u64 {
         let number = self.next;
         self.next += 1;
-        let account = self.accounts.entry(network).or_default();
-        let waiting = &mut account.waiting[kind as usize];
-        let before = waiting.len();
-        waiting.insert(number, who);
-        self.ranks[kind as usize].change(network, before, before + 1);
+        self.held += 1;
+        let waiting = &mut self.account(network).waiting[kind as usize];
+        waiting.push_back((number, who));
+        let now = waiting.len();
+        let line = &mut self.lines[kind as usize];
+        line.change(network, now - 1, now);
+        line.by_age.push_back((number, network));
+        self.tidy(kind);
         number
     }
 
@@ -149,15 +167,14 @@ impl<T> Ledger<T> {
         let Some(account) = self.accounts.get_mut(&network) else {
             return false;
         };
-        let waiting = &mut account.waiting[kind as usize];
-        let before = waiting.len();
-        if waiting.remove(&number).is_none() {
+        let Some(index) = account.find(kind, number) else {
             return false;
-        }
-        self.ranks[kind as usize].change(network, before, before - 1);
-        if account.is_empty() {
-            self.accounts.remove(&network);
-        }
+        };
+        let waiting = &mut account.waiting[kind as usize];
+        waiting.remove(index);
+        let now = waiting.len();
+        self.lines[kind as usize].change(network, now + 1, now);
+        self.held -= 1;
         true
     }
 
@@ -165,10 +182,10 @@ impl<T> Ledger<T> {
     /// longest and whom `asks` can ask to leave waits no more. False where there is none, as far as is
     /// looked.
     pub(super) fn evict(&mut self, kinds: &[Waiting], asks: impl Fn(&T) -> bool) -> bool {
-        let of = |kind: &Waiting| Some((self.ranks[*kind as usize].largest()?, *kind));
+        let of = |kind: &Waiting| Some((*self.lines[*kind as usize].several.last()?, *kind));
         let largest = kinds.iter().filter_map(of).max_by_key(|(rank, _)| rank.0);
         let Some(((_, network), kind)) = largest else {
-            return false;
+            return kinds.iter().any(|kind| self.evict_single(*kind, &asks));
         };
         let account = self.accounts.get(&network);
         let waiting = account.map(|account| &account.waiting[kind as usize]);
@@ -177,19 +194,48 @@ impl<T> Ledger<T> {
         found.is_some_and(|number| self.remove_waiting(kind, network, number))
     }
 
-    fn change(&mut self, network: Network, change: impl FnOnce(&mut Account<T>)) {
-        if let Some(account) = self.accounts.get_mut(&network) {
-            change(account);
-            if account.is_empty() {
-                self.accounts.remove(&network);
-            }
+    /// No address has more than one who waits: the one who has waited longest of all.
+    fn evict_single(&mut self, kind: Waiting, asks: &impl Fn(&T) -> bool) -> bool {
+        let by_age = self.lines[kind as usize].by_age.iter();
+        let waits = |(number, network): &&(u64, Network)| {
+            let account = self.accounts.get(network)?;
+            let index = account.find(kind, *number)?;
+            let (_, who) = &account.waiting[kind as usize][index];
+            Some((*number, *network, asks(who)))
+        };
+        let mut oldest = by_age
+            .filter_map(|one| waits(&one))
+            .take(EVICTION_LOOKS_MAX);
+        let found = oldest.find(|(.., can_leave)| *can_leave);
+        found.is_some_and(|(number, network, _)| self.remove_waiting(kind, network, number))
+    }
+
+    fn account(&mut self, network: Network) -> &mut Account<T> {
+        self.accounts.entry(network).or_default()
+    }
+
+    /// Forgets who holds nothing and who waits no more, where these are most of all: each costs what
+    /// its coming has cost once more.
+    fn tidy(&mut self, kind: Waiting) {
+        if self.accounts.len() > 2 * self.held + EMPTY_ACCOUNTS_KEPT {
+            self.accounts.retain(|_, account| !account.is_empty());
+        }
+        let line = &mut self.lines[kind as usize];
+        let by_age = &mut line.by_age;
+        if by_age.len() > 2 * line.total + EMPTY_ACCOUNTS_KEPT {
+            let accounts = &self.accounts;
+            by_age.retain(|(number, network)| {
+                let account = accounts.get(network);
+                account.is_some_and(|account| account.find(kind, *number).is_some())
+            });
         }
     }
 
     /// Addresses that hold anything.
     #[cfg(test)]
     pub(super) fn addresses(&self) -> usize {
-        self.accounts.len()
+        let all = self.accounts.values();
+        all.filter(|account| !account.is_empty()).count()
     }
 }
 

@@ -120,7 +120,7 @@ proptest! {
                         counts[network] == most && {
                             let waits = ledger.accounts.get(network);
                             let waiting = waits.map(|account| &account.waiting[0]);
-                            !waiting.is_some_and(|waiting| waiting.contains_key(number))
+                            !waiting.is_some_and(|waiting| waiting.iter().any(|one| one.0 == *number))
                         }
                     });
                     if let Some(gone) = gone {
@@ -151,4 +151,18 @@ proptest! {
         requests.into_iter().for_each(|network| ledger.remove_request(network));
         prop_assert_eq!(ledger.addresses(), 0);
     }
+}
+
+#[test]
+fn books_of_many_who_came_and_went_stay_short() {
+    let mut ledger = Ledger::default();
+    for number in 0..100_000_u32 {
+        let network = Network::of(IpAddr::from(number.to_be_bytes()));
+        let waits = ledger.add_waiting(Waiting::Head, network, ());
+        assert!(ledger.remove_waiting(Waiting::Head, network, waits));
+        ledger.add_request(network);
+        ledger.remove_request(network);
+    }
+    assert!(ledger.accounts.len() <= 300, "{}", ledger.accounts.len());
+    assert!(ledger.lines[0].by_age.len() <= 300);
 }
