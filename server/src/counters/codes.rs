@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use super::Count;
 
 /// HTTP statuses that the server itself answers with.
-const STATUSES: [u16; 19] = [
-    101, 200, 204, 304, 400, 403, 404, 405, 408, 413, 414, 417, 426, 429, 431, 500, 501, 503, 505,
+const STATUSES: [u16; 20] = [
+    101, 200, 204, 304, 400, 403, 404, 405, 408, 413, 414, 417, 421, 426, 429, 431, 500, 501, 503,
+    505,
 ];
 
 /// Close codes of RFC 6455 section 7.4.1 and IANA's registry.

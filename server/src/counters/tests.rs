@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
-use super::{Amount, ByCode, Counters, OTHER, Traffic};
+use super::{Amount, ByCode, Closed, Counters, OTHER, Totals, Traffic};
 use crate::ids::ClientId;
 
 #[test]
@@ -96,6 +96,122 @@ fn traffic_is_the_sum_over_all_slots() {
             bytes: 7
         }
     );
+}
+
+/// Every number with a value of its own, so that none can stand in the place of another.
+fn one_of_each() -> (Counters, Traffic) {
+    let counters = Counters::new();
+    let Counters {
+        acceptors,
+        hub,
+        drain,
+        log,
+        callbacks,
+        ..
+    } = &counters;
+    let counts = [
+        &acceptors.accepted,
+        &acceptors.unanswered,
+        &hub.rounds,
+        &hub.events,
+        &hub.messages,
+        &hub.bytes,
+        &drain.stalled,
+        &log.lost,
+        &log.left_out,
+        &callbacks.failed,
+        &callbacks.panicked,
+    ];
+    for (count, number) in counts.into_iter().zip(11..) {
+        count.add(number);
+    }
+    acceptors.refused.add(429);
+    // Of two shares, so that each number is a sum.
+    for client in [1, 2].map(|number| counters.of(ClientId(number))) {
+        client.answered.add(101);
+        client.opened.add(15);
+        client.closed_by_peer.add(1000);
+        client.closed_by_plugin.add(1011);
+        client.closed_by_server.add(1001);
+        client.dropped.add(16);
+    }
+    let traffic = Traffic::default();
+    traffic.received(100);
+    traffic.sent(200);
+    traffic.sent(1);
+    (counters, traffic)
+}
+
+#[test]
+fn each_number_is_read_where_it_was_counted() {
+    let (counters, traffic) = one_of_each();
+    let amount = |messages, bytes| Amount { messages, bytes };
+    assert_eq!(
+        counters.totals(&traffic),
+        Totals {
+            accepted: 11,
+            refused: ByCode::from([(429, 1)]),
+            unanswered: 12,
+            answered: ByCode::from([(101, 2)]),
+            opened: 30,
+            closed: Closed {
+                by_peer: ByCode::from([(1000, 2)]),
+                by_plugin: ByCode::from([(1011, 2)]),
+                by_server: ByCode::from([(1001, 2)]),
+            },
+            incoming: amount(1, 100),
+            answers: amount(2, 201),
+            deliveries: amount(15, 16),
+            dropped: 32,
+            stalled: 17,
+            failed: 20,
+            panicked: 21,
+            hub_rounds: 13,
+            hub_events: 14,
+            log_lines_lost: 18,
+            log_lines_left_out: 19,
+        }
+    );
+}
+
+#[test]
+fn the_line_for_the_log_leaves_out_nothing_that_happened() {
+    let (counters, traffic) = one_of_each();
+    assert_eq!(
+        counters.totals(&traffic).to_string(),
+        "11 connections, 1 refused (429: 1), 2 requests (101: 2); 30 clients, 6 closed (1000 by peer: 2, \
+         1011 by plugin: 2, 1001 by server: 2); 1 messages (100 bytes) in, 2 messages (201 bytes) answered, \
+         15 messages (16 bytes) delivered; 12 connections that left before they were refused; 32 messages \
+         dropped; 17 clients stalled; 20 callbacks failed; 21 callbacks panicked; 18 log lines lost; 19 log \
+         lines left out"
+    );
+}
+
+/// Statuses and codes that nothing in this server answers with count together; all that it does answer
+/// with count apart.
+#[test]
+fn every_code_that_the_server_knows_is_counted_by_itself() {
+    let counters = Counters::new();
+    let client = counters.of(ClientId(1));
+    (100..600).for_each(|status| client.answered.add(status));
+    (1000..5000).for_each(|code| client.closed_by_server.add(code));
+    let totals = counters.totals(&Traffic::default());
+    let apart = |codes: &ByCode| codes.values().filter(|&&number| number == 1).count() as u64;
+    assert_eq!(totals.answered[&OTHER], 500 - apart(&totals.answered));
+    let closed = &totals.closed.by_server;
+    assert_eq!(closed[&OTHER], 4000 - apart(closed));
+    // A foreign `Host` on a listener for insiders is answered 421, which counted as "other".
+    for status in [
+        101, 200, 204, 304, 400, 403, 404, 405, 408, 413, 414, 417, 421, 426, 429, 431, 500, 501,
+        503, 505,
+    ] {
+        assert_eq!(totals.answered.get(&status), Some(&1), "{status}");
+    }
+    for code in [
+        1000, 1001, 1002, 1003, 1005, 1006, 1007, 1008, 1009, 1011, 1013,
+    ] {
+        assert_eq!(closed.get(&code), Some(&1), "{code}");
+    }
 }
 
 #[test]

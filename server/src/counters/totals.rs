@@ -148,6 +148,10 @@ impl fmt::Display for Totals {
             self.incoming, self.answers, self.deliveries
         )?;
         for (what, number) in [
+            (
+                "connections that left before they were refused",
+                self.unanswered,
+            ),
             ("messages dropped", self.dropped),
             ("messages kept", self.kept),
             ("clients recovered", self.recovered),

@@ -51,6 +51,12 @@ pub(super) fn all() -> Vec<Box<dyn Load>> {
             10_000,
             1,
         ),
+        (
+            "newcomers-10k-50",
+            "newcomers beside silent heads: 10,000 of 50 addresses",
+            10_000,
+            50,
+        ),
     ];
     let load = |(name, title, crowd, addresses)| -> Box<dyn Load> {
         Box::new(Newcomers {
