@@ -131,7 +131,7 @@ impl<'a> Exchange<'a> {
                 ticket.belongs_to(client, self.outbox);
                 Ok(())
             }
-            Err(error) => Err(self.end_unread(reader, error)),
+            Err(error) => Err(self.end_unread(reader, ticket, error)),
         }
     }
 
@@ -139,7 +139,7 @@ impl<'a> Exchange<'a> {
     pub(super) fn run(&self, reader: &mut Reader<'_>, ticket: &mut Ticket, left: usize) -> Outcome {
         let mut request = match reader.read_head(self.arrival.peer.remote()) {
             Ok(request) => request,
-            Err(error) => return self.end_unread(reader, error),
+            Err(error) => return self.end_unread(reader, ticket, error),
         };
         let found = self.find_client(&mut request);
         let shown = self.arrival.peer.shown_as(found.client);
@@ -182,7 +182,7 @@ impl<'a> Exchange<'a> {
                 || request.version() == Version::Http10
                 || !may_be_followed(&request, reader),
         };
-        self.send(response, form)
+        self.send(response, form, ticket)
     }
 
     /// Tells the log whose thread this is.
@@ -195,12 +195,12 @@ impl<'a> Exchange<'a> {
 
     /// There is no head. The log hears of the peer, as far as that is known without a request: what the
     /// request before has told holds for that one only.
-    fn end_unread(&self, reader: &Reader<'_>, error: ReadError) -> Outcome {
+    fn end_unread(&self, reader: &Reader<'_>, ticket: &mut Ticket, error: ReadError) -> Outcome {
         let name = self.name_unread();
         self.introduce(self.arrival.peer.address(), name.client);
         match error {
             ReadError::Left => self.left(&name),
-            ReadError::Refused(refusal) => self.refuse_head(reader, &refusal),
+            ReadError::Refused(refusal) => self.refuse_head(reader, ticket, &refusal),
         }
     }
 
@@ -226,7 +226,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// A head that is refused is named as far as its first line can be read.
-    fn refuse_head(&self, reader: &Reader<'_>, refusal: &Refusal) -> Outcome {
+    fn refuse_head(&self, reader: &Reader<'_>, ticket: &mut Ticket, refusal: &Refusal) -> Outcome {
         let (method, path) = reader.refused_name().unwrap_or(("-", "-"));
         let name = Name {
             method,
@@ -238,11 +238,13 @@ impl<'a> Exchange<'a> {
             is_head: method == "HEAD",
             closes: true,
         };
-        self.send(Response::text(refusal.status, &refusal.why), form)
+        self.send(Response::text(refusal.status, &refusal.why), form, ticket)
     }
 
     /// Sends at once: what runs next may block for long.
-    fn send(&self, response: Response, mut form: Form) -> Outcome {
+    fn send(&self, response: Response, mut form: Form, ticket: &mut Ticket) -> Outcome {
+        // One that has no request under way, such as a path without a route, has waited until now.
+        ticket.end_wait();
         form.closes |= self.outbox.is_stopping() || self.outbox.is_asked_to_leave();
         COUNTERS
             .of(self.client)

@@ -24,9 +24,10 @@
 //!   most are waited for loses the one that has been waited for longest. So whoever opens connections by
 //!   the thousand and sends nothing closes them for himself.
 //! - *Requests.* Nobody is cut off in one. Where only a tenth of the permits is left
-//!   ([`SCARCE_DIVISOR`]), they are for addresses with fewer than [`FEW`] requests under way; others get
+//!   ([`SCARCE_DIVISOR`]), they are for addresses with fewer than [`FEW`] requests under way, and with fewer
+//!   still as fewer are left, so that it takes very many addresses to have them all; others get
 //!   503 with Retry-After, and may ask again on the same connection.
-//! - *Places.* Where only a tenth is left, they are for addresses that hold fewer than [`FEW`]. Where none
+//! - *Places.* Where only a tenth is left, they are for addresses that hold few, in the same way. Where none
 //!   is left, an address that holds few still comes in: whoever waits for a head or for a further request
 //!   may have to leave for it, of the address with most of them the oldest.
 //! - *Last words.* Every refusal is answered. Sockets that have had their last word hold a file until the

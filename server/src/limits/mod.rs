@@ -214,8 +214,8 @@ pub const DEPARTED_QUEUE: usize = 1024;
 /// for addresses that hold few.
 pub const SCARCE_DIVISOR: usize = 10;
 
-/// Places, or requests under way, of an address that may not have more of them where they are scarce:
-/// a household or a page with several sockets has fewer.
+/// Places, or requests under way, of an address that may not have more of them where they begin to be
+/// scarce: a household or a page with several sockets has fewer. It is fewer still as fewer are left.
 pub const FEW: usize = 8;
 
 /// Of an address that is to lose one of those who wait for a request, so many are looked at, the oldest

@@ -24,7 +24,6 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::counters::Traffic;
 use crate::ids::{ClientId, RouteId};
-use crate::limits::SCARCE_DIVISOR;
 use crate::outbox::Outbox;
 use crate::roster::activity::{Activity, Clock, Running};
 use crate::threads::Thread;
@@ -70,13 +69,6 @@ pub struct Places {
     pub left: usize,
     /// All of them.
     pub limit: usize,
-}
-
-impl Places {
-    /// Whether so few are left that they are for addresses that hold few.
-    pub fn are_scarce(self) -> bool {
-        self.left < self.limit / SCARCE_DIVISOR
-    }
 }
 
 /// All slots.

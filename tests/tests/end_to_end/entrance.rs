@@ -146,10 +146,13 @@ fn one_address_does_not_fill_the_server() {
     let why = "few connections are left, and this address has 90: they are for those who have fewer than 8\n";
     assert_eq!((*status, body.as_str()), (503, why));
     assert!(head.contains("Retry-After: "), "{head}");
-    // Others get them, each a few.
-    let others: Vec<_> = (0..10).map(|number| ask(honest(1 + number / 8))).collect();
+    // Others get them, and the next who would have all of the last ones has not even half of them.
+    let second: Vec<_> = (0..10).map(|_| ask(honest(1))).collect();
+    let had = second.iter().filter(|one| one.0 == 101).count();
+    assert!((2..5).contains(&had), "{had}");
+    let others: Vec<_> = (had..10).map(|number| ask(honest(2 + number))).collect();
     assert!(others.iter().all(|one| one.0 == 101));
-    let (status, _, body, _) = ask(honest(9));
+    let (status, _, body, _) = ask(honest(20));
     assert_eq!((status, &*body), (503, "all 100 connections are taken\n"));
 }
 
@@ -166,12 +169,13 @@ fn one_client_of_a_proxy_does_not_fill_the_server() {
     let greedy: Vec<_> = (0..95).map(|_| ask("192.0.2.1")).collect();
     let let_in = greedy.iter().filter(|(answer, _)| answer.0 == 101).count();
     assert_eq!(let_in, 90);
-    let ((status, head, body), _) = &greedy[94];
+    let ((status, head, body), _) = &greedy[90];
     let why = "few connections are left, and this address has 90: they are for those who have fewer than 8\n";
     assert_eq!((*status, body.as_str()), (503, why));
     assert!(head.contains("Retry-After: "), "{head}");
-    let mut others: Vec<_> = (0..8)
-        .map(|number| ask(&format!("192.0.2.{}", 2 + number / 4)))
+    // Five places are left: those who were refused have kept their connections.
+    let mut others: Vec<_> = (0..5)
+        .map(|number| ask(&format!("192.0.2.{}", 2 + number)))
         .collect();
     for ((status, head, _), raw) in &mut others {
         assert_eq!(*status, 101, "{head}");

@@ -22,6 +22,7 @@ mod counters;
 mod cuts;
 mod echo;
 mod entrance;
+mod entrance_answers;
 mod entrance_kinds;
 mod entrance_refusals;
 mod event_stream;

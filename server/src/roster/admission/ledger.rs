@@ -196,18 +196,22 @@ impl<T> Ledger<T> {
 
     /// No address has more than one who waits: the one who has waited longest of all.
     fn evict_single(&mut self, kind: Waiting, asks: &impl Fn(&T) -> bool) -> bool {
-        let by_age = self.lines[kind as usize].by_age.iter();
-        let waits = |(number, network): &&(u64, Network)| {
-            let account = self.accounts.get(network)?;
+        let accounts = &self.accounts;
+        let waits = |(number, network): &(u64, Network)| {
+            let account = accounts.get(network)?;
             let index = account.find(kind, *number)?;
             let (_, who) = &account.waiting[kind as usize][index];
-            Some((*number, *network, asks(who)))
+            Some((*number, *network, who))
         };
-        let mut oldest = by_age
-            .filter_map(|one| waits(&one))
-            .take(EVICTION_LOOKS_MAX);
-        let found = oldest.find(|(.., can_leave)| *can_leave);
-        found.is_some_and(|(number, network, _)| self.remove_waiting(kind, network, number))
+        let by_age = &mut self.lines[kind as usize].by_age;
+        // Those before the oldest are looked at this once.
+        while by_age.front().is_some_and(|one| waits(one).is_none()) {
+            by_age.pop_front();
+        }
+        let mut oldest = by_age.iter().filter_map(waits).take(EVICTION_LOOKS_MAX);
+        let found = oldest.find(|(.., who)| asks(who));
+        let found = found.map(|(number, network, _)| (number, network));
+        found.is_some_and(|(number, network)| self.remove_waiting(kind, network, number))
     }
 
     fn account(&mut self, network: Network) -> &mut Account<T> {

@@ -6,6 +6,7 @@
 
 mod ledger;
 mod network;
+mod share;
 mod ticket;
 
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use parking_lot::Mutex;
 use crate::config::ServerLimits;
 use crate::http::refusal::Refusal;
 use crate::ids::ClientId;
-use crate::limits::{FEW, PLACE_WAIT, SCARCE_DIVISOR};
+use crate::limits::{FEW, PLACE_WAIT};
 use crate::outbox::Outbox;
 use crate::roster::whose::Whose;
 use crate::roster::{Places, Roster};
@@ -125,7 +126,7 @@ impl Admission {
 
     /// # Errors
     /// 429 for an address that has as many places as one may have; 503 where few are left and it has
-    /// more than a few.
+    /// its share of them.
     fn check_places(
         &self,
         ledger: &Ledger<Arc<Outbox>>,
@@ -133,7 +134,9 @@ impl Admission {
         places: Places,
     ) -> Result<(), Refusal> {
         let max = self.per_address_max.load(Ordering::Relaxed);
-        if max == usize::MAX && !places.are_scarce() {
+        // With the one that it has been given already.
+        let share = share::of_one(places.left + 1, places.limit);
+        if max == usize::MAX && share.is_none() {
             return Ok(());
         }
         let held = ledger.places_of(network);
@@ -142,9 +145,9 @@ impl Admission {
                 format!("this address has {max} connections, which is the most that one may have");
             return Err(Refusal::new(StatusCode::TOO_MANY_REQUESTS, why));
         }
-        if places.are_scarce() && held >= FEW {
+        if let Some(share) = share.filter(|&share| held >= share) {
             let why = format!(
-                "few connections are left, and this address has {held}: they are for those who have fewer than {FEW}"
+                "few connections are left, and this address has {held}: they are for those who have fewer than {share}"
             );
             return Err(unavailable(why));
         }
@@ -162,9 +165,9 @@ impl Admission {
         if left == 0 {
             return Err(unavailable(format!("{max} requests are under way")));
         }
-        if left <= max / SCARCE_DIVISOR {
+        if let Some(share) = share::of_one(left, max) {
             let held = ledger.requests_of(network);
-            if held >= FEW {
+            if held >= share {
                 let why = format!("nearly {max} requests are under way, {held} of this address");
                 return Err(unavailable(why));
             }

@@ -99,6 +99,15 @@ impl Ticket {
         Ok(())
     }
 
+    /// What came is about to be answered: the connection waits for nothing that it has to send, and nobody
+    /// who needs room looks at it in vain while its answer is not taken. It may have been asked to leave
+    /// just before.
+    pub fn end_wait(&mut self) {
+        if let Holds::Wait(..) = self.holds {
+            self.end_request();
+        }
+    }
+
     /// The request is answered, or is none.
     pub fn end_request(&mut self) {
         let mut ledger = self.admission.ledger.lock();
@@ -144,5 +153,46 @@ impl Drop for Ticket {
         if let Some(place) = self.place {
             ledger.remove_place(place);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
+    use std::sync::Arc;
+
+    use super::super::Admission;
+    use super::super::ledger::Waiting;
+    use crate::outbox::Outbox;
+    use crate::outbox::drain::Drain;
+    use crate::roster::Roster;
+    use crate::roster::whose::Whose;
+
+    /// Cause: who was answered without a request under way, such as 404, stood among those who wait for a head as
+    /// long as the answer was not taken. Nobody could ask him to leave, and the eldest few of his kind were all
+    /// of an address that was looked at.
+    #[test]
+    fn who_is_answered_waits_for_nothing() {
+        let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+        let drain = Drain::start().expect("a thread");
+        let roster = Arc::new(Roster::new(1));
+        let admission = Arc::new(Admission::new(roster.clone()));
+        let (client, places) = roster.claim().expect("a slot is free");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let socket = TcpStream::connect(listener.local_addr().expect("it is bound"));
+        let outbox = Outbox::new(socket.expect("it listens"), client, drain.handle());
+        let ticket = admission.enter(Whose::Address(address), places, &outbox);
+        let mut ticket = ticket.expect("nothing is scarce");
+        let waiting = || admission.ledger.lock().waiting(Waiting::Head);
+        assert_eq!(waiting(), 1);
+        ticket.end_wait();
+        assert_eq!(waiting(), 0);
+        // The answer to a request that is under way leaves its permit.
+        ticket.begin_request(address).expect("nothing is scarce");
+        ticket.end_wait();
+        assert_eq!(admission.ledger.lock().requests(), 1);
+        drop(ticket);
+        assert_eq!(admission.ledger.lock().addresses(), 0);
+        drain.end();
     }
 }
