@@ -181,6 +181,25 @@ fn says_after_a_few_tries_what_the_server_answers() {
     window.wait_until(CONNECTED);
 }
 
+/// What a proxy does that lacks its lines for WebSockets; here they are led to a path without a route.
+#[test]
+fn says_that_no_websocket_comes_through_where_the_page_does() {
+    let mut server = Server::start();
+    let browser = Browser::start();
+    let window = open(&browser, &server);
+    window.eval(
+        "void (window.WebSocket = class extends WebSocket { constructor(url) { super(url + '/elsewhere'); } })",
+    );
+    server.stop();
+    server.start_again();
+    let text = "Away: the server answers, but no WebSocket comes through. Coming back…";
+    window.wait_until(&format!(
+        "document.getElementById('status').textContent === '{text}'"
+    ));
+    window.eval("void (window.WebSocket = Object.getPrototypeOf(WebSocket))");
+    window.wait_until(CONNECTED);
+}
+
 #[test]
 fn says_why_a_message_was_too_long_and_gives_it_back() {
     let server = Server::start();

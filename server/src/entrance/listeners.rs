@@ -48,6 +48,20 @@ impl Bound {
     }
 }
 
+/// What would keep a listener from being bound; see [`ListeningSocket::check`].
+///
+/// # Errors
+/// As [`Bound::bind`].
+pub fn check(settings: &ListenerSettings) -> Result<(), ListenError> {
+    match ListeningSocket::check(settings) {
+        Err(error) if !(settings.is_optional && error.is_missing()) => {
+            let listen = settings.listen.clone();
+            Err(ListenError { listen, error })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// A socket that is listened on: what it was bound for, and the address that the system has given out.
 pub struct Listening {
     /// What holds for it.
@@ -206,9 +220,9 @@ mod tests {
             panic!("it is bound")
         };
         let text = error.to_string();
-        assert!(
-            text.starts_with("cannot listen on [2001:db8::1]:0: "),
-            "{text}"
-        );
+        let start = "cannot listen on [2001:db8::1]:0: ";
+        assert!(text.starts_with(start), "{text}");
+        let end = "; this machine does not have this address: `ip address` lists those that it has";
+        assert!(text.ends_with(end), "{text}");
     }
 }

@@ -3,18 +3,17 @@
 //! Bound by the main thread, used by the acceptors' threads. Knows nothing of who is let in.
 
 use std::io;
-use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::sys::socket::getsockopt;
 use nix::sys::socket::sockopt::PeerCredentials;
 use rustix::io::Errno;
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{SockAddr, Socket};
 
 use super::socket_file::{FileError, SocketFile};
+use super::tcp;
 use crate::config::{Listen, ListenerSettings};
 use crate::http::peer::{Credentials, Remote};
-use crate::limits::LISTEN_BACKLOG;
 
 /// A socket that is listened on; connections wait in it until somebody accepts them.
 pub struct ListeningSocket {
@@ -27,7 +26,7 @@ pub struct ListeningSocket {
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
     /// By TCP: it is in use, not of this machine, or not ours to take.
-    #[error("{0}; is another server running there?")]
+    #[error("{0}{advice}", advice = tcp::advice(.0))]
     Tcp(io::Error),
     /// By a unix socket.
     #[error(transparent)]
@@ -53,7 +52,7 @@ impl ListeningSocket {
     pub fn bind(settings: &ListenerSettings) -> Result<ListeningSocket, BindError> {
         match &settings.listen {
             Listen::Tcp(address) => {
-                let socket = bind_tcp(*address).map_err(BindError::Tcp)?;
+                let socket = tcp::bind(*address).map_err(BindError::Tcp)?;
                 Ok(ListeningSocket { socket, file: None })
             }
             Listen::Unix(path) => {
@@ -61,6 +60,18 @@ impl ListeningSocket {
                 let file = Some(file);
                 Ok(ListeningSocket { socket, file })
             }
+        }
+    }
+
+    /// What would keep a socket from being bound, without doing it or disturbing a server that listens there:
+    /// an address that is in use would not, since what uses it may be this very server at work.
+    ///
+    /// # Errors
+    /// See [`BindError`].
+    pub fn check(settings: &ListenerSettings) -> Result<(), BindError> {
+        match &settings.listen {
+            Listen::Tcp(address) => tcp::check(*address).map_err(BindError::Tcp),
+            Listen::Unix(path) => Ok(SocketFile::check(path)?),
         }
     }
 
@@ -129,23 +140,4 @@ fn remote(socket: &Socket, address: &SockAddr) -> io::Result<Remote> {
 
 fn no_family_of_ours() -> io::Error {
     io::Error::other("it is neither a TCP nor a unix socket")
-}
-
-fn bind_tcp(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(
-        Domain::for_address(address),
-        Type::STREAM,
-        Some(Protocol::TCP),
-    )?;
-    // A restarted server must not wait for the old one's closed connections.
-    socket.set_reuse_address(true)?;
-    if address.is_ipv6() {
-        // So that [::] and 0.0.0.0 can be given side by side, and each means what it says.
-        socket.set_only_v6(true)?;
-    }
-    // Answers are small and wait for nobody. Accepted sockets have it from the listening one.
-    socket.set_tcp_nodelay(true)?;
-    socket.bind(&address.into())?;
-    socket.listen(LISTEN_BACKLOG)?;
-    Ok(socket)
 }

@@ -60,3 +60,4 @@ pub mod listeners;
 pub mod listening;
 mod refuser;
 pub mod socket_file;
+mod tcp;

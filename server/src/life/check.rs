@@ -1,13 +1,13 @@
 //! `--check`: what a start would find wrong about settings, plugins and files, without a server.
 //!
-//! Main thread only; binds nothing and makes no file. It may run beside a server at work.
+//! Main thread only; listens on nothing and makes no file. It may run beside a server at work.
 
 use std::fs;
 use std::io;
 use std::path::Path;
 
-use crate::config::{Listen, Settings};
-use crate::entrance::socket_file::SocketFile;
+use crate::config::Settings;
+use crate::entrance::listeners;
 use crate::logging::Output;
 use crate::roster::capacity::{self, Machine};
 use crate::routes;
@@ -34,12 +34,10 @@ pub fn check(settings: &Settings) -> Vec<String> {
         let folder = folder.display();
         problems.push(format!("state_dir {folder}: {error}: name a folder"));
     }
-    let listeners = settings.all_listeners().into_iter();
-    for listener in listeners.chain(settings.admin.listener()) {
-        if let Listen::Unix(path) = &listener.listen
-            && let Err(error) = SocketFile::check(path)
-        {
-            problems.push(format!("cannot listen on {}: {error}", listener.listen));
+    let all = settings.all_listeners().into_iter();
+    for listener in all.chain(settings.admin.listener()) {
+        if let Err(error) = listeners::check(&listener) {
+            problems.push(error.to_string());
         }
     }
     let folder = settings.plugins.display();

@@ -40,6 +40,11 @@ const UNUSED: [i32; 7] = [
     SIGALRM, SIGIO, SIGPROF, SIGQUIT, SIGUSR2, SIGVTALRM, SIGXCPU,
 ];
 
+/// Two more of them, for which signal-hook has no names: of a power that fails, which is for who runs the
+/// machine, and of a coprocessor's stack. Where Linux has others under these numbers (MIPS), those are among
+/// the ones above, or mean what they mean.
+const NAMELESS: [(i32, &str); 2] = [(16, "SIGSTKFLT"), (30, "SIGPWR")];
+
 /// Real-time signals, which would too; the first ones belong to the C library.
 const REAL_TIME: RangeInclusive<i32> = 35..=64;
 
@@ -65,7 +70,8 @@ impl SignalThread {
         }
         let mut signals = Signals::new([SIGHUP, SIGINT, SIGTERM, SIGUSR1])?;
         let handle = signals.handle();
-        for signal in UNUSED.into_iter().chain(REAL_TIME) {
+        let nameless = NAMELESS.map(|(signal, _)| signal);
+        for signal in UNUSED.into_iter().chain(nameless).chain(REAL_TIME) {
             // One that this system does not let us have does what it did.
             handle.add_signal(signal).ok();
         }
@@ -102,11 +108,16 @@ fn meaning(signal: i32) -> Signal {
         SIGHUP => Signal::Reload,
         SIGUSR1 => Signal::ReopenLog,
         SIGINT | SIGTERM => Signal::Stop,
-        other => Signal::Unused(match low_level::signal_name(other) {
+        other => Signal::Unused(match name(other) {
             Some(name) => name.into(),
             None => format!("signal {other}").into(),
         }),
     }
+}
+
+fn name(signal: i32) -> Option<&'static str> {
+    let nameless = NAMELESS.iter().find(|(number, _)| *number == signal);
+    low_level::signal_name(signal).or(nameless.map(|(_, name)| *name))
 }
 
 /// A write past the limit of file sizes (`ulimit -f`) is an error of that write from here on, not the

@@ -25,8 +25,8 @@ fn the_server_goes_on_in_a_new_file() {
         .put("/var/log/detent", &folder.display().to_string())
         .put("    su detent detent\n", "")
         .put(
-            "systemctl kill --kill-whom=main --signal=HUP detent.service",
-            &format!("kill -HUP {}", server.pid()),
+            "systemctl kill --kill-whom=main --signal=USR1 detent.service",
+            &format!("kill -USR1 {}", server.pid()),
         )
         .write(&rules);
     let mut rotation = Command::new("logrotate");
@@ -38,12 +38,16 @@ fn the_server_goes_on_in_a_new_file() {
     assert_eq!(said, "", "it has nothing to complain of");
 
     wait_until("the server writes into the new file", || {
-        read("server.log").contains("reload")
+        read("server.log").contains("SIGUSR1: log file ")
     });
     Client::connect(&server, "/chat").close(1000, "");
     wait_until("the next client is in the new file", || {
         read("server.log").contains("Client 2 has left")
     });
+    assert!(
+        !read("server.log").contains("reload"),
+        "nothing else is done"
+    );
     let old = read("server.log.1");
     assert!(old.contains("Client 1 has left"), "{old}");
     assert!(!old.contains("Client 2"), "{old}");

@@ -225,3 +225,26 @@ fn nothing_to_serve_is_found() {
         "{finished:?}"
     );
 }
+
+/// Addresses: one that no machine has, and one that is in use, which may be by the server that is checked.
+#[test]
+fn an_address_that_the_machine_does_not_have_is_found_and_one_in_use_is_none() {
+    let setup = Setup::new().plugins(&["echo"]);
+    let (_, finished) = check(&setup, "listen = [\"192.0.2.1:25252\"]\n", &[]);
+    finished.assert_code(2);
+    let why = "cannot listen on 192.0.2.1:25252: ";
+    let advice =
+        "; this machine does not have this address: `ip address` lists those that it has\n";
+    let problem = &finished.stderr;
+    assert!(
+        problem.contains(why) && problem.ends_with(advice),
+        "{problem}"
+    );
+
+    let server = Setup::new().plugins(&["echo"]).start();
+    let listen = format!("listen = [\"{}\"]\n", server.address());
+    let (_, finished) = check(&setup, &listen, &[]);
+    finished.assert_code(0);
+    // It is not disturbed either.
+    tests::Raw::connect(&server).assert_kept();
+}

@@ -38,6 +38,8 @@ fn the_others_are_named_and_end_nothing() {
         (Signal::PROF, "SIGPROF"),
         (Signal::IO, "SIGIO"),
         (Signal::XCPU, "SIGXCPU"),
+        (Signal::POWER, "SIGPWR"),
+        (Signal::STKFLT, "SIGSTKFLT"),
     ] {
         server.signal(signal);
         server.wait_for_log(&["INFO", &format!("{name} asks for nothing here: ")]);
