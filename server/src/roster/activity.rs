@@ -112,3 +112,46 @@ impl Clock {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Activity, Callback, Clock, Running};
+    use crate::ids::RouteId;
+
+    #[test]
+    fn what_runs_is_told_with_its_route_and_its_beginning_until_it_has_returned() {
+        let (activity, clock) = (Activity::default(), Clock::default());
+        assert_eq!(activity.running(), None);
+        let route = RouteId(0xab_cdef);
+        let mut names = Vec::new();
+        for number in 1..=u8::MAX {
+            let Some(callback) = Callback::from_byte(number) else {
+                break;
+            };
+            clock.advance();
+            activity.begin(route, callback, &clock);
+            let since = clock.tick();
+            let running = Running {
+                callback,
+                route,
+                since,
+            };
+            // Time goes on, its beginning stays.
+            clock.advance();
+            assert_eq!(activity.running(), Some(running));
+            activity.end();
+            assert_eq!(activity.running(), None);
+            names.push(callback.name());
+        }
+        let all = [
+            "on_upgrade",
+            "on_open",
+            "on_message",
+            "on_close",
+            "on_error",
+            "on_request",
+            "on_timer",
+        ];
+        assert_eq!(names, all);
+    }
+}
