@@ -121,6 +121,10 @@ fn one_of_each() -> (Counters, Traffic) {
         &log.left_out,
         &callbacks.failed,
         &callbacks.panicked,
+        &hub.kept,
+        &hub.recovered,
+        &hub.gaps,
+        &hub.lost,
     ];
     for (count, number) in counts.into_iter().zip(11..) {
         count.add(number);
@@ -170,6 +174,10 @@ fn each_number_is_read_where_it_was_counted() {
             hub_events: 14,
             log_lines_lost: 18,
             log_lines_left_out: 19,
+            kept: 22,
+            recovered: 23,
+            gaps: 24,
+            lost: 25,
         }
     );
 }
@@ -182,8 +190,8 @@ fn the_line_for_the_log_leaves_out_nothing_that_happened() {
         "11 connections, 1 refused (429: 1), 2 requests (101: 2); 30 clients, 6 closed (1000 by peer: 2, \
          1011 by plugin: 2, 1001 by server: 2); 1 messages (100 bytes) in, 2 messages (201 bytes) answered, \
          15 messages (16 bytes) delivered; 12 connections that left before they were refused; 32 messages \
-         dropped; 17 clients stalled; 20 callbacks failed; 21 callbacks panicked; 18 log lines lost; 19 log \
-         lines left out"
+         dropped; 22 messages kept; 23 clients recovered; 24 gaps told; 25 clients closed behind what is kept; \
+         17 clients stalled; 20 callbacks failed; 21 callbacks panicked; 18 log lines lost; 19 log lines left out"
     );
 }
 
