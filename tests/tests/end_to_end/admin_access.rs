@@ -111,6 +111,7 @@ fn where_there_are_tokens_one_has_to_be_shown() {
         (200, "{\"result\":\"nothing has changed\"}\n")
     );
     server.wait_for_log(&["admin: 127.0.0.1:", " with token 2 asks for a reload"]);
+    server.wait_for_log(&["reload done: nothing has changed"]);
     // Nor does a mark stand for a token.
     assert_eq!(admin.order("/reload").0, 401);
     fs::write(

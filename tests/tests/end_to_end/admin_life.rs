@@ -121,6 +121,8 @@ fn a_reload_opens_moves_and_closes_it() {
         body.contains(&format!("no admin listener on {} any more", admin.0)),
         "{body}"
     );
+    // The harness counts the lines of reloads, and the log has a thread of its own.
+    server.wait_for_log(&["reload done: ", "no admin listener on "]);
     wait_until("it is closed", || {
         std::net::TcpStream::connect(admin.0).is_err()
     });
