@@ -547,7 +547,8 @@ typedef struct detent_entry {
 #define DETENT_NO_PLACE UINT64_MAX
 
 /* Of a publish in `on_request`: the response is sent when the store has the message on its disk; where it
- * cannot have it, the client is answered 507 instead. Elsewhere it changes nothing. */
+ * cannot have it, the client is answered 507 instead. Elsewhere it changes nothing. Where the journal is in
+ * memory, as with the hosts of today, it is refused with DETENT_UNSUPPORTED. */
 #define DETENT_JOURNAL_DURABLE 1
 
 /* Join or read from now on, from the last few messages on, from behind a position on. */

@@ -90,7 +90,8 @@ pub struct Keep {
     /// Where in the message, counted in bytes, [`POSITION_PLACE`] stands, over which its own position is written.
     pub position_at: Option<usize>,
     /// In `on_request`: the response is sent when the message is on the server's disk, and is 507 instead where it
-    /// cannot be. Elsewhere it changes nothing.
+    /// cannot be. Elsewhere it changes nothing. The servers of today keep journals in memory, and refuse it with
+    /// [`JournalError::NotInAFile`].
     pub durable: bool,
 }
 
@@ -142,7 +143,7 @@ pub enum JournalError {
     #[error("a topic has 1 to 255 bytes, and the place of a position is ASCII inside the message")]
     Invalid,
     /// Durable was asked for, and the journal of this route is in memory.
-    #[error("the journal of this route is not in a file: set `file` under [route.journal]")]
+    #[error("the journal of this route is in memory, so that nothing in it is durable")]
     NotInAFile,
     /// The client, or the whole route, has gone.
     #[error("the client or the route has gone")]

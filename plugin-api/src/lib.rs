@@ -102,8 +102,8 @@
 //! Clients learn positions from the messages: leave [`POSITION_PLACE`] in one, and tell with [`Keep::position_at`]
 //! where it stands.
 //!
-//! The server keeps the journals, so that they live on when the plugin's code is replaced, and in a file when the server
-//! is started anew. A client that is behind is given as much as its socket takes, and holds nobody up. If what
+//! The server keeps the journals in its memory, so that they live on when the plugin's code is replaced, and begin anew with
+//! the server. A client that is behind is given as much as its socket takes, and holds nobody up. If what
 //! it is about to get is let go before, it is closed with 1013, to come back and be told.
 //!
 //! # Timers

@@ -16,7 +16,8 @@ pub const POSITION_BYTES: usize = 24;
 pub const NO_PLACE: u64 = u64::MAX;
 
 /// Of a publish in `on_request`: the response is sent when the store has the message on its disk; where it cannot have
-/// it, the client is answered 507 instead. Elsewhere it changes nothing.
+/// it, the client is answered 507 instead. Elsewhere it changes nothing. Where the journal is in memory, as with the
+/// hosts of today, it is refused with [`UNSUPPORTED`](super::UNSUPPORTED).
 pub const JOURNAL_DURABLE: u32 = 1;
 
 /// Join or read from now on.
