@@ -378,6 +378,67 @@ struct detent_host {
                                   const detent_sink *error);
 };
 
+/* Id of the host's extension detent_metrics. */
+#define DETENT_METRICS "detent.metrics/1"
+
+/* A number that only grows. */
+#define DETENT_COUNTER 1
+/* A number that goes up and down. */
+#define DETENT_GAUGE 2
+/* Numbers by bounds. */
+#define DETENT_HISTOGRAM 3
+
+/* A metric as a plugin declares it. */
+typedef struct detent_metric_declaration {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* DETENT_COUNTER, DETENT_GAUGE or DETENT_HISTOGRAM. */
+    uint32_t kind;
+    /* Name: a letter a-z, then a-z, 0-9 and `_`; 64 bytes at most. The server puts `detent_plugin_` and
+     * the plugin's name before it, and behind that of a counter `_total`. */
+    detent_bytes name;
+    /* What it means, for people: 1 to 256 bytes. */
+    detent_bytes help;
+    /* First of `label_count` names of labels, as `name`; may be null. Not `route`, `plugin` or `le`. */
+    const detent_bytes *labels;
+    /* Number of labels, 8 at most. */
+    size_t label_count;
+    /* First of `bound_count` upper bounds of a histogram, finite and ascending; null for the others. */
+    const double *bounds;
+    /* Number of bounds, 1 to 32 for a histogram. */
+    size_t bound_count;
+} detent_metric_declaration;
+
+/*
+ * Extension DETENT_METRICS of the host: what a plugin counts for itself, shown with the server's own
+ * metrics. Of each route there are 64 metrics and 1,000 series at most; they go on when the library is
+ * replaced. Since 1.1.
+ */
+typedef struct detent_metrics {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* Zero. */
+    uint32_t reserved;
+    /* Declares a metric and writes its number to `metric`: that of one that was declared in the same way
+     * before, by the library before this one too. One of the same name that was declared otherwise is
+     * forgotten. DETENT_INVALID with what is wrong in `error`; DETENT_EXHAUSTED: the route has as many as
+     * it may. [any] */
+    detent_status (*declare)(const detent_host *host, const detent_metric_declaration *declaration,
+                             uint64_t *metric, const detent_sink *error);
+    /* Writes the number of the series of `metric` with these `value_count` values of its labels, 128
+     * bytes each at most. DETENT_INVALID: no such metric, another number of values, no UTF-8, or too long;
+     * DETENT_EXHAUSTED. [any] */
+    detent_status (*series)(const detent_host *host, uint64_t metric, const detent_bytes *values,
+                            size_t value_count, uint64_t *series);
+    /* Adds to a counter (nothing negative) or a gauge. DETENT_INVALID: it is neither, or `more` is not
+     * finite. [any] */
+    detent_status (*add)(const detent_host *host, uint64_t series, double more);
+    /* Sets a gauge. DETENT_INVALID as in add. [any] */
+    detent_status (*set)(const detent_host *host, uint64_t series, double number);
+    /* Counts one of this size in a histogram. DETENT_INVALID as in add. [any] */
+    detent_status (*observe)(const detent_host *host, uint64_t series, double number);
+} detent_metrics;
+
 /* Bytes of detent_host in version 1.0: what every host has. */
 #define DETENT_HOST_SIZE_1_0 offsetof(detent_host, config_folder)
 

@@ -170,6 +170,97 @@ impl HostCalls {
     }
 }
 
+/// A metric as [`crate::metrics`] declares it.
+pub(crate) struct Declared<'a> {
+    pub(crate) kind: u32,
+    pub(crate) name: &'a str,
+    pub(crate) help: &'a str,
+    pub(crate) labels: &'a [&'a str],
+    pub(crate) bounds: &'a [f64],
+}
+
+/// The host's extension for metrics with the host; valid for ever, for all threads.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MetricsCalls {
+    host: HostCalls,
+    table: NonNull<abi::Metrics>,
+}
+
+// SAFETY: the ABI says that every call of the table may be made by any thread at any time.
+unsafe impl Send for MetricsCalls {}
+// SAFETY: as above; nothing behind the pointer is written by this side.
+unsafe impl Sync for MetricsCalls {}
+
+/// Calls an entry of the table of metrics.
+macro_rules! call_metrics {
+    ($calls:expr, $function:ident($($argument:expr),*)) => {{
+        let table: *const abi::Metrics = $calls.table.as_ptr();
+        // SAFETY: `HostCalls::metrics` has seen that the table holds all of them; all pointers in the arguments are
+        // borrowed from values that outlive this expression.
+        unsafe { ((*table).$function)($calls.host.pointer(), $($argument),*) }
+    }};
+}
+
+impl HostCalls {
+    /// The extension `detent.metrics/1`; none where the host does not have it.
+    pub(crate) fn metrics(self) -> Option<MetricsCalls> {
+        let id = Bytes::new(abi::METRICS.as_bytes());
+        let table = call!(self, get_extension(self.pointer(), id));
+        let table = NonNull::new(table.cast_mut().cast::<abi::Metrics>())?;
+        // SAFETY: the host gives out a table of this type, valid for ever; `size` is its first field.
+        let size = unsafe { (*table.as_ptr()).size };
+        crate::covers!(size, abi::Metrics, observe).then_some(MetricsCalls { host: self, table })
+    }
+}
+
+impl MetricsCalls {
+    /// The status, the metric's number, and what is wrong.
+    pub(crate) fn declare(self, declared: &Declared<'_>) -> (Status, u64, Vec<u8>) {
+        let text = |text: &str| Bytes::new(text.as_bytes());
+        let labels: Vec<Bytes> = declared.labels.iter().map(|label| text(label)).collect();
+        let declaration = abi::MetricDeclaration {
+            size: size_of::<abi::MetricDeclaration>() as u32,
+            kind: declared.kind,
+            name: text(declared.name),
+            help: text(declared.help),
+            labels: labels.as_ptr(),
+            label_count: labels.len(),
+            bounds: declared.bounds.as_ptr(),
+            bound_count: declared.bounds.len(),
+        };
+        let mut metric = 0;
+        let (status, why) = collect(|sink| {
+            call_metrics!(self, declare(&raw const declaration, &raw mut metric, sink))
+        });
+        (status, metric, why)
+    }
+
+    pub(crate) fn series(self, metric: u64, values: &[&str]) -> (Status, u64) {
+        let values: Vec<Bytes> = values
+            .iter()
+            .map(|value| Bytes::new(value.as_bytes()))
+            .collect();
+        let mut series = 0;
+        let status = call_metrics!(
+            self,
+            series(metric, values.as_ptr(), values.len(), &raw mut series)
+        );
+        (status, series)
+    }
+
+    pub(crate) fn add(self, series: u64, more: f64) {
+        call_metrics!(self, add(series, more));
+    }
+
+    pub(crate) fn set(self, series: u64, number: f64) {
+        call_metrics!(self, set(series, number));
+    }
+
+    pub(crate) fn observe(self, series: u64, number: f64) {
+        call_metrics!(self, observe(series, number));
+    }
+}
+
 /// Gathers what the host writes to a sink, behind the call's status.
 fn collect(fill: impl FnOnce(*const abi::Sink) -> Status) -> (Status, Vec<u8>) {
     unsafe extern "C" fn append(context: *mut c_void, bytes: Bytes) {

@@ -10,6 +10,7 @@ use crate::calls::HostCalls;
 use crate::client::{Client, ClientId, TopicError};
 use crate::config::Config;
 use crate::message::{Message, SendError, ToMessage, delivery};
+use crate::metrics::{MetricError, Metrics};
 
 /// The server as one route sees it. A small value: copy it, keep it for ever, hand it to other threads.
 ///
@@ -93,6 +94,17 @@ impl Host {
                 .broadcast(message.kind(), message.as_bytes(), number(except.into())),
         )
         .map(drop)
+    }
+
+    /// The way to metrics of the plugin's own, which stand with the server's.
+    ///
+    /// # Errors
+    /// [`MetricError::TooOld`].
+    pub fn metrics(&self) -> Result<Metrics, MetricError> {
+        self.0
+            .metrics()
+            .map(Metrics::new)
+            .ok_or(MetricError::TooOld)
     }
 
     /// Number of clients on the route now.

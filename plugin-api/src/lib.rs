@@ -205,6 +205,7 @@ mod host;
 mod journal;
 mod logging;
 mod message;
+pub mod metrics;
 mod panics;
 mod plugin;
 mod request;

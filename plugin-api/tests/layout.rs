@@ -97,6 +97,10 @@ fn layouts() -> Vec<Layout> {
         }),
         layout!(JournalMessages = "detent_journal_messages" { size, reserved, context, write }),
         layout!(JournalKept = "detent_journal_kept" { size, outcome, next, has_more, reserved }),
+        layout!(MetricDeclaration = "detent_metric_declaration" {
+            size, kind, name, help, labels, label_count, bounds, bound_count,
+        }),
+        layout!(Metrics = "detent_metrics" { size, reserved, declare, series, add, set, observe }),
     ]
 }
 
@@ -154,14 +158,18 @@ fn constants() -> Vec<(&'static str, i128)> {
         JOINED_GAP_TOO_OLD,
         JOINED_GAP_OTHER_EPOCH,
         JOINED_GAP_HOLE,
+        COUNTER,
+        GAUGE,
+        HISTOGRAM,
     ]
 }
 
 /// Constants that are text: each is compared by itself.
-const TEXTS: [(&str, &str); 3] = [
+const TEXTS: [(&str, &str); 4] = [
     ("ENTRY_SYMBOL", abi::ENTRY_SYMBOL),
     ("CHECK", abi::CHECK),
     ("JOURNAL", abi::JOURNAL),
+    ("METRICS", abi::METRICS),
 ];
 
 fn type_sizes() -> Vec<Fact> {
@@ -221,8 +229,12 @@ fn rust_and_c_agree_on_every_size_offset_and_value() {
 }
 
 /// What came after 1.0.
-const LATER: [&str; 17] = [
+const LATER: [&str; 21] = [
     "detent_check",
+    "detent_metric",
+    "COUNTER",
+    "GAUGE",
+    "HISTOGRAM",
     "more_paths",
     "more_path_count",
     "flags)",

@@ -11,7 +11,9 @@ use serde::Serialize;
 
 use super::process::{self, Process};
 use super::{Reload, View};
-use crate::counters::{Amount, ByCode, COUNTERS, OTHER, Times, Totals};
+use crate::counters::{
+    Amount, ByCode, COUNTERS, MetricKind, Number, OTHER, OwnFigures, Times, Totals,
+};
 use crate::hub::QueueLoad;
 use crate::ids::RouteId;
 use crate::limits::CALLBACK_SECONDS_MAX;
@@ -82,6 +84,63 @@ pub(super) struct RouteFigures {
     pub(super) long_now: u64,
     pub(super) long: u64,
     pub(super) callbacks: Vec<CallbackFigures>,
+    /// What its plugin counts for itself.
+    pub(super) own_metrics: Vec<OwnMetric>,
+}
+
+/// A metric of a plugin's own.
+#[derive(Debug, Serialize)]
+pub(super) struct OwnMetric {
+    name: String,
+    kind: &'static str,
+    help: String,
+    labels: Vec<String>,
+    rows: Vec<OwnRow>,
+    #[serde(skip)]
+    pub(super) figures: OwnFigures,
+}
+
+/// One series of it.
+#[derive(Debug, Serialize)]
+struct OwnRow {
+    /// Values of the labels.
+    labels: Vec<String>,
+    /// The number; of a histogram the sum.
+    value: f64,
+    /// Of a histogram how many there were.
+    count: Option<u64>,
+}
+
+impl OwnMetric {
+    fn of(figures: OwnFigures) -> OwnMetric {
+        let declaration = &figures.declaration;
+        let rows = figures.rows.iter().map(|(labels, number)| {
+            let (value, count) = match number {
+                Number::One(value) => (*value, None),
+                Number::Buckets(sum, buckets) => {
+                    (*sum, Some(buckets.iter().map(|bucket| bucket.1).sum()))
+                }
+            };
+            let labels = labels.clone();
+            OwnRow {
+                labels,
+                value,
+                count,
+            }
+        });
+        OwnMetric {
+            name: declaration.name.clone(),
+            kind: match declaration.kind {
+                MetricKind::Counter => "counter",
+                MetricKind::Gauge => "gauge",
+                MetricKind::Histogram => "histogram",
+            },
+            help: declaration.help.clone(),
+            labels: declaration.labels.clone(),
+            rows: rows.collect(),
+            figures,
+        }
+    }
 }
 
 /// The calls of one callback of one route.
@@ -274,6 +333,12 @@ impl Seen {
             callbacks: Callback::ALL
                 .into_iter()
                 .filter_map(|callback| CallbackFigures::of(callback, times.of(callback)?))
+                .collect(),
+            own_metrics: route
+                .own_metrics()
+                .read()
+                .into_iter()
+                .map(OwnMetric::of)
                 .collect(),
         }
     }

@@ -1,14 +1,16 @@
 //! The figures as Prometheus reads them (text format 0.0.4).
 //!
-//! The one file that names prometheus-client. Labels are routes, plugins, callbacks, statuses and close codes
+//! The one place that names prometheus-client. Labels are routes, plugins, callbacks, statuses and close codes
 //! that have a place of their own, so that their number is bounded by the configuration.
+
+mod own_metrics;
 
 use std::fmt;
 use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::prometheus_text::{CONTENT_TYPE, encode};
-use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
+use prometheus_client::encoding::{DescriptorEncoder, EncodeLabelSet, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
@@ -39,7 +41,8 @@ impl Collector for Page {
         routes(&self.0, &mut writer)?;
         hub(&self.0, &mut writer)?;
         life(&self.0, &mut writer)?;
-        process(&self.0, &mut writer)
+        process(&self.0, &mut writer)?;
+        own_metrics::write(&self.0, &mut writer)
     }
 }
 
@@ -53,7 +56,7 @@ impl Writer<'_> {
         &mut self,
         name: &str,
         help: &str,
-        rows: impl IntoIterator<Item = (Labels, f64)>,
+        rows: impl IntoIterator<Item = (impl EncodeLabelSet, f64)>,
     ) -> fmt::Result {
         let mut family = self
             .0
@@ -73,7 +76,7 @@ impl Writer<'_> {
         &mut self,
         name: &str,
         help: &str,
-        rows: impl IntoIterator<Item = (Labels, f64)>,
+        rows: impl IntoIterator<Item = (impl EncodeLabelSet, f64)>,
     ) -> fmt::Result {
         let mut family = self
             .0
@@ -94,13 +97,23 @@ impl Writer<'_> {
         help: &str,
         rows: impl IntoIterator<Item = (Labels, &'t Times)>,
     ) -> fmt::Result {
+        let rows = rows.into_iter();
+        let rows = rows.map(|(labels, times)| (labels, times.seconds(), times.buckets().collect()));
+        self.buckets(name, help, rows)
+    }
+
+    fn buckets(
+        &mut self,
+        name: &str,
+        help: &str,
+        rows: impl IntoIterator<Item = (impl EncodeLabelSet, f64, Vec<(f64, u64)>)>,
+    ) -> fmt::Result {
         let mut family = self
             .0
             .encode_descriptor(name, help, None, MetricType::Histogram)?;
-        for (labels, times) in rows {
-            let buckets: Vec<_> = times.buckets().collect();
+        for (labels, sum, buckets) in rows {
+            let count = buckets.iter().map(|bucket| bucket.1).sum();
             let mut one = family.encode_family(&labels)?;
-            let (sum, count) = (times.seconds(), times.count());
             one.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)?;
         }
         Ok(())

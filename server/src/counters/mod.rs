@@ -11,6 +11,7 @@
 
 mod codes;
 mod histogram;
+mod own_metrics;
 mod totals;
 mod traffic;
 
@@ -23,6 +24,7 @@ use codes::{CloseCodes, Statuses};
 
 pub use codes::{ByCode, OTHER};
 pub use histogram::{Histogram, Times, begin, is_measured, measure};
+pub use own_metrics::{Declaration, MetricError, MetricKind, Number, OwnFigures, OwnMetrics};
 pub use totals::{Closed, Totals};
 pub use traffic::{Amount, Traffic};
 

@@ -315,6 +315,27 @@ pub const LOG_ADDRESSES_NAMED_MAX: usize = 10;
 /// Lines that wait for the log writer; past it lines are dropped and counted.
 pub const LOG_QUEUE_LINES: usize = 4096;
 
+/// Metrics that the plugin of one route may have of its own.
+pub const METRICS_MAX: usize = 64;
+
+/// Series of these, over all labels: a few hundred KiB, and what Prometheus takes from one process without a word.
+pub const METRIC_SERIES_MAX: usize = 1000;
+
+/// Labels of one such metric.
+pub const METRIC_LABELS_MAX: usize = 8;
+
+/// Bytes of a label's value.
+pub const METRIC_LABEL_BYTES_MAX: usize = 128;
+
+/// Bytes of the name of a metric or a label.
+pub const METRIC_NAME_BYTES_MAX: usize = 64;
+
+/// Bytes of what a metric means.
+pub const METRIC_HELP_BYTES_MAX: usize = 256;
+
+/// Bounds of a histogram.
+pub const METRIC_BOUNDS_MAX: usize = 32;
+
 /// Lines of the log that are kept for whoever looks at the server, where somebody may.
 pub const LOG_TAIL_LINES: usize = 300;
 

@@ -36,6 +36,7 @@ const UNSAFE: &[&str] = &[
     "plugin/host/host_table",
     "plugin/host/journal_table",
     "plugin/host/log_table",
+    "plugin/host/metrics_table",
     "plugin/host/sink",
     "plugin/instance/callbacks",
     "plugin/instance/hand_over",

@@ -65,6 +65,7 @@ mod old_http;
 mod origins;
 mod paths;
 mod peers;
+mod plugin_metrics;
 mod program_order;
 mod protocol;
 mod proxy_protocol;

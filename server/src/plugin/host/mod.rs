@@ -9,6 +9,7 @@ pub(super) mod host_table;
 mod journal_table;
 mod keeping;
 pub(super) mod log_table;
+mod metrics_table;
 mod outgoing;
 pub(super) mod sink;
 mod timers;
@@ -22,6 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use parking_lot::Mutex;
 use plugin_api::abi::{self, BINARY, GONE, INVALID, NO_CLIENT, Status, TEXT, TimerId};
 
+use crate::counters::OwnMetrics;
 use crate::hub::{Audience, Event, HubHandle, Message, RouteHandle};
 use crate::ids::{ClientId, RouteId};
 use crate::limits::{CLOSE_REASON_BYTES_MAX, TOPIC_BYTES_MAX};
@@ -69,6 +71,8 @@ pub(in crate::plugin) struct RouteParts {
     pub(in crate::plugin) clients: Arc<AtomicU64>,
     /// How its callbacks went, and whether it is held out of service.
     pub(in crate::plugin) times: Arc<CallbackTimes>,
+    /// What its plugin counts for itself.
+    pub(in crate::plugin) own_metrics: Arc<OwnMetrics>,
 }
 
 /// Why a plugin has no folder of its own.

@@ -15,7 +15,7 @@ use plugin_api::abi::TimerId;
 
 use super::Instance;
 use super::callbacks::{CallbackError, Upgrade};
-use crate::counters::COUNTERS;
+use crate::counters::{COUNTERS, OwnMetrics};
 use crate::http::request::Request;
 use crate::http::response::Response;
 use crate::hub::{Event, QueueLoad};
@@ -61,6 +61,7 @@ impl Route {
             services,
             clients: Arc::default(),
             times: Arc::default(),
+            own_metrics: Arc::default(),
         };
         let instance = Instance::create(library, parts.clone(), 0, config, None)
             .inspect_err(|_| parts.hub.end())?;
@@ -159,6 +160,11 @@ impl Route {
     /// How its callbacks went.
     pub fn times(&self) -> &CallbackTimes {
         &self.parts.times
+    }
+
+    /// What its plugin counts for itself.
+    pub fn own_metrics(&self) -> &OwnMetrics {
+        &self.parts.own_metrics
     }
 
     /// What waits for the hub.

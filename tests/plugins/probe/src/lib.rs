@@ -7,6 +7,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use plugin_api::metrics::MetricError;
 use plugin_api::{
     Cause, Client, ClientId, Config, Host, Kind, Message, Plugin, Request, Response, Result, Timer,
     Upgrade, log,
@@ -258,9 +259,52 @@ impl Probe {
             "chatter" => chatter(self.host, client.id()),
             "thread" => self.start_speaker(argument.parse()?),
             "log" => log::warn!("{argument}"),
+            "metric" => {
+                let told = self.metric(argument);
+                return Ok(told.map_or_else(|error| error.to_string(), str::to_owned));
+            }
             _ => return Err(format!("unknown command {command}").into()),
         }
         Ok(String::new())
+    }
+
+    /// Metrics of the plugin's own; what cannot be is answered with its reason.
+    fn metric(&self, argument: &str) -> std::result::Result<&'static str, MetricError> {
+        let metrics = self.host.metrics()?;
+        let (what, rest) = argument.split_once(' ').unwrap_or((argument, ""));
+        let (first, second) = rest.split_once(' ').unwrap_or((rest, ""));
+        let number = first.parse().unwrap_or(f64::NAN);
+        let help = "What a test counts";
+        match what {
+            "count" => {
+                let counted = metrics.counters("counted", help, [first])?;
+                counted.with([second])?.increment();
+                Ok("counted")
+            }
+            "gauge" => {
+                metrics.gauge("level", help)?.set(number);
+                Ok("set")
+            }
+            "observe" => {
+                let sizes = metrics.histogram("sizes", help, &[1.0, 10.0])?;
+                sizes.observe(number);
+                Ok("observed")
+            }
+            "declare" => metrics.counter(first, help).map(|_| "declared"),
+            "many" => {
+                for at in 0..number as u32 {
+                    metrics.counters(&format!("many{at}"), help, [])?;
+                }
+                Ok("declared")
+            }
+            _ => {
+                let series = metrics.counters("series", help, ["of"])?;
+                for at in 0..number as u32 {
+                    series.with([&at.to_string()])?.increment();
+                }
+                Ok("declared")
+            }
+        }
     }
 
     /// A thread of the plugin's own, which keeps the host and speaks every so many milliseconds.
