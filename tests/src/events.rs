@@ -21,6 +21,7 @@ pub struct Events {
     reader: BufReader<TcpStream>,
     head: String,
     comments: usize,
+    last_id: Option<String>,
 }
 
 impl Events {
@@ -52,6 +53,7 @@ impl Events {
             reader: BufReader::new(stream),
             head: String::new(),
             comments: 0,
+            last_id: None,
         };
         loop {
             let line = events.line().expect("a head ends with an empty line");
@@ -71,6 +73,11 @@ impl Events {
     /// Comments so far.
     pub fn comments(&self) -> usize {
         self.comments
+    }
+
+    /// What a browser would give back: the id that came last, with an event or without.
+    pub fn last_id(&self) -> Option<&str> {
+        self.last_id.as_deref()
     }
 
     /// The socket.
@@ -104,7 +111,10 @@ impl Events {
             match line.split_once(": ") {
                 Some(("data", data)) => lines.push(data.to_owned()),
                 Some(("event", name)) => event.name = name.to_owned(),
-                Some(("id", id)) => event.id = Some(id.to_owned()),
+                Some(("id", id)) => {
+                    event.id = Some(id.to_owned());
+                    self.last_id = event.id.clone();
+                }
                 Some(("retry", time)) => assert!(time.parse::<u32>().is_ok(), "{line}"),
                 _ if line.starts_with(':') => self.comments += 1,
                 _ => panic!("no line of an event: {line:?}"),
@@ -129,7 +139,9 @@ impl Events {
                 self.comments += 1;
                 return;
             }
-            assert!(line.is_empty() || line.starts_with("retry: "), "{line:?}");
+            let is_quiet =
+                line.is_empty() || line.starts_with("retry: ") || line.starts_with("id: ");
+            assert!(is_quiet, "{line:?}");
         }
     }
 

@@ -59,6 +59,19 @@ pub fn wait_until(what: &str, is_true: impl FnMut() -> bool) {
     );
 }
 
+/// An answer of push without the positions in it, each of which has to be one.
+#[track_caller]
+pub fn without_positions(answer: &str) -> String {
+    let mut parts = answer.split("\"position\":\"");
+    let mut rest = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (position, behind) = part.split_once("\",").expect("something follows it");
+        assert_eq!(position.len(), 24, "{answer}");
+        rest.push_str(behind);
+    }
+    rest
+}
+
 /// Looks again and again whether `is_true`; false where it is not within `time`.
 pub fn becomes_true(time: Duration, mut is_true: impl FnMut() -> bool) -> bool {
     let deadline = Instant::now() + time;

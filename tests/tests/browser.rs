@@ -1,7 +1,7 @@
 //! The message board's page in a real browser: what a person who opens it sees, types and gets.
 
 use tests::webdriver::{Browser, ENTER, Window};
-use tests::{Client, Server};
+use tests::{Client, Server, Setup};
 
 const CONNECTED: &str = "document.getElementById('status').textContent === 'Connected'";
 const LAST_ENTRY: &str = "document.querySelector('#timeline > :last-child')?.textContent";
@@ -46,6 +46,35 @@ fn an_event_source_listens_and_comes_back() {
     window.wait_until("document.title.endsWith('two')");
 }
 
+/// The route ends each stream after a moment, and all the while somebody speaks.
+#[test]
+fn an_event_source_that_is_cut_again_and_again_misses_nothing() {
+    let setup = Setup::new().plugins(&["chat", "push"]);
+    let server = setup
+        .configuration("[[route]]\npath = [\"/push\", \"/push/{topic}\"]\nplugin = \"push\"\nlifetime = \"300ms\"\n")
+        .start();
+    let browser = Browser::start();
+    let window = open(&browser, &server);
+    window.eval(
+        "(window.seen = [], window.source = new EventSource('/push/news'),
+          source.onmessage = (event) => { seen.push(event.data); document.title = event.data; },
+          source.onopen = () => { document.body.dataset.opened = (+document.body.dataset.opened || 0) + 1; },
+          source.addEventListener('gap', () => seen.push('gap')), 0)",
+    );
+    window.wait_until("document.body.dataset.opened === '1'");
+    let mut said = 0;
+    tests::wait_until("it has come back three times", || {
+        let mut speaker = Client::connect(&server, "/push/elsewhere?topic=news");
+        speaker.send(&said.to_string());
+        said += 1;
+        speaker.close(1000, "");
+        window.eval("+document.body.dataset.opened >= 4") == true
+    });
+    window.wait_until(&format!("document.title === '{}'", said - 1));
+    let expected: Vec<_> = (0..said).map(|number| number.to_string()).collect();
+    assert_eq!(window.eval("seen"), serde_json::json!(expected));
+}
+
 const SAID: &str = "document.querySelector('#messages > :first-child')?.lastChild.textContent";
 
 #[test]
@@ -71,7 +100,8 @@ fn the_page_of_push_listens_publishes_and_tells_an_absence() {
     window.wait_until("document.getElementById('status').dataset.state === 'away'");
     server.start_again();
     window.wait_until(LISTENING);
-    window.wait_until(&format!("{SAID}.startsWith('Away for ')"));
+    // It was kept in memory.
+    window.wait_until(&format!("{SAID}.startsWith('You missed something')"));
 }
 
 #[test]

@@ -8,6 +8,7 @@
 
 mod options;
 mod page;
+mod past;
 mod publish;
 mod rate;
 mod tokens;
@@ -18,8 +19,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use plugin_api::{
-    Cause, Client, Config, ConfigError, Host, Message, Plugin, Request, Response, Result, Timer,
-    Upgrade, log,
+    Cause, Client, Config, ConfigError, Host, Keep, Message, Plugin, Request, Response, Result,
+    Timer, Upgrade, log,
 };
 
 use options::{Options, Read};
@@ -86,9 +87,7 @@ impl Plugin for Push {
 
     fn on_open(&self, client: &Client, request: &Request) -> Result<Session> {
         let topics: Box<[_]> = topics::of(request)?.into();
-        for topic in &topics {
-            client.join(topic)?;
-        }
+        self.join(client, request, &topics)?;
         self.listeners.add(&topics);
         Ok(Session {
             may_speak: self.may(Right::Write, request, &topics).is_ok(),
@@ -100,7 +99,11 @@ impl Plugin for Push {
     fn on_message(&self, client: &Client, session: &mut Session, message: Message) -> Result {
         if session.may_speak {
             for topic in &session.topics {
-                self.host.publish_except(topic, message, client.id())?;
+                let keep = Keep {
+                    except: Some(client.id()),
+                    ..Keep::default()
+                };
+                self.host.publish_kept(topic, message, keep)?;
             }
         } else if !session.logged {
             session.logged = true;
@@ -117,6 +120,7 @@ impl Plugin for Push {
     fn on_request(&self, request: &Request) -> Result<Response> {
         match request.method() {
             "POST" | "PUT" => self.publish(request),
+            "GET" | "HEAD" if past::is_asked_for(request) => self.past(request),
             "GET" | "HEAD" => self.page(request),
             "OPTIONS" => Ok(Response::new(204).header("Allow", METHODS)),
             _ => Ok(Response::method_not_allowed(METHODS)),

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use plugin_api::{Message, Page, Request, Response, Result, json, log};
+use plugin_api::{Keep, Message, Page, Request, Response, Result, json, log};
 use serde::Serialize;
 
 use crate::Push;
@@ -43,6 +43,8 @@ impl Refusal {
 #[derive(Serialize)]
 struct Published<'t> {
     topic: &'t str,
+    /// From here on a client may ask for what comes behind it.
+    position: Option<String>,
     /// Clients that listened when it was published.
     clients: u64,
 }
@@ -131,9 +133,14 @@ impl Push {
     fn publish_to(&self, topics: &[Arc<str>], message: Message<'_>) -> Result<Response> {
         let mut published = Vec::with_capacity(topics.len());
         for topic in topics {
-            self.host.publish(topic, message)?;
-            let clients = self.listeners.count(topic);
-            published.push(Published { topic, clients });
+            let kept = self
+                .host
+                .publish_and_tell(topic, message, Keep::default())?;
+            published.push(Published {
+                topic,
+                position: kept.position.map(|position| position.to_string()),
+                clients: kept.members,
+            });
         }
         let text = match published.len() {
             1 => json(&published[0])?,

@@ -90,10 +90,6 @@ impl Listeners {
         }
     }
 
-    pub(crate) fn count(&self, topic: &str) -> u64 {
-        self.lock().get(topic).copied().unwrap_or_default()
-    }
-
     /// All of them by name, at most [`SHOWN_MAX`].
     pub(crate) fn all(&self) -> Vec<(String, u64)> {
         let counts = self.lock();

@@ -36,7 +36,7 @@ impl Message {
     pub(super) fn in_encoding(&self, encoding: Encoding) -> Cow<'_, [u8]> {
         match encoding {
             Encoding::Frame => Cow::Borrowed(&self.frame),
-            Encoding::Event => Cow::Owned(event::from_frames(&self.frame)),
+            Encoding::Event => Cow::Owned(event::from_frames(&self.frame, 0, &[])),
         }
     }
 

@@ -11,9 +11,12 @@ use std::collections::HashMap;
 use super::members::{Member, TopicId};
 use crate::counters::COUNTERS;
 use crate::ids::{ByNumber, ClientId};
+use crate::journal::{POSITION_BYTES, Position};
 use crate::limits::{RUN_BYTES_MAX, RUN_KEPT_BYTES};
 use crate::outbox::encoding::Encoding;
-use crate::outbox::event;
+use crate::outbox::event::{self, ID_BYTES, Id};
+
+const _: () = assert!(ID_BYTES == POSITION_BYTES);
 
 /// For one client, at one place of the run: skip some bytes, then insert some.
 struct Patch {
@@ -35,6 +38,8 @@ pub(super) struct Run {
     is_mixed: bool,
     /// The run in events, once somebody needs it.
     events: OnceCell<Vec<u8>>,
+    /// Positions of the frames in it, as far as somebody needs them.
+    ids: Vec<Id>,
 }
 
 impl Run {
@@ -97,6 +102,14 @@ impl Run {
         self.is_mixed = true;
     }
 
+    /// The frame that comes next has a position.
+    pub(super) fn mark(&mut self, position: Position) {
+        self.ids.push(Id {
+            at: self.bytes.len(),
+            text: position.text(),
+        });
+    }
+
     /// What a member gets, in its encoding. Frames become events here: once for the run, and only where
     /// somebody needs it.
     #[inline(always)]
@@ -108,14 +121,28 @@ impl Run {
     }
 
     fn encoded_for(&self, client: ClientId, encoding: Encoding) -> Cow<'_, [u8]> {
-        let frames = self.frames_for(client);
-        match (encoding, frames) {
-            (Encoding::Frame, frames) => frames,
-            (Encoding::Event, Cow::Borrowed(run)) => {
-                Cow::Borrowed(self.events.get_or_init(|| event::from_frames(run)))
-            }
-            (Encoding::Event, Cow::Owned(patched)) => Cow::Owned(event::from_frames(&patched)),
+        match (encoding, self.patches.get(&client)) {
+            (Encoding::Frame, _) => self.frames_for(client),
+            (Encoding::Event, None) => Cow::Borrowed(
+                self.events
+                    .get_or_init(|| event::from_frames(&self.bytes, 0, &self.ids)),
+            ),
+            (Encoding::Event, Some(patches)) => Cow::Owned(self.patched_events(patches)),
         }
+    }
+
+    fn patched_events(&self, patches: &[Patch]) -> Vec<u8> {
+        let part =
+            |from: usize, to: usize| event::from_frames(&self.bytes[from..to], from, &self.ids);
+        let mut events = Vec::new();
+        let mut from = 0;
+        for patch in patches {
+            events.extend(part(from, patch.at));
+            events.extend(event::from_frames(&patch.insert, 0, &[]));
+            from = patch.at + patch.skip;
+        }
+        events.extend(part(from, self.bytes.len()));
+        events
     }
 
     fn frames_for(&self, client: ClientId) -> Cow<'_, [u8]> {
@@ -142,6 +169,7 @@ impl Run {
         self.patch_bytes = 0;
         self.is_mixed = false;
         self.events.take();
+        self.ids.clear();
     }
 
     /// Gives memory back that a route does not need while it is silent.

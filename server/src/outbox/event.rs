@@ -12,6 +12,9 @@ use super::frame::{self, Opcode};
 /// Keeps a stream alive: a comment, of which a client sees nothing.
 pub const PING: &[u8] = b":\n\n";
 
+/// Bytes of a position.
+pub const ID_BYTES: usize = 24;
+
 /// What ends an event.
 const END: &[u8] = b"\n\n";
 
@@ -29,15 +32,51 @@ pub(super) fn close(code: u16, reason: &str) -> Vec<u8> {
     out
 }
 
-/// A run of whole frames as events.
-pub fn from_frames(mut run: &[u8]) -> Vec<u8> {
+/// The position of the frame that begins at some byte of a run.
+pub struct Id {
+    /// Where it begins.
+    pub at: usize,
+    /// ASCII without line ends.
+    pub text: [u8; ID_BYTES],
+}
+
+/// From where on a client hears, so that it can come back there: it sees nothing of that.
+pub fn cursor(id: &[u8; ID_BYTES]) -> Vec<u8> {
+    let mut out = Vec::new();
+    append_id(&mut out, id);
+    out.push(b'\n');
+    out
+}
+
+/// Something before this position cannot be had.
+pub fn gap(id: &[u8; ID_BYTES], why: &str) -> Vec<u8> {
+    let mut out = b"event: gap\n".to_vec();
+    append_id(&mut out, id);
+    append_lines(&mut out, why.as_bytes());
+    out
+}
+
+/// A run of whole frames as events, those with a position with their id. `ids` are those of this run, in
+/// their order, and count from `start` for its first byte.
+pub fn from_frames(mut run: &[u8], start: usize, ids: &[Id]) -> Vec<u8> {
     // A short message takes more than its frame, and a long one hardly.
-    let mut out = Vec::with_capacity(run.len() + run.len() / 4 + 32);
+    let mut out = Vec::with_capacity(run.len() + run.len() / 4 + 32 + ids.len() * (ID_BYTES + 5));
+    let end = start + run.len();
+    let mut ids = ids.iter().skip_while(|id| id.at < start).peekable();
     while let Some((opcode, payload, rest)) = frame::split(run) {
+        if let Some(id) = ids.next_if(|id| id.at == end - run.len()) {
+            append_id(&mut out, &id.text);
+        }
         append(&mut out, opcode, payload);
         run = rest;
     }
     out
+}
+
+fn append_id(out: &mut Vec<u8>, id: &[u8; ID_BYTES]) {
+    out.extend_from_slice(b"id: ");
+    out.extend_from_slice(id);
+    out.push(b'\n');
 }
 
 fn append(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
@@ -104,7 +143,7 @@ pub(super) fn fitting(run: &[u8], room: usize) -> (&[u8], u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::{close, encode, fitting, from_frames, remainder};
+    use super::{ID_BYTES, Id, close, encode, fitting, from_frames, remainder};
     use crate::outbox::frame::{self, Opcode};
 
     fn text(text: &str) -> String {
@@ -154,8 +193,26 @@ mod tests {
             encode(Opcode::Binary, &[7; 70_000]),
             encode(Opcode::Text, "ä".repeat(100).as_bytes()),
         ];
-        assert_eq!(from_frames(&run), expected.concat());
-        assert_eq!(from_frames(&[]), b"");
+        assert_eq!(from_frames(&run, 0, &[]), expected.concat());
+        assert_eq!(from_frames(&[], 0, &[]), b"");
+    }
+
+    #[test]
+    fn what_has_a_position_says_it() {
+        let one = frame::encode(Opcode::Text, b"one");
+        let run = [one.clone(), one.clone(), one.clone()].concat();
+        let id = |at, byte| Id {
+            at,
+            text: [byte; ID_BYTES],
+        };
+        let ids = [id(0, b'a'), id(5, b'b'), id(15, b'c')];
+        // Of a run whose first frame was left out, and whose last has none.
+        let events = from_frames(&run[5..], 5, &ids);
+        let second = format!("id: {}\ndata: one\n\n", "b".repeat(ID_BYTES));
+        assert_eq!(
+            String::from_utf8(events).expect("text"),
+            second + "data: one\n\n"
+        );
     }
 
     #[test]

@@ -29,12 +29,11 @@ fn what_is_said_to_all_comes_as_events_in_the_same_order() {
     assert_eq!(listener.binary(), [0, 255, 13, 10]);
     assert_eq!(listener.text(), "");
     assert_eq!(events.text(), "one\ntwo\nthree\nfour\n\nid: 6");
-    let binary = Event {
-        name: "binary".to_owned(),
-        data: "AP8NCg==".to_owned(),
-        id: None,
-    };
-    assert_eq!(events.event(), Some(binary));
+    let binary: Event = events.event().expect("the stream goes on");
+    assert_eq!(
+        (binary.name.as_str(), binary.data.as_str()),
+        ("binary", "AP8NCg==")
+    );
     assert_eq!(events.text(), "");
 }
 
@@ -47,7 +46,7 @@ fn who_listens_by_events_listens_to_its_topics_and_counts() {
         let length = body.len();
         let lines = format!("Content-Type: text/plain\r\nContent-Length: {length}\r\n");
         let post = get(path, &lines).replace("GET ", "POST ");
-        Raw::answer(&server, post + body).2
+        tests::without_positions(&Raw::answer(&server, post + body).2)
     };
     assert_eq!(
         publish("/push/news", "first"),

@@ -71,6 +71,7 @@ mod protocol;
 mod proxy_protocol;
 mod push;
 mod push_http;
+mod push_past;
 mod push_tokens;
 mod refusals;
 mod reload;

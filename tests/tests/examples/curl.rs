@@ -63,7 +63,10 @@ fn the_scripts_push_lines_and_hear_them_also_after_a_restart() {
     let mut listener = Listener::start(&server, &mut script, "news");
     let (is_taken, answer) = push(&server, "/push/news", &[], "one\ntwo \\ three");
     assert!(is_taken, "{answer}");
-    assert_eq!(answer, "{\"topic\":\"news\",\"clients\":1}\n");
+    assert_eq!(
+        tests::without_positions(&answer),
+        "{\"topic\":\"news\",\"clients\":1}\n"
+    );
     assert_eq!(listener.line(), "one");
     assert_eq!(listener.line(), "two \\ three");
     server.stop();

@@ -23,6 +23,8 @@ pub(super) struct Cursor {
     pub(super) topic: Box<str>,
     /// Everything of the topic up to this offset is done with.
     pub(super) offset: u64,
+    /// Comes before everything, as the client is written to.
+    pub(super) preface: Vec<u8>,
     /// Comes before anything of the topic.
     pub(super) notice: Option<Message>,
 }

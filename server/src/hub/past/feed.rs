@@ -15,11 +15,11 @@ use crate::hub::queue::Queue;
 use crate::hub::requests::{JoinFrom, Joined, Keep, Kept, Published, Read};
 use crate::hub::run::Run;
 use crate::ids::ClientId;
-use crate::journal::{Lost, Outcome, Position};
+use crate::journal::{Gap, Lost, Outcome, Position};
 use crate::limits::TOPICS_PER_CLIENT_MAX;
 use crate::outbox::cause::{Cause, POLICY, TRY_AGAIN};
 use crate::outbox::encoding::Encoding;
-use crate::outbox::event;
+use crate::outbox::event::{self, Id};
 use crate::outbox::{Offered, Outbox, Waker};
 
 impl Past {
@@ -69,10 +69,11 @@ impl Past {
                 }
                 if let Some(topic) = members.topic(audience) {
                     let except = except.filter(|&client| members.is_member(client, topic));
-                    run.push(topic, message.frame(), except);
                     if members.have_event_streams() {
+                        run.mark(position);
                         run.mix();
                     }
+                    run.push(topic, message.frame(), except);
                 }
                 Arc::new(message)
             })
@@ -115,10 +116,13 @@ impl Past {
             Outcome::Gap(_) => COUNTERS.hub.gaps.add(1),
         }
         let notice = notices.take(outcome, position);
+        let preface = preface(outbox.encoding(), outcome, position);
         if !self.behind.contains_key(&client) && self.journals.is_at_head(&topic, cursor) {
-            if let Some(notice) = notice
-                && outbox.queue_to_flush(&notice.in_encoding(outbox.encoding()))
-            {
+            let mut first = preface;
+            if let Some(notice) = notice {
+                first.extend_from_slice(&notice.in_encoding(outbox.encoding()));
+            }
+            if !first.is_empty() && outbox.queue_to_flush(&first) {
                 flush(outbox);
             }
             return members.join(client, Audience::Topic(topic));
@@ -134,6 +138,7 @@ impl Past {
         behind.topics.push_back(Cursor {
             topic,
             offset: cursor,
+            preface,
             notice,
         });
         self.has_room(client);
@@ -230,19 +235,24 @@ impl Past {
             return deliver_held(behind);
         };
         let bytes_max = behind.outbox.piece_bytes();
-        let Ok(filled) = self.fill(client, cursor, limit, bytes_max, piece) else {
+        let encoding = behind.outbox.encoding();
+        let Ok(filled) = self.fill(client, cursor, limit, encoding, bytes_max, piece) else {
             let text = "what it has missed is kept no more: come back";
             info!("{}: {text}; closed with {TRY_AGAIN}", behind.outbox.name());
             COUNTERS.hub.lost.add(1);
             behind.outbox.close(Cause::server(TRY_AGAIN, text));
             return Fed::Gone;
         };
-        let offered = match piece.is_empty() {
-            true => Offered::Sent,
-            false => {
-                let encoded = encoded(piece, behind.outbox.encoding());
-                behind.outbox.offer(&encoded, || wake(client, queue))
+        let encoded = match encoding {
+            Encoding::Frame => Cow::Borrowed(piece.as_slice()),
+            Encoding::Event => {
+                let events = event::from_frames(piece, 0, &filled.ids);
+                Cow::Owned([cursor.preface.as_slice(), &events].concat())
             }
+        };
+        let offered = match encoded.is_empty() {
+            true => Offered::Sent,
+            false => behind.outbox.offer(&encoded, || wake(client, queue)),
         };
         match offered {
             Offered::Gone => return Fed::Gone,
@@ -255,6 +265,7 @@ impl Past {
         if let Some(mut cursor) = behind.topics.pop_front() {
             cursor.offset = filled.offset;
             cursor.notice = None;
+            cursor.preface = Vec::new();
             if !self.journals.is_at_head(&cursor.topic, cursor.offset) {
                 behind.topics.push_back(cursor);
             } else {
@@ -274,13 +285,16 @@ impl Past {
         client: ClientId,
         cursor: &Cursor,
         limit: u64,
+        encoding: Encoding,
         bytes_max: usize,
         piece: &mut Vec<u8>,
     ) -> Result<Filled, Lost> {
         let mut filled = Filled {
             offset: cursor.offset,
             messages: 0,
+            ids: Vec::new(),
         };
+        let has_ids = encoding == Encoding::Event;
         if let Some(notice) = &cursor.notice {
             piece.extend_from_slice(notice.frame());
             filled.messages += 1;
@@ -296,6 +310,13 @@ impl Past {
                 if !piece.is_empty() && piece.len() + frame.len() > bytes_max {
                     return Ok(filled);
                 }
+                if has_ids {
+                    let text = self.journals.position(entry.offset).text();
+                    filled.ids.push(Id {
+                        at: piece.len(),
+                        text,
+                    });
+                }
                 piece.extend_from_slice(frame);
                 filled.messages += 1;
             }
@@ -310,6 +331,8 @@ struct Filled {
     /// Everything of the topic up to this offset is done with.
     offset: u64,
     messages: u64,
+    /// Positions of the frames, where somebody needs them.
+    ids: Vec<Id>,
 }
 
 /// How a client goes on that was given a piece.
@@ -323,12 +346,21 @@ enum Fed {
     Gone,
 }
 
-/// A piece as its client is written to.
-fn encoded(frames: &[u8], encoding: Encoding) -> Cow<'_, [u8]> {
-    match encoding {
-        Encoding::Frame => Cow::Borrowed(frames),
-        Encoding::Event => Cow::Owned(event::from_frames(frames)),
-    }
+/// What comes before everything for a client that is written to in events: from where on it hears, which its
+/// browser gives back when it returns, and whether that is all.
+fn preface(encoding: Encoding, outcome: Outcome, position: Position) -> Vec<u8> {
+    let why = match (encoding, outcome) {
+        (Encoding::Frame, _) => return Vec::new(),
+        (Encoding::Event, Outcome::Fresh | Outcome::Recovered) => {
+            return event::cursor(&position.text());
+        }
+        (Encoding::Event, Outcome::Gap(gap)) => match gap {
+            Gap::TooOld => "too-old",
+            Gap::OtherEpoch => "other-epoch",
+            Gap::Hole => "hole",
+        },
+    };
+    event::gap(&position.text(), why)
 }
 
 fn deliver_held(behind: &mut Behind) -> Fed {
