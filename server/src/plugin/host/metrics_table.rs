@@ -34,7 +34,7 @@ unsafe fn own<'a>(host: *const abi::Host) -> &'a OwnMetrics {
     unsafe { &RouteHost::from_abi(host).route.own_metrics }
 }
 
-fn status(result: Result<(), MetricError>) -> Status {
+fn status(result: &Result<(), MetricError>) -> Status {
     match result {
         Ok(()) => OK,
         Err(MetricError::TooMany(_)) => EXHAUSTED,
@@ -49,7 +49,7 @@ unsafe fn answer(result: Result<u64, MetricError>, place: *mut u64) -> Status {
         return INVALID;
     }
     // SAFETY: the caller vouches for it.
-    status(result.map(|number| unsafe { place.write(number) }))
+    status(&result.map(|number| unsafe { place.write(number) }))
 }
 
 /// # Safety
@@ -138,15 +138,15 @@ unsafe extern "C" fn series(
 
 unsafe extern "C" fn add(host: *const abi::Host, series: u64, more: f64) -> Status {
     // SAFETY: see above.
-    guard(|| status(unsafe { own(host) }.add(series, more)))
+    guard(|| status(&unsafe { own(host) }.add(series, more)))
 }
 
 unsafe extern "C" fn set(host: *const abi::Host, series: u64, number: f64) -> Status {
     // SAFETY: see above.
-    guard(|| status(unsafe { own(host) }.set(series, number)))
+    guard(|| status(&unsafe { own(host) }.set(series, number)))
 }
 
 unsafe extern "C" fn observe(host: *const abi::Host, series: u64, number: f64) -> Status {
     // SAFETY: see above.
-    guard(|| status(unsafe { own(host) }.observe(series, number)))
+    guard(|| status(&unsafe { own(host) }.observe(series, number)))
 }
