@@ -18,7 +18,7 @@ use super::stream::Stream;
 use super::{CONNECTION_THREADS, View};
 use crate::config::Listen;
 use crate::entrance::listening::ListeningSocket;
-use crate::limits::{ACCEPT_BACK_OFF, ADMIN_ANSWER_TIME, ADMIN_CONNECTIONS_MAX};
+use crate::limits::{ACCEPT_BACK_OFF, ADMIN_ANSWER_TIME, ADMIN_CONNECTIONS_MAX, ADMIN_LEAVE_TIME};
 use crate::threads::fault_point;
 
 /// A running listener.
@@ -139,10 +139,7 @@ impl Accepting {
 
     /// Gives it a thread. Where too many have one, the newcomer is dropped unless somebody can leave for it.
     fn take(&mut self, stream: Stream) {
-        for ended in self.held.extract_if(.., |held| held.thread.is_finished()) {
-            // A panic of the thread has been reported by the panic hook.
-            ended.thread.join().ok();
-        }
+        self.let_leave();
         let staying = self.held.iter().filter(|held| !held.is_leaving).count();
         if staying >= ADMIN_CONNECTIONS_MAX && !self.make_room() {
             warn!(
@@ -166,6 +163,28 @@ impl Accepting {
                 });
             }
             Err(error) => error!("no thread for a connection of the admin listener: {error}"),
+        }
+    }
+
+    /// Parts with those that have ended. Where too many are still on their way out, waits a moment for them: a
+    /// busy machine lets them end late, and no newcomer is to pay for that.
+    fn let_leave(&mut self) {
+        let patience = Instant::now() + ADMIN_LEAVE_TIME;
+        loop {
+            for ended in self.held.extract_if(.., |held| held.thread.is_finished()) {
+                // A panic of the thread has been reported by the panic hook.
+                ended.thread.join().ok();
+            }
+            let mut is_stopping = self.stop.is_stopping.lock();
+            if self.held.len() < 2 * ADMIN_CONNECTIONS_MAX
+                || *is_stopping
+                || Instant::now() >= patience
+            {
+                return;
+            }
+            self.stop
+                .changed
+                .wait_for(&mut is_stopping, Duration::from_millis(1));
         }
     }
 

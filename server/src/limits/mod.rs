@@ -66,8 +66,9 @@ pub const ANSWER_BYTES_PER_SECOND_LEAST: u64 = 8 * 1024;
 pub const PAUSE_DIVISOR: usize = 2;
 
 /// What an event in the queue of a route counts for at least, in bytes: so the bound of the queue holds
-/// for the number of events too. 1 MiB holds 1,024.
-pub const EVENT_LOAD_LEAST: u64 = 1024;
+/// for the number of events too. 1 MiB holds 512: another topic of a flooded room of 1,000 waits for two
+/// such queues, the one that is being walked and the one that has filled meanwhile.
+pub const EVENT_LOAD_LEAST: u64 = 2048;
 
 /// Events for which the queue of a silent route keeps memory: a few clients that speak.
 pub const QUEUE_KEPT_EVENTS: usize = 16;
@@ -282,6 +283,9 @@ pub const ADMIN_IDLE_TIME: Duration = Duration::from_secs(75);
 
 /// Time for an answer of the admin listener to be taken; past it, it may have to leave for another.
 pub const ADMIN_ANSWER_TIME: Duration = Duration::from_secs(10);
+
+/// How long a newcomer to the admin listener waits for those that were asked to leave and have not yet.
+pub const ADMIN_LEAVE_TIME: Duration = Duration::from_secs(1);
 
 /// Wait of the acceptor after an error such as too many open files.
 pub const ACCEPT_BACK_OFF: Duration = Duration::from_millis(100);

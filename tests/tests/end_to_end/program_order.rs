@@ -17,7 +17,13 @@ fn times() -> usize {
 }
 
 fn start() -> Server {
-    let arguments = ["--log-level", "info", "--set", "probe.text=x"];
+    // Nobody is closed for being slow on a busy machine.
+    let backlog = ["--max-backlog", "64 MiB"];
+    let arguments = [
+        &backlog[..],
+        &["--log-level", "info", "--set", "probe.text=x"],
+    ]
+    .concat();
     Setup::new()
         .plugins(&["probe"])
         .arguments(&arguments)
