@@ -79,7 +79,7 @@
 //!   other. Inside `plugin` the order is instance, library, host.
 //! - A library that stands for a concern is named where that concern is: tungstenite in `connection`,
 //!   `http::upgrade` and `caller`, libloading in `plugin::library::loader`, signal-hook in `life::signals`. `unsafe` is
-//!   for single files in `plugin` and `threads`.
+//!   for single files in `plugin` and `threads`, and for `entrance::passed`.
 //!
 //! The test `architecture` holds the last two, and has the whole list.
 //!

@@ -41,8 +41,13 @@ pub(crate) struct Process {
 impl Process {
     #[track_caller]
     pub(crate) fn spawn(command: &mut Command) -> Process {
+        Process::spawn_with(command, Stdio::null())
+    }
+
+    #[track_caller]
+    pub(crate) fn spawn_with(command: &mut Command, input: Stdio) -> Process {
         let mut child = command
-            .stdin(Stdio::null())
+            .stdin(input)
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()

@@ -1,8 +1,10 @@
 //! Clients by a unix socket, and servers that are reached by nothing else.
 
 use std::io::{Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use rustix::process::{Signal, getegid, geteuid, getpid};
 
@@ -95,6 +97,40 @@ impl Running {
     pub fn start(setup: Setup) -> Running {
         let process = Process::spawn(&mut setup.bare_command());
         Running { process, setup }
+    }
+
+    /// Starts it as systemd starts a service whose socket unit has bound `socket` and calls it `name`: as the
+    /// descriptor 3, told of by the environment.
+    #[track_caller]
+    pub fn start_passing(setup: Setup, socket: impl Into<OwnedFd>, name: &str) -> Running {
+        let line = format!(
+            "exec 3<&0 </dev/null && export LISTEN_FDS=1 LISTEN_PID=$$ LISTEN_FDNAMES={name}"
+        );
+        let setup = setup.after_shell(&line);
+        let input = Stdio::from(socket.into());
+        let process = Process::spawn_with(&mut setup.bare_command(), input);
+        Running { process, setup }
+    }
+
+    /// Runs any program that starts a server.
+    #[track_caller]
+    pub fn start_by(command: &mut Command, setup: Setup) -> Running {
+        let process = Process::spawn(command);
+        Running { process, setup }
+    }
+
+    /// Waits until its log has a line that holds `part`.
+    #[track_caller]
+    pub fn wait_for_log(&self, part: &str) {
+        let has_part = |line: &String| line.contains(part);
+        let log = &self.process.log;
+        let found = log.wait_for(DEADLINE, |lines| lines.iter().any(has_part).then_some(()));
+        found.unwrap_or_else(|| panic!("no line with {part}:\n{}", log.text()));
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
     }
 
     /// What it was started with.

@@ -16,14 +16,13 @@ use parking_lot::{Condvar, Mutex};
 use super::connection::{self, State};
 use super::stream::Stream;
 use super::{CONNECTION_THREADS, View};
-use crate::config::Listen;
 use crate::entrance::listening::ListeningSocket;
 use crate::limits::{ACCEPT_BACK_OFF, ADMIN_ANSWER_TIME, ADMIN_CONNECTIONS_MAX, ADMIN_LEAVE_TIME};
 use crate::threads::fault_point;
 
 /// A running listener.
 pub struct AdminListener {
-    place: Listen,
+    place: String,
     listener: ListeningSocket,
     stop: Arc<Stop>,
     thread: JoinHandle<()>,
@@ -42,7 +41,7 @@ impl AdminListener {
     /// No thread or no file descriptor is to be had.
     pub fn start(listener: ListeningSocket, view: Arc<View>) -> io::Result<AdminListener> {
         let stop = Arc::new(Stop::default());
-        let place = listener.place()?;
+        let place = listener.place();
         let accepting = Accepting {
             listener: listener.try_clone()?,
             stop: stop.clone(),
@@ -62,7 +61,7 @@ impl AdminListener {
     }
 
     /// Where it is.
-    pub fn place(&self) -> &Listen {
+    pub fn place(&self) -> &str {
         &self.place
     }
 

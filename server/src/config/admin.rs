@@ -28,6 +28,7 @@ impl AdminSettings {
         self.listen.clone().map(|listen| ListenerSettings {
             listen,
             is_optional: false,
+            shares_port: false,
             entry: Entry::default(),
             access: self.access,
         })

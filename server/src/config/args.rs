@@ -44,7 +44,7 @@ pub struct Args {
     pub plugins: Option<PathBuf>,
 
     /// Address and port to listen on, may be repeated; localhost:8080 and :8080 are IPv4 and IPv6 at
-    /// once, port 0 takes a free one
+    /// once, port 0 takes a free one; unix:PATH is a unix socket, systemd:NAME what systemd passes
     /// [default: 127.0.0.1:25252]
     #[arg(long, value_name = "ADDR")]
     listen: Vec<String>,

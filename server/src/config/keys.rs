@@ -124,6 +124,7 @@ pub const LISTENER_KEYS: &[&str] = &[
     "mode",
     "owner",
     "group",
+    "reuse_port",
 ];
 
 /// What a `[[route]]` has beside the settings of each client.

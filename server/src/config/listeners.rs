@@ -16,6 +16,18 @@ pub enum Listen {
     Tcp(SocketAddr),
     /// By a unix socket whose file has this absolute path.
     Unix(PathBuf),
+    /// By the sockets that systemd passes under this name.
+    Passed(String),
+}
+
+impl Listen {
+    /// The name under which systemd passes it.
+    pub fn passed(&self) -> Option<&str> {
+        match self {
+            Listen::Passed(name) => Some(name),
+            Listen::Tcp(_) | Listen::Unix(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Listen {
@@ -23,6 +35,7 @@ impl fmt::Display for Listen {
         match self {
             Listen::Tcp(address) => address.fmt(formatter),
             Listen::Unix(path) => write!(formatter, "unix:{}", path.display()),
+            Listen::Passed(name) => write!(formatter, "systemd:{name}"),
         }
     }
 }
@@ -59,4 +72,8 @@ pub struct ListenerSettings {
     pub entry: Entry,
     /// Of a unix socket: who may come by it.
     pub access: FileAccess,
+    /// Of a TCP address: other servers of the same user may listen on it too, and the kernel shares out who
+    /// comes (`SO_REUSEPORT`). A reload can allow it, and forbid it no more. Default: no, so that a second
+    /// server is told that there is one.
+    pub shares_port: bool,
 }

@@ -18,8 +18,7 @@ pub(super) fn read(
     others: &[ListenerSettings],
 ) -> AdminSettings {
     let given = table.given::<Addresses>("listen");
-    let is_unix = given.as_ref().is_none_or(|given| given.value.is_unix());
-    let access = read_access(&mut table, is_unix);
+    let access = read_access(&mut table, given.as_ref().map(|given| &given.value));
     let (tokens_file, tokens) = read_tokens_file(&mut table, folder);
     if let Some(place) = table
         .place
@@ -57,6 +56,11 @@ fn wrong(
     has_tokens: bool,
     others: &[ListenerSettings],
 ) -> Option<String> {
+    if listen.passed().is_some() {
+        return Some(format!(
+            "{written} is for clients only: name an address, or a unix socket"
+        ));
+    }
     let mut taken = others.iter().map(|other| &other.listen);
     if let Some(other) = taken.find(|other| is_taken_by(listen, other)) {
         return Some(format!(

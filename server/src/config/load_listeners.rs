@@ -24,12 +24,14 @@ pub(super) enum Addresses {
     Tcp(Vec<SocketAddr>),
     /// A unix socket.
     Unix(PathBuf),
+    /// What systemd passes under this name.
+    Passed(String),
 }
 
 impl Form for Addresses {
     const EXPECTED: &'static str = "no address to listen on: write an IP address and a port, such as \
-        \"127.0.0.1:25252\" or \"[::]:80\", for IPv4 and IPv6 at once \"localhost:25252\" or \":80\", or a unix \
-        socket, such as \"unix:/run/detent/detent.sock\"";
+        \"127.0.0.1:25252\" or \"[::]:80\", for IPv4 and IPv6 at once \"localhost:25252\" or \":80\", a unix \
+        socket, such as \"unix:/run/detent/detent.sock\", or \"systemd:detent\" for what systemd passes by this name";
 
     fn parse(text: &str) -> Option<Addresses> {
         if let Ok(address) = text.parse() {
@@ -39,6 +41,12 @@ impl Form for Addresses {
             // Abstract names have no permissions: any process of the machine could take them, or come by them.
             let is_path = !path.is_empty() && !path.starts_with('@') && !path.contains('\0');
             return is_path.then(|| Addresses::Unix(path.into()));
+        }
+        if let Some(name) = text.strip_prefix("systemd:") {
+            // What systemd takes as FileDescriptorName=.
+            let is_allowed = |byte: u8| byte.is_ascii() && !byte.is_ascii_control() && byte != b':';
+            let is_name = (1..=255).contains(&name.len()) && name.bytes().all(is_allowed);
+            return is_name.then(|| Addresses::Passed(name.to_owned()));
         }
         let (host, port) = text.split_once(':')?;
         let port = parse_port(port).filter(|_| !port.is_empty())?;
@@ -58,11 +66,6 @@ impl Form for Addresses {
 }
 
 impl Addresses {
-    /// Whether it is a unix socket.
-    pub(super) fn is_unix(&self) -> bool {
-        matches!(self, Addresses::Unix(_))
-    }
-
     /// The one thing that it stands for; none where it is two addresses at once.
     pub(super) fn into_one(self, folder: &Path) -> Option<Listen> {
         let mut listens = self.into_listens(folder).into_iter();
@@ -74,6 +77,7 @@ impl Addresses {
         match self {
             Addresses::Tcp(all) => all.into_iter().map(Listen::Tcp).collect(),
             Addresses::Unix(path) => vec![Listen::Unix(absolute(&folder.join(path)))],
+            Addresses::Passed(name) => vec![Listen::Passed(name)],
         }
     }
 }
@@ -89,6 +93,7 @@ fn absolute(path: &Path) -> PathBuf {
 struct Ways {
     entry: Entry,
     access: FileAccess,
+    shares_port: bool,
 }
 
 /// The listeners so far, none of which leaves its address to another.
@@ -129,6 +134,7 @@ fn settings(listen: Listen, is_pair: bool, ways: Ways) -> ListenerSettings {
         is_optional: is_pair && is_ipv6,
         entry: ways.entry,
         access: ways.access,
+        shares_port: ways.shares_port,
     }
 }
 
@@ -197,8 +203,14 @@ fn read_one(mut table: Table<'_>, taken: &mut Taken<'_>) {
         is_inside: table.value("inside").unwrap_or(false),
         has_proxy_protocol: table.value("proxy_protocol").unwrap_or(false),
     };
-    let is_unix = matches!(&address, Some(given) if matches!(given.value, Addresses::Unix(_)));
-    let access = read_access(&mut table, is_unix || address.is_none());
+    let kind = address.as_ref().map(|given| &given.value);
+    let access = read_access(&mut table, kind);
+    let shares_port = table.given::<bool>("reuse_port");
+    if let (Some(given), Some(Addresses::Unix(_) | Addresses::Passed(_))) = (&shares_port, kind) {
+        let text = "has an effect on a TCP address only: remove it";
+        table.note_value("reuse_port", &given.source, text);
+    }
+    let shares_port = shares_port.is_some_and(|given| given.value);
     if let Some(place) = table.place
         && !is_there
     {
@@ -206,13 +218,18 @@ fn read_one(mut table: Table<'_>, taken: &mut Taken<'_>) {
         table.document.note(Source::Place(place), text.to_owned());
     }
     if let Some(address) = address {
-        taken.add(&table, "address", address, Ways { entry, access });
+        let ways = Ways {
+            entry,
+            access,
+            shares_port,
+        };
+        taken.add(&table, "address", address, ways);
     }
     table.finish();
 }
 
 /// Reads who may connect; only a unix socket has a file that can say so.
-pub(super) fn read_access(table: &mut Table<'_>, may_have_file: bool) -> FileAccess {
+pub(super) fn read_access(table: &mut Table<'_>, kind: Option<&Addresses>) -> FileAccess {
     let mode = table.given::<Mode>("mode");
     let owner = table.given::<Text>("owner");
     let group = table.given::<Text>("group");
@@ -221,9 +238,17 @@ pub(super) fn read_access(table: &mut Table<'_>, may_have_file: bool) -> FileAcc
         ("owner", owner.as_ref().map(|given| &given.source)),
         ("group", group.as_ref().map(|given| &given.source)),
     ];
+    let without_effect = match kind {
+        Some(Addresses::Unix(_)) | None => None,
+        Some(Addresses::Tcp(_)) => {
+            Some("has no effect on a TCP address, which everybody may connect to: remove it")
+        }
+        Some(Addresses::Passed(_)) => Some(
+            "has no effect here: the socket unit says it, SocketMode=, SocketUser=, SocketGroup=",
+        ),
+    };
     for (key, source) in sources {
-        if let Some(source) = source.filter(|_| !may_have_file) {
-            let text = "has no effect on a TCP address, which everybody may connect to: remove it";
+        if let (Some(source), Some(text)) = (source, without_effect) {
             table.note_value(key, source, text);
         }
     }
@@ -248,8 +273,7 @@ pub(super) fn read_access(table: &mut Table<'_>, may_have_file: bool) -> FileAcc
 pub(super) fn is_taken_by(one: &Listen, other: &Listen) -> bool {
     let (one, other) = match (one, other) {
         (Listen::Tcp(one), Listen::Tcp(other)) => (one, other),
-        (Listen::Unix(one), Listen::Unix(other)) => return one == other,
-        (Listen::Tcp(_), Listen::Unix(_)) | (Listen::Unix(_), Listen::Tcp(_)) => return false,
+        _ => return one == other,
     };
     let is_same_ip = one.ip() == other.ip()
         || one.is_ipv4() == other.is_ipv4()

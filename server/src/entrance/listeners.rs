@@ -12,6 +12,7 @@ use log::info;
 use super::acceptor::Acceptor;
 use super::door::Service;
 use super::listening::{BindError, ListeningSocket};
+use super::passed::Passed;
 use super::socket_file::{FileError, Granted};
 use crate::config::{Listen, ListenerSettings};
 
@@ -24,16 +25,16 @@ pub struct ListenError {
 }
 
 /// Sockets that are bound and accept nothing yet, each with what was asked for.
-pub struct Bound(Vec<(ListenerSettings, ListeningSocket)>);
+pub struct Bound(Vec<(ListenerSettings, Vec<ListeningSocket>)>);
 
 impl Bound {
     /// Binds all of `wanted`, or none. An optional one whose address the machine does not have is left out.
     ///
     /// # Errors
     /// The first that cannot be bound.
-    pub fn bind(wanted: &[ListenerSettings]) -> Result<Bound, ListenError> {
-        let one = |settings: &ListenerSettings| match ListeningSocket::bind(settings) {
-            Ok(socket) => Some(Ok((settings.clone(), socket))),
+    pub fn bind(wanted: &[ListenerSettings], passed: &Passed) -> Result<Bound, ListenError> {
+        let one = |settings: &ListenerSettings| match ListeningSocket::bind(settings, passed) {
+            Ok(sockets) => Some(Ok((settings.clone(), sockets))),
             Err(error) if settings.is_optional && error.is_missing() => {
                 info!("not listening on {}: {error}", settings.listen);
                 None
@@ -66,13 +67,16 @@ pub fn check(settings: &ListenerSettings) -> Result<(), ListenError> {
 pub struct Listening {
     /// What holds for it.
     pub settings: ListenerSettings,
-    /// Where it is.
-    pub place: Listen,
+    /// Where it is, as people write it.
+    pub place: String,
 }
 
 impl fmt::Display for Listening {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "listening on {}", self.place)?;
+        if let Listen::Passed(name) = &self.settings.listen {
+            write!(formatter, ", passed by systemd as {name}")?;
+        }
         let entry = self.settings.entry;
         if entry.has_proxy_protocol {
             formatter.write_str(", by the PROXY protocol")?;
@@ -89,7 +93,7 @@ impl fmt::Display for Listening {
 /// # Errors
 /// The address is in use, not of this machine, or not ours to take.
 pub fn bind_one(settings: &ListenerSettings) -> Result<ListeningSocket, ListenError> {
-    ListeningSocket::bind(settings).map_err(|error| ListenError {
+    ListeningSocket::bind_address(settings).map_err(|error| ListenError {
         listen: settings.listen.clone(),
         error,
     })
@@ -98,14 +102,19 @@ pub fn bind_one(settings: &ListenerSettings) -> Result<ListeningSocket, ListenEr
 /// All listeners.
 pub struct Listeners {
     service: Arc<Service>,
-    accepting: Vec<(ListenerSettings, Acceptor)>,
+    passed: Passed,
+    accepting: Vec<Accepting>,
 }
 
+/// One listener: what was asked for, and an acceptor for each of its sockets.
+type Accepting = (ListenerSettings, Vec<Acceptor>);
+
 impl Listeners {
-    /// None yet.
-    pub fn new(service: Arc<Service>) -> Listeners {
+    /// None yet; `passed` is what systemd has.
+    pub fn new(service: Arc<Service>, passed: Passed) -> Listeners {
         Listeners {
             service,
+            passed,
             accepting: Vec::new(),
         }
     }
@@ -115,23 +124,38 @@ impl Listeners {
         &self.service
     }
 
+    /// As [`Bound::bind`], at a reload.
+    ///
+    /// # Errors
+    /// The first that cannot be bound.
+    pub fn bind(&self, wanted: &[ListenerSettings]) -> Result<Bound, ListenError> {
+        Bound::bind(&self.missing(wanted), &self.passed)
+    }
+
     /// Starts to accept.
     ///
     /// # Errors
     /// No thread or descriptor is to be had for one of them; those before it accept.
     pub fn add(&mut self, bound: Bound) -> io::Result<Vec<Listening>> {
         let mut taken = Vec::new();
-        for (settings, socket) in bound.0 {
-            let place = socket.place()?;
-            let acceptor = Acceptor::start(socket, settings.entry, self.service.clone())?;
-            self.accepting.push((settings.clone(), acceptor));
-            taken.push(Listening { settings, place });
+        for (settings, sockets) in bound.0 {
+            let mut acceptors = Vec::new();
+            for socket in sockets {
+                let (settings, place) = (settings.clone(), socket.place());
+                acceptors.push(Acceptor::start(
+                    socket,
+                    settings.entry,
+                    self.service.clone(),
+                )?);
+                taken.push(Listening { settings, place });
+            }
+            self.accepting.push((settings, acceptors));
         }
         Ok(taken)
     }
 
     /// Those of `wanted` whose address is not listened on.
-    pub fn missing(&self, wanted: &[ListenerSettings]) -> Vec<ListenerSettings> {
+    fn missing(&self, wanted: &[ListenerSettings]) -> Vec<ListenerSettings> {
         let mut there: Vec<&Listen> = self.accepting.iter().map(|(of, _)| &of.listen).collect();
         let mut missing = wanted.to_vec();
         missing.retain(|one| {
@@ -148,11 +172,12 @@ impl Listeners {
     /// The first that cannot be changed; all are as before then.
     pub fn grant(&self, wanted: &[ListenerSettings]) -> Result<Vec<Granted>, ListenError> {
         let mut granted = Vec::new();
-        for (settings, acceptor) in &self.accepting {
+        for (settings, acceptors) in &self.accepting {
             let mut others = wanted.iter();
             let one =
                 others.find(|one| one.listen == settings.listen && one.access != settings.access);
-            if let (Some(one), Some(file)) = (one, acceptor.socket().file()) {
+            let file = acceptors.iter().find_map(|of| of.socket().file());
+            if let (Some(one), Some(file)) = (one, file) {
                 let error = |error: FileError| ListenError {
                     listen: one.listen.clone(),
                     error: error.into(),
@@ -173,19 +198,24 @@ impl Listeners {
             let found = wanted.iter().position(|one| one == settings);
             is_kept.push(found.map(|at| wanted.swap_remove(at)).is_some());
         }
-        for ((settings, acceptor), is_kept) in self.accepting.iter_mut().zip(&mut is_kept) {
+        for ((settings, acceptors), is_kept) in self.accepting.iter_mut().zip(&mut is_kept) {
             let mut others = wanted.iter();
             if !*is_kept && let Some(at) = others.position(|one| one.listen == settings.listen) {
                 *settings = wanted.swap_remove(at);
-                acceptor.set_entry(settings.entry);
+                for acceptor in acceptors {
+                    acceptor.set_entry(settings.entry);
+                    if settings.shares_port {
+                        acceptor.socket().share_port();
+                    }
+                }
                 *is_kept = true;
             }
         }
         let mut is_kept = is_kept.into_iter();
-        let is_over = |_: &mut (ListenerSettings, Acceptor)| !is_kept.next().unwrap_or(false);
+        let is_over = |_: &mut Accepting| !is_kept.next().unwrap_or(false);
         let ending: Vec<_> = self.accepting.extract_if(.., is_over).collect();
-        let end = |(settings, acceptor): (ListenerSettings, Acceptor)| {
-            acceptor.end();
+        let end = |(settings, acceptors): Accepting| {
+            acceptors.into_iter().for_each(Acceptor::end);
             settings.listen
         };
         ending.into_iter().map(end).collect()
@@ -199,7 +229,7 @@ impl Listeners {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bound, Listen, ListenerSettings};
+    use super::{Bound, Listen, ListenerSettings, Passed};
     use crate::config::FileAccess;
     use crate::http::peer::Entry;
 
@@ -213,10 +243,11 @@ mod tests {
             is_optional,
             entry: Entry::default(),
             access: FileAccess::default(),
+            shares_port: false,
         };
-        let bound = Bound::bind(&[listener(true)]).expect("it is left out");
+        let bound = Bound::bind(&[listener(true)], &Passed::default()).expect("it is left out");
         assert_eq!(bound.0.len(), 0);
-        let Err(error) = Bound::bind(&[listener(false)]) else {
+        let Err(error) = Bound::bind(&[listener(false)], &Passed::default()) else {
             panic!("it is bound")
         };
         let text = error.to_string();

@@ -58,6 +58,7 @@ pub mod acceptor;
 pub mod door;
 pub mod listeners;
 pub mod listening;
+pub mod passed;
 mod refuser;
 pub mod socket_file;
 mod tcp;

@@ -10,12 +10,12 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::limits::LISTEN_BACKLOG;
 
-/// A socket that listens on `address`.
+/// A socket that listens on `address`; where it shares the port, others may too.
 ///
 /// # Errors
 /// The address is in use, not of this machine, or not ours to take: see [`advice`].
-pub(super) fn bind(address: SocketAddr) -> io::Result<Socket> {
-    let socket = take(address)?;
+pub(super) fn bind(address: SocketAddr, shares_port: bool) -> io::Result<Socket> {
+    let socket = take(address, shares_port)?;
     socket.listen(LISTEN_BACKLOG)?;
     Ok(socket)
 }
@@ -26,7 +26,7 @@ pub(super) fn bind(address: SocketAddr) -> io::Result<Socket> {
 /// # Errors
 /// It is not of this machine, or not ours to take.
 pub(super) fn check(address: SocketAddr) -> io::Result<()> {
-    match take(address) {
+    match take(address, false) {
         Err(error) if error.kind() != io::ErrorKind::AddrInUse => Err(error),
         _ => Ok(()),
     }
@@ -49,7 +49,7 @@ pub(super) fn advice(error: &io::Error) -> &'static str {
 }
 
 /// A socket that has the address and does not listen.
-fn take(address: SocketAddr) -> io::Result<Socket> {
+fn take(address: SocketAddr, shares_port: bool) -> io::Result<Socket> {
     let socket = Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -57,6 +57,7 @@ fn take(address: SocketAddr) -> io::Result<Socket> {
     )?;
     // A restarted server must not wait for the old one's closed connections.
     socket.set_reuse_address(true)?;
+    socket.set_reuse_port(shares_port)?;
     if address.is_ipv6() {
         // So that [::] and 0.0.0.0 can be given side by side, and each means what it says.
         socket.set_only_v6(true)?;

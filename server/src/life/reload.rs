@@ -73,8 +73,8 @@ fn prepare(server: &Server, args: &Args, logging: &Logging) -> Result<Prepared, 
         settings.admin.access = server.settings.admin.access;
         settings.is_strict = server.settings.is_strict;
     }
-    let missing = server.listeners.missing(&settings.all_listeners());
-    let bound = Bound::bind(&missing).map_err(|error| vec![error.to_string()])?;
+    let bound = server.listeners.bind(&settings.all_listeners());
+    let bound = bound.map_err(|error| vec![error.to_string()])?;
     let granted = server.listeners.grant(&settings.all_listeners());
     let granted = granted.map_err(|error| vec![error.to_string()])?;
     let bound_admin = admin::bind(Some(&server.settings), &settings);

@@ -15,6 +15,7 @@ use crate::config::{ServerLimits, Settings, wrong_target};
 use crate::connection::Context;
 use crate::entrance::door::Service;
 use crate::entrance::listeners::{Bound, ListenError, Listeners};
+use crate::entrance::passed::{Passed, PassedError};
 use crate::hub::Hub;
 use crate::life::admin::{self, Admin};
 use crate::life::service_manager::{self, Status};
@@ -54,6 +55,9 @@ pub enum StartError {
         /// Why.
         error: io::Error,
     },
+    /// Sockets that systemd has passed cannot be used.
+    #[error(transparent)]
+    Passed(#[from] PassedError),
     /// An address cannot be listened on.
     #[error(transparent)]
     Listen(#[from] ListenError),
@@ -71,10 +75,12 @@ pub enum StartError {
 }
 
 impl StartError {
-    /// 2 where the arguments or the plugins are wrong, 1 where the machine is.
+    /// 2 where the arguments, the plugins or a socket unit are wrong, 1 where the machine is.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            StartError::Folder { .. } | StartError::Strict(_) => ExitCode::from(2),
+            StartError::Folder { .. } | StartError::Strict(_) | StartError::Passed(_) => {
+                ExitCode::from(2)
+            }
             _ => ExitCode::from(1),
         }
     }
@@ -110,7 +116,14 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
         return Err(StartError::NoRoom(capacity));
     }
     check_folder(&settings.plugins)?;
-    let bound = Bound::bind(&settings.all_listeners())?;
+    let passed = Passed::take()?;
+    passed.check(
+        settings
+            .all_listeners()
+            .iter()
+            .filter_map(|one| one.listen.passed()),
+    )?;
+    let bound = Bound::bind(&settings.all_listeners(), &passed)?;
     let bound_admin = admin::bind(None, settings)?;
     let slots = machine.connections(None, 0).connections;
     let slots = usize::try_from(slots).unwrap_or(usize::MAX);
@@ -154,13 +167,14 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
         has_told_of_foreign_name: AtomicBool::new(false),
         departed,
     });
-    let listeners = Listeners::new(Arc::new(Service {
+    let service = Arc::new(Service {
         roster: roster.clone(),
         drain: drain.handle(),
         admission,
         context: context.clone(),
         stacks,
-    }));
+    });
+    let listeners = Listeners::new(service, passed);
     let mut server = Server {
         listeners,
         context,

@@ -1,6 +1,5 @@
 //! A proxy that runs before a server: its start, its reload, its end, and the ways through it.
 
-use std::net::SocketAddr;
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -37,14 +36,14 @@ impl Front {
     /// Starts it with something else put into its text besides.
     #[track_caller]
     pub fn start_with(program: Program, server: &Server, edit: impl FnOnce(Text) -> Text) -> Front {
-        Front::start_before(program, server.address(), edit)
+        Front::start_before(program, &server.address(), edit)
     }
 
     /// Starts it before one address of a server, with something else put into its text besides.
     #[track_caller]
     pub fn start_before(
         program: Program,
-        server: SocketAddr,
+        server: &impl ToString,
         edit: impl FnOnce(Text) -> Text,
     ) -> Front {
         let folder = TempDir::new().expect("a temporary folder");

@@ -29,7 +29,7 @@ fn the_proxy_protocol_tells_whose_a_connection_is() {
         let server =
             server_and("\n[[listener]]\naddress = \"127.0.0.1:0\"\nproxy_protocol = true\n");
         let way = server.listener(", by the PROXY protocol");
-        let front = Front::start_before(Program::HaProxy, way, |text| {
+        let front = Front::start_before(Program::HaProxy, &way, |text| {
             let line = "server detent 127.0.0.1:25252";
             text.put(HEADER, "").put(line, &format!("{line} {send}"))
         });

@@ -25,3 +25,5 @@ mod systemd;
     feature = "caddy"
 ))]
 mod through;
+#[cfg(any(feature = "nginx", feature = "haproxy"))]
+mod unix_sockets;

@@ -5,19 +5,80 @@ use std::process::Command;
 
 use tempfile::TempDir;
 use tests::deploy::Text;
-use tests::run_server;
+use tests::unix::{self, Running};
+use tests::{Setup, run_server, wait_until};
 
 /// `systemd-analyze security` of Debian 12 says this of the file, that of Debian 13 less; the README has it.
 const EXPOSURE: f32 = 1.2;
 
+const SOCKET: &str = "systemd/detent.socket";
+
 #[test]
 fn the_units_are_without_a_mistake() {
     let folder = TempDir::new().expect("a temporary folder");
+    let socket = folder.path().join("detent.socket");
+    Text::of(SOCKET).write(&socket);
     for unit in units() {
         let file = written(unit, &folder);
-        let said = analyze(&["verify", &file.display().to_string()]);
+        let files = [&file, &socket].map(|file| file.display().to_string());
+        let said = analyze(&["verify", &files[0], &files[1]]);
         assert_eq!(said, "", "{unit}");
     }
+}
+
+/// What the socket unit binds and names is what the configuration is told to take.
+#[test]
+fn the_socket_unit_is_what_the_readme_says() {
+    let unit = Text::of(SOCKET);
+    let line = |text: &Text, of: &str| text.as_str().lines().any(|line| line == of);
+    assert!(line(&unit, "FileDescriptorName=detent"));
+    assert!(line(&unit, "ListenStream=127.0.0.1:25252"));
+    assert!(
+        Text::of("README.md")
+            .as_str()
+            .contains("/listen = [\"systemd:detent\"]/")
+    );
+    assert!(line(
+        &Text::of("detent.toml"),
+        "listen = [\"127.0.0.1:25252\"]"
+    ));
+    let backlog = unit
+        .as_str()
+        .lines()
+        .find_map(|line| line.strip_prefix("Backlog="));
+    assert_eq!(backlog, Some("4096"), "as the server asks for by itself");
+}
+
+/// systemd's own tool binds, waits for the first connection, and becomes the server with it.
+#[test]
+fn the_first_connection_starts_the_server_with_its_sockets() {
+    let setup = Setup::new().plugins(&["echo"]);
+    let folder = setup.folder().to_owned();
+    let (one, other) = (folder.join("one.sock"), folder.join("other.sock"));
+    let mut command = Command::new("systemd-socket-activate");
+    for path in [&one, &other] {
+        command.arg("--listen").arg(path);
+    }
+    command
+        .arg("--fdname=detent:second")
+        .arg(tests::server_program());
+    command.arg("--plugins").arg(setup.plugins_folder());
+    command.args(["--listen", "systemd:detent", "--listen", "systemd:second"]);
+    let running = Running::start_by(&mut command, setup);
+    wait_until("it listens", || one.exists() && other.exists());
+    let mut first = unix::connect(&other, "/echo", &[]).expect("it is admitted");
+    for (path, name) in [(&one, "detent"), (&other, "second")] {
+        let path = path.display();
+        running.wait_for_output(&format!(
+            "listening on unix:{path}, passed by systemd as {name}"
+        ));
+    }
+    let mut second = unix::connect(&one, "/echo", &[]).expect("it is admitted");
+    for client in [&mut first, &mut second] {
+        client.send("here");
+        assert_eq!(client.text(), "here");
+    }
+    running.stop().assert_code(0);
 }
 
 #[test]
@@ -67,6 +128,7 @@ fn an_address_that_is_not_there_ends_the_start_so_that_it_is_tried_again() {
         "Restart=on-failure",
         "RestartPreventExitStatus=2",
         "StartLimitIntervalSec=0",
+        "WatchdogSec=30s",
     ] {
         let has = |text: &str| text.lines().any(|one| one == line);
         assert!(has(unit.as_str()), "{line}");

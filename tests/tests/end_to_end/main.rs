@@ -103,4 +103,6 @@ mod start;
 mod stop;
 mod stuck;
 mod unix_sockets;
+mod activation;
+mod shared_ports;
 mod upgrade;

@@ -159,7 +159,7 @@ fn find(way: &Way) -> Result<(Target, Option<String>), RemoteError> {
             let text = "admin.listen has port 0, which stands for another at each start: say it by --admin";
             return Err(RemoteError::Wrong(text.to_owned()));
         }
-        None => {
+        Some(Listen::Passed(_)) | None => {
             let text = "these settings have no [admin] listen, so that nobody can be asked: add one and reload";
             return Err(RemoteError::Wrong(text.to_owned()));
         }

@@ -60,6 +60,8 @@ fn listeners_and_insiders_are_named_where_they_differ() {
     let found = changes(&listener(""), &listener("inside = true"));
     assert_eq!(found.reloadable, ["listener 127.0.0.1:9"]);
     assert!(changes(&listener("inside = true"), &listener("inside = true")).is_empty());
+    let found = changes(&listener(""), &listener("reuse_port = true"));
+    assert_eq!(found.reloadable, ["listener 127.0.0.1:9"]);
     let socket = |more: &str| format!("[[listener]]\naddress = \"unix:/a\"\n{more}\n");
     let found = changes(&socket(""), &socket("mode = \"600\""));
     assert_eq!(found.reloadable, ["listener unix:/a"]);

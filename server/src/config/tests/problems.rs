@@ -347,6 +347,22 @@ fn what_makes_no_sense_together_is_told() {
             "1:26: `listen`: \"unix:/run//./a\" is taken by unix:/run/a already: ",
         ),
         (
+            "listen = [\"systemd:a\", \"systemd:a\"]",
+            "1:24: `listen`: \"systemd:a\" is taken by systemd:a already: ",
+        ),
+        (
+            "listen = [\"systemd:a:b\"]",
+            "1:11: `listen`: \"systemd:a:b\" is no address to listen on: ",
+        ),
+        (
+            "[[listener]]\naddress = \"systemd:a\"\nmode = \"660\"",
+            "3:8: `mode`: has no effect here: the socket unit says it, ",
+        ),
+        (
+            "[[listener]]\naddress = \"unix:/run/a\"\nreuse_port = true",
+            "3:14: `reuse_port`: has an effect on a TCP address only: ",
+        ),
+        (
             "[[listener]]\naddress = \"127.0.0.1:9\"\nmode = \"660\"",
             "3:8: `mode`: has no effect on a TCP address, ",
         ),
