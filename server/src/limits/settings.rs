@@ -113,14 +113,14 @@ pub const ROUTE_QUEUE_BYTES: Bounds<u64> = bounds(MIB, 64 * KIB, GIB);
 /// Messages of one topic that are kept: what a room says in an evening.
 pub const JOURNAL_MESSAGES: Bounds<u64> = bounds(1000, 1, 100_000_000);
 
-/// Bytes of one topic that are kept, in memory: a thousand messages of a kilobyte.
-pub const JOURNAL_BYTES: Bounds<u64> = bounds(MIB, KIB, 64 * GIB);
+/// Bytes of one topic that are kept, in memory: a thousand messages of a chat.
+pub const JOURNAL_BYTES: Bounds<u64> = bounds(256 * KIB, KIB, 64 * GIB);
 
 /// For how long a message is kept; zero is for ever: who was away for longer begins anew anyway.
 pub const JOURNAL_AGE: Bounds<Duration> = bounds(seconds(60 * 60), Duration::ZERO, YEAR);
 
-/// Topics of one route that are kept at once.
-pub const JOURNAL_TOPICS: Bounds<u64> = bounds(1000, 1, 1_000_000);
+/// Topics of one route that are kept at once: with what each may hold at most 25 MiB a route by default.
+pub const JOURNAL_TOPICS: Bounds<u64> = bounds(100, 1, 1_000_000);
 
 /// Messages of one client a second; 0 is no limit, since only the application knows what is normal.
 pub const MESSAGES_PER_SECOND: Bounds<u64> = bounds(0, 0, 1_000_000);
