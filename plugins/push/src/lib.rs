@@ -2,7 +2,7 @@
 //! everyone else who listens to the same topic.
 //!
 //! `/push` is the topic `/`, `/push/{topic}` any other, and `?topic=` names more. A WebSocket listens and may
-//! speak; `POST` and `PUT` publish their body ([`publish`]).
+//! speak; `POST` and `PUT` publish their body (module `publish`).
 
 #![forbid(unsafe_code)]
 

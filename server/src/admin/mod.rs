@@ -2,7 +2,7 @@
 //!
 //! A socket and threads of its own, so that it answers while every place for clients is taken and while the
 //! server stops. It reads what others have counted and published, asks nobody to wait for that, and gives
-//! what changes the server as an [`order`](orders) to the main thread.
+//! what changes the server as an order (module `orders`) to the main thread.
 //!
 //! | thread | number | runs | waits on |
 //! | --- | --- | --- | --- |
