@@ -6,7 +6,7 @@ use std::ffi::c_void;
 
 use super::HostCalls;
 use crate::abi::{self, Bytes, ClientId, NO_PLACE, POSITION_BYTES, Status};
-use crate::journal::{Keep, Since};
+use crate::journal::types::{Keep, Since};
 use crate::message::Message;
 
 /// What is said to who joins; kind 0 for nothing.

@@ -1,12 +1,10 @@
-//! Journals: messages that are kept, and clients that come back to what they have missed.
+//! What is said of a journal: where in it somebody stands, what is asked of it, and how that went.
 
 use std::fmt;
 
 use crate::abi::{self, Status};
-use crate::calls::journal::{JoinedRaw, NoticeRaw};
-use crate::client::{Client, ClientId};
-use crate::host::Host;
-use crate::message::{Message, ToMessage};
+use crate::client::ClientId;
+use crate::message::Message;
 
 /// Takes the place of a position in a message that is yet to get it: as long as one, and nothing that needs an escape
 /// anywhere. See [`Keep::position_at`].
@@ -157,7 +155,7 @@ pub enum JournalError {
 }
 
 impl JournalError {
-    fn check(status: Status) -> Result<(), JournalError> {
+    pub(super) fn check(status: Status) -> Result<(), JournalError> {
         match status {
             abi::INVALID => Err(JournalError::Invalid),
             abi::UNSUPPORTED => Err(JournalError::NotInAFile),
@@ -169,141 +167,27 @@ impl JournalError {
     }
 }
 
-impl Host {
-    /// Sends one message to all members of `topic` and keeps it for those who come back. Whatever else is published on
-    /// the topic is kept from then on too. Waits only while more than the server can pass on waits on this route.
-    ///
-    /// # Errors
-    /// See [`JournalError`].
-    pub fn publish_kept(
-        &self,
-        topic: &str,
-        message: impl ToMessage,
-        keep: Keep,
-    ) -> Result<(), JournalError> {
-        let (status, _) = self
-            .calls()
-            .journal_publish(topic, message.to_message(), keep, false);
-        JournalError::check(status)
-    }
-
-    /// As [`publish_kept`](Host::publish_kept), and waits until the server has put the message into its order, to
-    /// tell where it stands.
-    ///
-    /// # Errors
-    /// See [`JournalError`].
-    pub fn publish_and_tell(
-        &self,
-        topic: &str,
-        message: impl ToMessage,
-        keep: Keep,
-    ) -> Result<Published, JournalError> {
-        let (status, published) =
-            self.calls()
-                .journal_publish(topic, message.to_message(), keep, true);
-        JournalError::check(status).map(|()| Published {
-            position: position(&published.position),
-            members: published.members,
-        })
-    }
-
-    /// Reads what is kept of `topic`, the oldest first: so many messages and bytes of them at most, the first in
-    /// any case. Waits until the server has come to it, and for no disk.
-    ///
-    /// # Errors
-    /// See [`JournalError`].
-    pub fn read_kept(
-        &self,
-        topic: &str,
-        since: Since<'_>,
-        messages_max: u64,
-        bytes_max: u64,
-        mut each: impl FnMut(&Position, Message<'_>),
-    ) -> Result<Kept, JournalError> {
-        let mut one = |text: &[u8], kind, payload: &[u8]| {
-            if let (Some(position), Some(message)) =
-                (position(text), Message::from_abi(kind, payload))
-            {
-                each(&position, message);
-            }
-        };
-        let (status, kept) =
-            self.calls()
-                .journal_read(topic, since, messages_max, bytes_max, &mut one);
-        JournalError::check(status)?;
-        Ok(Kept {
-            outcome: outcome(kept.outcome),
-            next: position(&kept.next).ok_or(JournalError::Refused(abi::FAILED))?,
-            has_more: kept.has_more == 1,
-        })
+impl Position {
+    /// None where the server does not know it.
+    pub(super) fn from_abi(text: &[u8]) -> Option<Position> {
+        let text = std::str::from_utf8(text).ok()?;
+        text.is_ascii()
+            .then_some(text)
+            .filter(|text| !text.starts_with('\0'))
+            .map(|text| Position(text.to_owned()))
     }
 }
 
-impl Client {
-    /// Makes the client a member of `topic` from some place in its past on: it gets what is kept behind that, in
-    /// order, nothing missing and nothing twice, and then what is said; however much that is, and whatever is said
-    /// meanwhile. Waits until the server has come to it, and for no client.
-    ///
-    /// What this thread says to the client behind this comes behind what is kept now.
-    ///
-    /// # Errors
-    /// See [`JournalError`].
-    pub fn join_from(&self, topic: &str, since: Since<'_>) -> Result<Joined, JournalError> {
-        self.join_from_telling(topic, since, &Notices::default())
-    }
-
-    /// As [`join_from`](Client::join_from), and says how it went to the client, before anything of the topic.
-    ///
-    /// # Errors
-    /// See [`JournalError`].
-    pub fn join_from_telling(
-        &self,
-        topic: &str,
-        since: Since<'_>,
-        notices: &Notices<'_>,
-    ) -> Result<Joined, JournalError> {
-        let notices = [notices.fresh, notices.recovered, notices.gap];
-        let notices = notices.map(|notice| match notice {
-            None => NoticeRaw::default(),
-            Some(notice) => NoticeRaw {
-                kind: notice.message.kind(),
-                payload: notice.message.as_bytes(),
-                position_at: notice.position_at,
-            },
-        });
-        let calls = self.host().calls();
-        let (
-            status,
-            JoinedRaw {
-                outcome: how,
-                position: at,
-            },
-        ) = calls.journal_join(self.id().get(), topic, since, &notices);
-        JournalError::check(status)?;
-        Ok(Joined {
-            outcome: outcome(how),
-            position: position(&at),
-        })
-    }
-}
-
-/// None where the server does not know it.
-fn position(text: &[u8]) -> Option<Position> {
-    let text = std::str::from_utf8(text).ok()?;
-    text.is_ascii()
-        .then_some(text)
-        .filter(|text| !text.starts_with('\0'))
-        .map(|text| Position(text.to_owned()))
-}
-
-fn outcome(outcome: u32) -> Outcome {
-    match outcome {
-        abi::JOINED_LATER => Outcome::Later,
-        abi::JOINED_FRESH => Outcome::Fresh,
-        abi::JOINED_RECOVERED => Outcome::Recovered,
-        abi::JOINED_GAP_TOO_OLD => Outcome::Gap(Gap::TooOld),
-        abi::JOINED_GAP_HOLE => Outcome::Gap(Gap::Hole),
-        // A later server may know further reasons; each of them is a gap.
-        _ => Outcome::Gap(Gap::OtherEpoch),
+impl Outcome {
+    pub(super) fn from_abi(outcome: u32) -> Outcome {
+        match outcome {
+            abi::JOINED_LATER => Outcome::Later,
+            abi::JOINED_FRESH => Outcome::Fresh,
+            abi::JOINED_RECOVERED => Outcome::Recovered,
+            abi::JOINED_GAP_TOO_OLD => Outcome::Gap(Gap::TooOld),
+            abi::JOINED_GAP_HOLE => Outcome::Gap(Gap::Hole),
+            // A later server may know further reasons; each of them is a gap.
+            _ => Outcome::Gap(Gap::OtherEpoch),
+        }
     }
 }
