@@ -42,20 +42,77 @@ impl Encoding {
         }
     }
 
+    /// Bytes of the message that begins `run`, which holds at least its head.
+    fn length(self, run: &[u8]) -> usize {
+        match self {
+            Encoding::Frame => frame::length(run),
+            Encoding::Event => event::length(run),
+        }
+    }
+
     /// How many bytes of the message that `sent` cuts are still to be sent, in a run of whole messages.
     /// Zero where `sent` falls between two.
     pub(super) fn remainder(self, run: &[u8], sent: usize) -> usize {
-        match self {
-            Encoding::Frame => frame::remainder(run, sent),
-            Encoding::Event => event::remainder(run, sent),
+        let mut end = 0;
+        while end < sent {
+            end += self.length(&run[end..]);
         }
+        end - sent
     }
 
     /// The whole messages at the front of `run` that fit into `room`, and how many others there are.
     pub(super) fn fitting(self, run: &[u8], room: usize) -> (&[u8], u64) {
-        match self {
-            Encoding::Frame => frame::fitting(run, room),
-            Encoding::Event => event::fitting(run, room),
+        let (mut end, mut left_out) = (0, 0);
+        let mut at = 0;
+        while at < run.len() {
+            at += self.length(&run[at..]);
+            // What comes behind one that does not fit is left out too: it may be about it.
+            if at <= room && left_out == 0 {
+                end = at;
+            } else {
+                left_out += 1;
+            }
+        }
+        (&run[..end], left_out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Encoding;
+    use crate::outbox::frame::Opcode;
+
+    /// A run of such messages, and where each ends.
+    fn run(encoding: Encoding, messages: &[&str]) -> (Vec<u8>, Vec<usize>) {
+        let (mut run, mut ends) = (Vec::new(), vec![0]);
+        for message in messages {
+            run.extend(encoding.message(Opcode::Text, message.as_bytes()));
+            ends.push(run.len());
+        }
+        (run, ends)
+    }
+
+    #[test]
+    fn whole_messages_are_cut_and_left_out_in_each_encoding() {
+        let long = [125, 126, 300, 65_535, 65_536].map(|length| "x".repeat(length));
+        let mut messages = vec!["", "a\n\nb", "\r\r", "cc"];
+        messages.extend(long.iter().map(String::as_str));
+        messages.push("the last");
+        for encoding in [Encoding::Frame, Encoding::Event] {
+            let (run, ends) = run(encoding, &messages);
+            // Every byte near an end, and some between.
+            let near = |at: &usize| ends.iter().any(|end| end.abs_diff(*at) < 12) || at % 97 == 0;
+            for at in (0..=run.len()).filter(near) {
+                let next = ends.iter().find(|&&end| end >= at).expect("the run ends");
+                assert_eq!(
+                    encoding.remainder(&run, at),
+                    next - at,
+                    "{encoding:?} at {at}"
+                );
+                let last = ends.iter().rposition(|&end| end <= at).expect("the first");
+                let fits = (&run[..ends[last]], (messages.len() - last) as u64);
+                assert_eq!(encoding.fitting(&run, at), fits, "{encoding:?} room {at}");
+            }
         }
     }
 }

@@ -108,42 +108,13 @@ fn append_lines(out: &mut Vec<u8>, mut text: &[u8]) {
 }
 
 /// Bytes of the event that begins `run`, its end included.
-fn length(run: &[u8]) -> usize {
+pub(super) fn length(run: &[u8]) -> usize {
     memmem::find(run, END).map_or(run.len(), |end| end + END.len())
-}
-
-/// See [`Encoding::remainder`](super::encoding::Encoding::remainder).
-pub(super) fn remainder(run: &[u8], sent: usize) -> usize {
-    if sent == 0 || run[..sent].ends_with(END) {
-        return 0;
-    }
-    // The end may itself be cut.
-    let from = sent - 1;
-    match memmem::find(&run[from..], END) {
-        Some(end) => from + end + END.len() - sent,
-        None => run.len() - sent,
-    }
-}
-
-/// See [`Encoding::fitting`](super::encoding::Encoding::fitting).
-pub(super) fn fitting(run: &[u8], room: usize) -> (&[u8], u64) {
-    let (mut end, mut left_out) = (0, 0);
-    let mut at = 0;
-    while at < run.len() {
-        at += length(&run[at..]);
-        // What comes behind one that does not fit is left out too: it may be about it.
-        if at <= room && left_out == 0 {
-            end = at;
-        } else {
-            left_out += 1;
-        }
-    }
-    (&run[..end], left_out)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{ID_BYTES, Id, close, encode, fitting, from_frames, remainder};
+    use super::{ID_BYTES, Id, close, encode, from_frames};
     use crate::outbox::frame::{self, Opcode};
 
     fn text(text: &str) -> String {
@@ -213,22 +184,5 @@ mod tests {
             String::from_utf8(events).expect("text"),
             second + "data: one\n\n"
         );
-    }
-
-    #[test]
-    fn whole_events_are_cut_and_left_out() {
-        let events = ["a\n\nb", "", "\r\r", "cc"].map(|message| text(message).into_bytes());
-        let run = events.concat();
-        let mut ends = vec![0];
-        for event in &events {
-            ends.push(ends.last().expect("the first") + event.len());
-        }
-        for at in 0..=run.len() {
-            let next = ends.iter().find(|&&end| end >= at).expect("the run ends");
-            assert_eq!(remainder(&run, at), next - at, "at {at}");
-            let last = ends.iter().rposition(|&end| end <= at).expect("the first");
-            let fits = (&run[..ends[last]], (events.len() - last) as u64);
-            assert_eq!(fitting(&run, at), fits, "room {at}");
-        }
     }
 }

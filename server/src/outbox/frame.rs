@@ -104,17 +104,12 @@ pub fn split(run: &[u8]) -> Option<(Opcode, &[u8], &[u8])> {
         8 => Opcode::Close,
         _ => Opcode::Ping,
     };
-    let header = match run[1] & 0x7f {
-        LENGTH_16 => 4,
-        LENGTH_64 => HEADER_BYTES_MAX,
-        _ => 2,
-    };
     let (frame, rest) = run.split_at(length(run));
-    Some((opcode, &frame[header..], rest))
+    Some((opcode, payload(frame), rest))
 }
 
 /// Bytes of the frame that begins `bytes`, header included. `bytes` holds its header.
-fn length(bytes: &[u8]) -> usize {
+pub(super) fn length(bytes: &[u8]) -> usize {
     match bytes[1] & 0x7f {
         LENGTH_16 => 4 + usize::from(u16::from_be_bytes([bytes[2], bytes[3]])),
         LENGTH_64 => {
@@ -126,53 +121,9 @@ fn length(bytes: &[u8]) -> usize {
     }
 }
 
-/// How many bytes of the frame that `sent` cuts are still to be sent, in a run of whole frames.
-/// Zero where `sent` falls between two frames.
-pub fn remainder(run: &[u8], sent: usize) -> usize {
-    let mut end = 0;
-    while end < sent {
-        end += length(&run[end..]);
-    }
-    end - sent
-}
-
-/// The whole frames at the front of `run` that fit into `room`, and how many others there are.
-pub fn fitting(run: &[u8], room: usize) -> (&[u8], u64) {
-    let (mut end, mut left_out) = (0, 0);
-    let mut at = 0;
-    while at < run.len() {
-        at += length(&run[at..]);
-        // What comes behind one that does not fit is left out too: it may be about it.
-        if at <= room && left_out == 0 {
-            end = at;
-        } else {
-            left_out += 1;
-        }
-    }
-    (&run[..end], left_out)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Opcode, append, close, encode, fitting, remainder};
-
-    #[test]
-    fn whole_frames_fit_or_are_left_out() {
-        let mut run = Vec::new();
-        for length in [3, 200, 1] {
-            append(&mut run, Opcode::Text, &vec![b'x'; length]);
-        }
-        let expected = |room| match room {
-            0..5 => (0, 3),
-            5..209 => (5, 2),
-            209..212 => (209, 1),
-            _ => (212, 0),
-        };
-        for room in 0..=run.len() + 1 {
-            let (frames, left_out) = fitting(&run, room);
-            assert_eq!((frames.len(), left_out), expected(room), "room {room}");
-        }
-    }
+    use super::{Opcode, close, encode};
 
     #[test]
     fn lengths_take_the_shortest_form() {
@@ -181,20 +132,6 @@ mod tests {
                 encode(Opcode::Binary, &vec![7; length]).len(),
                 length + header
             );
-        }
-    }
-
-    #[test]
-    fn remainder_finds_the_cut_frame() {
-        let mut run = Vec::new();
-        let mut ends = vec![0];
-        for length in [0, 3, 125, 126, 300, 65_536, 1] {
-            append(&mut run, Opcode::Text, &vec![b'x'; length]);
-            ends.push(run.len());
-        }
-        for sent in 0..=run.len() {
-            let end = ends.iter().find(|&&end| end >= sent).expect("the run ends");
-            assert_eq!(remainder(&run, sent), end - sent);
         }
     }
 
