@@ -35,26 +35,29 @@ pub(crate) fn reload(
 ) -> Result<String, String> {
     let outcome =
         prepare(server, args, logging).and_then(|prepared| commit(server, prepared, logging));
-    let outcome = match outcome {
+    // The status first: who reads the line finds it there.
+    match outcome {
         Ok(reloaded) => {
+            let told = Ok(reloaded.to_string());
+            server.admin.note_reload(&told);
             info!("reload done: {reloaded}");
-            Ok(reloaded.to_string())
+            told
         }
         Err(problems) => {
+            let first = problems.first().map_or("", String::as_str);
+            let told = Err(match problems.len() {
+                0 | 1 => format!("refused, {first}"),
+                many => format!("refused, {first} and {} more, see the log", many - 1),
+            });
+            server.admin.note_reload(&told);
             for problem in &problems {
                 error!("reload: {problem}");
             }
             reopen_log(logging);
             warn!("reload done: given up, everything is as before");
-            let first = problems.first().map_or("", String::as_str);
-            Err(match problems.len() {
-                0 | 1 => format!("refused, {first}"),
-                many => format!("refused, {first} and {} more, see the log", many - 1),
-            })
+            told
         }
-    };
-    server.admin.note_reload(&outcome);
-    outcome
+    }
 }
 
 fn prepare(server: &Server, args: &Args, logging: &Logging) -> Result<Prepared, Vec<String>> {
