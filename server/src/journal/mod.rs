@@ -20,8 +20,9 @@
 //! while somebody is being fed ends its connection, with the word to come back: it is told of the gap then.
 //!
 //! Offsets count for the route and not for each topic: a topic that is forgotten, since there are too many, leaves
-//! one number behind, under which nobody finds all of it any more.
+//! a number behind, under which nobody finds all of it any more.
 
+mod forgotten;
 mod kept;
 mod position;
 
@@ -29,6 +30,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use forgotten::Forgotten;
 pub use kept::Entry;
 use kept::Kept;
 pub use position::{Epoch, POSITION_BYTES, Position};
@@ -119,8 +121,8 @@ pub struct Journals<M> {
     last: u64,
     /// No message up to this offset is whole with what was said behind it: see [`Gap::Hole`].
     hole: u64,
-    /// The floor of every topic that has no journal.
-    forgotten: u64,
+    /// Topics that have no journal.
+    forgotten: Forgotten,
     topics: HashMap<Box<str>, Kept<M>>,
     bounds: Bounds,
     /// Moments at which something was kept.
@@ -134,7 +136,7 @@ impl<M> Journals<M> {
             epoch: Epoch::random(),
             last: 0,
             hole: 0,
-            forgotten: 0,
+            forgotten: Forgotten::default(),
             topics: HashMap::new(),
             bounds,
             moments: 0,
@@ -164,7 +166,8 @@ impl<M> Journals<M> {
         if self.topics.len() >= self.bounds.topics {
             self.forget_one(is_heard);
         }
-        self.topics.insert(topic.into(), Kept::new(self.forgotten));
+        let floor = self.forgotten.remove(topic);
+        self.topics.insert(topic.into(), Kept::new(floor));
     }
 
     /// Keeps a message where the topic has a journal, and gives its position; `make` makes the message with it, of so
@@ -201,7 +204,7 @@ impl<M> Journals<M> {
             kept.and_then(|kept| kept.before_last(count))
                 .unwrap_or(last)
         };
-        let floor = kept.map_or(self.forgotten, Kept::floor);
+        let floor = kept.map_or_else(|| self.forgotten.floor(topic), Kept::floor);
         match since {
             Since::Now => Start::fresh(last),
             Since::Last(count) => Start::fresh(before_last(count)),
@@ -230,7 +233,7 @@ impl<M> Journals<M> {
     /// Something behind it was let go.
     pub fn after(&self, topic: &str, cursor: u64) -> Result<impl Iterator<Item = &Entry<M>>, Lost> {
         let kept = self.topics.get(topic);
-        if cursor < kept.map_or(self.forgotten, Kept::floor) {
+        if cursor < kept.map_or_else(|| self.forgotten.floor(topic), Kept::floor) {
             return Err(Lost);
         }
         Ok(kept.into_iter().flat_map(move |kept| kept.after(cursor)))
@@ -269,10 +272,10 @@ impl<M> Journals<M> {
     /// Lets go what is too old at `now`, and forgets topics of which nothing is left.
     pub fn tidy(&mut self, now: u64) {
         let (bounds, forgotten) = (self.bounds, &mut self.forgotten);
-        self.topics.retain(|_, kept| {
+        self.topics.retain(|topic, kept| {
             kept.trim(&bounds, now);
             if kept.is_empty() {
-                *forgotten = kept.last().max(*forgotten);
+                forgotten.add(topic, kept.last());
             }
             !kept.is_empty()
         });
@@ -286,7 +289,7 @@ impl<M> Journals<M> {
         if let Some(topic) = silent.map(|(topic, _)| topic.clone())
             && let Some(kept) = self.topics.remove(&topic)
         {
-            self.forgotten = self.forgotten.max(kept.last());
+            self.forgotten.add(&topic, kept.last());
         }
     }
 }

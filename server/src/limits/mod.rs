@@ -122,6 +122,10 @@ pub const RUN_KEPT_BYTES: usize = 4 * 1024;
 /// Bytes that a message in a journal counts for beside its own: what keeping it takes.
 pub const JOURNAL_ENTRY_BYTES: usize = 64;
 
+/// Topics of one route that have a journal no more and of which it is known up to where something was said on them;
+/// some 60 bytes each.
+pub const JOURNAL_FORGOTTEN_MAX: usize = 16 * 1024;
+
 /// Seconds after which journals are looked through for what is too old and takes memory on a silent topic.
 pub const SWEEPS_PER_TIDYING: u64 = 60;
 
