@@ -101,7 +101,8 @@ mod tests {
         for encoding in [Encoding::Frame, Encoding::Event] {
             let (run, ends) = run(encoding, &messages);
             // Every byte near an end, and some between.
-            let near = |at: &usize| ends.iter().any(|end| end.abs_diff(*at) < 12) || at % 97 == 0;
+            let near =
+                |at: &usize| ends.iter().any(|end| end.abs_diff(*at) < 12) || at.is_multiple_of(97);
             for at in (0..=run.len()).filter(near) {
                 let next = ends.iter().find(|&&end| end >= at).expect("the run ends");
                 assert_eq!(
