@@ -74,14 +74,20 @@ impl OutboxStream {
     }
 
     /// A reload may have brought other settings.
+    #[inline]
     fn renew_terms(&mut self) {
         if self.terms.renew() {
-            self.has_renewed_terms = true;
-            self.outbox.set_bounds(bounds(self.terms.settings()));
-            let times = times(&self.terms, self.is_one_way);
-            self.deadlines.set_times(times, Instant::now());
-            self.set_read_timeout();
+            self.put_in_force();
         }
+    }
+
+    #[cold]
+    fn put_in_force(&mut self) {
+        self.has_renewed_terms = true;
+        self.outbox.set_bounds(bounds(self.terms.settings()));
+        let times = times(&self.terms, self.is_one_way);
+        self.deadlines.set_times(times, Instant::now());
+        self.set_read_timeout();
     }
 
     /// The client was silent for as long as the read timeout says.
@@ -119,6 +125,7 @@ impl OutboxStream {
     }
 
     /// Closes the client where it has been here, or without a message, for too long.
+    #[cold]
     fn close_if(&self, due: Due) {
         let settings = self.terms.settings();
         let time = |time: Option<Duration>| humantime::format_duration(time.unwrap_or_default());
@@ -172,7 +179,10 @@ impl Read for OutboxStream {
         self.outbox.flush();
         self.outbox.wait_for_room();
         self.renew_terms();
-        self.close_if(self.deadlines.overdue());
+        match self.deadlines.overdue() {
+            Due::Nothing => {}
+            due => self.close_if(due),
+        }
         loop {
             match self.outbox.receive(buffer) {
                 Ok(count) => {

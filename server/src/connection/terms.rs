@@ -37,11 +37,14 @@ impl Terms {
     }
 
     /// Looks whether a reload has brought other settings. True where it has.
+    #[inline]
     pub(super) fn renew(&mut self) -> bool {
         let version = self.sites.version();
-        if version == self.version {
-            return false;
-        }
+        version != self.version && self.take_version(version)
+    }
+
+    #[cold]
+    fn take_version(&mut self, version: u32) -> bool {
         self.version = version;
         // A route that is served no more keeps its settings until its clients have gone.
         match self.sites.current().routes.client_settings(self.route) {

@@ -22,13 +22,14 @@ mod queue;
 mod send;
 
 use std::fmt::Display;
-use std::io::{self, Read};
+use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
+use rustix::net::RecvFlags;
 use socket2::Socket;
 
 use crate::counters::Amount;
@@ -198,8 +199,10 @@ impl Outbox {
     ///
     /// # Errors
     /// As `recv(2)`.
+    #[inline]
     pub fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        (&self.socket).read(buffer)
+        // Straight to the kernel, as sends are: the C library's `recv` prepares for a cancelled thread each time.
+        Ok(rustix::net::recv(&self.socket, buffer, RecvFlags::empty())?.0)
     }
 
     /// The socket's own IP address; none where it has none, as unix sockets.

@@ -72,13 +72,20 @@ impl Queue {
     }
 
     /// Takes note that `count` bytes of the queue and of `run` behind it were sent, and keeps the
-    /// rest of both. True where nothing is left.
+    /// rest of both. True where nothing is left, which is so of nearly every send.
+    #[inline(always)]
     pub(super) fn take(&mut self, count: usize, run: &[u8]) -> bool {
-        let queued = self.len();
-        if count == queued + run.len() {
+        if count == self.len() + run.len() {
             self.clear();
             return true;
         }
+        self.keep_rest(count, run);
+        false
+    }
+
+    #[cold]
+    fn keep_rest(&mut self, count: usize, run: &[u8]) {
+        let queued = self.len();
         if count < queued {
             self.cut = self.cut_after(count);
             self.sent += count;
@@ -90,7 +97,6 @@ impl Queue {
             self.cut = self.encoding.remainder(run, sent_of_run);
             self.buffer.extend_from_slice(&run[sent_of_run..]);
         }
-        false
     }
 
     /// As [`Queue::take`], where the queue ends with a header and `payload` belongs to it.
@@ -137,11 +143,19 @@ impl Queue {
     }
 
     /// Empties the queue, and keeps as much memory as a busy client needs again and again.
+    #[inline(always)]
     pub(super) fn clear(&mut self) {
         self.buffer.clear();
-        self.buffer.shrink_to(OUTBOX_KEPT_BYTES);
+        if self.buffer.capacity() > OUTBOX_KEPT_BYTES {
+            self.give_back();
+        }
         self.sent = 0;
         self.cut = 0;
+    }
+
+    #[cold]
+    fn give_back(&mut self) {
+        self.buffer.shrink_to(OUTBOX_KEPT_BYTES);
     }
 }
 

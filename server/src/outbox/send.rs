@@ -29,6 +29,7 @@ impl Outbox {
 
     /// Takes note of a send, which failed where there is no number: `take` keeps what was not sent,
     /// and is true where nothing is left.
+    #[inline(always)]
     pub(super) fn note_sent(
         self: &Arc<Self>,
         state: &mut State,

@@ -11,7 +11,16 @@ use crate::limits::ERROR_TEXT_BYTES_MAX;
 /// [`ERROR_TEXT_BYTES_MAX`].
 pub(in crate::plugin) fn collect<T>(call: impl FnOnce(*const Sink) -> T) -> (T, String) {
     let (result, bytes) = fill(append_text, call);
-    (result, String::from_utf8_lossy(&bytes).into_owned())
+    if bytes.is_empty() {
+        // So of nearly every call.
+        return (result, String::new());
+    }
+    (result, text_of(&bytes))
+}
+
+#[cold]
+fn text_of(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Runs `call` with a sink and gives back all that was written.
