@@ -376,6 +376,36 @@ struct detent_host {
      * disk. Since 1.1. [any] */
     detent_status (*state_folder)(const detent_host *host, const detent_sink *out,
                                   const detent_sink *error);
+
+    /* Writes the `index`-th value of `name` in the query, decoded, as UTF-8; DETENT_ABSENT past the
+     * last. detent_query() puts it into an array. Since 1.1. [callback] */
+    detent_status (*request_query)(const detent_request *request, detent_bytes name, size_t index,
+                                   const detent_sink *out);
+
+    /* Value of the first cookie called `name`, as it came but for quotes around it; DETENT_ABSENT where
+     * there is none. detent_cookie() puts it into an array. Since 1.1. [callback] */
+    detent_status (*request_cookie)(const detent_request *request, detent_bytes name,
+                                    detent_bytes *value);
+
+    /* Writes the option `key` of `config`, a text. `config` is what create, reconfigure, check or the call
+     * `config` gave; a key may lead into others: list[2].name. DETENT_ABSENT: it is not set.
+     * DETENT_INVALID: it is no text, or `config` is no JSON; the words to fail with are in `error`.
+     * detent_option_string() puts it into an array. Since 1.1. [any] */
+    detent_status (*config_string)(detent_bytes config, detent_bytes key, const detent_sink *out,
+                                   const detent_sink *error);
+
+    /* As config_string, a whole number of 64 bits. Since 1.1. [any] */
+    detent_status (*config_integer)(detent_bytes config, detent_bytes key, int64_t *value,
+                                    const detent_sink *error);
+
+    /* As config_string, 1 for true and 0 for false. Since 1.1. [any] */
+    detent_status (*config_boolean)(detent_bytes config, detent_bytes key, uint32_t *value,
+                                    const detent_sink *error);
+
+    /* Sees to it that nothing is set in `config` but these `key_count` options; else DETENT_INVALID, with
+     * the words to fail with in `error`. Since 1.1. [any] */
+    detent_status (*config_only)(detent_bytes config, const detent_bytes *keys, size_t key_count,
+                                 const detent_sink *error);
 };
 
 /* Id of the host's extension detent_metrics. */
@@ -779,24 +809,213 @@ typedef struct detent_journal {
 /* The bytes of a string literal, as an initialiser of a detent_bytes. */
 #define DETENT_LITERAL(literal) { (const uint8_t *)("" literal), sizeof(literal) - 1 }
 
-/* The fields of a detent_entry up to `minor_required`, for a plugin that can do with version 1.0. */
+/*
+ * The fields of a detent_entry up to `minor_required`, for a plugin that can do with version 1.0. C++ before
+ * C++20 names no fields: there they stand in their order, and DETENT_PLUGIN writes the whole entry.
+ */
+#if defined(__cplusplus) && __cplusplus < 202002L
+#define DETENT_ENTRY_HEAD DETENT_MAGIC, sizeof(detent_entry), DETENT_ABI_MAJOR, DETENT_ABI_MINOR, 0
+#else
 #define DETENT_ENTRY_HEAD                                                                          \
     .magic = DETENT_MAGIC, .size = sizeof(detent_entry), .abi_major = DETENT_ABI_MAJOR,            \
     .abi_minor = DETENT_ABI_MINOR, .minor_required = 0
+#endif
+
+/*
+ * All that a plugin exports, where it needs no more than these: three literals, and its detent_functions, a
+ * constant or one that is filled before anything of the library is called. In C and in C++ from C++11 on.
+ */
+#define DETENT_PLUGIN(name, version, path, functions)                                              \
+    static const detent_descriptor detent_plugin_descriptor = {                                    \
+        sizeof(detent_descriptor), 0, DETENT_LITERAL(name), DETENT_LITERAL(version),               \
+        DETENT_LITERAL(path), 0, 0, &(functions), 0, 0, 0, 0,                                      \
+    };                                                                                             \
+    DETENT_EXPORT const detent_entry detent_plugin = {                                             \
+        DETENT_MAGIC, sizeof(detent_entry), DETENT_ABI_MAJOR, DETENT_ABI_MINOR, 0,                 \
+        DETENT_LITERAL("detent.h"), 0, 0, &detent_plugin_descriptor,                               \
+    }
 
 /* Whether the struct that `pointer` points to, from the other side, is long enough to hold `field`. */
 #define DETENT_COVERS(pointer, type, field)                                                        \
     ((pointer)->size >= offsetof(type, field) + sizeof((pointer)->field))
 
-/* Makes a symbol visible where the library is built with -fvisibility=hidden. */
-#if defined(__GNUC__)
+/* Stands before a symbol that the library gives out: visible, also with -fvisibility=hidden. */
+#if defined(__GNUC__) && defined(__cplusplus)
+#define DETENT_EXPORT extern "C" __attribute__((visibility("default")))
+#elif defined(__GNUC__)
 #define DETENT_EXPORT __attribute__((visibility("default")))
+#elif defined(__cplusplus)
+#define DETENT_EXPORT extern "C"
 #else
 #define DETENT_EXPORT
 #endif
 
 /* The one symbol that a plugin defines. */
+#ifdef __cplusplus
+DETENT_EXPORT const detent_entry detent_plugin;
+#else
 extern DETENT_EXPORT const detent_entry detent_plugin;
+#endif
+
+/* The bytes of a text that ends with a zero. */
+static inline detent_bytes detent_text(const char *text)
+{
+    detent_bytes bytes;
+    bytes.data = (const uint8_t *)text;
+    bytes.len = 0;
+    while (text[bytes.len])
+        bytes.len++;
+    return bytes;
+}
+
+/* Says why a callback fails: `return detent_fail(error, "no such room");`. */
+static inline detent_status detent_fail(const detent_sink *error, const char *why)
+{
+    if (error)
+        error->write(error->context, detent_text(why));
+    return DETENT_FAILED;
+}
+
+/* An array that a sink fills, and always room for a zero behind. `len` grows past it where it is too small. */
+typedef struct detent_array {
+    char *data;
+    size_t capacity;
+    size_t len;
+} detent_array;
+
+/* What a sink for a detent_array has as `write`. */
+static inline void detent_array_write(void *context, detent_bytes bytes)
+{
+    detent_array *array = (detent_array *)context;
+    size_t index;
+    for (index = 0; index < bytes.len; index++) {
+        if (array->len + 1 < array->capacity)
+            array->data[array->len] = (char)bytes.data[index];
+        array->len++;
+    }
+}
+
+/* A sink that fills `array`, which is empty then: `capacity` bytes at `data`, at least one. */
+static inline detent_sink detent_array_sink(detent_array *array, char *data, size_t capacity)
+{
+    detent_sink sink;
+    array->data = data;
+    array->capacity = capacity;
+    array->len = 0;
+    sink.size = sizeof(sink);
+    sink.reserved = 0;
+    sink.context = array;
+    sink.write = detent_array_write;
+    return sink;
+}
+
+/* Ends the text in `array` with a zero. DETENT_EXHAUSTED, and an empty text, where it did not fit. */
+static inline detent_status detent_array_end(detent_array *array, detent_status status)
+{
+    int fits = array->len < array->capacity;
+    if (array->capacity)
+        array->data[status == DETENT_OK && fits ? array->len : 0] = 0;
+    return status == DETENT_OK && !fits ? DETENT_EXHAUSTED : status;
+}
+
+/*
+ * The first value of `name` in the query, decoded, with a zero behind it, in `text` of `capacity` bytes:
+ *
+ *     char nick[32];
+ *     if (detent_query(host, request, "nick", nick, sizeof(nick)) != DETENT_OK)
+ *         strcpy(nick, "stranger");
+ *
+ * DETENT_ABSENT: it has none. DETENT_EXHAUSTED: it is longer. `text` is empty then. DETENT_UNSUPPORTED: the
+ * server is older than 1.1.
+ */
+static inline detent_status detent_query(const detent_host *host, const detent_request *request,
+                                         const char *name, char *text, size_t capacity)
+{
+    detent_array array;
+    detent_sink sink = detent_array_sink(&array, text, capacity);
+    detent_status status = DETENT_UNSUPPORTED;
+    if (DETENT_COVERS(host, detent_host, request_query))
+        status = host->request_query(request, detent_text(name), 0, &sink);
+    return detent_array_end(&array, status);
+}
+
+/* The value of the cookie `name`, in the same way. */
+static inline detent_status detent_cookie(const detent_host *host, const detent_request *request,
+                                          const char *name, char *text, size_t capacity)
+{
+    detent_array array;
+    detent_sink sink = detent_array_sink(&array, text, capacity);
+    detent_bytes value;
+    detent_status status = DETENT_UNSUPPORTED;
+    if (DETENT_COVERS(host, detent_host, request_cookie))
+        status = host->request_cookie(request, detent_text(name), &value);
+    if (status == DETENT_OK)
+        sink.write(sink.context, value);
+    return detent_array_end(&array, status);
+}
+
+/*
+ * The option `key` of `config`, in the same way. `text` stays as it is where it is not set (DETENT_ABSENT), so
+ * that it may hold what is true then:
+ *
+ *     strcpy(of->greeting, "hello");
+ *     status = detent_option_string(host, config, "greeting", of->greeting, sizeof(of->greeting), error);
+ *     if (status < DETENT_OK)
+ *         return DETENT_FAILED;
+ *
+ * Below DETENT_OK it is of another type, longer, or no JSON, and `error` has the words for whoever wrote it.
+ */
+static inline detent_status detent_option_string(const detent_host *host, detent_bytes config,
+                                                 const char *key, char *text, size_t capacity,
+                                                 const detent_sink *error)
+{
+    detent_array array;
+    detent_sink sink;
+    detent_array probe;
+    detent_sink count;
+    detent_status status;
+    if (!DETENT_COVERS(host, detent_host, config_string)) {
+        detent_fail(error, "the server is older than plugin ABI 1.1, which reads options: update it");
+        return DETENT_UNSUPPORTED;
+    }
+    count = detent_array_sink(&probe, 0, 0);
+    status = host->config_string(config, detent_text(key), &count, error);
+    if (status != DETENT_OK)
+        return status;
+    if (probe.len >= capacity) {
+        detent_fail(error, "option `");
+        detent_fail(error, key);
+        detent_fail(error, "`: it is too long");
+        return DETENT_EXHAUSTED;
+    }
+    sink = detent_array_sink(&array, text, capacity);
+    status = host->config_string(config, detent_text(key), &sink, error);
+    return detent_array_end(&array, status);
+}
+
+/* The option `key`, a whole number; `value` stays as it is where it is not set. */
+static inline detent_status detent_option_integer(const detent_host *host, detent_bytes config,
+                                                  const char *key, int64_t *value,
+                                                  const detent_sink *error)
+{
+    if (!DETENT_COVERS(host, detent_host, config_integer)) {
+        detent_fail(error, "the server is older than plugin ABI 1.1, which reads options: update it");
+        return DETENT_UNSUPPORTED;
+    }
+    return host->config_integer(config, detent_text(key), value, error);
+}
+
+/* The option `key`, 1 for true and 0 for false; `value` stays as it is where it is not set. */
+static inline detent_status detent_option_boolean(const detent_host *host, detent_bytes config,
+                                                  const char *key, uint32_t *value,
+                                                  const detent_sink *error)
+{
+    if (!DETENT_COVERS(host, detent_host, config_boolean)) {
+        detent_fail(error, "the server is older than plugin ABI 1.1, which reads options: update it");
+        return DETENT_UNSUPPORTED;
+    }
+    return host->config_boolean(config, detent_text(key), value, error);
+}
 
 #ifdef __cplusplus
 }

@@ -555,6 +555,49 @@ pub struct Host {
     /// 1.1. `[any]`
     pub state_folder:
         unsafe extern "C" fn(host: *const Host, out: *const Sink, error: *const Sink) -> Status,
+    /// Writes the `index`-th value of `name` in the query, decoded, as UTF-8; [`ABSENT`] past the last. Since
+    /// 1.1. `[the thread of the callback]`
+    pub request_query: unsafe extern "C" fn(
+        request: *const Request,
+        name: Bytes,
+        index: usize,
+        out: *const Sink,
+    ) -> Status,
+    /// Value of the first cookie called `name`, as it came but for quotes around it; [`ABSENT`] where there is
+    /// none. Since 1.1. `[the thread of the callback]`
+    pub request_cookie:
+        unsafe extern "C" fn(request: *const Request, name: Bytes, value: *mut Bytes) -> Status,
+    /// Writes the option `key` of `config`, a text. `config` is what `create`, `reconfigure`, `check` or the call
+    /// [`config`](Host::config) gave; a key may lead into others: `list[2].name`. [`ABSENT`]: it is not set.
+    /// [`INVALID`]: it is no text, or `config` is no JSON; the words to fail with are in `error`. Since 1.1. `[any]`
+    pub config_string: unsafe extern "C" fn(
+        config: Bytes,
+        key: Bytes,
+        out: *const Sink,
+        error: *const Sink,
+    ) -> Status,
+    /// As `config_string`, a whole number of 64 bits. Since 1.1. `[any]`
+    pub config_integer: unsafe extern "C" fn(
+        config: Bytes,
+        key: Bytes,
+        value: *mut i64,
+        error: *const Sink,
+    ) -> Status,
+    /// As `config_string`, 1 for true and 0 for false. Since 1.1. `[any]`
+    pub config_boolean: unsafe extern "C" fn(
+        config: Bytes,
+        key: Bytes,
+        value: *mut u32,
+        error: *const Sink,
+    ) -> Status,
+    /// Sees to it that nothing is set in `config` but these `key_count` options; else [`INVALID`], with the
+    /// words to fail with in `error`. Since 1.1. `[any]`
+    pub config_only: unsafe extern "C" fn(
+        config: Bytes,
+        keys: *const Bytes,
+        key_count: usize,
+        error: *const Sink,
+    ) -> Status,
 }
 
 /// Bytes of [`Host`] in version 1.0: what every host has.

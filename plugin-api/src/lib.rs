@@ -200,6 +200,7 @@ pub mod declaration;
 #[doc(hidden)]
 pub mod export;
 mod fault;
+mod form;
 mod glue;
 mod host;
 mod journal;
@@ -208,6 +209,8 @@ mod message;
 pub mod metrics;
 mod panics;
 mod plugin;
+#[doc(hidden)]
+pub mod reading;
 mod request;
 mod response;
 mod state;
@@ -216,6 +219,7 @@ pub use cause::{Cause, Initiator};
 pub use client::{Client, ClientId, CloseError, TopicError};
 pub use config::{Config, ConfigError};
 pub use fault::{Fault, FaultKind};
+pub use form::{BodyError, Field, Form};
 pub use host::{FolderError, Host, Timer, TimerError};
 pub use journal::{
     Gap, Joined, JournalError, Keep, Kept, Notice, Notices, Outcome, POSITION_PLACE, Position,

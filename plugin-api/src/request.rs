@@ -1,9 +1,11 @@
 //! A handshake or plain HTTP request, as a callback sees it.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::abi;
 use crate::calls::RequestCalls;
+use crate::reading;
 
 /// A handshake or plain HTTP request; there until the callback returns, for the callback's thread.
 pub struct Request {
@@ -17,17 +19,49 @@ impl Request {
 
     /// The method, such as `GET`.
     pub fn method(&self) -> &str {
-        self.text(abi::FIELD_METHOD).unwrap_or_default()
+        self.field_text(abi::FIELD_METHOD).unwrap_or_default()
     }
 
     /// The path without the query, percent-encoded as it came.
     pub fn path(&self) -> &str {
-        self.text(abi::FIELD_PATH).unwrap_or_default()
+        self.field_text(abi::FIELD_PATH).unwrap_or_default()
+    }
+
+    /// What the query says of `name`, decoded: `query("nick")` of `/chat?nick=J%C3%BCrg&colour=red` is `Jürg`. The
+    /// first, where there are several; empty where it has no value (`?nick`).
+    pub fn query(&self, name: &str) -> Option<Cow<'_, str>> {
+        self.query_all(name).next()
+    }
+
+    /// All that the query says of `name`, decoded, in the order they came.
+    pub fn query_all(&self, name: &str) -> impl Iterator<Item = Cow<'_, str>> {
+        self.query_pairs()
+            .filter(move |(of, _)| of == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The whole query, decoded, in the order it came.
+    pub fn query_pairs(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        reading::query_pairs(self.query_string().unwrap_or_default().as_bytes())
     }
 
     /// What stands behind `?`, percent-encoded as it came. None where there is no `?`.
-    pub fn query(&self) -> Option<&str> {
-        self.text(abi::FIELD_QUERY)
+    pub fn query_string(&self) -> Option<&str> {
+        self.field_text(abi::FIELD_QUERY)
+    }
+
+    /// Value of the first cookie of that name, as it came.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        self.cookies()
+            .find(|(of, _)| *of == name)
+            .map(|(_, value)| value)
+    }
+
+    /// All cookies, in the order they came.
+    pub fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.header_values("Cookie")
+            .filter_map(|value| std::str::from_utf8(value).ok())
+            .flat_map(reading::cookie_pairs)
     }
 
     /// What the path has at the place of `{name}` in the route's path, percent-decoded: on a route
@@ -66,7 +100,8 @@ impl Request {
             .filter(|name| !name.is_empty())
     }
 
-    /// The body; empty for a handshake.
+    /// The body; empty for a handshake. [`text`](Request::text), [`json`](Request::json) and [`form`](Request::form)
+    /// read it.
     pub fn body(&self) -> &[u8] {
         self.calls.field(abi::FIELD_BODY).unwrap_or_default()
     }
@@ -75,19 +110,20 @@ impl Request {
     /// process that has connected, as the kernel tells: `unix:pid=812,uid=33,gid=33`, with the process number
     /// 0 where it is of another container.
     pub fn peer(&self) -> &str {
-        self.text(abi::FIELD_PEER).unwrap_or_default()
+        self.field_text(abi::FIELD_PEER).unwrap_or_default()
     }
 
     /// IP address of the client; behind a trusted proxy the one that the proxy tells, or `unknown` where
     /// that cannot be read. By a unix socket without such a proxy as [`Request::peer`] has it.
     pub fn client_address(&self) -> &str {
-        self.text(abi::FIELD_CLIENT_ADDRESS).unwrap_or_default()
+        self.field_text(abi::FIELD_CLIENT_ADDRESS)
+            .unwrap_or_default()
     }
 
     /// What the client is, or asks to become. A server older than plugin ABI 1.1 knows no event streams and
     /// does not tell: [`Kind::Plain`].
     pub fn kind(&self) -> Kind {
-        match self.text(abi::FIELD_KIND) {
+        match self.field_text(abi::FIELD_KIND) {
             Some("websocket") => Kind::WebSocket,
             Some("event-stream") => Kind::EventStream,
             _ => Kind::Plain,
@@ -97,7 +133,7 @@ impl Request {
     /// Whose page a browser has sent it from. None where no page is named: it is no browser, or one that was
     /// told the address by its user; and always on a server older than plugin ABI 1.1.
     pub fn page(&self) -> Option<Page> {
-        match self.text(abi::FIELD_PAGE)? {
+        match self.field_text(abi::FIELD_PAGE)? {
             "own" => Some(Page::Own),
             _ => Some(Page::Other),
         }
@@ -114,7 +150,7 @@ impl Request {
         self.calls.is_inside()
     }
 
-    fn text(&self, field: u32) -> Option<&str> {
+    fn field_text(&self, field: u32) -> Option<&str> {
         std::str::from_utf8(self.calls.field(field)?).ok()
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! They are plain values until the callback has returned; then they are written through the host.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use crate::Request;
@@ -109,6 +111,35 @@ impl Response {
         self
     }
 
+    /// The status that it has.
+    pub fn status_code(&self) -> u16 {
+        self.status
+    }
+
+    /// Value of its first header of that name, in any case.
+    pub fn header_value(&self, name: &str) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        let found = headers.find(|(of, _)| of.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    /// Its headers, in the order they were added.
+    pub fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// Its body.
+    pub fn body_bytes(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Its body as text; what is no UTF-8 of it has replacement characters.
+    pub fn body_text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(&self.body)
+    }
+
     pub(crate) fn write(&self, response: &ResponseCalls) -> Result<(), ResponseError> {
         check(response.status(self.status), || {
             ResponseError::Status(self.status)
@@ -164,6 +195,38 @@ impl Upgrade {
         }
         .push((name.into(), value.into()));
         self
+    }
+
+    /// Whether it takes the client.
+    pub fn is_accepted(&self) -> bool {
+        matches!(self.0, Decision::Accept { .. })
+    }
+
+    /// What a client that is refused is told.
+    pub fn refusal(&self) -> Option<&Response> {
+        match &self.0 {
+            Decision::Refuse(response) => Some(response),
+            Decision::Accept { .. } => None,
+        }
+    }
+
+    /// The subprotocol that it chooses.
+    pub fn chosen_subprotocol(&self) -> Option<&str> {
+        match &self.0 {
+            Decision::Accept { subprotocol, .. } => subprotocol.as_deref(),
+            Decision::Refuse(_) => None,
+        }
+    }
+
+    /// Value of its first header of that name, in any case; of the 101 or of the refusal.
+    pub fn header_value(&self, name: &str) -> Option<&str> {
+        let headers = match &self.0 {
+            Decision::Accept { headers, .. } => headers,
+            Decision::Refuse(response) => &response.headers,
+        };
+        let mut headers = headers.iter();
+        let found = headers.find(|(of, _)| of.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
     }
 
     pub(crate) fn write(&self, response: &ResponseCalls) -> Result<(), ResponseError> {

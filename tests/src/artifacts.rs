@@ -42,6 +42,7 @@ fn build(folder: &Path) {
         ("tests/systemd", cfg!(feature = "systemd")),
         ("tests/logrotate", cfg!(feature = "logrotate")),
         ("tests/fail2ban", cfg!(feature = "fail2ban")),
+        ("tests/cplusplus", cfg!(feature = "cplusplus")),
     ] {
         if is_on {
             command.args(["--features", feature]);
@@ -96,6 +97,33 @@ pub fn compile_c_with(source: &Path, library: &Path, arguments: &[&str]) {
 #[track_caller]
 pub fn compile_c_file_with_header(source: &Path, header: &Path, library: &Path) {
     compile_c_against(header, source, library, &[]);
+}
+
+/// Compiles `tests/c/NAME.cc` by a standard of C++ (`c++11`) into a library; a warning fails the test.
+#[cfg(feature = "cplusplus")]
+#[track_caller]
+pub fn compile_cplusplus(name: &str, standard: &str, library: &Path) {
+    let compiler = std::env::var_os("CXX").unwrap_or_else(|| "c++".into());
+    let mut command = Command::new(compiler);
+    command.arg(format!("-std={standard}"));
+    command.args([
+        "-Wall",
+        "-Wextra",
+        "-Wpedantic",
+        "-Werror",
+        "-shared",
+        "-fPIC",
+    ]);
+    command.args(["-fvisibility=hidden", "-I"]);
+    command.arg(root().join("plugin-api/include"));
+    command.arg("-o").arg(library);
+    command.arg(root().join("tests/c").join(format!("{name}.cc")));
+    let output = command.output().expect("a C++ compiler can be run");
+    assert!(
+        output.status.success(),
+        "{standard}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 #[track_caller]

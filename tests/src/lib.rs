@@ -24,6 +24,8 @@ mod variant;
 pub mod webdriver;
 
 pub use admin::{ADMIN, Admin};
+#[cfg(feature = "cplusplus")]
+pub use artifacts::compile_cplusplus;
 pub use artifacts::{
     compile_c, compile_c_file, compile_c_file_with_header, compile_c_with, library,
     server as server_program,

@@ -15,7 +15,7 @@ impl Plugin for Answering {
     }
 
     fn on_upgrade(&self, request: &Request) -> Result<Upgrade> {
-        Ok(match request.query() {
+        Ok(match request.query_string() {
             Some("refuse") => Upgrade::refuse(Response::new(403).body("no")).header("X-Why", "no"),
             Some(_) => Upgrade::accept().subprotocol("unasked"),
             None => Upgrade::accept()
@@ -25,7 +25,7 @@ impl Plugin for Answering {
     }
 
     fn on_request(&self, request: &Request) -> Result<Response> {
-        Ok(match request.query() {
+        Ok(match request.query_string() {
             Some("page") => Response::page(request, "<p>hi"),
             Some("json") => Response::json(&[1, 2])?,
             Some("forbidden header") => Response::new(200).header("Connection", "close"),

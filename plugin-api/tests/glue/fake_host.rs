@@ -21,6 +21,7 @@ pub(crate) struct FakeRequest {
     pub(crate) query: Option<&'static str>,
     pub(crate) headers: Vec<(&'static str, &'static [u8])>,
     pub(crate) inside: bool,
+    pub(crate) body: Option<&'static [u8]>,
 }
 
 #[derive(Debug, Default, PartialEq)]
@@ -86,6 +87,12 @@ fn table() -> abi::Host {
         get_extension,
         config_folder,
         state_folder,
+        request_query,
+        request_cookie,
+        config_string,
+        config_integer,
+        config_boolean,
+        config_only,
     }
 }
 
@@ -246,6 +253,11 @@ unsafe extern "C" fn request_field(
     value: *mut Bytes,
 ) -> Status {
     let request = request_of(request);
+    if field == abi::FIELD_BODY
+        && let Some(body) = request.body
+    {
+        return fill(value, Bytes::new(body));
+    }
     let bytes = match field {
         abi::FIELD_METHOD => Some(request.method),
         abi::FIELD_PATH => Some("/route"),
@@ -350,4 +362,55 @@ unsafe extern "C" fn response_subprotocol(
 
 unsafe extern "C" fn get_extension(_: *const abi::Host, _: Bytes) -> *const c_void {
     std::ptr::null()
+}
+
+// What the Rust face reads by itself: nothing that this host answers.
+
+unsafe extern "C" fn request_query(
+    _: *const abi::Request,
+    _: Bytes,
+    _: usize,
+    _: *const abi::Sink,
+) -> Status {
+    abi::UNSUPPORTED
+}
+
+unsafe extern "C" fn request_cookie(_: *const abi::Request, _: Bytes, _: *mut Bytes) -> Status {
+    abi::UNSUPPORTED
+}
+
+unsafe extern "C" fn config_string(
+    _: Bytes,
+    _: Bytes,
+    _: *const abi::Sink,
+    _: *const abi::Sink,
+) -> Status {
+    abi::UNSUPPORTED
+}
+
+unsafe extern "C" fn config_integer(
+    _: Bytes,
+    _: Bytes,
+    _: *mut i64,
+    _: *const abi::Sink,
+) -> Status {
+    abi::UNSUPPORTED
+}
+
+unsafe extern "C" fn config_boolean(
+    _: Bytes,
+    _: Bytes,
+    _: *mut u32,
+    _: *const abi::Sink,
+) -> Status {
+    abi::UNSUPPORTED
+}
+
+unsafe extern "C" fn config_only(
+    _: Bytes,
+    _: *const Bytes,
+    _: usize,
+    _: *const abi::Sink,
+) -> Status {
+    abi::UNSUPPORTED
 }

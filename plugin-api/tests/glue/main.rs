@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 mod answers;
+mod bodies;
 mod calls;
 mod config;
 mod fake_host;

@@ -45,7 +45,7 @@ pub(crate) fn of(request: &Request) -> Result<Vec<Arc<str>>, String> {
 
 /// The values of one name in the query, decoded.
 pub(crate) fn values(request: &Request, name: &str) -> Vec<Arc<str>> {
-    let pairs = form_urlencoded::parse(request.query().unwrap_or_default().as_bytes());
+    let pairs = form_urlencoded::parse(request.query_string().unwrap_or_default().as_bytes());
     let values = pairs.filter(|(key, _)| key == name);
     values.map(|(_, value)| (*value).into()).collect()
 }

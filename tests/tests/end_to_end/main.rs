@@ -9,6 +9,7 @@ mod admin_metrics;
 mod admin_orders;
 mod admin_unix;
 mod arrivals;
+mod c_helpers;
 mod calls;
 mod caller;
 mod causes;

@@ -197,7 +197,7 @@ fn status_of(result: Result<(), ResponseError>) -> Status {
 ///
 /// # Safety
 /// `place` is null or may be written.
-unsafe fn answer(found: Option<&[u8]>, place: *mut Bytes) -> Status {
+pub(super) unsafe fn answer(found: Option<&[u8]>, place: *mut Bytes) -> Status {
     if place.is_null() {
         return INVALID;
     }

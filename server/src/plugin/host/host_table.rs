@@ -12,7 +12,7 @@ use plugin_api::abi::{self, ABI_MINOR, ABSENT, Bytes, FAILED, INVALID, OK, Sink,
 use super::guard::guard;
 use super::metrics_table::METRICS;
 use super::{NoFolder, RouteHost};
-use super::{host_http, journal_table, sink};
+use super::{host_http, journal_table, reading_table, sink};
 
 /// The table that stands in front of every [`RouteHost`].
 pub(in crate::plugin) fn table() -> abi::Host {
@@ -44,6 +44,12 @@ pub(in crate::plugin) fn table() -> abi::Host {
         get_extension,
         config_folder,
         state_folder,
+        request_query: reading_table::request_query,
+        request_cookie: reading_table::request_cookie,
+        config_string: reading_table::config_string,
+        config_integer: reading_table::config_integer,
+        config_boolean: reading_table::config_boolean,
+        config_only: reading_table::config_only,
     }
 }
 

@@ -11,6 +11,7 @@ mod keeping;
 pub(super) mod log_table;
 mod metrics_table;
 mod outgoing;
+mod reading_table;
 pub(super) mod sink;
 mod timers;
 

@@ -35,7 +35,7 @@ impl Plugin for Annals {
     /// `?since=POSITION`, `?since=POSITION&or_last=N`, `?last=N`, or from now on. Tells how it went, and from
     /// where on. `?silent` joins nothing.
     fn on_open(&self, client: &Client, request: &Request) -> Result {
-        let query = request.query().unwrap_or_default();
+        let query = request.query_string().unwrap_or_default();
         if query == "silent" {
             return Ok(());
         }
@@ -111,7 +111,7 @@ impl Plugin for Annals {
     /// `POST`: keeps the body, durably with `?durable`; answers its position.
     fn on_request(&self, request: &Request) -> Result<Response> {
         let keep = Keep {
-            durable: request.query() == Some("durable"),
+            durable: request.query_string() == Some("durable"),
             ..Keep::default()
         };
         let body = std::str::from_utf8(request.body())?;

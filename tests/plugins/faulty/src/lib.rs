@@ -193,7 +193,9 @@ impl Drop for Faulty {
 }
 
 fn order(request: &Request, name: &str) -> String {
-    let order = request.query().and_then(|query| query.strip_prefix(name));
+    let order = request
+        .query_string()
+        .and_then(|query| query.strip_prefix(name));
     order.unwrap_or_default().replace('+', " ")
 }
 

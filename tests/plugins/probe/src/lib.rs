@@ -71,11 +71,11 @@ impl Plugin for Probe {
     /// `?refuse` refuses, and `?gone` with 204; `?subprotocol=NAME` chooses one; every answer has a header of its own.
     /// `?block` blocks until a client of the route has left.
     fn on_upgrade(&self, request: &Request) -> Result<Upgrade> {
-        if request.query() == Some("block") {
+        if request.query_string() == Some("block") {
             log::info!("on_upgrade blocks");
             self.gate.wait();
         }
-        match request.query() {
+        match request.query_string() {
             Some("refuse") => {
                 let response = Response::new(401).header("WWW-Authenticate", "Probe");
                 Ok(Upgrade::refuse(response.body("not you")))
@@ -90,7 +90,7 @@ impl Plugin for Probe {
 
     /// `?hello` greets before the first message, and whoever can ask for nothing is told what it is; `?stack` uses [`STACK_BYTES`] of stack.
     fn on_open(&self, client: &Client, request: &Request) -> Result<Session> {
-        match request.query() {
+        match request.query_string() {
             Some("hello") => drop(client.send("hello")?),
             Some("stack") => use_stack(),
             _ => {}
@@ -106,7 +106,7 @@ impl Plugin for Probe {
             "method={} path={} query={:?} name={:?} peer={} address={} inside={} {}",
             request.method(),
             request.path(),
-            request.query(),
+            request.query_string(),
             request.param("name"),
             request.peer(),
             request.client_address(),
@@ -148,7 +148,10 @@ impl Plugin for Probe {
     /// Gives back what came. `?status=N` answers that status, `?bytes=N` so many bytes, `?inside` whether
     /// it comes from inside, and `?block` blocks until a client of the route has left.
     fn on_request(&self, request: &Request) -> Result<Response> {
-        match request.query().and_then(|query| query.split_once('=')) {
+        match request
+            .query_string()
+            .and_then(|query| query.split_once('='))
+        {
             Some(("status", status)) => return Ok(Response::text("status").status(status.parse()?)),
             Some(("bytes", count)) => {
                 log::info!("on_request answers {count} bytes");
@@ -156,7 +159,7 @@ impl Plugin for Probe {
             }
             _ => {}
         }
-        if request.query() == Some("inside") {
+        if request.query_string() == Some("inside") {
             let word = if request.is_inside() {
                 "inside"
             } else {
@@ -164,7 +167,7 @@ impl Plugin for Probe {
             };
             return Ok(Response::text(word).status(201));
         }
-        if request.query() == Some("block") {
+        if request.query_string() == Some("block") {
             log::info!("on_request blocks");
             self.gate.wait();
         }

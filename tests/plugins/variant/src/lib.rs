@@ -203,7 +203,7 @@ impl Plugin for Variant {
 
     /// `?wait` does not return until a client says `release`.
     fn on_open(&self, client: &Client, request: &Request) -> Result<Session> {
-        if request.query() == Some("wait") {
+        if request.query_string() == Some("wait") {
             log::info!("on_open of {} waits", client.id());
             self.wait_for_release()?;
         }

@@ -24,7 +24,7 @@ impl Plugin for Rooms {
     }
 
     fn on_open(&self, client: &Client, request: &Request) -> Result<Seat> {
-        let query = request.query().ok_or("no query: /rooms?room=NAME")?;
+        let query = request.query_string().ok_or("no query: /rooms?room=NAME")?;
         client.join(query)?;
         Ok(Seat {
             id: self.last_id.fetch_add(1, Relaxed) + 1,
