@@ -469,6 +469,23 @@ typedef struct detent_metrics {
     detent_status (*observe)(const detent_host *host, uint64_t series, double number);
 } detent_metrics;
 
+/* Id of the host's extension detent_label. */
+#define DETENT_LABEL "detent.label/1"
+
+/* Extension DETENT_LABEL of the host: what a client is called, for whoever runs the server. Since 1.1. */
+typedef struct detent_label {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* Zero. */
+    uint32_t reserved;
+    /* Says what a client is called in the list of the server's admin listener, in place of what was said
+     * before: 64 bytes of UTF-8 at most, without control characters, separators of lines and what turns the
+     * direction of text around. Empty takes it away. It stays when the plugin's code is replaced, and ends
+     * with the connection; other clients may have the same. DETENT_INVALID: it cannot stand so, and nothing
+     * was done. DETENT_GONE. Waits while the route's queue to the server is full. [any] */
+    detent_status (*set)(const detent_host *host, detent_client_id client, detent_bytes label);
+} detent_label;
+
 /* Bytes of detent_host in version 1.0: what every host has. */
 #define DETENT_HOST_SIZE_1_0 offsetof(detent_host, config_folder)
 

@@ -15,10 +15,12 @@
 #![allow(unsafe_code)]
 
 mod journal;
+mod label;
 
 use std::ffi::c_void;
 
 pub use journal::*;
+pub use label::*;
 
 /// First field of [`Entry`], as it stands in the file: `DETENT` and two bytes that no text holds.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"DETENT\x00\x81");
@@ -28,8 +30,8 @@ pub const ABI_MAJOR: u32 = 1;
 
 /// A plugin whose `minor_required` is above the host's minor version is refused.
 ///
-/// 1 added [`CHECK`], [`JOURNAL`], behind the first [`HOST_SIZE_1_0`] bytes of [`Host`] the folders, further paths
-/// in the [`Descriptor`], and the fields [`FIELD_KIND`] and [`FIELD_PAGE`] of a request.
+/// 1 added [`CHECK`], [`JOURNAL`], [`METRICS`], [`LABEL`], behind the first [`HOST_SIZE_1_0`] bytes of [`Host`] the
+/// folders, further paths in the [`Descriptor`], and the fields [`FIELD_KIND`] and [`FIELD_PAGE`] of a request.
 pub const ABI_MINOR: u32 = 1;
 
 /// Name of the one exported data symbol, an [`Entry`].

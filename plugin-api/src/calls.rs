@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod journal;
+mod label;
 
 use std::ffi::c_void;
 use std::ptr::NonNull;

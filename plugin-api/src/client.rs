@@ -112,6 +112,37 @@ impl Client {
     pub fn leave(&self, topic: &str) -> Result<(), TopicError> {
         TopicError::check(self.host.calls().leave(self.id.0, topic))
     }
+
+    /// Says what the client is called in the list of the server's admin listener: a user's name, the number of a
+    /// device. For whoever runs the server alone: no client sees it. In place of what was said before; empty takes it
+    /// away. It stays when the plugin's code is replaced, and ends with the connection. Other clients may have the same.
+    ///
+    /// # Errors
+    /// See [`LabelError`].
+    pub fn set_label(&self, label: &str) -> Result<(), LabelError> {
+        match self.host.calls().set_label(self.id.0, label) {
+            None => Err(LabelError::TooOld),
+            Some(abi::INVALID) => Err(LabelError::Invalid),
+            Some(status) if status < abi::OK => Err(LabelError::Refused(status)),
+            Some(_) => Ok(()),
+        }
+    }
+}
+
+/// Why a client is not called what it was to be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LabelError {
+    /// It is too long, or would do something to the text around it.
+    #[error(
+        "a label has 64 bytes at most, without control characters, separators of lines and marks of direction"
+    )]
+    Invalid,
+    /// The server does not know what a label is.
+    #[error("the server is older than the extension detent.label/1: update it")]
+    TooOld,
+    /// The server refused for another reason: a status of the plugin ABI.
+    #[error("the server did not take the label (status {0})")]
+    Refused(Status),
 }
 
 /// Why a connection was not closed.

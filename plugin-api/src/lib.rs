@@ -216,7 +216,7 @@ mod response;
 mod state;
 
 pub use cause::{Cause, Initiator};
-pub use client::{Client, ClientId, CloseError, TopicError};
+pub use client::{Client, ClientId, CloseError, LabelError, TopicError};
 pub use config::{Config, ConfigError};
 pub use fault::{Fault, FaultKind};
 pub use form::{BodyError, Field, Form};

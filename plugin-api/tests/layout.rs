@@ -14,7 +14,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use plugin_api::abi;
 
 const ABI: &str = include_str!("../src/abi.rs");
-const JOURNAL_ABI: &str = include_str!("../src/abi/journal.rs");
+/// Those of extensions in files of their own.
+const EXTENSIONS: [&str; 2] = [
+    include_str!("../src/abi/journal.rs"),
+    include_str!("../src/abi/label.rs"),
+];
 const HEADER: &str = include_str!("../include/detent.h");
 
 /// One number that both sides must agree on: how it is called, how C writes it, what Rust says.
@@ -102,6 +106,7 @@ fn layouts() -> Vec<Layout> {
             size, kind, name, help, labels, label_count, bounds, bound_count,
         }),
         layout!(Metrics = "detent_metrics" { size, reserved, declare, series, add, set, observe }),
+        layout!(Label = "detent_label" { size, reserved, set }),
     ]
 }
 
@@ -166,11 +171,12 @@ fn constants() -> Vec<(&'static str, i128)> {
 }
 
 /// Constants that are text: each is compared by itself.
-const TEXTS: [(&str, &str); 4] = [
+const TEXTS: [(&str, &str); 5] = [
     ("ENTRY_SYMBOL", abi::ENTRY_SYMBOL),
     ("CHECK", abi::CHECK),
     ("JOURNAL", abi::JOURNAL),
     ("METRICS", abi::METRICS),
+    ("LABEL", abi::LABEL),
 ];
 
 fn type_sizes() -> Vec<Fact> {
@@ -230,7 +236,7 @@ fn rust_and_c_agree_on_every_size_offset_and_value() {
 }
 
 /// What came after 1.0.
-const LATER: [&str; 27] = [
+const LATER: [&str; 28] = [
     "request_query",
     "request_cookie",
     "config_string",
@@ -238,6 +244,7 @@ const LATER: [&str; 27] = [
     "config_boolean",
     "config_only",
     "detent_check",
+    "detent_label",
     "detent_metric",
     "COUNTER",
     "GAUGE",
@@ -294,12 +301,16 @@ fn header() -> PathBuf {
 fn the_lists_of_this_test_are_complete() {
     let layouts = layouts();
     let mut structs = names_after(ABI, "pub struct ");
-    structs.extend(names_after(JOURNAL_ABI, "pub struct "));
+    for extension in EXTENSIONS {
+        structs.extend(names_after(extension, "pub struct "));
+    }
     let listed = layouts.iter().map(|layout| layout.rust_name).chain(OPAQUE);
     assert_eq!(structs, listed.map(str::to_owned).collect());
 
     let mut in_abi = names_after(ABI, "pub const ");
-    in_abi.extend(names_after(JOURNAL_ABI, "pub const "));
+    for extension in EXTENSIONS {
+        in_abi.extend(names_after(extension, "pub const "));
+    }
     for (text, _) in TEXTS {
         assert!(in_abi.remove(text), "{text}");
     }

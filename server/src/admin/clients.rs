@@ -31,6 +31,8 @@ struct ClientFigures {
     /// None while it has asked for none.
     route: Option<String>,
     kind: &'static str,
+    /// What its plugin says that it is called.
+    label: Option<String>,
     age_seconds: f64,
     messages_in: u64,
     bytes_in: u64,
@@ -144,6 +146,7 @@ impl ClientFigures {
             address: outbox.shown_address(),
             route: outbox.route().map(|route| route.to_string()),
             kind: figures.kind.name(),
+            label: outbox.label().map(|label| label.to_string()),
             age_seconds: figures.age.as_secs_f64(),
             messages_in: own.messages,
             bytes_in: own.bytes,

@@ -73,6 +73,13 @@ pub enum Event {
         /// Of what.
         topic: Audience,
     },
+    /// What a client is called from now on, for whoever runs the server.
+    Label {
+        /// Who.
+        client: ClientId,
+        /// How; nothing where it is empty.
+        label: Box<str>,
+    },
     /// How many members a topic has, after all events before.
     Count {
         /// Of what.
@@ -129,6 +136,7 @@ impl Event {
             | Event::Close { .. }
             | Event::Join { .. }
             | Event::Leave { .. }
+            | Event::Label { .. }
             | Event::Keep(_)
             | Event::JoinFrom(_)
             | Event::Read(_)
@@ -143,6 +151,7 @@ impl Event {
             Event::Keep(keep) => keep.message.bytes() + size_of::<Keep>(),
             Event::JoinFrom(join) => join.bytes(),
             Event::Read(_) => size_of::<Read>(),
+            Event::Label { label, .. } => label.len(),
             _ => 0,
         };
         (message + size_of::<Event>()) as u64

@@ -277,7 +277,8 @@ impl Lane {
             }
             Event::Closed { client } | Event::Close { client, .. } => hears(client),
             Event::CloseAll { .. } | Event::Farewell { .. } => true,
-            Event::Count { .. }
+            Event::Label { .. }
+            | Event::Count { .. }
             | Event::Read(_)
             | Event::Bound { .. }
             | Event::HasRoom { .. }
@@ -326,6 +327,11 @@ impl Lane {
             Event::Close { client, cause } => {
                 if let Some(outbox) = self.members.outbox(client) {
                     outbox.close(cause);
+                }
+            }
+            Event::Label { client, label } => {
+                if let Some(outbox) = self.members.outbox(client) {
+                    outbox.set_label(label);
                 }
             }
             Event::CloseAll { cause } => self.walk = Some(Walk::Closing { at: 0, cause }),

@@ -344,6 +344,9 @@ pub const METRIC_HELP_BYTES_MAX: usize = 256;
 /// Bounds of a histogram.
 pub const METRIC_BOUNDS_MAX: usize = 32;
 
+/// Bytes of what a plugin says that a client is called.
+pub const LABEL_BYTES_MAX: usize = 64;
+
 /// Lines of the log that are kept for whoever looks at the server, where somebody may.
 pub const LOG_TAIL_LINES: usize = 300;
 

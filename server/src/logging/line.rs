@@ -99,11 +99,16 @@ fn formatter(queue: LineQueue) -> Box<WriteLogger<LineQueue>> {
 
 /// Appends `character` to `text`, escaped where it would begin a line or steer a terminal.
 pub fn push_visible(text: &mut String, character: char) {
-    if character.is_control() || is_steering(character) {
-        text.extend(character.escape_default());
-    } else {
+    if is_visible(character) {
         text.push(character);
+    } else {
+        text.extend(character.escape_default());
     }
+}
+
+/// Whether a character does nothing to the text around it.
+pub fn is_visible(character: char) -> bool {
+    !character.is_control() && !is_steering(character)
 }
 
 /// Separators of lines, and what turns the order of what follows around (Unicode's `Bidi_Control`): text

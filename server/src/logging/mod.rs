@@ -31,7 +31,7 @@ use style::{SharedStyle, Style};
 use writer::{Order, Writer};
 
 pub use allowance::ClientRate;
-pub use line::push_visible;
+pub use line::{is_visible, push_visible};
 pub use own::Address;
 pub use writer::Output;
 

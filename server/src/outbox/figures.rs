@@ -91,6 +91,16 @@ impl Outbox {
         self.route.get().cloned()
     }
 
+    /// Its client is called so from now on; nothing where that is empty.
+    pub fn set_label(&self, label: Box<str>) {
+        *self.label.lock() = (!label.is_empty()).then(|| label.into());
+    }
+
+    /// What its plugin says that its client is called.
+    pub fn label(&self) -> Option<Arc<str>> {
+        self.label.lock().clone()
+    }
+
     /// Its client's address as the log has it; that of its socket while no request has told another.
     pub fn shown_address(&self) -> String {
         match self.address.get() {

@@ -67,6 +67,8 @@ pub struct Outbox {
     route: OnceLock<Arc<str>>,
     /// The client's address as the log has it.
     address: OnceLock<Address>,
+    /// What its plugin says that it is called.
+    label: Mutex<Option<Arc<str>>>,
     drain: DrainHandle,
     /// When it was made.
     since: Instant,
@@ -160,6 +162,7 @@ impl Outbox {
             client,
             route: OnceLock::new(),
             address: OnceLock::new(),
+            label: Mutex::default(),
             drain,
             since: Instant::now(),
             before,

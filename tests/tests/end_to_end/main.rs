@@ -50,6 +50,7 @@ mod inside;
 mod inside_settings;
 mod journal;
 mod keep_alive;
+mod labels;
 mod last_words;
 mod libraries;
 mod library_modes;

@@ -215,10 +215,10 @@ function showRoutes(of) {
 function showClients(of) {
   $('found').textContent = of.found > of.clients.length ? `${whole(of.found)}, the first ${of.clients.length}` : whole(of.found);
   if (isTouched($('clients'))) return;
-  fill($('clients'), ['Client', ['Address', 'text'], ['Route', 'text'], ['Kind', 'text'], 'Age', 'Messages', 'In', 'Out', 'Backlog', ['State', 'text'], ''], of.clients.map((client) => {
+  fill($('clients'), ['Client', ['Address', 'text'], ['Label', 'text'], ['Route', 'text'], ['Kind', 'text'], 'Age', 'Messages', 'In', 'Out', 'Backlog', ['State', 'text'], ''], of.clients.map((client) => {
     const state = [client.is_slow ? 'slow' : '', client.is_closing ? 'closing' : '', client.callback ? `in ${client.callback[0]} for ${client.callback[1]} s` : ''];
     return [client.is_slow ? 'slow' : '', client.client, [
-      client.client, [client.address, 'text'], [client.route ?? '–', 'text wide'], [client.kind, 'text'], time(client.age_seconds), whole(client.messages_in),
+      client.client, [client.address, 'text'], [client.label ?? '–', 'text wide'], [client.route ?? '–', 'text wide'], [client.kind, 'text'], time(client.age_seconds), whole(client.messages_in),
       bytes(client.bytes_in), bytes(client.bytes_out), bytes(client.backlog_bytes), [state.filter(Boolean).join(', '), 'text'],
       button('Close', () => order('/kick', { client: client.client })),
     ]];

@@ -115,8 +115,8 @@ pub(super) fn clients(answer: &str) -> Option<String> {
     let (found, clients) = (of["found"].as_u64()?, of["clients"].as_array()?);
     let mut text = columns(
         &[
-            "CLIENT", "ADDRESS", "ROUTE", "KIND", "AGE", "MESSAGES", "IN", "OUT", "BACKLOG",
-            "STATE",
+            "CLIENT", "ADDRESS", "LABEL", "ROUTE", "KIND", "AGE", "MESSAGES", "IN", "OUT",
+            "BACKLOG", "STATE",
         ],
         clients.iter().map(|client| {
             let number = |name: &str| client[name].as_u64().unwrap_or(0);
@@ -124,6 +124,7 @@ pub(super) fn clients(answer: &str) -> Option<String> {
             vec![
                 number("client").to_string(),
                 text("address"),
+                text("label"),
                 text("route"),
                 text("kind"),
                 time(client["age_seconds"].as_f64().unwrap_or(0.0)),

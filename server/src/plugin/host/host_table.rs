@@ -10,6 +10,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use plugin_api::abi::{self, ABI_MINOR, ABSENT, Bytes, FAILED, INVALID, OK, Sink, Status, TimerId};
 
 use super::guard::guard;
+use super::label_table::LABEL;
 use super::metrics_table::METRICS;
 use super::{NoFolder, RouteHost};
 use super::{host_http, journal_table, reading_table, sink};
@@ -266,6 +267,7 @@ unsafe extern "C" fn get_extension(_: *const abi::Host, id: Bytes) -> *const c_v
     match unsafe { id.as_slice() } {
         id if id == abi::JOURNAL.as_bytes() => journal_table::table(),
         id if id == abi::METRICS.as_bytes() => (&raw const METRICS).cast(),
+        id if id == abi::LABEL.as_bytes() => (&raw const LABEL).cast(),
         _ => std::ptr::null(),
     }
 }

@@ -8,6 +8,7 @@ pub(super) mod host_http;
 pub(super) mod host_table;
 mod journal_table;
 mod keeping;
+mod label_table;
 pub(super) mod log_table;
 mod metrics_table;
 mod outgoing;
@@ -27,7 +28,8 @@ use plugin_api::abi::{self, BINARY, GONE, INVALID, NO_CLIENT, Status, TEXT, Time
 use crate::counters::OwnMetrics;
 use crate::hub::{Audience, Event, HubHandle, Message, RouteHandle};
 use crate::ids::{ClientId, RouteId};
-use crate::limits::{CLOSE_REASON_BYTES_MAX, TOPIC_BYTES_MAX};
+use crate::limits::{CLOSE_REASON_BYTES_MAX, LABEL_BYTES_MAX, TOPIC_BYTES_MAX};
+use crate::logging::is_visible;
 use crate::outbox::cause::{self, Cause};
 use crate::outbox::frame::Opcode;
 use crate::outbox::{Delivery, OwnOutbox, come_behind, own_outbox};
@@ -224,6 +226,16 @@ impl RouteHost {
         let topic = self.topic(topic)?;
         let client = self.open_client(client)?;
         self.outgoing.post(Event::Leave { client, topic }).map(drop)
+    }
+
+    pub(in crate::plugin) fn set_label(&self, client: u64, label: &[u8]) -> Result<(), Status> {
+        let label = str::from_utf8(label).map_err(|_| INVALID)?;
+        if label.len() > LABEL_BYTES_MAX || !label.chars().all(is_visible) {
+            return Err(INVALID);
+        }
+        let client = self.open_client(client)?;
+        let label = label.into();
+        self.outgoing.post(Event::Label { client, label }).map(drop)
     }
 
     pub(in crate::plugin) fn publish(

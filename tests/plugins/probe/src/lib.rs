@@ -251,6 +251,10 @@ impl Probe {
                 thread::sleep(Duration::from_millis(argument.parse()?));
                 return Ok("after".to_owned());
             }
+            "label" => {
+                let told = client.set_label(argument);
+                return Ok(told.map_or_else(|error| error.to_string(), |()| "labelled".to_owned()));
+            }
             "say" => drop(client.send(argument)?),
             "flush" => client.flush(),
             "burst" => {
