@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::View;
 use super::query::Query;
+use crate::counters::Exchanged;
 use crate::http::refusal::Refusal;
 use crate::ids::ClientId;
 use crate::limits::ADMIN_CLIENTS_MAX;
@@ -107,7 +108,7 @@ pub(super) fn list(view: &View, query: &Query) -> Result<Clients, Refusal> {
                 clients.push(ClientFigures::of(
                     client,
                     outbox,
-                    traffic.incoming(),
+                    traffic.exchanged(),
                     running,
                     tick,
                 ));
@@ -131,12 +132,12 @@ impl ClientFigures {
     fn of(
         client: ClientId,
         outbox: &Outbox,
-        incoming: crate::counters::Amount,
+        all: Exchanged,
         running: Option<Running>,
         tick: u64,
     ) -> ClientFigures {
         let figures = outbox.figures();
-        let own = outbox.own_share(incoming);
+        let own = outbox.own_share(all).incoming;
         let callback = |running: Running| {
             let seconds = tick.saturating_sub(running.since);
             (running.callback.name(), seconds)

@@ -12,6 +12,7 @@
 mod codes;
 mod histogram;
 mod own_metrics;
+mod route;
 mod totals;
 mod traffic;
 
@@ -25,8 +26,9 @@ use codes::{CloseCodes, Statuses};
 pub use codes::{ByCode, OTHER};
 pub use histogram::{Histogram, Times, begin, is_measured, measure};
 pub use own_metrics::{Declaration, MetricError, MetricKind, Number, OwnFigures, OwnMetrics};
+pub use route::{HubShare, JournalFigures, RouteCounts};
 pub use totals::{Closed, Totals};
-pub use traffic::{Amount, Traffic};
+pub use traffic::{Amount, Exchanged, Tally, Traffic};
 
 /// Shares of the connection threads' numbers: on a machine with as many processors two busy threads
 /// rarely meet.
@@ -102,8 +104,6 @@ pub struct HubCounts {
     pub bytes: Count,
     /// How long it has worked on one route without a break, where times are taken.
     pub turns: Histogram,
-    /// How long the first of what was said on a silent route has waited for it, where times are taken.
-    pub waits: Histogram,
     /// Messages that were put into a journal.
     pub kept: Count,
     /// Clients that came back and got all that they had missed.
@@ -150,7 +150,6 @@ impl Counters {
                 messages: Count::new(),
                 bytes: Count::new(),
                 turns: Histogram::new(),
-                waits: Histogram::new(),
                 kept: Count::new(),
                 recovered: Count::new(),
                 gaps: Count::new(),
@@ -184,7 +183,7 @@ impl Counters {
 
     /// Everything, added up; `traffic` is the sum of every [`Traffic`]. Each number is right by
     /// itself; two of them may be some moments apart.
-    pub fn totals(&self, traffic: &Traffic) -> Totals {
+    pub fn totals(&self, traffic: Exchanged) -> Totals {
         Totals::of(self, traffic)
     }
 }
@@ -220,6 +219,11 @@ impl Count {
     /// How many there have been.
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// Raises it to `least` where it is less; gives what it is then.
+    fn raise(&self, least: u64) -> u64 {
+        self.0.fetch_max(least, Ordering::Relaxed).max(least)
     }
 }
 

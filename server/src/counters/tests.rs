@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
-use super::{Amount, ByCode, Closed, Counters, OTHER, Totals, Traffic};
+use super::{Amount, ByCode, Closed, Counters, Exchanged, OTHER, Totals, Traffic};
 use crate::ids::ClientId;
 
 #[test]
@@ -25,7 +25,7 @@ fn what_many_threads_count_is_added_up() {
     threads
         .into_iter()
         .for_each(|thread| thread.join().expect("it counts"));
-    let totals = counters.totals(&Traffic::default());
+    let totals = counters.totals(Exchanged::default());
     assert_eq!(totals.opened, 8000);
     assert_eq!(totals.accepted, 16_000);
     assert_eq!(totals.closed.by_peer, ByCode::from([(1000, 8000)]));
@@ -66,7 +66,7 @@ fn a_code_that_nobody_knows_is_counted_with_the_others() {
     for code in [3000, 4999] {
         client.closed_by_plugin.add(code);
     }
-    let totals = counters.totals(&Traffic::default());
+    let totals = counters.totals(Exchanged::default());
     assert_eq!(
         totals.answered,
         ByCode::from([(OTHER, 2), (101, 1), (404, 2)])
@@ -75,31 +75,22 @@ fn a_code_that_nobody_knows_is_counted_with_the_others() {
 }
 
 #[test]
-fn traffic_is_the_sum_over_all_slots() {
+fn traffic_adds_up_over_slots_and_what_was_before_is_taken_off() {
     let slots = [Traffic::default(), Traffic::default()];
     slots[0].received(10);
+    let before = slots[0].exchanged();
     slots[0].received(5);
     slots[1].received(1);
     slots[1].sent(7);
-    let sum: Traffic = slots.iter().collect();
-    assert_eq!(
-        sum.incoming(),
-        Amount {
-            messages: 3,
-            bytes: 16
-        }
-    );
-    assert_eq!(
-        sum.outgoing(),
-        Amount {
-            messages: 1,
-            bytes: 7
-        }
-    );
+    let amount = |messages, bytes| Amount { messages, bytes };
+    let sum = slots[0].exchanged().with(slots[1].exchanged());
+    assert_eq!((sum.incoming, sum.answers), (amount(3, 16), amount(1, 7)));
+    let own = slots[0].exchanged().since(before);
+    assert_eq!((own.incoming, own.answers), (amount(1, 5), amount(0, 0)));
 }
 
 /// Every number with a value of its own, so that none can stand in the place of another.
-fn one_of_each() -> (Counters, Traffic) {
+fn one_of_each() -> (Counters, Exchanged) {
     let counters = Counters::new();
     let Counters {
         acceptors,
@@ -143,7 +134,7 @@ fn one_of_each() -> (Counters, Traffic) {
     traffic.received(100);
     traffic.sent(200);
     traffic.sent(1);
-    (counters, traffic)
+    (counters, traffic.exchanged())
 }
 
 #[test]
@@ -151,7 +142,7 @@ fn each_number_is_read_where_it_was_counted() {
     let (counters, traffic) = one_of_each();
     let amount = |messages, bytes| Amount { messages, bytes };
     assert_eq!(
-        counters.totals(&traffic),
+        counters.totals(traffic),
         Totals {
             accepted: 11,
             refused: ByCode::from([(429, 1)]),
@@ -186,7 +177,7 @@ fn each_number_is_read_where_it_was_counted() {
 fn the_line_for_the_log_leaves_out_nothing_that_happened() {
     let (counters, traffic) = one_of_each();
     assert_eq!(
-        counters.totals(&traffic).to_string(),
+        counters.totals(traffic).to_string(),
         "11 connections, 1 refused (429: 1), 2 requests (101: 2); 30 clients, 6 closed (1000 by peer: 2, \
          1011 by plugin: 2, 1001 by server: 2); 1 messages (100 bytes) in, 2 messages (201 bytes) answered, \
          15 messages (16 bytes) delivered; 12 connections that left before they were refused; 32 messages \
@@ -203,7 +194,7 @@ fn every_code_that_the_server_knows_is_counted_by_itself() {
     let client = counters.of(ClientId(1));
     (100..600).for_each(|status| client.answered.add(status));
     (1000..5000).for_each(|code| client.closed_by_server.add(code));
-    let totals = counters.totals(&Traffic::default());
+    let totals = counters.totals(Exchanged::default());
     let apart = |codes: &ByCode| codes.values().filter(|&&number| number == 1).count() as u64;
     assert_eq!(totals.answered[&OTHER], 500 - apart(&totals.answered));
     let closed = &totals.closed.by_server;
@@ -226,7 +217,7 @@ fn every_code_that_the_server_knows_is_counted_by_itself() {
 fn the_log_gets_one_line_of_what_happened() {
     let counters = Counters::new();
     assert_eq!(
-        counters.totals(&Traffic::default()).to_string(),
+        counters.totals(Exchanged::default()).to_string(),
         "0 connections; 0 clients; 0 messages (0 bytes) in, 0 messages (0 bytes) answered, \
          0 messages (0 bytes) delivered"
     );
@@ -243,7 +234,7 @@ fn the_log_gets_one_line_of_what_happened() {
     let traffic = Traffic::default();
     traffic.received(9);
     assert_eq!(
-        counters.totals(&traffic).to_string(),
+        counters.totals(traffic.exchanged()).to_string(),
         "3 connections, 1 refused (503: 1), 1 requests (101: 1); 2 clients, 2 closed (other by \
          peer: 1, 1001 by server: 1); 1 messages (9 bytes) in, 0 messages (0 bytes) answered, \
          4 messages (40 bytes) delivered; 5 messages dropped"

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Amount, ByCode, Counters, OTHER, Traffic};
+use super::{Amount, ByCode, Counters, Exchanged, OTHER};
 
 /// Everything that was counted since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,7 +63,7 @@ pub struct Closed {
 }
 
 impl Totals {
-    pub(super) fn of(counters: &Counters, traffic: &Traffic) -> Totals {
+    pub(super) fn of(counters: &Counters, traffic: Exchanged) -> Totals {
         let Counters {
             acceptors,
             main: _,
@@ -76,8 +76,8 @@ impl Totals {
         let mut totals = Totals {
             accepted: acceptors.accepted.get(),
             unanswered: acceptors.unanswered.get(),
-            incoming: traffic.incoming(),
-            answers: traffic.outgoing(),
+            incoming: traffic.incoming,
+            answers: traffic.answers,
             deliveries: Amount {
                 messages: hub.messages.get(),
                 bytes: hub.bytes.get(),

@@ -83,7 +83,7 @@ impl Door {
                 return Next::AtOnce;
             }
         };
-        let before = self.service.roster.traffic(client).incoming();
+        let before = self.service.roster.traffic(client).exchanged();
         let drain = self.service.drain.clone();
         let outbox = Outbox::counting_from(before, socket, client, drain);
         match self.service.admission.enter(whose, places, &outbox) {

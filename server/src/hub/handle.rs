@@ -10,6 +10,7 @@ use super::event::Event;
 use super::message::Audience;
 use super::queue::{Queue, QueueLoad};
 use super::register::Register;
+use crate::counters::RouteCounts;
 use crate::ids::RouteId;
 use crate::outbox::cause::Cause;
 
@@ -84,6 +85,11 @@ impl RouteHandle {
     /// What waits in its queue now.
     pub fn load(&self) -> QueueLoad {
         self.queue.load()
+    }
+
+    /// What is counted of the route.
+    pub fn counts(&self) -> &RouteCounts {
+        self.queue.counts()
     }
 
     /// The route has ended: nothing that is posted behind this is taken.

@@ -12,7 +12,7 @@ use super::gather::Gathering;
 use super::members::{Members, TopicId};
 use super::message::{Audience, Message};
 use super::past::Past;
-use super::queue::Queue;
+use super::queue::{Queue, Taken};
 use super::run::Run;
 use super::slice::Slice;
 use crate::counters::COUNTERS;
@@ -25,8 +25,7 @@ use crate::outbox::cause::Cause;
 /// What the hub has of one route.
 pub(super) struct Lane {
     pub(super) queue: Arc<Queue>,
-    /// Taken out of the queue, and not looked at yet.
-    events: VecDeque<Event>,
+    taken: Taken,
     /// Number of the last event that was taken.
     number: u64,
     /// Load of the events that are done with, which the queue has not been told of.
@@ -43,6 +42,9 @@ pub(super) struct Lane {
     /// Events of this round.
     count: usize,
     has_gathered: bool,
+    /// Rounds that have ended since they were last asked for, and how long the one under way was worked on before.
+    ended_rounds: u32,
+    spent: Duration,
     /// A turn has ended within this round: what it has queued is to be sent before more is taken.
     is_late: bool,
     /// Nothing was taken since the last round has ended.
@@ -90,7 +92,7 @@ impl Lane {
     pub(super) fn new(queue: Arc<Queue>) -> Lane {
         Lane {
             queue,
-            events: VecDeque::new(),
+            taken: Taken::default(),
             number: 0,
             done: 0,
             members: Members::default(),
@@ -101,6 +103,8 @@ impl Lane {
             touched: VecDeque::new(),
             count: 0,
             has_gathered: false,
+            ended_rounds: 0,
+            spent: Duration::ZERO,
             is_late: false,
             is_settled: false,
             deliveries: 0,
@@ -155,7 +159,7 @@ impl Lane {
                     }
                     _ => Walk::Queueing { at: 0 },
                 });
-                self.events.push_front(event);
+                self.taken.events.push_front(event);
                 continue;
             }
             self.take(event, on_left);
@@ -170,10 +174,10 @@ impl Lane {
     }
 
     fn next_event(&mut self) -> Option<Event> {
-        if self.events.is_empty() && !self.has_ended {
-            self.queue.exchange(&mut self.done, &mut self.events);
+        if self.taken.events.is_empty() && !self.has_ended {
+            self.queue.exchange(&mut self.done, &mut self.taken);
         }
-        self.events.pop_front()
+        self.taken.events.pop_front()
     }
 
     fn has_something_to_send(&self) -> bool {
@@ -190,7 +194,7 @@ impl Lane {
 
     /// Whether all that was taken has been sent, and nothing more was taken.
     fn has_ended_round(&self) -> bool {
-        self.is_settled && self.events.is_empty() && !self.has_somebody_behind()
+        self.is_settled && self.taken.events.is_empty() && !self.has_somebody_behind()
     }
 
     fn outcome(&self) -> Outcome {
@@ -206,6 +210,11 @@ impl Lane {
         self.queue.settle(self.number);
         self.is_settled = true;
         self.is_late = false;
+        self.ended_rounds += 1;
+        if let Some(past) = &self.past {
+            let figures = past.journals.figures();
+            self.queue.counts().hub.journal.set(figures);
+        }
         COUNTERS.hub.rounds.add(1);
         COUNTERS.hub.events.add(self.count as u64);
         self.count = 0;
@@ -215,14 +224,23 @@ impl Lane {
             .note(deliveries, sends, take(&mut self.sending));
     }
 
+    /// It was worked on for so long, where that is measured: rounds that have ended meanwhile have taken equal parts of it.
+    pub(super) fn note_work(&mut self, time: Duration) {
+        self.spent += time;
+        let ended = take(&mut self.ended_rounds);
+        if let Some(each) = self.spent.checked_div(ended) {
+            self.spent = Duration::ZERO;
+            let rounds = &self.queue.counts().hub.rounds;
+            (0..ended).for_each(|_| rounds.add(each));
+        }
+    }
+
     /// Whether it will not be worked on before its queue is listed again; false where it has more to do.
     pub(super) fn rests(&mut self) -> bool {
         self.is_settled = false;
-        let has_more = self
-            .queue
-            .exchange_or_rest(&mut self.done, &mut self.events);
+        let has_more = self.queue.exchange_or_rest(&mut self.done, &mut self.taken);
         if !has_more {
-            self.events.shrink_to(QUEUE_KEPT_EVENTS);
+            self.taken.events.shrink_to(QUEUE_KEPT_EVENTS);
             self.touched.shrink_to(QUEUE_KEPT_EVENTS);
             self.run.shrink();
             if let Some(past) = &mut self.past {
@@ -291,6 +309,9 @@ impl Lane {
         self.is_settled = false;
         self.count += 1;
         self.number += 1;
+        if let Some(posted_at) = self.taken.posted_at(self.number) {
+            self.queue.counts().hub.waits.add(posted_at.elapsed());
+        }
         self.done += event.load();
         match event {
             Event::Publish {
@@ -346,7 +367,7 @@ impl Lane {
             }
             Event::End => {
                 self.has_ended = true;
-                self.events.clear();
+                self.taken.events.clear();
                 self.queue.end();
             }
         }
@@ -368,8 +389,7 @@ impl Lane {
             return self.run.insert(id, message.frame());
         }
         let bytes = message.in_encoding(outbox.encoding());
-        COUNTERS.hub.messages.add(1);
-        COUNTERS.hub.bytes.add(bytes.len() as u64);
+        self.queue.count_deliveries(1, bytes.len() as u64);
         if outbox.queue_to_flush(&bytes) {
             self.touched.push_back(outbox.clone());
         }

@@ -14,9 +14,9 @@ use parking_lot::{Condvar, Mutex};
 
 use super::event::{Event, Manner};
 use super::intake::Intake;
-use crate::counters::{COUNTERS, begin};
+use crate::counters::{COUNTERS, RouteCounts, is_measured};
 use crate::ids::RouteId;
-use crate::limits::{GATHER_ENOUGH_DIVISOR, QUEUE_KEPT_EVENTS};
+use crate::limits::{GATHER_ENOUGH_DIVISOR, QUEUE_KEPT_EVENTS, WAITS_SAMPLED};
 
 /// Shared by all threads that speak on the route, and the hub.
 pub(super) struct Queue {
@@ -27,6 +27,24 @@ pub(super) struct Queue {
     room: Condvar,
     /// Number of the last event whose effects stand in the outboxes of those whom it concerns.
     settled: AtomicU64,
+    counts: RouteCounts,
+}
+
+/// What the hub has taken out and not looked at.
+#[derive(Default)]
+pub(super) struct Taken {
+    pub(super) events: VecDeque<Event>,
+    /// When some of them were put in, by their numbers.
+    posted_at: VecDeque<(u64, Instant)>,
+}
+
+impl Taken {
+    /// Since when the event of this number, which comes next, has waited; none where nobody has looked.
+    #[inline]
+    pub(super) fn posted_at(&mut self, number: u64) -> Option<Instant> {
+        let is_it = |posted: &mut (u64, Instant)| posted.0 == number;
+        self.posted_at.pop_front_if(is_it).map(|posted| posted.1)
+    }
 }
 
 /// What waits in the queue of a route.
@@ -56,8 +74,10 @@ struct State {
     notice: Notice,
     /// The hub waits for more, and is woken once so much load stands in the queue.
     rings_at: Option<u64>,
-    /// When the hub was to hear of it, where times are taken and it has not come to it yet.
-    listed_at: Option<Instant>,
+    /// Of one event of many in it, where times are taken.
+    posted_at: VecDeque<(u64, Instant)>,
+    /// The next such event.
+    next_sample: u64,
     /// The hub closes whoever comes, and so has to hear of them at once.
     is_alert: bool,
     /// The route has ended: nothing is taken any more.
@@ -81,7 +101,20 @@ impl Queue {
             state: Mutex::default(),
             room: Condvar::new(),
             settled: AtomicU64::new(0),
+            counts: RouteCounts::default(),
         }
+    }
+
+    /// What is counted of the route.
+    pub(super) fn counts(&self) -> &RouteCounts {
+        &self.counts
+    }
+
+    /// The hub: it has given messages to outboxes, once for each client, of so many bytes together.
+    pub(super) fn count_deliveries(&self, messages: u64, bytes: u64) {
+        COUNTERS.hub.messages.add(messages);
+        COUNTERS.hub.bytes.add(bytes);
+        self.counts.hub.deliveries.add(messages, bytes);
     }
 
     pub(super) fn route(&self) -> RouteId {
@@ -148,7 +181,6 @@ impl Queue {
     fn note(self: &Arc<Self>, state: &mut State, is_quiet: bool) -> bool {
         let before = state.notice;
         if before == Notice::Unknown {
-            state.listed_at = begin();
             self.intake.list(self.clone());
         }
         if is_quiet && before != Notice::Known {
@@ -195,26 +227,22 @@ impl Queue {
     }
 
     /// The hub: gives back the load that it is done with, and swaps what is in for the empty `taken`.
-    pub(super) fn exchange(&self, done: &mut u64, taken: &mut VecDeque<Event>) {
+    pub(super) fn exchange(&self, done: &mut u64, taken: &mut Taken) {
         let mut state = self.state.lock();
-        swap(&mut state.events, taken);
+        state.swap(taken);
         state.notice = Notice::Known;
         state.rings_at = None;
-        let listed_at = state.listed_at.take();
         let count = state.give_back(done, self.intake.queue_bytes());
         drop(state);
-        if let Some(listed_at) = listed_at {
-            COUNTERS.hub.waits.add(listed_at.elapsed());
-        }
         self.wake(count);
     }
 
     /// The hub: as [`Queue::exchange`], but where nothing is in, it will not look again before it hears of
     /// this queue; false then.
-    pub(super) fn exchange_or_rest(&self, done: &mut u64, taken: &mut VecDeque<Event>) -> bool {
+    pub(super) fn exchange_or_rest(&self, done: &mut u64, taken: &mut Taken) -> bool {
         let mut state = self.state.lock();
         let has_more = !state.events.is_empty();
-        swap(&mut state.events, taken);
+        state.swap(taken);
         let count = state.give_back(done, self.intake.queue_bytes());
         if !has_more {
             state.notice = Notice::Unknown;
@@ -258,7 +286,23 @@ impl State {
         self.events.push_back(event);
         self.posted += 1;
         self.load_in += load;
+        if is_measured() {
+            self.sample();
+        }
         ahead
+    }
+
+    /// Takes note of when one event of many was put in, the first among them.
+    fn sample(&mut self) {
+        if self.posted >= self.next_sample {
+            self.next_sample = self.posted + WAITS_SAMPLED;
+            self.posted_at.push_back((self.posted, Instant::now()));
+        }
+    }
+
+    fn swap(&mut self, taken: &mut Taken) {
+        swap(&mut self.events, &mut taken.events);
+        swap(&mut self.posted_at, &mut taken.posted_at);
     }
 
     /// What the hub is not done with.

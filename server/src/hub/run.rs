@@ -9,7 +9,7 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use super::members::{Member, TopicId};
-use crate::counters::COUNTERS;
+use super::queue::Queue;
 use crate::ids::{ByNumber, ClientId};
 use crate::journal::{POSITION_BYTES, Position};
 use crate::limits::{RUN_BYTES_MAX, RUN_KEPT_BYTES};
@@ -83,7 +83,7 @@ impl Run {
     }
 
     /// Counts it for so many members: what is left out for one of them or put in less or more.
-    pub(super) fn count(&self, members: usize) {
+    pub(super) fn count(&self, members: usize, queue: &Queue) {
         let (mut messages, mut bytes) = (self.messages * members, self.bytes.len() * members);
         for patch in self.patches.values().flatten() {
             if patch.insert.is_empty() {
@@ -93,8 +93,7 @@ impl Run {
             }
             bytes = bytes + patch.insert.len() - patch.skip;
         }
-        COUNTERS.hub.messages.add(messages as u64);
-        COUNTERS.hub.bytes.add(bytes as u64);
+        queue.count_deliveries(messages as u64, bytes as u64);
     }
 
     /// Some members may be written to in events.

@@ -44,7 +44,7 @@ impl Lane {
                 }
             }
             self.deliveries += self.run.messages() * at;
-            self.run.count(at);
+            self.run.count(at, &self.queue);
         }
         self.run.clear();
         false
@@ -80,7 +80,7 @@ impl Lane {
                 }
             }
             self.deliveries += self.run.messages() * at;
-            self.run.count(at);
+            self.run.count(at, &self.queue);
             self.sends += at;
         }
         self.run.clear();

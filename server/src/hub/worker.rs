@@ -68,6 +68,7 @@ impl Worker {
         turn.charge(elapsed);
         if is_measured() {
             COUNTERS.hub.turns.add(elapsed);
+            turn.who.note_work(elapsed);
         }
         match outcome {
             Outcome::Left => self.turns.put_back(turn),

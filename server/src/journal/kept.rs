@@ -38,6 +38,11 @@ impl<M> Entry<M> {
             bytes: (bytes + JOURNAL_ENTRY_BYTES) as u64,
         }
     }
+
+    /// What it counts for.
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
 }
 
 /// The last messages of one topic.

@@ -35,6 +35,7 @@ pub use kept::Entry;
 use kept::Kept;
 pub use position::{Epoch, POSITION_BYTES, Position};
 
+use crate::counters::JournalFigures;
 use crate::ids::ClientId;
 use crate::limits::settings as limits;
 
@@ -127,6 +128,32 @@ pub struct Journals<M> {
     bounds: Bounds,
     /// Moments at which something was kept.
     moments: u64,
+    /// What all topics hold together, and what was let go.
+    held: Held,
+}
+
+/// What the topics of one route hold together.
+#[derive(Default)]
+struct Held {
+    messages: u64,
+    bytes: u64,
+    /// Messages that were let go.
+    let_go: u64,
+}
+
+impl Held {
+    /// Lets go what is past the bounds of one topic.
+    fn trim<M>(&mut self, kept: &mut Kept<M>, bounds: &Bounds, now: u64) {
+        let before = (kept.len() as u64, kept.bytes());
+        kept.trim(bounds, now);
+        self.lose(before.0 - kept.len() as u64, before.1 - kept.bytes());
+    }
+
+    fn lose(&mut self, messages: u64, bytes: u64) {
+        self.messages -= messages;
+        self.bytes -= bytes;
+        self.let_go += messages;
+    }
 }
 
 impl<M> Journals<M> {
@@ -140,6 +167,7 @@ impl<M> Journals<M> {
             topics: HashMap::new(),
             bounds,
             moments: 0,
+            held: Held::default(),
         }
     }
 
@@ -188,8 +216,11 @@ impl<M> Journals<M> {
             epoch: self.epoch,
             offset: self.last,
         };
-        kept.push(Entry::new(self.last, now, except, make(position), bytes));
-        kept.trim(&self.bounds, now);
+        let entry = Entry::new(self.last, now, except, make(position), bytes);
+        self.held.messages += 1;
+        self.held.bytes += entry.bytes();
+        kept.push(entry);
+        self.held.trim(kept, &self.bounds, now);
         Some(position)
     }
 
@@ -197,7 +228,7 @@ impl<M> Journals<M> {
     pub fn start(&mut self, topic: &str, since: Since, now: u64) -> Start {
         let (last, hole, bounds) = (self.last, self.hole, self.bounds);
         let kept = self.topics.get_mut(topic).map(|kept| {
-            kept.trim(&bounds, now);
+            self.held.trim(kept, &bounds, now);
             &*kept
         });
         let before_last = |count| {
@@ -259,21 +290,22 @@ impl<M> Journals<M> {
         self.last
     }
 
-    /// Bytes that all of it takes.
-    pub fn bytes(&self) -> u64 {
-        self.topics.values().map(Kept::bytes).sum()
-    }
-
-    /// Messages that are kept.
-    pub fn messages(&self) -> usize {
-        self.topics.values().map(Kept::len).sum()
+    /// What is kept of all topics together.
+    pub fn figures(&self) -> JournalFigures {
+        JournalFigures {
+            topics: self.topics.len() as u64,
+            messages: self.held.messages,
+            bytes: self.held.bytes,
+            position: self.last,
+            let_go: self.held.let_go,
+        }
     }
 
     /// Lets go what is too old at `now`, and forgets topics of which nothing is left.
     pub fn tidy(&mut self, now: u64) {
-        let (bounds, forgotten) = (self.bounds, &mut self.forgotten);
+        let (bounds, forgotten, held) = (self.bounds, &mut self.forgotten, &mut self.held);
         self.topics.retain(|topic, kept| {
-            kept.trim(&bounds, now);
+            held.trim(kept, &bounds, now);
             if kept.is_empty() {
                 forgotten.add(topic, kept.last());
             }
@@ -289,6 +321,7 @@ impl<M> Journals<M> {
         if let Some(topic) = silent.map(|(topic, _)| topic.clone())
             && let Some(kept) = self.topics.remove(&topic)
         {
+            self.held.lose(kept.len() as u64, kept.bytes());
             self.forgotten.add(&topic, kept.last());
         }
     }

@@ -85,7 +85,7 @@ pub fn stop(server: Server, logging: Logging) -> ExitCode {
 fn report(refusals: &RefusalLog, roster: &Roster) {
     refusals.report_left_out();
     client_rate::report_left_out();
-    info!("in all: {}", COUNTERS.totals(&roster.all_traffic()));
+    info!("in all: {}", COUNTERS.totals(roster.all_traffic()));
     info!("stopped");
 }
 

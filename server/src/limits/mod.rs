@@ -320,6 +320,10 @@ pub const LOG_UNIT_BYTES: usize = 1024;
 /// Addresses that are named each second because lines of theirs were left out; others are counted together.
 pub const LOG_ADDRESSES_NAMED_MAX: usize = 10;
 
+/// Of so many events of a route one tells how long it waits for the hub, where times are taken: a clock for each would
+/// cost a hundredth of a broadcast to twenty.
+pub const WAITS_SAMPLED: u64 = 8;
+
 /// Lines that wait for the log writer; past it lines are dropped and counted.
 pub const LOG_QUEUE_LINES: usize = 4096;
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::encoding::Encoding;
 use super::http_phase::Exchange;
 use super::{Outbox, Phase};
-use crate::counters::Amount;
+use crate::counters::Exchanged;
 
 /// What a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -78,12 +78,9 @@ impl Outbox {
         }
     }
 
-    /// What of `all`, that the clients in its place have said, is its own.
-    pub fn own_share(&self, all: Amount) -> Amount {
-        Amount {
-            messages: all.messages.saturating_sub(self.before.messages),
-            bytes: all.bytes.saturating_sub(self.before.bytes),
-        }
+    /// What of `all`, that the clients in its place have said and were answered, is its own.
+    pub fn own_share(&self, all: Exchanged) -> Exchanged {
+        all.since(self.before)
     }
 
     /// The path of its route, once it is on one.

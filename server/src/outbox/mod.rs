@@ -32,7 +32,7 @@ use parking_lot::{Condvar, Mutex};
 use rustix::net::RecvFlags;
 use socket2::Socket;
 
-use crate::counters::Amount;
+use crate::counters::Exchanged;
 use crate::ids::ClientId;
 use crate::limits::FLUSH_BYTES;
 use crate::logging::Address;
@@ -72,8 +72,8 @@ pub struct Outbox {
     drain: DrainHandle,
     /// When it was made.
     since: Instant,
-    /// What the slot's clients before this one had said.
-    before: Amount,
+    /// What the slot's clients before this one had said and were answered.
+    before: Exchanged,
     state: Mutex<State>,
     /// Signalled when the backlog falls, for the one thread that waits for it.
     room: Condvar,
@@ -133,12 +133,12 @@ enum Phase {
 impl Outbox {
     /// An outbox for the connection of `client`, which was just accepted.
     pub fn new(socket: impl Into<Socket>, client: ClientId, drain: DrainHandle) -> Arc<Outbox> {
-        Outbox::counting_from(Amount::default(), socket.into(), client, drain)
+        Outbox::counting_from(Exchanged::default(), socket.into(), client, drain)
     }
 
-    /// The same where others in the place of `client` have said so much `before`.
+    /// The same where others in the place of `client` have said, and were answered, so much `before`.
     pub fn counting_from(
-        before: Amount,
+        before: Exchanged,
         socket: Socket,
         client: ClientId,
         drain: DrainHandle,
@@ -148,14 +148,14 @@ impl Outbox {
 
     /// An outbox for a connection that is only told that there is no room.
     pub fn for_refusal(socket: Socket, drain: DrainHandle) -> Arc<Outbox> {
-        Outbox::make(socket, None, drain, Amount::default())
+        Outbox::make(socket, None, drain, Exchanged::default())
     }
 
     fn make(
         socket: Socket,
         client: Option<ClientId>,
         drain: DrainHandle,
-        before: Amount,
+        before: Exchanged,
     ) -> Arc<Outbox> {
         Arc::new(Outbox {
             socket,

@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::counters::Traffic;
+use crate::counters::{Exchanged, Traffic};
 use crate::ids::{ClientId, RouteId};
 use crate::outbox::Outbox;
 use crate::roster::activity::{Activity, Clock, Running};
@@ -317,8 +317,9 @@ impl Roster {
     }
 
     /// The messages of all clients since the start. Looks at every slot.
-    pub fn all_traffic(&self) -> Traffic {
-        self.slots.iter().map(|slot| &slot.traffic).collect()
+    pub fn all_traffic(&self) -> Exchanged {
+        let each = self.slots.iter().map(|slot| slot.traffic.exchanged());
+        each.fold(Exchanged::default(), Exchanged::with)
     }
 
     /// The slot of `client`: an index below [`Roster::capacity`].
@@ -349,8 +350,8 @@ impl Roster {
         }
     }
 
-    /// Calls `function` with each connection that is there: its client's number, its route where it is open for
-    /// calls from plugins, its outbox and its slot's traffic. Looks at every slot, and holds no lock meanwhile.
+    /// Calls `function` with each connection that is there: its client's number, its route from its `on_open` until its
+    /// `on_close` has returned, its outbox and its slot's traffic. Looks at every slot, and holds no lock meanwhile.
     pub fn for_each_connection(
         &self,
         mut function: impl FnMut(ClientId, Option<RouteId>, &Arc<Outbox>, &Traffic),
@@ -365,8 +366,12 @@ impl Roster {
             if !outbox.is_of(client) {
                 continue;
             }
-            let route = slot.route.load(Ordering::Acquire);
-            let route = (route != NO_ROUTE).then_some(RouteId(route));
+            // Where our side has closed it, only the second is left, until it has gone.
+            let mut routes = [&slot.route, &slot.seated].into_iter();
+            let route = routes.find_map(|route| match route.load(Ordering::Acquire) {
+                NO_ROUTE => None,
+                route => Some(RouteId(route)),
+            });
             function(client, route, &outbox, &slot.traffic);
         }
     }

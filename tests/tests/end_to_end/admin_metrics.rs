@@ -77,7 +77,8 @@ fn every_number_says_what_happened() {
     }
     for name in [
         "detent_hub_turn_seconds_count",
-        "detent_queue_wait_seconds_count",
+        "detent_queue_wait_sampled_seconds_count{route=\"/chat\",plugin=\"chat\"}",
+        "detent_hub_round_seconds_count{route=\"/chat\",plugin=\"chat\"}",
         "detent_hub_rounds_total",
         "process_resident_memory_bytes",
         "process_threads",
@@ -120,6 +121,98 @@ fn assert_well_formed(text: &str) {
         }
     }
     assert!(families.len() > 30, "{text}");
+}
+
+/// Who has left has said what it said, and nobody's words are told twice.
+#[test]
+fn what_is_said_is_told_by_route_whether_its_clients_are_there_or_not() {
+    let server = start(&["echo", "chat"]);
+    let admin = Admin::of(&server);
+    let of = |path: &str, what: &str, way: &str| {
+        let plugin = path.trim_start_matches('/');
+        let labels = format!("route=\"{path}\",plugin=\"{plugin}\",way=\"{way}\"");
+        admin.metric(&format!("detent_route_{what}_total{{{labels}}}"))
+    };
+    let mut stays = Client::connect(&server, "/echo");
+    for round in 1..=3_u32 {
+        let mut goes = Client::connect(&server, "/echo");
+        for client in [&mut stays, &mut goes] {
+            client.send("hello");
+            assert_eq!(client.text(), "hello");
+        }
+        let said = Some(f64::from(2 * round));
+        assert_eq!(of("/echo", "messages", "in"), said);
+        goes.close(1000, "");
+        wait_until("it has left", || {
+            admin.json("/clients?route=/echo")["found"] == 1
+        });
+        for way in ["in", "answered"] {
+            wait_until("it is counted again", || {
+                of("/echo", "messages", way) == said
+            });
+            assert_eq!(
+                of("/echo", "message_bytes", way),
+                said.map(|count| 5.0 * count)
+            );
+        }
+    }
+    let mut room = [(); 3].map(|()| Client::connect(&server, "/chat"));
+    room[0].send("hi");
+    room.iter_mut()
+        .for_each(|member| assert_eq!(member.text(), "Client 1: hi"));
+    assert_eq!(of("/chat", "messages", "delivered"), Some(3.0));
+    assert_eq!(
+        of("/chat", "message_bytes", "delivered"),
+        Some(3.0 * 14.0),
+        "frames"
+    );
+    assert_eq!(of("/chat", "messages", "in"), Some(1.0));
+    assert_eq!(of("/echo", "messages", "delivered"), Some(0.0));
+}
+
+#[test]
+fn a_journal_tells_what_it_holds_and_what_it_has_let_go() {
+    let text = format!(
+        "[[route]]\npath = \"/annals\"\nplugin = \"annals\"\n[route.journal]\nmessages = 2\n{ADMIN}"
+    );
+    let server = Setup::new()
+        .plugins(&["annals", "echo"])
+        .configuration(&text)
+        .start();
+    let admin = Admin::of(&server);
+    let of = |name: &str| {
+        admin.metric(&format!(
+            "detent_journal_{name}{{route=\"/annals\",plugin=\"annals\"}}"
+        ))
+    };
+    assert_eq!(of("messages"), None, "nothing was ever kept");
+    let mut client = Client::connect(&server, "/annals");
+    assert!(client.text().starts_with("fresh "));
+    for number in 1..=3 {
+        client.send(&format!("say news {number}"));
+        assert!(client.text().ends_with(&format!(" news {number}")));
+    }
+    for (name, value) in [
+        ("topics", 1.0),
+        ("messages", 2.0),
+        ("position", 3.0),
+        ("let_go_total", 1.0),
+    ] {
+        wait_until(name, || of(name) == Some(value));
+    }
+    let bytes = of("bytes").expect("it is told");
+    assert!((128.0..512.0).contains(&bytes), "{bytes}");
+    assert_eq!(admin.metric("detent_journal_kept_total"), Some(3.0));
+    let routes = &admin.json("/status.json")["routes"];
+    let journal = |path: &str| {
+        let mut routes = routes.as_array().expect("a list").iter();
+        routes
+            .find(|route| route["path"] == path)
+            .expect("it is there")["journal"]
+            .clone()
+    };
+    assert_eq!(journal("/annals")["messages"], 2);
+    assert_eq!(journal("/echo"), Value::Null);
 }
 
 /// Nobody who cannot see them pays for times.

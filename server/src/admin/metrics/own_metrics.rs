@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::Writer;
+use super::writer::Writer;
 use crate::admin::figures::{Figures, RouteFigures};
 use crate::counters::{Declaration, MetricKind, Number, OwnFigures};
 

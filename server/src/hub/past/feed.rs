@@ -232,7 +232,7 @@ impl Past {
     ) -> Fed {
         let limit = behind.limit();
         let Some(cursor) = behind.topics.front() else {
-            return deliver_held(behind);
+            return deliver_held(behind, queue);
         };
         let bytes_max = behind.outbox.piece_bytes();
         let encoding = behind.outbox.encoding();
@@ -259,8 +259,7 @@ impl Past {
             Offered::Full => return Fed::Waits,
             Offered::Sent | Offered::Taken => {}
         }
-        COUNTERS.hub.messages.add(filled.messages);
-        COUNTERS.hub.bytes.add(piece.len() as u64);
+        queue.count_deliveries(filled.messages, piece.len() as u64);
         // The topics take turns.
         if let Some(mut cursor) = behind.topics.pop_front() {
             cursor.offset = filled.offset;
@@ -273,7 +272,7 @@ impl Past {
                 members.join(client, Audience::Topic(cursor.topic)).ok();
             }
         }
-        match deliver_held(behind) {
+        match deliver_held(behind, queue) {
             Fed::More if offered == Offered::Taken => Fed::Waits,
             fed => fed,
         }
@@ -363,10 +362,9 @@ fn preface(encoding: Encoding, outcome: Outcome, position: Position) -> Vec<u8> 
     event::gap(&position.text(), why)
 }
 
-fn deliver_held(behind: &mut Behind) -> Fed {
+fn deliver_held(behind: &mut Behind, queue: &Queue) -> Fed {
     while let Some(message) = behind.next_held() {
-        COUNTERS.hub.messages.add(1);
-        COUNTERS.hub.bytes.add(message.bytes() as u64);
+        queue.count_deliveries(1, message.bytes() as u64);
         let encoding = behind.outbox.encoding();
         behind.outbox.deliver(&message.in_encoding(encoding));
     }

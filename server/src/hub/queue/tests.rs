@@ -1,12 +1,11 @@
 //! Who waits in front of a full queue, for how long, and in which order they go on.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::Queue;
+use super::{Queue, Taken};
 use crate::hub::intake::Intake;
 use crate::hub::{Audience, Event, Message};
 use crate::ids::{ClientId, RouteId};
@@ -39,8 +38,9 @@ fn closed() -> Event {
 
 /// Takes what is in, as the hub does, and is done with it.
 fn take(queue: &Queue) -> Vec<Event> {
-    let mut taken = VecDeque::new();
+    let mut taken = Taken::default();
     queue.exchange(&mut 0, &mut taken);
+    let taken = taken.events;
     queue.give_back(&mut taken.iter().map(Event::load).sum());
     taken.into()
 }
@@ -103,10 +103,10 @@ fn who_came_first_goes_on_first() {
             });
             wait_for_waiting(queue, number + 1);
         }
-        let mut taken = VecDeque::new();
+        let mut taken = Taken::default();
         queue.exchange(&mut 0, &mut taken);
         let mut next = 0;
-        for event in taken {
+        for event in taken.events {
             queue.give_back(&mut event.load());
             let waiting = queue.state.lock().waiting.len();
             while next < 20 - waiting {

@@ -15,7 +15,7 @@ use plugin_api::abi::TimerId;
 
 use super::Instance;
 use super::callbacks::{CallbackError, Upgrade};
-use crate::counters::{COUNTERS, OwnMetrics};
+use crate::counters::{COUNTERS, Exchanged, OwnMetrics, RouteCounts};
 use crate::http::request::Request;
 use crate::http::response::Response;
 use crate::hub::{Event, QueueLoad};
@@ -167,6 +167,11 @@ impl Route {
         &self.parts.own_metrics
     }
 
+    /// What the hub, and who has left, have counted.
+    pub fn counts(&self) -> &RouteCounts {
+        self.parts.hub.counts()
+    }
+
     /// What waits for the hub.
     pub fn queue_load(&self) -> QueueLoad {
         self.parts.hub.load()
@@ -263,6 +268,8 @@ pub struct Place {
     client: ClientId,
     /// The instance that made the session, as far as this thread knows.
     instance: Arc<Instance>,
+    /// What was said in its place, and answered, before it came.
+    before: Exchanged,
     /// The session has not ended.
     is_open: bool,
 }
@@ -284,6 +291,7 @@ impl Place {
         // From here on whatever goes wrong takes the client off the route again.
         let mut place = Place {
             instance: route.instance(),
+            before: route.parts.services.roster.traffic(client).exchanged(),
             route,
             client,
             is_open: true,
@@ -362,6 +370,8 @@ impl Place {
                 .on_close(self.client, &mut left.session, cause)
         });
         roster.unseat(self.client);
+        let all = roster.traffic(self.client).exchanged();
+        self.route.counts().leave(all.since(self.before));
         result
     }
 }
