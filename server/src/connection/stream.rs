@@ -107,7 +107,7 @@ impl OutboxStream {
             Due::Ping => {
                 self.rest();
                 self.outbox.queue_ping();
-                self.outbox.flush();
+                self.outbox.flush_own();
                 if self.is_one_way {
                     // Whether it is there, the socket tells when it takes nothing any more.
                     self.deadlines.ask_later(now);
@@ -176,7 +176,7 @@ impl Read for OutboxStream {
     /// Blocks until the client sends something, is silent (`WouldBlock`, once in a while), has
     /// vanished (`TimedOut`), or the socket is shut down by another thread.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.outbox.flush();
+        self.outbox.flush_own();
         self.outbox.wait_for_room();
         self.renew_terms();
         match self.deadlines.overdue() {

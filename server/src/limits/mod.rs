@@ -178,6 +178,17 @@ pub const STACK_GIVEN_BACK_BYTES: usize = 64 * 1024;
 /// Free stacks that keep their memory for the next clients; of more, it is given back.
 pub const WARM_STACKS: u32 = 32;
 
+/// Bytes that a client's thread leaves to the drain thread to send; more it sends by itself.
+pub const QUIET_BYTES_MAX: usize = 4096;
+
+/// Sends without a pause, of few bytes each, after which a client is busy and its thread sends by itself: the
+/// answer to a handshake, a greeting and a few messages are not.
+pub const QUIET_SENDS_MAX: u32 = 8;
+
+/// What is a pause between two sends. A busy client answers within milliseconds, a ping comes once in many
+/// seconds.
+pub const QUIET_PAUSE: Duration = Duration::from_millis(100);
+
 /// Memory mappings kept for what is no client: libraries, files, heaps, other threads.
 pub const MAPPINGS_RESERVED: u64 = 400 + MAPPINGS_PER_LIBRARY * LIBRARY_LOADS_MAX as u64;
 

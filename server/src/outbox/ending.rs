@@ -150,6 +150,11 @@ impl Outbox {
     }
 
     fn serve_locked(&self, state: &mut State, now: Instant) -> Service {
+        let is_handed_over = std::mem::take(&mut state.is_handed_over);
+        if is_handed_over && !state.is_waiting && !state.queue.is_empty() {
+            state.is_waiting = true;
+            state.stall_deadline = Some(now + state.bounds.write_timeout);
+        }
         if state.is_waiting {
             self.send_backlog(state, now);
         }

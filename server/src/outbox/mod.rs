@@ -19,6 +19,7 @@ mod leaving;
 mod own;
 mod piece;
 mod queue;
+mod quiet;
 mod send;
 
 use std::fmt::Display;
@@ -97,6 +98,8 @@ struct State {
     is_waiting: bool,
     /// The hub has queued something here that it is going to flush.
     is_promised: bool,
+    /// The drain thread is to send what is queued, though the socket may have room.
+    is_handed_over: bool,
     /// The drain thread has been told and has not looked yet.
     is_noticed: bool,
     /// The drain thread holds on to this outbox.
@@ -174,6 +177,7 @@ impl Outbox {
                 phase: Phase::Open,
                 is_waiting: false,
                 is_promised: false,
+                is_handed_over: false,
                 is_noticed: false,
                 is_kept: false,
                 exchange: Exchange::Reading,

@@ -104,6 +104,7 @@ mod soak;
 mod start;
 mod stop;
 mod stuck;
+mod thread_locals;
 mod unix_sockets;
 mod activation;
 mod shared_ports;

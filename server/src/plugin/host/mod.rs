@@ -169,7 +169,7 @@ impl RouteHost {
     pub(in crate::plugin) fn flush(&self, client: u64) -> Result<(), Status> {
         // What goes through the hub is flushed by the hub.
         if let OwnOutbox::Direct(outbox) = self.own_outbox(self.open_client(client)?) {
-            outbox.flush();
+            outbox.flush_own();
         }
         Ok(())
     }

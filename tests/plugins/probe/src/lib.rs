@@ -2,6 +2,7 @@
 //! goes back. Between them the commands make every call that the host offers.
 #![forbid(unsafe_code)]
 
+use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
@@ -12,6 +13,11 @@ use plugin_api::{
     Cause, Client, ClientId, Config, Host, Kind, Message, Plugin, Request, Response, Result, Timer,
     Upgrade, log,
 };
+
+thread_local! {
+    /// What `on-this-thread` was asked.
+    static HEARD: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
 
 struct Probe {
     host: Host,
@@ -206,6 +212,13 @@ impl Probe {
                 return Ok("done".to_owned());
             }
             "id" => return Ok(client.id().to_string()),
+            "on-this-thread" => {
+                let heard = HEARD.with_borrow_mut(|heard| {
+                    heard.push(argument.to_owned());
+                    heard.join(",")
+                });
+                return Ok(heard);
+            }
             "messages" => return Ok(session.messages.to_string()),
             "request" => return Ok(session.request.clone()),
             "option" => return Ok(format!("{:?}", self.config)),
