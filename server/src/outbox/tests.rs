@@ -342,7 +342,7 @@ fn what_a_quiet_thread_has_to_send_is_sent_for_it() {
 fn what_is_handed_over_goes_first_and_makes_nobody_slow() {
     let drain = Drain::start().expect("a thread");
     let own = numbered(0, 1, 20).concat();
-    let run = numbered(1, 1, 2 * LIMIT).concat();
+    let run = numbered(1, 20, LIMIT / 10).concat();
     for _ in 0..20 {
         let (outbox, mut peer) = pair(&drain);
         outbox.queue(&own);
