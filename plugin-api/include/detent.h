@@ -158,8 +158,9 @@ typedef uint64_t detent_timer_id;
 #define DETENT_FIELD_PEER 5
 /* The client's IP address; behind a trusted proxy the one that it tells, else the peer's. */
 #define DETENT_FIELD_CLIENT_ADDRESS 6
-/* What its client is, or asks to become: "websocket" or "event-stream"; DETENT_ABSENT for plain HTTP. An
- * older host answers DETENT_INVALID. Since 1.1. */
+/* What its client is, or asks to become: "websocket", "event-stream", or "poll" of one that waits for
+ * the first message, which its request is answered with; DETENT_ABSENT for plain HTTP. An older host answers
+ * DETENT_INVALID. Since 1.1. */
 #define DETENT_FIELD_KIND 7
 /* Whose page a browser has sent it from, as far as its headers tell: "own" for one of the host that it asks
  * for, "other" for any other; DETENT_ABSENT where no page is named. An older host answers DETENT_INVALID.
@@ -167,7 +168,8 @@ typedef uint64_t detent_timer_id;
 #define DETENT_FIELD_PAGE 8
 
 /* In the flags of a descriptor: its routes take clients of event streams too (GET with Accept:
- * text/event-stream), unless the settings of a route say otherwise. They are clients like any other:
+ * text/event-stream) and those that wait for one message (Accept: application/json and ?wait=), unless the
+ * settings of a route say otherwise. They are clients like any other:
  * on_upgrade, on_open, what is sent to them, on_close; on_message never comes. Since 1.1. */
 #define DETENT_FLAG_EVENT_STREAM 1
 

@@ -185,7 +185,8 @@ pub struct Descriptor {
 unsafe impl Sync for Descriptor {}
 
 /// In the flags of a [`Descriptor`]: its routes take clients of event streams too (`GET` with `Accept:
-/// text/event-stream`), unless the settings of a route say otherwise. They are clients like any other:
+/// text/event-stream`) and those that wait for one message (`Accept: application/json` and `?wait=`), unless the settings
+/// of a route say otherwise. They are clients like any other:
 /// `on_upgrade`, `on_open`, what is sent to them, `on_close`; `on_message` never comes. Since 1.1.
 pub const FLAG_EVENT_STREAM: u64 = 1;
 
@@ -423,8 +424,8 @@ pub const FIELD_PEER: u32 = 5;
 /// Field of a request: the client's IP address; behind a trusted proxy the one that it tells, else the
 /// peer's.
 pub const FIELD_CLIENT_ADDRESS: u32 = 6;
-/// Field of a request: what its client is, or asks to become: `websocket` or `event-stream`; [`ABSENT`] for
-/// plain HTTP. An older host answers [`INVALID`]. Since 1.1.
+/// Field of a request: what its client is, or asks to become: `websocket`, `event-stream`, or `poll` of one
+/// that waits for the first message, which its request is answered with; [`ABSENT`] for plain HTTP. An older host answers [`INVALID`]. Since 1.1.
 pub const FIELD_KIND: u32 = 7;
 /// Field of a request: whose page a browser has sent it from, as far as its headers tell: `own` for one of
 /// the host that it asks for, `other` for any other; [`ABSENT`] where no page is named. An older host answers

@@ -126,6 +126,7 @@ impl Request {
         match self.field_text(abi::FIELD_KIND) {
             Some("websocket") => Kind::WebSocket,
             Some("event-stream") => Kind::EventStream,
+            Some("poll") => Kind::Poll,
             _ => Kind::Plain,
         }
     }
@@ -165,6 +166,9 @@ pub enum Kind {
     /// It only receives them, as events of an `EventSource`: what it is sent as a message arrives as an
     /// event, and [`on_message`](crate::Plugin::on_message) never comes.
     EventStream,
+    /// It waits for the first message, which its request is answered with, and for so long as it says; then it is
+    /// closed.
+    Poll,
 }
 
 /// Whose page a request comes from, as the browser says that sends it.

@@ -19,12 +19,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use plugin_api::{
-    Cause, Client, Config, ConfigError, Host, Keep, Message, Plugin, Request, Response, Result,
-    Timer, Upgrade, log,
+    Cause, Client, Config, ConfigError, Host, Keep, Kind, Message, Plugin, Request, Response,
+    Result, Timer, Upgrade, log,
 };
 
-use options::{Options, Read};
-use publish::Refusal;
+use options::Options;
 use rate::Rates;
 use tokens::{Right, TokensFile};
 use topics::Listeners;
@@ -73,14 +72,12 @@ impl Plugin for Push {
     }
 
     fn on_upgrade(&self, request: &Request) -> Result<Upgrade> {
-        let admitted = topics::of(request)
-            .map_err(|why| Refusal::new(400, why))
-            .and_then(|topics| match self.options.read {
-                Read::Everyone => Ok(()),
-                Read::Token => self.may(Right::Read, request, &topics).map(drop),
-            });
-        Ok(match admitted {
-            Ok(()) => Upgrade::accept(),
+        let topics = match request.kind() {
+            Kind::Poll => self.may_read_past(request),
+            _ => self.may_listen(request),
+        };
+        Ok(match topics {
+            Ok(_) => Upgrade::accept(),
             Err(refusal) => Upgrade::refuse(refusal.answer(request)),
         })
     }

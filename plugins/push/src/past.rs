@@ -4,6 +4,8 @@
 
 use std::sync::Arc;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use plugin_api::{Client, Gap, Kind, Message, Outcome, Request, Response, Result, Since};
 use serde::Serialize;
 
@@ -26,9 +28,9 @@ struct Kept {
     id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     text: Option<String>,
-    /// In hexadecimal digits, where it is no text.
+    /// Where it is no text.
     #[serde(skip_serializing_if = "Option::is_none")]
-    hex: Option<String>,
+    base64: Option<String>,
 }
 
 /// What is kept of a topic behind some position.
@@ -64,6 +66,8 @@ impl Push {
         let told = told(request);
         for topic in topics {
             let since = match since(told.as_deref()) {
+                // As one that does not wait: what is kept comes first.
+                _ if told.is_none() && request.kind() == Kind::Poll => Since::Last(u64::MAX),
                 // A position is one place in one topic: what was missed of several could not come in its order.
                 Since::After { .. } if topics.len() > 1 => Since::After {
                     position: "of several topics",
@@ -102,12 +106,12 @@ impl Push {
         let kept = self
             .host
             .read_kept(topic, since, MESSAGES_MAX, BYTES_MAX, |id, message| {
-                let (text, hex) = match message {
+                let (text, base64) = match message {
                     Message::Text(text) => (Some(text.to_owned()), None),
-                    Message::Binary(bytes) => (None, Some(hex(bytes))),
+                    Message::Binary(bytes) => (None, Some(BASE64_STANDARD.encode(bytes))),
                 };
                 let id = id.to_string();
-                messages.push(Kept { id, text, hex });
+                messages.push(Kept { id, text, base64 });
             })?;
         let gap = match kept.outcome {
             Outcome::Gap(gap) => Some(name(gap)),
@@ -123,20 +127,29 @@ impl Push {
         Ok(Response::json(&past)?.header("Cache-Control", "no-store"))
     }
 
-    fn may_read_past(&self, request: &Request) -> Result<Vec<Arc<str>>, Refusal> {
+    /// Whether a request may listen, and to what.
+    ///
+    /// # Errors
+    /// See [`Push::may`]; 400 for what is no topic.
+    pub(crate) fn may_listen(&self, request: &Request) -> Result<Vec<Arc<str>>, Refusal> {
         let topics = topics::of(request).map_err(|why| Refusal::new(400, why))?;
+        if self.options.read == Read::Token {
+            self.may(Right::Read, request, &topics)?;
+        }
+        Ok(topics)
+    }
+
+    /// Whether a request may read what is kept, or wait for what comes behind it, and of which topic.
+    ///
+    /// # Errors
+    /// See [`Push::may`]; 400 for what is no topic, or several.
+    pub(crate) fn may_read_past(&self, request: &Request) -> Result<Vec<Arc<str>>, Refusal> {
+        let topics = self.may_listen(request)?;
         if topics.len() > 1 {
             return Err(Refusal::new(
                 400,
                 "what is kept is read of one topic at a time",
             ));
-        }
-        if !topics::values(request, "wait").is_empty() {
-            let why = "nobody waits for an answer here: listen by an event stream or a WebSocket";
-            return Err(Refusal::new(400, why));
-        }
-        if self.options.read == Read::Token {
-            self.may(Right::Read, request, &topics)?;
         }
         Ok(topics)
     }
@@ -169,8 +182,4 @@ fn name(gap: Gap) -> &'static str {
         Gap::OtherEpoch => "other-epoch",
         Gap::Hole => "hole",
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -73,7 +73,7 @@ fn kick(view: &View, query: &Query, who: &str) -> Result<String, Refusal> {
 
 fn close(outbox: &std::sync::Arc<Outbox>, reason: &str) {
     match outbox.figures().kind {
-        Kind::WebSocket | Kind::EventStream => {
+        Kind::WebSocket | Kind::EventStream | Kind::Poll => {
             outbox.close(Cause::server(POLICY, reason.to_owned()));
         }
         // There is no code to tell it.

@@ -6,11 +6,11 @@
 
 mod deadlines;
 mod end;
-mod event_stream;
 mod exchange;
 mod frames;
 mod handshake;
 mod leave;
+mod listening;
 mod messages;
 mod rate;
 mod stream;
@@ -25,22 +25,22 @@ use log::{Level, debug};
 
 use crate::config::ClientSettings;
 use crate::http::peer::Arrival;
+use crate::http::request::Kind;
 use crate::http::response::{Form, Response};
 use crate::ids::ClientId;
 use crate::logging::about::About;
 use crate::logging::refusal_log::RefusalLog;
 use crate::outbox::cause::{Cause, INTERNAL};
-use crate::outbox::encoding::Encoding;
 use crate::outbox::{Bounds, Ending, Outbox, set_own_outbox};
 use crate::plugin::{CallbackError, Place};
 use crate::roster::admission::Ticket;
 use crate::routes::readiness::Readiness;
 use crate::routes::table::Sites;
-use event_stream::EventStream;
 use frames::Guarded;
 #[cfg(any(test, fuzzing))]
 pub(crate) use frames::fuzz::agree as frames_agree;
 use handshake::Admitted;
+use listening::Listener;
 use messages::{Connection, fault_reason};
 use stream::OutboxStream;
 use terms::Terms;
@@ -83,7 +83,7 @@ pub fn run(
     outbox.set_bounds(bounds(&admitted.mounted.client));
     match open(context, client, outbox, admitted) {
         Ok(Opened::WebSocket(connection)) => connection.run_to_end(),
-        Ok(Opened::EventStream(stream)) => stream.run_to_end(),
+        Ok(Opened::Listener(listener)) => listener.run_to_end(),
         Err(error) => {
             let name = outbox.name();
             let line = format_args!("{name}: {error}; closed with {INTERNAL}");
@@ -117,7 +117,7 @@ impl Drop for Departure<'_> {
 /// A client that has its session.
 enum Opened {
     WebSocket(Box<Connection>),
-    EventStream(Box<EventStream>),
+    Listener(Box<Listener>),
 }
 
 /// Calls `on_open`; apart from the read loop, so that the request and the stack it needs are gone
@@ -140,12 +140,13 @@ fn open(
     drop(mounted);
     debug!("{} has come", outbox.name());
     let terms = Terms::new(context.sites.clone(), route.id(), settings);
+    let kind = request.kind;
     let place = Place::open(route, client, outbox, request)?;
-    let stream = OutboxStream::new(outbox.clone(), terms);
+    let stream = OutboxStream::new(outbox.clone(), terms, kind);
     let refusals = context.refusals.clone();
-    if outbox.encoding() == Encoding::Event {
-        let stream = EventStream::new(place, stream, refusals);
-        return Ok(Opened::EventStream(stream));
+    if kind != Kind::WebSocket {
+        let listener = Listener::new(place, stream, refusals);
+        return Ok(Opened::Listener(listener));
     }
     let stream = Guarded::new(stream, rest);
     let connection = Connection::new(client, place, stream, refusals);

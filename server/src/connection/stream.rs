@@ -13,8 +13,8 @@ use super::bounds;
 use super::deadlines::{Deadlines, Due, Times};
 use super::frames::Source;
 use super::terms::Terms;
-use crate::outbox::cause::{Cause, GOING_AWAY};
-use crate::outbox::encoding::Encoding;
+use crate::http::request::Kind;
+use crate::outbox::cause::{Cause, GOING_AWAY, NORMAL};
 use crate::outbox::frame;
 use crate::outbox::{Delivery, Outbox};
 
@@ -23,8 +23,8 @@ pub(super) struct OutboxStream {
     outbox: Arc<Outbox>,
     terms: Terms,
     deadlines: Deadlines,
-    /// The client only listens: it answers no ping.
-    is_one_way: bool,
+    /// What the client is: one that only listens answers no ping.
+    kind: Kind,
     /// The client was silent for so long that its buffers are to be small.
     is_resting: bool,
     /// The terms are others than those that were last asked for.
@@ -33,12 +33,11 @@ pub(super) struct OutboxStream {
 
 impl OutboxStream {
     /// Takes over the socket of `outbox` and its read timeout.
-    pub(super) fn new(outbox: Arc<Outbox>, terms: Terms) -> OutboxStream {
-        let is_one_way = outbox.encoding() == Encoding::Event;
+    pub(super) fn new(outbox: Arc<Outbox>, terms: Terms, kind: Kind) -> OutboxStream {
         let stream = OutboxStream {
             outbox,
-            deadlines: Deadlines::new(times(&terms, is_one_way), Instant::now()),
-            is_one_way,
+            deadlines: Deadlines::new(times(&terms, kind), Instant::now()),
+            kind,
             terms,
             is_resting: false,
             has_renewed_terms: false,
@@ -85,7 +84,7 @@ impl OutboxStream {
     fn put_in_force(&mut self) {
         self.has_renewed_terms = true;
         self.outbox.set_bounds(bounds(self.terms.settings()));
-        let times = times(&self.terms, self.is_one_way);
+        let times = times(&self.terms, self.kind);
         self.deadlines.set_times(times, Instant::now());
         self.set_read_timeout();
     }
@@ -108,7 +107,7 @@ impl OutboxStream {
                 self.rest();
                 self.outbox.queue_ping();
                 self.outbox.flush_own();
-                if self.is_one_way {
+                if self.kind != Kind::WebSocket {
                     // Whether it is there, the socket tells when it takes nothing any more.
                     self.deadlines.ask_later(now);
                     self.set_read_timeout();
@@ -127,6 +126,10 @@ impl OutboxStream {
     /// Closes the client where it has been here, or without a message, for too long.
     #[cold]
     fn close_if(&self, due: Due) {
+        if due == Due::Expired && matches!(self.kind, Kind::Poll(_)) {
+            self.outbox.close(Cause::server(NORMAL, "nothing was said"));
+            return;
+        }
         let settings = self.terms.settings();
         let time = |time: Option<Duration>| humantime::format_duration(time.unwrap_or_default());
         match due {
@@ -157,12 +160,21 @@ impl OutboxStream {
     }
 }
 
-/// The times that hold for a client; who only listens need not speak.
-fn times(terms: &Terms, is_one_way: bool) -> Times {
+/// The times that hold for a client; who only listens need not speak, and who waits is not asked meanwhile.
+fn times(terms: &Terms, kind: Kind) -> Times {
     let times = terms.times();
-    Times {
-        idle_timeout: times.idle_timeout.filter(|_| !is_one_way),
-        ..times
+    match kind {
+        Kind::WebSocket | Kind::Plain => times,
+        Kind::EventStream => Times {
+            idle_timeout: None,
+            ..times
+        },
+        Kind::Poll(wait) => Times {
+            idle_timeout: None,
+            ping_interval: None,
+            lifetime: Some(times.lifetime.map_or(wait, |lifetime| lifetime.min(wait))),
+            ..times
+        },
     }
 }
 

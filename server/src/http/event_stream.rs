@@ -99,7 +99,7 @@ pub fn retry(number: u64) -> String {
 
 /// What lets a page of an allowed origin read the answer. Only one that is allowed by name may send its user's
 /// cookies along.
-fn share(request: &Request, origins: &AllowedOrigins) -> Vec<(HeaderName, HeaderValue)> {
+pub(super) fn share(request: &Request, origins: &AllowedOrigins) -> Vec<(HeaderName, HeaderValue)> {
     let Some(Ok(sent)) = request.header("origin").map(HeaderValue::from_bytes) else {
         return Vec::new();
     };

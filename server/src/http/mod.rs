@@ -21,6 +21,7 @@ pub mod proxy_protocol;
 pub mod inside;
 pub mod provenance;
 pub mod upgrade;
+pub mod poll;
 pub mod event_stream;
 pub mod response;
 #[cfg(any(test, fuzzing))]

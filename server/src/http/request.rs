@@ -4,6 +4,7 @@
 //! came, and where in them things stand.
 
 use std::ops::Range;
+use std::time::Duration;
 
 use super::HttpLimits;
 use super::fields;
@@ -46,6 +47,8 @@ pub enum Kind {
     WebSocket,
     /// It receives messages as events.
     EventStream,
+    /// It waits for so long for one message.
+    Poll(Duration),
 }
 
 /// Where a request comes from, as far as its peer and its headers tell.

@@ -49,7 +49,7 @@ impl Lane {
         } else if let Some(topic) = self.members.topic(audience) {
             let except = except.filter(|&client| self.members.is_member(client, topic));
             self.run.push(topic, message.frame(), except);
-            if self.members.have_event_streams() {
+            if self.members.have_others() {
                 self.run.mix();
             }
         }

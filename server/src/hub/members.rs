@@ -58,8 +58,8 @@ pub(super) struct Members {
     topics: Vec<Option<Topic>>,
     free_topics: Vec<TopicId>,
     topic_ids: HashMap<Box<str>, TopicId>,
-    /// Clients that are written to in events.
-    event_streams: usize,
+    /// Clients that are written to in another encoding than frames.
+    others: usize,
 }
 
 impl Members {
@@ -91,9 +91,16 @@ impl Members {
             .is_some_and(|client| topic == EVERYONE || client.places.contains_key(&topic))
     }
 
-    /// Whether some of the clients are written to in events.
-    pub(super) fn have_event_streams(&self) -> bool {
-        self.event_streams > 0
+    /// Whether some of the clients are written to in another encoding than frames.
+    pub(super) fn have_others(&self) -> bool {
+        self.others > 0
+    }
+
+    /// The name of a topic that has members; none for everyone.
+    pub(super) fn name(&self, topic: TopicId) -> Option<&str> {
+        let at = topic.0.checked_sub(1)?;
+        let topic = self.topics.get(at as usize)?.as_ref();
+        topic.map(|topic| &*topic.name)
     }
 
     /// How many members a topic has.
@@ -118,7 +125,7 @@ impl Members {
     /// Takes a client in. One that is here already, which does not happen, begins anew.
     pub(super) fn insert(&mut self, id: ClientId, outbox: Arc<Outbox>) {
         self.remove(id);
-        self.event_streams += usize::from(outbox.encoding() == Encoding::Event);
+        self.others += usize::from(outbox.encoding() != Encoding::Frame);
         let place = self.everyone.len() as u32;
         self.everyone.push(Member {
             client: id,
@@ -138,7 +145,7 @@ impl Members {
         let Some(client) = self.clients.remove(&id) else {
             return;
         };
-        self.event_streams -= usize::from(client.outbox.encoding() == Encoding::Event);
+        self.others -= usize::from(client.outbox.encoding() != Encoding::Frame);
         self.take_out(EVERYONE, client.place);
         for (topic, place) in client.places {
             self.take_out(topic, place);

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 
 use crate::journal::{POSITION_BYTES, Position};
 use crate::outbox::encoding::Encoding;
-use crate::outbox::event;
 use crate::outbox::frame::{self, Opcode};
+use crate::outbox::marked::Marked;
 
 /// Whom a message on a route is for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -34,10 +34,7 @@ impl Message {
 
     /// For one client alone.
     pub(super) fn in_encoding(&self, encoding: Encoding) -> Cow<'_, [u8]> {
-        match encoding {
-            Encoding::Frame => Cow::Borrowed(&self.frame),
-            Encoding::Event => Cow::Owned(event::from_frames(&self.frame, 0, &[])),
-        }
+        encoding.of_run(&Marked::alone(&self.frame))
     }
 
     /// As one frame, whole and unmasked.

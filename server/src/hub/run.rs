@@ -14,7 +14,7 @@ use crate::ids::{ByNumber, ClientId};
 use crate::journal::{POSITION_BYTES, Position};
 use crate::limits::{RUN_BYTES_MAX, RUN_KEPT_BYTES};
 use crate::outbox::encoding::Encoding;
-use crate::outbox::event::{self, ID_BYTES, Id};
+use crate::outbox::marked::{ID_BYTES, Id, Marked};
 
 const _: () = assert!(ID_BYTES == POSITION_BYTES);
 
@@ -34,10 +34,10 @@ pub(super) struct Run {
     patches: HashMap<ClientId, Vec<Patch>, ByNumber>,
     /// What the patches hold, in bytes.
     patch_bytes: usize,
-    /// Somebody gets something else than `bytes`: who has patches, or is written to in events.
+    /// Somebody gets something else than `bytes`: who has patches, or is written to in another encoding.
     is_mixed: bool,
-    /// The run in events, once somebody needs it.
-    events: OnceCell<Vec<u8>>,
+    /// The run in each other encoding, once somebody needs it.
+    encoded: [OnceCell<Vec<u8>>; Encoding::OTHERS.len() + 1],
     /// Positions of the frames in it, as far as somebody needs them.
     ids: Vec<Id>,
 }
@@ -96,7 +96,7 @@ impl Run {
         queue.count_deliveries(messages as u64, bytes as u64);
     }
 
-    /// Some members may be written to in events.
+    /// Some members may be written to in another encoding.
     pub(super) fn mix(&mut self) {
         self.is_mixed = true;
     }
@@ -109,54 +109,61 @@ impl Run {
         });
     }
 
-    /// What a member gets, in its encoding. Frames become events here: once for the run, and only where
-    /// somebody needs it.
+    /// What a member gets, in its encoding; `name` is the topic's. Frames become something else here: once for the
+    /// run, and only where somebody needs it.
     #[inline(always)]
-    pub(super) fn bytes_for(&self, member: &Member) -> Cow<'_, [u8]> {
+    pub(super) fn bytes_for(&self, member: &Member, name: Option<&str>) -> Cow<'_, [u8]> {
         if !self.is_mixed {
             return Cow::Borrowed(&self.bytes);
         }
-        self.encoded_for(member.client, member.outbox.encoding())
+        self.encoded_for(member.client, member.outbox.encoding(), name)
     }
 
-    fn encoded_for(&self, client: ClientId, encoding: Encoding) -> Cow<'_, [u8]> {
-        match (encoding, self.patches.get(&client)) {
-            (Encoding::Frame, _) => self.frames_for(client),
-            (Encoding::Event, None) => Cow::Borrowed(
-                self.events
-                    .get_or_init(|| event::from_frames(&self.bytes, 0, &self.ids)),
-            ),
-            (Encoding::Event, Some(patches)) => Cow::Owned(self.patched_events(patches)),
+    fn encoded_for(
+        &self,
+        client: ClientId,
+        encoding: Encoding,
+        name: Option<&str>,
+    ) -> Cow<'_, [u8]> {
+        let patches = self.patches.get(&client);
+        match (encoding, patches) {
+            (Encoding::Frame, None) => Cow::Borrowed(&self.bytes),
+            (Encoding::Frame, Some(patches)) => Cow::Owned(self.patched(patches).0),
+            (other, None) => Cow::Borrowed(self.encoded[other as usize].get_or_init(|| {
+                let run = marked(&self.bytes, &self.ids, name);
+                other.of_run(&run).into_owned()
+            })),
+            (other, Some(patches)) => {
+                let (frames, ids) = self.patched(patches);
+                let run = marked(&frames, &ids, name);
+                Cow::Owned(other.of_run(&run).into_owned())
+            }
         }
     }
 
-    fn patched_events(&self, patches: &[Patch]) -> Vec<u8> {
-        let part =
-            |from: usize, to: usize| event::from_frames(&self.bytes[from..to], from, &self.ids);
-        let mut events = Vec::new();
+    /// What one member gets that has patches, and the positions in that.
+    fn patched(&self, patches: &[Patch]) -> (Vec<u8>, Vec<Id>) {
+        let mut frames = Vec::with_capacity(self.bytes.len());
+        let mut ids = Vec::new();
         let mut from = 0;
-        for patch in patches {
-            events.extend(part(from, patch.at));
-            events.extend(event::from_frames(&patch.insert, 0, &[]));
-            from = patch.at + patch.skip;
-        }
-        events.extend(part(from, self.bytes.len()));
-        events
-    }
-
-    fn frames_for(&self, client: ClientId) -> Cow<'_, [u8]> {
-        let Some(patches) = self.patches.get(&client) else {
-            return Cow::Borrowed(&self.bytes);
+        let end = Patch {
+            at: self.bytes.len(),
+            skip: 0,
+            insert: Vec::new(),
         };
-        let mut patched = Vec::with_capacity(self.bytes.len());
-        let mut from = 0;
-        for patch in patches {
-            patched.extend_from_slice(&self.bytes[from..patch.at]);
-            patched.extend_from_slice(&patch.insert);
+        for patch in patches.iter().chain([&end]) {
+            let begin = frames.len();
+            let [first, last] =
+                [from, patch.at].map(|at| self.ids.partition_point(|id| id.at < at));
+            ids.extend(self.ids[first..last].iter().map(|id| Id {
+                at: id.at - from + begin,
+                text: id.text,
+            }));
+            frames.extend_from_slice(&self.bytes[from..patch.at]);
+            frames.extend_from_slice(&patch.insert);
             from = patch.at + patch.skip;
         }
-        patched.extend_from_slice(&self.bytes[from..]);
-        Cow::Owned(patched)
+        (frames, ids)
     }
 
     /// Begins anew, with the memory of the last run.
@@ -166,8 +173,9 @@ impl Run {
         self.messages = 0;
         self.patches.clear();
         self.patch_bytes = 0;
-        self.is_mixed = false;
-        self.events.take();
+        if std::mem::take(&mut self.is_mixed) {
+            self.encoded = Default::default();
+        }
         self.ids.clear();
     }
 
@@ -178,11 +186,23 @@ impl Run {
     }
 }
 
+fn marked<'a>(frames: &'a [u8], ids: &'a [Id], topic: Option<&'a str>) -> Marked<'a> {
+    Marked {
+        frames,
+        ids,
+        topic,
+        ..Marked::default()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{RUN_BYTES_MAX, Run};
     use crate::hub::members::EVERYONE;
     use crate::ids::ClientId;
+    use crate::journal::{Epoch, Position};
+    use crate::outbox::encoding::Encoding;
+    use crate::outbox::frame::{Opcode, encode};
 
     #[test]
     fn patches_apply_in_order_and_only_to_their_client() {
@@ -194,9 +214,41 @@ mod tests {
         run.push(topic, b"bb", Some(one));
         run.insert(one, b"Y");
         run.push(topic, b"cc", Some(two));
-        assert_eq!(&*run.frames_for(one), b"aaXYcc");
-        assert_eq!(&*run.frames_for(two), b"aabb");
-        assert_eq!(&*run.frames_for(ClientId(3)), b"aabbcc");
+        let frames_for = |client| run.encoded_for(client, Encoding::Frame, None);
+        assert_eq!(&*frames_for(one), b"aaXYcc");
+        assert_eq!(&*frames_for(two), b"aabb");
+        assert_eq!(&*frames_for(ClientId(3)), b"aabbcc");
+    }
+
+    #[test]
+    fn each_encoding_has_the_positions_of_what_is_left() {
+        let (one, epoch) = (ClientId(1), Epoch::random());
+        let at = |offset| Position { epoch, offset };
+        let mut run = Run::default();
+        run.mix();
+        for (offset, except) in [(1, None), (2, Some(one)), (3, None)] {
+            run.mark(at(offset));
+            let text = format!("m{offset}");
+            run.push(EVERYONE, &encode(Opcode::Text, text.as_bytes()), except);
+            run.insert(one, &encode(Opcode::Text, b"own"));
+        }
+        for encoding in Encoding::OTHERS {
+            let texts = |client| {
+                let bytes = run.encoded_for(client, encoding, Some("t"));
+                String::from_utf8_lossy(&bytes).into_owned()
+            };
+            let has = |text: &str, position| text.contains(&at(position).to_string());
+            let (all, own) = (texts(ClientId(2)), texts(one));
+            for position in 1..=3 {
+                assert!(has(&all, position), "{encoding:?}: {all}");
+                assert_eq!(has(&own, position), position != 2, "{encoding:?}: {own}");
+            }
+            assert!(
+                !all.contains("own") && own.matches("own").count() == 3,
+                "{own}"
+            );
+            assert!(!own.contains("m2") && own.contains("m3"), "{own}");
+        }
     }
 
     /// Cause: what was sent to single members in between was not counted, so that one run could hold as much

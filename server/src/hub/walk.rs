@@ -31,9 +31,9 @@ impl Lane {
 
     fn queue_from(&mut self, mut at: usize, slice: &mut Slice) -> bool {
         if let Some(topic) = self.run.topic() {
-            let members = self.members.members(topic);
+            let (members, name) = (self.members.members(topic), self.members.name(topic));
             while let Some(member) = members.get(at) {
-                let bytes = self.run.bytes_for(member);
+                let bytes = self.run.bytes_for(member, name);
                 if member.outbox.queue_to_flush(&bytes) {
                     self.touched.push_back(member.outbox.clone());
                 }
@@ -55,7 +55,7 @@ impl Lane {
     fn deliver_from(&mut self, mut at: usize, slice: &mut Slice) -> bool {
         let start = self.begin_sending();
         if let Some(topic) = self.run.topic() {
-            let members = self.members.members(topic);
+            let (members, name) = (self.members.members(topic), self.members.name(topic));
             let few = members.len() / FEW_TOUCHED_DIVISOR;
             while at == 0
                 && self.touched.len() <= few
@@ -70,7 +70,7 @@ impl Lane {
                 }
             }
             while let Some(member) = members.get(at) {
-                let bytes = self.run.bytes_for(member);
+                let bytes = self.run.bytes_for(member, name);
                 member.outbox.deliver(&bytes);
                 at += 1;
                 if !slice.goes_on(bytes.len()) {

@@ -17,6 +17,9 @@ pub const CHUNK_EXTENSION_BYTES_MAX: usize = 4 * 1024;
 /// pauses gives its place back now and then.
 pub const REQUESTS_PER_CONNECTION_MAX: usize = 1000;
 
+/// How long a request may wait for a message: some of the proxies on the way give up sooner.
+pub const POLL_WAIT_MAX: Duration = Duration::from_secs(300);
+
 /// Bytes of the response body that a plugin may give; larger files belong to the proxy.
 pub const RESPONSE_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 

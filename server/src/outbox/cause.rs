@@ -25,6 +25,8 @@ pub struct Cause {
     pub initiator: Initiator,
 }
 
+/// Done, in good order.
+pub const NORMAL: u16 = 1000;
 /// The peer's Close frame had no code.
 pub const NO_CODE: u16 = 1005;
 /// The connection ended without a Close frame.

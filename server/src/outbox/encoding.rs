@@ -1,52 +1,94 @@
-//! How messages are written for one client: as frames of a WebSocket, or as events of an event stream.
+//! How messages are written for one client: as frames of a WebSocket, with or without an envelope, as events of an
+//! event stream, or as the one answer to a request.
 //!
 //! Pure functions on bytes. An encoding has its own way to write a message, a sign of life and an end, and knows
 //! where the messages in a run of its own end, so that what is cut or left out is always whole messages. Frames are
-//! what the hub is given; events are made of them, once for a run.
+//! what the hub is given; what the others need is made of them, once for a run.
 
-use super::event;
+use std::borrow::Cow;
+
 use super::frame::{self, Opcode};
+use super::marked::Marked;
+use super::{answer, envelope, event};
 
 /// How a client is written to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(u8)]
 pub enum Encoding {
     /// RFC 6455.
     #[default]
     Frame,
+    /// The same, each message in an envelope with its position and topic.
+    Envelope,
     /// `text/event-stream` (WHATWG HTML, section 9.2).
     Event,
+    /// The body of one answer, in JSON.
+    Answer,
 }
 
 impl Encoding {
-    /// One message.
+    /// All but [`Encoding::Frame`], of which they are made.
+    pub const OTHERS: [Encoding; 3] = [Encoding::Envelope, Encoding::Event, Encoding::Answer];
+
+    pub(super) fn from_number(number: u8) -> Encoding {
+        let others = Encoding::OTHERS;
+        others
+            .into_iter()
+            .find(|of| *of as u8 == number)
+            .unwrap_or_default()
+    }
+
+    /// Whether the client only listens.
+    pub fn is_one_way(self) -> bool {
+        matches!(self, Encoding::Event | Encoding::Answer)
+    }
+
+    /// Messages in this encoding.
+    pub fn of_run<'a>(self, run: &Marked<'a>) -> Cow<'a, [u8]> {
+        match self {
+            Encoding::Frame => Cow::Borrowed(run.frames),
+            Encoding::Envelope => Cow::Owned(envelope::encode(run)),
+            Encoding::Event => Cow::Owned(event::encode_run(run)),
+            Encoding::Answer => Cow::Owned(answer::encode(run)),
+        }
+    }
+
+    /// One message that is of no topic.
     pub(super) fn message(self, opcode: Opcode, payload: &[u8]) -> Vec<u8> {
         match self {
-            Encoding::Frame => frame::encode(opcode, payload),
             Encoding::Event => event::encode(opcode, payload),
+            _ => {
+                let frame = frame::encode(opcode, payload);
+                self.of_run(&Marked::alone(&frame)).into_owned()
+            }
         }
     }
 
     /// What keeps a connection alive that is silent.
     pub(super) fn ping(self) -> Vec<u8> {
         match self {
-            Encoding::Frame => frame::encode(Opcode::Ping, &[]),
+            Encoding::Frame | Encoding::Envelope => frame::encode(Opcode::Ping, &[]),
             Encoding::Event => event::PING.to_vec(),
+            Encoding::Answer => Vec::new(),
         }
     }
 
-    /// The last that our side says.
+    /// The last that our side says; nothing where that is made otherwise.
     pub(super) fn end(self, code: u16, reason: &str) -> Vec<u8> {
         match self {
-            Encoding::Frame => frame::close(code, reason),
+            Encoding::Frame | Encoding::Envelope => frame::close(code, reason),
             Encoding::Event => event::close(code, reason),
+            Encoding::Answer => Vec::new(),
         }
     }
 
     /// Bytes of the message that begins `run`, which holds at least its head.
     fn length(self, run: &[u8]) -> usize {
         match self {
-            Encoding::Frame => frame::length(run),
+            Encoding::Frame | Encoding::Envelope => frame::length(run),
             Encoding::Event => event::length(run),
+            // It is one, and HTTP, which is never cut.
+            Encoding::Answer => run.len(),
         }
     }
 
@@ -98,7 +140,7 @@ mod tests {
         let mut messages = vec!["", "a\n\nb", "\r\r", "cc"];
         messages.extend(long.iter().map(String::as_str));
         messages.push("the last");
-        for encoding in [Encoding::Frame, Encoding::Event] {
+        for encoding in [Encoding::Frame, Encoding::Envelope, Encoding::Event] {
             let (run, ends) = run(encoding, &messages);
             // Every byte near an end, and some between.
             let near =

@@ -11,7 +11,8 @@ use log::Level;
 use rustix::net::RecvFlags;
 
 use super::cause::{self, Cause};
-use super::encoding::Encoding;
+use super::http_phase::time_for;
+use super::once::Once;
 use super::{Delivery, Outbox, Phase, State};
 use crate::counters::COUNTERS;
 use crate::limits::LINGER_TIMEOUT;
@@ -50,7 +51,7 @@ impl Outbox {
     pub fn announce_close(&self, cause: &Cause) -> Delivery {
         let mut state = self.state.lock();
         let was_closing = self.closing.swap(true, Ordering::AcqRel);
-        if was_closing || state.phase != Phase::Open {
+        if was_closing || !state.phase.is_open() {
             return Delivery::Gone;
         }
         state.cause = Some(cause.clone());
@@ -62,7 +63,7 @@ impl Outbox {
     /// connection that cannot be written to any more is cut off.
     pub fn close(self: &Arc<Self>, cause: Cause) -> Delivery {
         let mut state = self.state.lock();
-        if state.phase == Phase::Open {
+        if state.phase.is_open() {
             self.begin_closing(&mut state, cause);
             return Delivery::Queued;
         }
@@ -173,7 +174,7 @@ impl Outbox {
             self.abort_locked(state);
             return Service::Done;
         }
-        if !state.is_waiting && state.phase == Phase::Open {
+        if !state.is_waiting && state.phase.is_open() {
             return Service::Done;
         }
         Service::Wait {
@@ -184,16 +185,36 @@ impl Outbox {
     }
 
     pub(super) fn begin_closing(self: &Arc<Self>, state: &mut State, cause: Cause) {
+        let encoding = self.encoding();
+        self.say_last(state, cause, |once, cause| match once {
+            Some(once) => once.end(cause.code, &cause.reason),
+            None => encoding.end(cause.code, &cause.reason),
+        });
+    }
+
+    /// Queues what `end` makes of the cause as the last that is said, and sends it.
+    pub(super) fn say_last(
+        self: &Arc<Self>,
+        state: &mut State,
+        cause: Cause,
+        end: impl FnOnce(Option<Once>, &Cause) -> Vec<u8>,
+    ) {
+        let once = state.once.take().map(|once| *once);
         // The first to say why is right.
         let cause = state.cause.get_or_insert(cause);
-        let end = self.encoding().end(cause.code, &cause.reason);
-        state.queue.append(&end);
-        state.close_deadline = Some(Instant::now() + state.bounds.close_timeout);
+        let end = end(once, cause);
+        let time = state.bounds.close_timeout + time_for(end.len());
+        if state.phase == Phase::Once {
+            state.queue.append_whole(&end);
+        } else {
+            state.queue.append(&end);
+        }
+        state.close_deadline = Some(Instant::now() + time);
         self.set_phase(state, Phase::Closing);
         if !state.is_waiting {
             self.send(state, &[]);
         }
-        if self.encoding() == Encoding::Event {
+        if self.encoding().is_one_way() {
             // There is no answer to wait for: its thread wakes, and leaves the rest to the drain thread. An
             // error means that the peer was faster.
             self.socket.shutdown(Shutdown::Read).ok();
@@ -222,7 +243,7 @@ impl Outbox {
     fn give_up(&self, state: &mut State) {
         if state.is_waiting {
             let time = humantime::format_duration(state.bounds.write_timeout);
-            if state.cause.is_none() && state.phase == Phase::Open {
+            if state.cause.is_none() && state.phase.is_open() {
                 COUNTERS.drain.stalled.add(1);
                 let line = format_args!("{} has taken no byte for {time}; dropped", self.name());
                 let about = About {

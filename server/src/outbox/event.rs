@@ -7,13 +7,11 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use memchr::{memchr2, memmem};
 
-use super::frame::{self, Opcode};
+use super::frame::Opcode;
+use super::marked::{ID_BYTES, IdText, Marked, Place};
 
 /// Keeps a stream alive: a comment, of which a client sees nothing.
-pub const PING: &[u8] = b":\n\n";
-
-/// Bytes of a position.
-pub const ID_BYTES: usize = 24;
+pub(super) const PING: &[u8] = b":\n\n";
 
 /// What ends an event.
 const END: &[u8] = b"\n\n";
@@ -32,48 +30,37 @@ pub(super) fn close(code: u16, reason: &str) -> Vec<u8> {
     out
 }
 
-/// The position of the frame that begins at some byte of a run.
-pub struct Id {
-    /// Where it begins.
-    pub at: usize,
-    /// ASCII without line ends.
-    pub text: [u8; ID_BYTES],
-}
-
-/// From where on a client hears, so that it can come back there: it sees nothing of that.
-pub fn cursor(id: &[u8; ID_BYTES]) -> Vec<u8> {
-    let mut out = Vec::new();
-    append_id(&mut out, id);
-    out.push(b'\n');
-    out
-}
-
-/// Something before this position cannot be had.
-pub fn gap(id: &[u8; ID_BYTES], why: &str) -> Vec<u8> {
-    let mut out = b"event: gap\n".to_vec();
-    append_id(&mut out, id);
-    append_lines(&mut out, why.as_bytes());
-    out
-}
-
-/// A run of whole frames as events, those with a position with their id. `ids` are those of this run, in
-/// their order, and count from `start` for its first byte.
-pub fn from_frames(mut run: &[u8], start: usize, ids: &[Id]) -> Vec<u8> {
+/// Messages as events, those with a position with their id.
+pub(super) fn encode_run(run: &Marked<'_>) -> Vec<u8> {
     // A short message takes more than its frame, and a long one hardly.
-    let mut out = Vec::with_capacity(run.len() + run.len() / 4 + 32 + ids.len() * (ID_BYTES + 5));
-    let end = start + run.len();
-    let mut ids = ids.iter().skip_while(|id| id.at < start).peekable();
-    while let Some((opcode, payload, rest)) = frame::split(run) {
-        if let Some(id) = ids.next_if(|id| id.at == end - run.len()) {
-            append_id(&mut out, &id.text);
+    let room = run.frames.len() + run.frames.len() / 4 + 32 + run.ids.len() * (ID_BYTES + 5);
+    let mut out = Vec::with_capacity(room);
+    if let Some(place) = &run.place {
+        append_place(&mut out, place);
+    }
+    for (id, opcode, payload) in run.messages() {
+        if let Some(id) = id {
+            append_id(&mut out, id);
         }
         append(&mut out, opcode, payload);
-        run = rest;
     }
     out
 }
 
-fn append_id(out: &mut Vec<u8>, id: &[u8; ID_BYTES]) {
+/// From where on a client hears, so that it can come back there: it sees nothing of that, but where something
+/// before it cannot be had.
+fn append_place(out: &mut Vec<u8>, place: &Place) {
+    if place.gap.is_some() {
+        out.extend_from_slice(b"event: gap\n");
+    }
+    append_id(out, &place.id);
+    match place.gap {
+        Some(why) => append_lines(out, why.as_bytes()),
+        None => out.push(b'\n'),
+    }
+}
+
+fn append_id(out: &mut Vec<u8>, id: &IdText) {
     out.extend_from_slice(b"id: ");
     out.extend_from_slice(id);
     out.push(b'\n');
@@ -114,8 +101,9 @@ pub(super) fn length(run: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{ID_BYTES, Id, close, encode, from_frames};
+    use super::{close, encode, encode_run};
     use crate::outbox::frame::{self, Opcode};
+    use crate::outbox::marked::{ID_BYTES, Id, Marked, Place};
 
     fn text(text: &str) -> String {
         String::from_utf8(encode(Opcode::Text, text.as_bytes())).expect("text stays text")
@@ -164,8 +152,8 @@ mod tests {
             encode(Opcode::Binary, &[7; 70_000]),
             encode(Opcode::Text, "ä".repeat(100).as_bytes()),
         ];
-        assert_eq!(from_frames(&run, 0, &[]), expected.concat());
-        assert_eq!(from_frames(&[], 0, &[]), b"");
+        assert_eq!(encode_run(&Marked::alone(&run)), expected.concat());
+        assert_eq!(encode_run(&Marked::default()), b"");
     }
 
     #[test]
@@ -176,13 +164,30 @@ mod tests {
             at,
             text: [byte; ID_BYTES],
         };
-        let ids = [id(0, b'a'), id(5, b'b'), id(15, b'c')];
-        // Of a run whose first frame was left out, and whose last has none.
-        let events = from_frames(&run[5..], 5, &ids);
-        let second = format!("id: {}\ndata: one\n\n", "b".repeat(ID_BYTES));
-        assert_eq!(
-            String::from_utf8(events).expect("text"),
-            second + "data: one\n\n"
-        );
+        let ids = [id(0, b'a'), id(10, b'b')];
+        let place = |gap| {
+            Some(Place {
+                id: [b'0'; ID_BYTES],
+                gap,
+            })
+        };
+        let marked = |gap| Marked {
+            place: place(gap),
+            frames: &run,
+            ids: &ids,
+            ..Marked::default()
+        };
+        let [zeros, a, b] = ["0", "a", "b"].map(|digit| digit.repeat(ID_BYTES));
+        let messages = format!("id: {a}\ndata: one\n\ndata: one\n\nid: {b}\ndata: one\n\n");
+        for (gap, place) in [
+            (None, format!("id: {zeros}\n\n")),
+            (
+                Some("hole"),
+                format!("event: gap\nid: {zeros}\ndata: hole\n\n"),
+            ),
+        ] {
+            let events = String::from_utf8(encode_run(&marked(gap))).expect("text");
+            assert_eq!(events, place + &messages);
+        }
     }
 }

@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Outbox;
 use super::encoding::Encoding;
 use super::http_phase::Exchange;
-use super::{Outbox, Phase};
 use crate::counters::Exchanged;
 
 /// What a connection is.
@@ -20,11 +20,13 @@ pub enum Kind {
     WebSocket,
     /// An event stream.
     EventStream,
+    /// A request that waits for a message.
+    Poll,
 }
 
 impl Kind {
     /// All.
-    pub const ALL: [Kind; 3] = [Kind::Plain, Kind::WebSocket, Kind::EventStream];
+    pub const ALL: [Kind; 4] = [Kind::Plain, Kind::WebSocket, Kind::EventStream, Kind::Poll];
 
     /// As metrics and lists name it.
     pub fn name(self) -> &'static str {
@@ -32,6 +34,7 @@ impl Kind {
             Kind::Plain => "plain",
             Kind::WebSocket => "websocket",
             Kind::EventStream => "event stream",
+            Kind::Poll => "poll",
         }
     }
 }
@@ -61,8 +64,11 @@ impl Outbox {
         let state = self.state.lock();
         Figures {
             kind: match state.exchange {
-                Exchange::Upgraded if self.encoding() == Encoding::Event => Kind::EventStream,
-                Exchange::Upgraded => Kind::WebSocket,
+                Exchange::Upgraded => match self.encoding() {
+                    Encoding::Frame | Encoding::Envelope => Kind::WebSocket,
+                    Encoding::Event => Kind::EventStream,
+                    Encoding::Answer => Kind::Poll,
+                },
                 Exchange::Reading | Exchange::Answering => Kind::Plain,
             },
             age: self.since.elapsed(),
@@ -73,7 +79,7 @@ impl Outbox {
                 0
             },
             is_slow: state.is_waiting,
-            is_closing: state.phase != Phase::Open || self.is_closing(),
+            is_closing: !state.phase.is_open() || self.is_closing(),
             dropped: state.dropped,
         }
     }

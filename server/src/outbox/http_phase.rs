@@ -58,7 +58,7 @@ impl Outbox {
     /// answered with `answer`; `finish` is to follow.
     pub fn end_for_fault(self: &Arc<Self>, answer: &[u8]) {
         let mut state = self.state.lock();
-        if state.phase != Phase::Open {
+        if !state.phase.is_open() {
             return;
         }
         match state.exchange {
@@ -71,9 +71,13 @@ impl Outbox {
         }
     }
 
-    /// The answer that is queued is 101.
-    pub fn become_websocket(&self) {
+    /// The answer that is queued is 101; what follows stands in envelopes where `has_envelope`.
+    pub fn become_websocket(&self, has_envelope: bool) {
         self.state.lock().exchange = Exchange::Upgraded;
+        if has_envelope {
+            self.encoding
+                .store(Encoding::Envelope as u8, Ordering::Relaxed);
+        }
     }
 
     /// The answer that is queued is the head of an event stream, which never ends by itself.
@@ -81,7 +85,8 @@ impl Outbox {
         let mut state = self.state.lock();
         state.exchange = Exchange::Upgraded;
         state.queue.set_encoding(Encoding::Event);
-        self.is_event_stream.store(true, Ordering::Relaxed);
+        self.encoding
+            .store(Encoding::Event as u8, Ordering::Relaxed);
     }
 
     /// Whether the server stops.

@@ -6,16 +6,21 @@
 //! lock is held for a copy and one send at most. Knows its socket and the drain thread; knows neither
 //! hub, routes nor plugins.
 
+pub mod answer;
 mod backlog;
 pub mod cause;
 pub mod drain;
 pub mod encoding;
 mod ending;
-pub mod event;
+mod envelope;
+mod event;
 mod figures;
 pub mod frame;
 mod http_phase;
+mod json;
 mod leaving;
+pub mod marked;
+mod once;
 mod own;
 mod piece;
 mod queue;
@@ -25,7 +30,7 @@ mod send;
 use std::fmt::Display;
 use std::io;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -44,11 +49,13 @@ use encoding::Encoding;
 use frame::{HEADER_BYTES_MAX, Opcode};
 use http_phase::Exchange;
 use leaving::Leaver;
+use once::Once;
 use queue::Queue;
 
 pub use backlog::{Bounds, SlowClient};
 pub use ending::Ending;
 pub use figures::{Figures, Kind};
+pub use once::{Answerer, Last};
 pub use own::{OwnOutbox, come_behind, end_own_for_fault, own_outbox, set_own_outbox};
 pub use piece::{Offered, Waker};
 
@@ -80,8 +87,8 @@ pub struct Outbox {
     room: Condvar,
     /// Our side has ended the connection; read without the lock for each message.
     closing: AtomicBool,
-    /// It is written to in events. Set by its thread before anyone else knows of the client.
-    is_event_stream: AtomicBool,
+    /// An [`Encoding`]. Set by its thread before anyone else knows of the client.
+    encoding: AtomicU8,
     /// The hub has something to give it first; read without the lock for each answer.
     behind: AtomicBool,
 }
@@ -118,12 +125,16 @@ struct State {
     cause: Option<Cause>,
     /// Who is to hear that the socket has taken all.
     waker: Option<Waker>,
+    /// Of one who waits for one message.
+    once: Option<Box<Once>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Frames are taken.
+    /// Messages are taken.
     Open,
+    /// One message is taken, as the answer that it waits for.
+    Once,
     /// A Close frame is queued or sent: nothing follows it. The connection thread reads on.
     Closing,
     /// The connection thread is done with the socket; the drain thread sends the rest, then reads
@@ -131,6 +142,13 @@ enum Phase {
     Lingering,
     /// Nothing is sent any more. The connection thread reads on where that was not our wish.
     Closed,
+}
+
+impl Phase {
+    /// Our side has not begun to end the connection.
+    fn is_open(self) -> bool {
+        matches!(self, Phase::Open | Phase::Once)
+    }
 }
 
 impl Outbox {
@@ -188,10 +206,11 @@ impl Outbox {
                 close_deadline: None,
                 cause: None,
                 waker: None,
+                once: None,
             }),
             room: Condvar::new(),
             closing: AtomicBool::new(false),
-            is_event_stream: AtomicBool::new(false),
+            encoding: AtomicU8::new(Encoding::Frame as u8),
             behind: AtomicBool::new(false),
         })
     }
@@ -251,7 +270,7 @@ impl Outbox {
     pub fn queue(self: &Arc<Self>, frames: &[u8]) -> Delivery {
         let mut state = self.state.lock();
         if state.phase != Phase::Open {
-            return Delivery::Gone;
+            return self.take_once(&mut state, frames);
         }
         if state.is_waiting {
             return self.append_to_backlog(&mut state, frames);
@@ -269,6 +288,7 @@ impl Outbox {
     pub fn queue_to_flush(self: &Arc<Self>, frames: &[u8]) -> bool {
         let mut state = self.state.lock();
         if state.phase != Phase::Open {
+            self.take_once(&mut state, frames);
             return false;
         }
         if state.is_waiting {
@@ -285,11 +305,7 @@ impl Outbox {
 
     /// How the client is written to: what is queued and delivered here has to be in this encoding.
     pub fn encoding(&self) -> Encoding {
-        if self.is_event_stream.load(Ordering::Relaxed) {
-            Encoding::Event
-        } else {
-            Encoding::Frame
-        }
+        Encoding::from_number(self.encoding.load(Ordering::Relaxed))
     }
 
     /// Queues what keeps a silent connection alive, as [`Outbox::queue`] does.
@@ -332,7 +348,7 @@ impl Outbox {
     pub fn deliver(self: &Arc<Self>, run: &[u8]) -> Delivery {
         let mut state = self.state.lock();
         if state.phase != Phase::Open {
-            return Delivery::Gone;
+            return self.take_once(&mut state, run);
         }
         if state.is_waiting {
             return self.append_to_backlog(&mut state, run);

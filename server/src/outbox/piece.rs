@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use super::{Outbox, Phase};
+use super::{Delivery, Outbox, Phase};
 use crate::limits::{PAUSE_DIVISOR, PIECE_BYTES};
 
 /// Called once, by whatever thread finds that there is room again; must not wait.
@@ -41,7 +41,10 @@ impl Outbox {
     pub fn offer(self: &Arc<Self>, piece: &[u8], waker: impl FnOnce() -> Waker) -> Offered {
         let mut state = self.state.lock();
         if state.phase != Phase::Open {
-            return Offered::Gone;
+            return match self.take_once(&mut state, piece) {
+                Delivery::Queued => Offered::Sent,
+                Delivery::Gone => Offered::Gone,
+            };
         }
         if state.is_waiting {
             state.waker = Some(waker());

@@ -8,6 +8,7 @@ crate::through::tests_through!(
         echo_answers_text_and_binary,
         what_is_pushed_from_inside_reaches_visitors,
         events_come_one_by_one,
+        who_waits_is_answered_by_the_next_message,
         a_visitor_cannot_push,
         the_log_names_the_visitor,
         only_the_routes_lead_to_the_server,

@@ -81,6 +81,38 @@ pub(crate) fn events_come_one_by_one(program: Program) {
     events.until("event: close\ndata: 1001");
 }
 
+/// The answer when something is said, and not before; and without one when the time is over.
+pub(crate) fn who_waits_is_answered_by_the_next_message(program: Program) {
+    const ACCEPT: &str = "Accept: application/json\r\n";
+    let server = server();
+    let front = Front::start(program, &server);
+    let inside = server.listener(", for insiders");
+    let ask_inside = |request: String| {
+        let mut raw = Raw::connect_to(inside);
+        raw.write(request);
+        raw.response().2
+    };
+    let mut nothing = front.ask("/push/news?wait=200ms", ACCEPT);
+    let body = nothing.until("\"gap\":null}");
+    assert!(body.contains("\"messages\":[]"), "{body}");
+    for text in ["one", "two"] {
+        let mut waiting = front.ask("/push/news?since=now&wait=50s", ACCEPT);
+        tests::wait_until("it waits", || {
+            let page = "GET /push HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n";
+            ask_inside(page.to_owned()).contains("[\"news\",1]")
+        });
+        ask_inside(format!(
+            "POST /push/news HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\n{text}"
+        ));
+        let answer = waiting.until("\"gap\":null}");
+        assert!(
+            answer.to_lowercase().starts_with("http/1.1 200"),
+            "{answer}"
+        );
+        assert!(answer.contains(&format!("\"text\":\"{text}\"")), "{answer}");
+    }
+}
+
 /// Whatever he writes into the headers of proxies.
 pub(crate) fn a_visitor_cannot_push(program: Program) {
     let server = server();

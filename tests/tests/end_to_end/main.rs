@@ -75,6 +75,7 @@ mod push;
 mod push_http;
 mod push_past;
 mod push_tokens;
+mod push_wait;
 mod refusals;
 mod reload;
 mod reload_again;

@@ -178,5 +178,4 @@ fn what_is_kept_can_be_read() {
     let (_, strange) = past(&server, "/push/news?since=nothing-of-ours");
     assert_eq!(strange["gap"], "other-epoch");
     assert_eq!(past(&server, "/push?topic=a&topic=b").0, 400);
-    assert_eq!(past(&server, "/push/news?wait=25s").0, 400);
 }

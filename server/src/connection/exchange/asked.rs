@@ -28,7 +28,7 @@ impl Exchange<'_> {
             .or_else(|| upgrade::choose_subprotocol(request, offered));
         self.outbox
             .queue_http(&upgrade::accept(request, &response, subprotocol));
-        self.outbox.become_websocket();
+        self.outbox.become_websocket(false);
         let status = StatusCode::SWITCHING_PROTOCOLS.as_u16();
         COUNTERS.of(self.client).answered.add(status);
         Ok(())

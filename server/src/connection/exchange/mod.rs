@@ -21,7 +21,7 @@ use crate::http::refusal::Refusal;
 use crate::http::request::{Kind, Request};
 use crate::http::request_line::Version;
 use crate::http::response::{Form, METHODS, Response};
-use crate::http::{event_stream, origin, upgrade};
+use crate::http::{event_stream, origin, poll, upgrade};
 use crate::ids::ClientId;
 use crate::logging::about::set_own_route;
 use crate::outbox::Outbox;
@@ -227,6 +227,12 @@ impl<'a> Exchange<'a> {
         }
         if mounted.has_event_stream && event_stream::is_wanted(request) {
             return self.open_stream(reader, ticket, request, &mounted, found);
+        }
+        if mounted.has_event_stream
+            && let Some(wait) = poll::wait(request)?
+        {
+            request.kind = Kind::Poll(wait);
+            return self.open_poll(reader, ticket, request, &mounted, found);
         }
         if mounted.has_event_stream && event_stream::is_preflight(request) {
             let answer = event_stream::preflight(request, origins)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::hub::message::Message;
 use crate::outbox::Outbox;
+use crate::outbox::marked::Place;
 
 /// One client, while it is behind in any topic.
 pub(super) struct Behind {
@@ -23,8 +24,8 @@ pub(super) struct Cursor {
     pub(super) topic: Box<str>,
     /// Everything of the topic up to this offset is done with.
     pub(super) offset: u64,
-    /// Comes before everything, as the client is written to.
-    pub(super) preface: Vec<u8>,
+    /// What it is told first, where its encoding says such.
+    pub(super) place: Option<Place>,
     /// Comes before anything of the topic.
     pub(super) notice: Option<Message>,
 }

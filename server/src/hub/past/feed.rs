@@ -1,6 +1,5 @@
 //! The hub's work with the past: keeping, joining, reading, and giving out pieces.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use log::info;
@@ -19,8 +18,8 @@ use crate::journal::{Gap, Lost, Outcome, Position};
 use crate::limits::TOPICS_PER_CLIENT_MAX;
 use crate::outbox::cause::{Cause, POLICY, TRY_AGAIN};
 use crate::outbox::encoding::Encoding;
-use crate::outbox::event::{self, Id};
-use crate::outbox::{Offered, Outbox, Waker};
+use crate::outbox::marked::{Id, Marked, Place};
+use crate::outbox::{Offered, Outbox, Waker, answer};
 
 impl Past {
     /// Keeps a message whose topic has a journal from now on, and puts it into the run.
@@ -69,7 +68,7 @@ impl Past {
                 }
                 if let Some(topic) = members.topic(audience) {
                     let except = except.filter(|&client| members.is_member(client, topic));
-                    if members.have_event_streams() {
+                    if members.have_others() {
                         run.mark(position);
                         run.mix();
                     }
@@ -115,13 +114,26 @@ impl Past {
             Outcome::Recovered => COUNTERS.hub.recovered.add(1),
             Outcome::Gap(_) => COUNTERS.hub.gaps.add(1),
         }
-        let notice = notices.take(outcome, position);
-        let preface = preface(outbox.encoding(), outcome, position);
+        let encoding = outbox.encoding();
+        let notice = match encoding {
+            // It would be the one message that this one waits for.
+            Encoding::Answer => None,
+            _ => notices.take(outcome, position),
+        };
+        if encoding == Encoding::Answer {
+            outbox.set_silence(answer::silence(&topic, &position.text()));
+        }
+        let place = Place {
+            id: position.text(),
+            gap: why(outcome),
+        };
         if !self.behind.contains_key(&client) && self.journals.is_at_head(&topic, cursor) {
-            let mut first = preface;
-            if let Some(notice) = notice {
-                first.extend_from_slice(&notice.in_encoding(outbox.encoding()));
-            }
+            let first = encoding.of_run(&Marked {
+                place: Some(place),
+                frames: notice.as_ref().map_or(&[], Message::frame),
+                topic: Some(&topic),
+                ..Marked::default()
+            });
             if !first.is_empty() && outbox.queue_to_flush(&first) {
                 flush(outbox);
             }
@@ -138,7 +150,7 @@ impl Past {
         behind.topics.push_back(Cursor {
             topic,
             offset: cursor,
-            preface,
+            place: Some(place),
             notice,
         });
         self.has_room(client);
@@ -243,13 +255,15 @@ impl Past {
             behind.outbox.close(Cause::server(TRY_AGAIN, text));
             return Fed::Gone;
         };
-        let encoded = match encoding {
-            Encoding::Frame => Cow::Borrowed(piece.as_slice()),
-            Encoding::Event => {
-                let events = event::from_frames(piece, 0, &filled.ids);
-                Cow::Owned([cursor.preface.as_slice(), &events].concat())
-            }
-        };
+        let next = self.journals.position(filled.offset).text();
+        let encoded = encoding.of_run(&Marked {
+            place: cursor.place,
+            frames: piece,
+            ids: &filled.ids,
+            topic: Some(&cursor.topic),
+            next: Some(next),
+            has_more: !self.journals.is_at_head(&cursor.topic, filled.offset),
+        });
         let offered = match encoded.is_empty() {
             true => Offered::Sent,
             false => behind.outbox.offer(&encoded, || wake(client, queue)),
@@ -264,7 +278,7 @@ impl Past {
         if let Some(mut cursor) = behind.topics.pop_front() {
             cursor.offset = filled.offset;
             cursor.notice = None;
-            cursor.preface = Vec::new();
+            cursor.place = None;
             if !self.journals.is_at_head(&cursor.topic, cursor.offset) {
                 behind.topics.push_back(cursor);
             } else {
@@ -293,7 +307,7 @@ impl Past {
             messages: 0,
             ids: Vec::new(),
         };
-        let has_ids = encoding == Encoding::Event;
+        let has_ids = encoding != Encoding::Frame;
         if let Some(notice) = &cursor.notice {
             piece.extend_from_slice(notice.frame());
             filled.messages += 1;
@@ -345,21 +359,14 @@ enum Fed {
     Gone,
 }
 
-/// What comes before everything for a client that is written to in events: from where on it hears, which its
-/// browser gives back when it returns, and whether that is all.
-fn preface(encoding: Encoding, outcome: Outcome, position: Position) -> Vec<u8> {
-    let why = match (encoding, outcome) {
-        (Encoding::Frame, _) => return Vec::new(),
-        (Encoding::Event, Outcome::Fresh | Outcome::Recovered) => {
-            return event::cursor(&position.text());
-        }
-        (Encoding::Event, Outcome::Gap(gap)) => match gap {
-            Gap::TooOld => "too-old",
-            Gap::OtherEpoch => "other-epoch",
-            Gap::Hole => "hole",
-        },
-    };
-    event::gap(&position.text(), why)
+/// What a client is told that cannot have all that it has missed.
+fn why(outcome: Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Fresh | Outcome::Recovered => None,
+        Outcome::Gap(Gap::TooOld) => Some("too-old"),
+        Outcome::Gap(Gap::OtherEpoch) => Some("other-epoch"),
+        Outcome::Gap(Gap::Hole) => Some("hole"),
+    }
 }
 
 fn deliver_held(behind: &mut Behind, queue: &Queue) -> Fed {

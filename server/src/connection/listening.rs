@@ -1,6 +1,7 @@
-//! A client of an event stream between `on_open` and `on_close`: it is written to, and asked nothing.
+//! A client that only listens, between `on_open` and `on_close`: one of an event stream, or one that waits for one
+//! message.
 //!
-//! Runs on the client's own thread, which waits in a read for the client to go, wakes to keep the stream alive, and
+//! Runs on the client's own thread, which waits in a read for the client to go, wakes to keep a stream alive, and
 //! is woken by the end that our side begins. What the hub and others send passes the outbox, as for any client.
 
 use std::io::{ErrorKind, Read};
@@ -20,21 +21,17 @@ use crate::threads;
 /// Bytes that are read at once, and dropped: a client has nothing to say.
 const READ_BYTES: usize = 256;
 
-/// A client of an event stream.
-pub(super) struct EventStream {
+/// A client that only listens.
+pub(super) struct Listener {
     outbox: Arc<Outbox>,
     place: Place,
     stream: OutboxStream,
     refusals: RefusalLog,
 }
 
-impl EventStream {
-    pub(super) fn new(
-        place: Place,
-        stream: OutboxStream,
-        refusals: RefusalLog,
-    ) -> Box<EventStream> {
-        Box::new(EventStream {
+impl Listener {
+    pub(super) fn new(place: Place, stream: OutboxStream, refusals: RefusalLog) -> Box<Listener> {
+        Box::new(Listener {
             outbox: stream.outbox().clone(),
             place,
             stream,
@@ -52,7 +49,7 @@ impl EventStream {
         leave(&self.outbox, self.place, &self.refusals, &cause, ending);
     }
 
-    /// Blocks until the client has gone or our side ends the stream; says why, and how the socket is to be left.
+    /// Blocks until the client has gone or our side ends it; says why, and how the socket is to be left.
     fn wait_for_end(&mut self) -> (Cause, Ending) {
         threads::give_back();
         let mut dropped = [0; READ_BYTES];
