@@ -25,7 +25,6 @@ use log::{Level, debug};
 
 use crate::config::ClientSettings;
 use crate::http::peer::Arrival;
-use crate::http::request::Kind;
 use crate::http::response::{Form, Response};
 use crate::ids::ClientId;
 use crate::logging::about::About;
@@ -42,7 +41,7 @@ pub(crate) use frames::fuzz::agree as frames_agree;
 use handshake::Admitted;
 use listening::Listener;
 use messages::{Connection, fault_reason};
-use stream::OutboxStream;
+use stream::{Manner, OutboxStream};
 use terms::Terms;
 
 /// What every connection thread needs; shared by all of them.
@@ -140,11 +139,11 @@ fn open(
     drop(mounted);
     debug!("{} has come", outbox.name());
     let terms = Terms::new(context.sites.clone(), route.id(), settings);
-    let kind = request.kind;
+    let manner = Manner::of(&request);
     let place = Place::open(route, client, outbox, request)?;
-    let stream = OutboxStream::new(outbox.clone(), terms, kind);
+    let stream = OutboxStream::new(outbox.clone(), terms, manner);
     let refusals = context.refusals.clone();
-    if kind != Kind::WebSocket {
+    if manner != Manner::Speaks {
         let listener = Listener::new(place, stream, refusals);
         return Ok(Opened::Listener(listener));
     }

@@ -13,18 +13,41 @@ use super::bounds;
 use super::deadlines::{Deadlines, Due, Times};
 use super::frames::Source;
 use super::terms::Terms;
-use crate::http::request::Kind;
+use crate::http::poll;
+use crate::http::request::{Kind, Request};
 use crate::outbox::cause::{Cause, GOING_AWAY, NORMAL};
 use crate::outbox::frame;
 use crate::outbox::{Delivery, Outbox};
+
+/// What a client does beside being written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// It sends messages, and answers pings.
+    Speaks,
+    /// It answers nothing.
+    Listens,
+    /// It does not either, and waits for one message, for so long.
+    Waits(Duration),
+}
+
+impl Manner {
+    /// That of a client that was let in.
+    pub(super) fn of(request: &Request) -> Manner {
+        match request.kind {
+            Kind::WebSocket | Kind::Plain => Manner::Speaks,
+            Kind::EventStream => Manner::Listens,
+            // That it is a time was looked at before it was let in.
+            Kind::Poll => Manner::Waits(poll::wait(request).ok().flatten().unwrap_or_default()),
+        }
+    }
+}
 
 /// One client's socket for tungstenite.
 pub(super) struct OutboxStream {
     outbox: Arc<Outbox>,
     terms: Terms,
     deadlines: Deadlines,
-    /// What the client is: one that only listens answers no ping.
-    kind: Kind,
+    manner: Manner,
     /// The client was silent for so long that its buffers are to be small.
     is_resting: bool,
     /// The terms are others than those that were last asked for.
@@ -33,11 +56,11 @@ pub(super) struct OutboxStream {
 
 impl OutboxStream {
     /// Takes over the socket of `outbox` and its read timeout.
-    pub(super) fn new(outbox: Arc<Outbox>, terms: Terms, kind: Kind) -> OutboxStream {
+    pub(super) fn new(outbox: Arc<Outbox>, terms: Terms, manner: Manner) -> OutboxStream {
         let stream = OutboxStream {
             outbox,
-            deadlines: Deadlines::new(times(&terms, kind), Instant::now()),
-            kind,
+            deadlines: Deadlines::new(times(&terms, manner), Instant::now()),
+            manner,
             terms,
             is_resting: false,
             has_renewed_terms: false,
@@ -84,7 +107,7 @@ impl OutboxStream {
     fn put_in_force(&mut self) {
         self.has_renewed_terms = true;
         self.outbox.set_bounds(bounds(self.terms.settings()));
-        let times = times(&self.terms, self.kind);
+        let times = times(&self.terms, self.manner);
         self.deadlines.set_times(times, Instant::now());
         self.set_read_timeout();
     }
@@ -107,7 +130,7 @@ impl OutboxStream {
                 self.rest();
                 self.outbox.queue_ping();
                 self.outbox.flush_own();
-                if self.kind != Kind::WebSocket {
+                if self.manner != Manner::Speaks {
                     // Whether it is there, the socket tells when it takes nothing any more.
                     self.deadlines.ask_later(now);
                     self.set_read_timeout();
@@ -126,7 +149,7 @@ impl OutboxStream {
     /// Closes the client where it has been here, or without a message, for too long.
     #[cold]
     fn close_if(&self, due: Due) {
-        if due == Due::Expired && matches!(self.kind, Kind::Poll(_)) {
+        if due == Due::Expired && matches!(self.manner, Manner::Waits(_)) {
             self.outbox.close(Cause::server(NORMAL, "nothing was said"));
             return;
         }
@@ -161,15 +184,15 @@ impl OutboxStream {
 }
 
 /// The times that hold for a client; who only listens need not speak, and who waits is not asked meanwhile.
-fn times(terms: &Terms, kind: Kind) -> Times {
+fn times(terms: &Terms, manner: Manner) -> Times {
     let times = terms.times();
-    match kind {
-        Kind::WebSocket | Kind::Plain => times,
-        Kind::EventStream => Times {
+    match manner {
+        Manner::Speaks => times,
+        Manner::Listens => Times {
             idle_timeout: None,
             ..times
         },
-        Kind::Poll(wait) => Times {
+        Manner::Waits(wait) => Times {
             idle_timeout: None,
             ping_interval: None,
             lifetime: Some(times.lifetime.map_or(wait, |lifetime| lifetime.min(wait))),

@@ -4,7 +4,6 @@
 //! came, and where in them things stand.
 
 use std::ops::Range;
-use std::time::Duration;
 
 use super::HttpLimits;
 use super::fields;
@@ -47,8 +46,8 @@ pub enum Kind {
     WebSocket,
     /// It receives messages as events.
     EventStream,
-    /// It waits for so long for one message.
-    Poll(Duration),
+    /// It waits for one message.
+    Poll,
 }
 
 /// Where a request comes from, as far as its peer and its headers tell.

@@ -228,10 +228,8 @@ impl<'a> Exchange<'a> {
         if mounted.has_event_stream && event_stream::is_wanted(request) {
             return self.open_stream(reader, ticket, request, &mounted, found);
         }
-        if mounted.has_event_stream
-            && let Some(wait) = poll::wait(request)?
-        {
-            request.kind = Kind::Poll(wait);
+        if mounted.has_event_stream && poll::wait(request)?.is_some() {
+            request.kind = Kind::Poll;
             return self.open_poll(reader, ticket, request, &mounted, found);
         }
         if mounted.has_event_stream && event_stream::is_preflight(request) {

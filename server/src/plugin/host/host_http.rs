@@ -59,7 +59,7 @@ pub(in crate::plugin) unsafe extern "C" fn request_field(
                 Kind::Plain => None,
                 Kind::WebSocket => Some(b"websocket".as_slice()),
                 Kind::EventStream => Some(b"event-stream".as_slice()),
-                Kind::Poll(_) => Some(b"poll".as_slice()),
+                Kind::Poll => Some(b"poll".as_slice()),
             },
             FIELD_PAGE => origin::page(request).map(|page| match page {
                 Page::Own => b"own".as_slice(),
