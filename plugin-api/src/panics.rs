@@ -44,6 +44,12 @@ pub(crate) fn install_hook() {
     panic::set_hook(Box::new(note_panic));
 }
 
+/// Whether a callback of the plugin runs on this thread.
+#[cfg(feature = "testing")]
+pub(crate) fn is_guarded() -> bool {
+    GUARDED.get()
+}
+
 fn note_panic(info: &PanicHookInfo<'_>) {
     let message = message_of(info.payload());
     let place = info

@@ -66,3 +66,6 @@ impl Plugin for Chat {
 }
 
 plugin_api::export!(Chat, path = "/chat", options = Chat, state_format = 1);
+
+#[cfg(test)]
+mod tests;

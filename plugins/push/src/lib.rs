@@ -140,3 +140,6 @@ plugin_api::export!(
     more_paths = ["/push/{topic}"],
     event_stream = true
 );
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! The host that a plugin under test is given: what it knows of itself, and its way to the [`World`].
+//!
+//! Any thread may be in here; nothing waits, and nothing calls the plugin. It knows its table of calls only as something
+//! that stands in front of it.
+
+#![allow(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::world::{Order, World};
+use crate::abi::{self, Status};
+
+/// Timers of one value of a plugin, as the server bounds them.
+const TIMERS_MAX: usize = 1024;
+
+/// Longest time of a timer in milliseconds: about 100 years, as the server bounds it.
+const TIMER_MS_MAX: u64 = 100 * 366 * 24 * 3600 * 1000;
+
+/// The host of one value of a plugin. It is never freed, since the plugin may keep it for ever; the table comes first,
+/// so that a pointer to it is a pointer to all of it.
+#[repr(C)]
+pub(super) struct MemoryHost {
+    table: abi::Host,
+    pub(super) world: Arc<World>,
+    own: Mutex<Own>,
+    pub(super) path: String,
+    pub(super) folders: Folders,
+}
+
+/// Where paths begin, and where a plugin keeps things.
+#[derive(Clone, Default)]
+pub(super) struct Folders {
+    pub(super) config: PathBuf,
+    pub(super) state: Option<PathBuf>,
+}
+
+/// What belongs to this value of the plugin alone.
+struct Own {
+    config: String,
+    phase: Phase,
+    timers: BTreeMap<(Duration, u64), Duration>,
+    last_timer: u64,
+}
+
+enum Phase {
+    /// It is being made; what it says is held back.
+    Held(Vec<Order>),
+    AtWork,
+    Over,
+}
+
+impl MemoryHost {
+    pub(super) fn leak(
+        table: abi::Host,
+        world: Arc<World>,
+        path: &str,
+        config: &str,
+        folders: Folders,
+    ) -> &'static MemoryHost {
+        Box::leak(Box::new(MemoryHost {
+            table,
+            world,
+            own: Mutex::new(Own {
+                config: config.to_owned(),
+                phase: Phase::Held(Vec::new()),
+                timers: BTreeMap::new(),
+                last_timer: 0,
+            }),
+            path: path.to_owned(),
+            folders,
+        }))
+    }
+
+    pub(super) fn as_abi(&'static self) -> *const abi::Host {
+        (&raw const *self).cast()
+    }
+
+    /// # Safety
+    /// `host` is what [`MemoryHost::as_abi`] gave out.
+    pub(super) unsafe fn from_abi(host: *const abi::Host) -> &'static MemoryHost {
+        // SAFETY: it was leaked, and the table is its first field.
+        unsafe { &*host.cast() }
+    }
+
+    fn own(&self) -> MutexGuard<'_, Own> {
+        self.own.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_config(&self, config: &str) {
+        config.clone_into(&mut self.own().config);
+    }
+
+    /// It goes to work: what was held back happens, in its order.
+    pub(super) fn start(&self) {
+        let mut own = self.own();
+        if let Phase::Held(held) = std::mem::replace(&mut own.phase, Phase::AtWork) {
+            let mut state = self.world.lock();
+            for order in held {
+                state.obey(order);
+            }
+        }
+    }
+
+    /// Every call answers from now on that the route has gone.
+    pub(super) fn end(&self) {
+        let mut own = self.own();
+        own.phase = Phase::Over;
+        own.timers.clear();
+    }
+
+    /// # Errors
+    /// [`abi::GONE`] once it has ended.
+    pub(super) fn check(&self) -> Result<(), Status> {
+        match self.own().phase {
+            Phase::Over => Err(abi::GONE),
+            Phase::Held(_) | Phase::AtWork => Ok(()),
+        }
+    }
+
+    /// # Errors
+    /// [`abi::GONE`] where the client has gone, or the route.
+    pub(super) fn check_client(&self, client: u64) -> Result<(), Status> {
+        self.check()?;
+        let is_open = self.world.lock().is_open(client);
+        if is_open { Ok(()) } else { Err(abi::GONE) }
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        matches!(self.own().phase, Phase::Held(_))
+    }
+
+    /// Has the order happen, now or when this value of the plugin goes to work.
+    ///
+    /// # Errors
+    /// [`abi::GONE`] once it has ended.
+    pub(super) fn post(&self, order: Order) -> Result<(), Status> {
+        let mut own = self.own();
+        match &mut own.phase {
+            Phase::Held(held) => held.push(order),
+            Phase::AtWork => self.world.lock().obey(order),
+            Phase::Over => return Err(abi::GONE),
+        }
+        Ok(())
+    }
+
+    /// The timer that is due next, with its time.
+    pub(super) fn next_timer(&self) -> Option<(Duration, u64)> {
+        self.own().timers.keys().next().copied()
+    }
+
+    /// Takes a timer that is due out of the list, and puts one with a period back in.
+    pub(super) fn take_timer(&self, due: Duration, timer: u64) {
+        let mut own = self.own();
+        if let Some(period) = own.timers.remove(&(due, timer))
+            && !period.is_zero()
+        {
+            own.timers.insert((due + period, timer), period);
+        }
+    }
+
+    pub(super) fn set_timer(&self, delay_ms: u64, period_ms: u64) -> Result<u64, Status> {
+        self.check()?;
+        if delay_ms > TIMER_MS_MAX || period_ms > TIMER_MS_MAX {
+            return Err(abi::INVALID);
+        }
+        let now = self.world.lock().now;
+        let mut own = self.own();
+        if own.timers.len() == TIMERS_MAX {
+            return Err(abi::EXHAUSTED);
+        }
+        own.last_timer += 1;
+        let timer = own.last_timer;
+        let due = now + Duration::from_millis(delay_ms);
+        let period = Duration::from_millis(period_ms);
+        own.timers.insert((due, timer), period);
+        Ok(timer)
+    }
+
+    /// [`abi::GONE`] where there is none of that number.
+    pub(super) fn cancel_timer(&self, timer: u64) -> Status {
+        let mut own = self.own();
+        let before = own.timers.len();
+        own.timers.retain(|(_, of), _| *of != timer);
+        if own.timers.len() == before {
+            abi::GONE
+        } else {
+            abi::OK
+        }
+    }
+
+    pub(super) fn config(&self) -> String {
+        self.own().config.clone()
+    }
+}

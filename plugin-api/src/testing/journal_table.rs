@@ -1,0 +1,153 @@
+//! The extension `detent.journal/1` of the host in memory.
+
+#![allow(unsafe_code)]
+
+use std::ffi::c_void;
+
+use super::host::MemoryHost;
+use super::journal::{Notices, Since, place, text};
+use super::place::status;
+use super::received::Received;
+use super::world::{JoinOrder, KeepOrder, Order, message, topic};
+use crate::abi::{self, Bytes, POSITION_BYTES, Status};
+
+static TABLE: abi::Journal = abi::Journal {
+    size: size_of::<abi::Journal>() as u32,
+    reserved: 0,
+    publish,
+    join_from,
+    read,
+};
+
+pub(super) fn table() -> *const c_void {
+    (&raw const TABLE).cast()
+}
+
+const NOWHERE: [u8; POSITION_BYTES] = [0; POSITION_BYTES];
+
+unsafe extern "C" fn publish(
+    host: *const abi::Host,
+    publish: *const abi::JournalPublish,
+    published: *mut abi::JournalPublished,
+) -> Status {
+    // SAFETY: the plugin vouches for host and struct, as the ABI asks.
+    let (host, publish) = unsafe { (MemoryHost::from_abi(host), &*publish) };
+    // SAFETY: as above.
+    let order = unsafe { keep_order(publish) };
+    status(order.and_then(|order| {
+        host.check()?;
+        let told = if host.is_held() {
+            host.post(Order::Keep(Box::new(order)))?;
+            (NOWHERE, 0)
+        } else {
+            let published = host.world.lock().keep(order);
+            (text(published.position), published.members)
+        };
+        // SAFETY: as above; null where nobody asks.
+        if let Some(published) = unsafe { published.as_mut() } {
+            (published.position, published.members) = told;
+        }
+        Ok(())
+    }))
+}
+
+unsafe fn keep_order(publish: &abi::JournalPublish) -> Result<KeepOrder, Status> {
+    // SAFETY: as the caller says.
+    let (name, payload) = unsafe { (publish.topic.as_slice(), publish.payload.as_slice()) };
+    let order = KeepOrder {
+        topic: topic(name)?,
+        message: message(publish.kind, payload)?,
+        position_at: place(publish.position_at, payload)?,
+        except: publish.except,
+    };
+    if publish.flags & abi::JOURNAL_DURABLE != 0 {
+        return Err(abi::UNSUPPORTED);
+    }
+    Ok(order)
+}
+
+unsafe extern "C" fn join_from(
+    host: *const abi::Host,
+    join: *const abi::JournalJoin,
+    joined: *mut abi::JournalJoined,
+) -> Status {
+    // SAFETY: the plugin vouches for host and struct, as the ABI asks.
+    let (host, join) = unsafe { (MemoryHost::from_abi(host), &*join) };
+    // SAFETY: as above.
+    let order = unsafe { join_order(join) };
+    status(order.and_then(|order| {
+        host.check_client(order.client)?;
+        let told = if host.is_held() {
+            host.post(Order::JoinFrom(Box::new(order)))?;
+            (abi::JOINED_LATER, NOWHERE)
+        } else {
+            let joined = host.world.lock().join_from(order);
+            (joined.outcome, text(joined.position))
+        };
+        // SAFETY: as above; null where nobody asks.
+        if let Some(joined) = unsafe { joined.as_mut() } {
+            (joined.outcome, joined.position) = told;
+        }
+        Ok(())
+    }))
+}
+
+unsafe fn join_order(join: &abi::JournalJoin) -> Result<JoinOrder, Status> {
+    let notices = [&join.fresh, &join.recovered, &join.gap];
+    // SAFETY: as the caller says.
+    let [fresh, recovered, gap] = notices.map(|of| unsafe { notice(of) });
+    // SAFETY: as the caller says.
+    let (name, position) = unsafe { (join.topic.as_slice(), join.position.as_slice()) };
+    Ok(JoinOrder {
+        client: join.client,
+        topic: topic(name)?,
+        since: Since::read(join.since, position, join.last)?,
+        notices: Notices([fresh?, recovered?, gap?]),
+    })
+}
+
+unsafe fn notice(notice: &abi::JournalNotice) -> Result<Option<(Received, Option<usize>)>, Status> {
+    if notice.kind == 0 {
+        return Ok(None);
+    }
+    // SAFETY: as the caller says.
+    let payload = unsafe { notice.payload.as_slice() };
+    let said = message(notice.kind, payload)?;
+    Ok(Some((said, place(notice.position_at, payload)?)))
+}
+
+unsafe extern "C" fn read(
+    host: *const abi::Host,
+    read: *const abi::JournalRead,
+    messages: *const abi::JournalMessages,
+    kept: *mut abi::JournalKept,
+) -> Status {
+    // SAFETY: the plugin vouches for all of them, as the ABI asks.
+    let (host, read, messages, kept) =
+        unsafe { (MemoryHost::from_abi(host), &*read, &*messages, &mut *kept) };
+    // SAFETY: as above.
+    let (name, position) = unsafe { (read.topic.as_slice(), read.position.as_slice()) };
+    let found = topic(name).and_then(|topic| {
+        host.check()?;
+        let since = Since::read(read.since, position, read.last)?;
+        let mut state = host.world.lock();
+        Ok(state.read(&topic, &since, read.messages_max, read.bytes_max))
+    });
+    let found = match found {
+        Ok(found) => found,
+        Err(status) => return status,
+    };
+    for (position, message) in &found.messages {
+        let kind = match message {
+            Received::Text(_) => abi::TEXT,
+            Received::Binary(_) => abi::BINARY,
+        };
+        let (position, payload) = (text(*position), Bytes::new(message.as_bytes()));
+        // SAFETY: the function and its context belong together.
+        unsafe { (messages.write)(messages.context, Bytes::new(&position), kind, payload) };
+    }
+    kept.outcome = found.outcome;
+    kept.next = text(found.next);
+    kept.has_more = found.has_more.into();
+    abi::OK
+}

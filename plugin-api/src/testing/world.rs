@@ -1,0 +1,267 @@
+//! What a server's hub knows of one route: who is here, who is a member of what, what each was sent, what the time is.
+//!
+//! Any thread may be in here; nothing waits and nothing calls the plugin. It outlives the values of the plugin, as topics
+//! and clients do when a library is replaced.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::journal::{Joined, Journal, Kept, Notices, Published, Since};
+use super::metrics::MetricBook;
+use super::received::Received;
+use crate::abi::{self, Status};
+
+/// Shared by the route, its clients and the hosts that were given to the plugin.
+pub(super) struct World(Mutex<State>);
+
+/// All of it, behind one lock that nobody holds while anything else is done.
+pub(super) struct State {
+    pub(super) clients: BTreeMap<u64, Guest>,
+    topics: BTreeMap<String, BTreeSet<u64>>,
+    pub(super) journals: HashMap<String, Journal>,
+    /// Messages that a journal keeps.
+    pub(super) journal_messages_max: usize,
+    pub(super) metrics: MetricBook,
+    pub(super) log: Vec<String>,
+    pub(super) now: Duration,
+    /// Clients that were closed, and by whom (a `BY_`), and that are owed their `on_close`.
+    pub(super) ending: Vec<(u64, u32)>,
+    last_client: u64,
+}
+
+/// A client as the hub sees it.
+pub(super) struct Guest {
+    pub(super) inbox: VecDeque<Received>,
+    /// What its Close frame says, once it has one.
+    pub(super) closed: Option<(u16, String)>,
+    /// Whether the plugin may speak of it.
+    pub(super) is_open: bool,
+    /// What the plugin says that it is called.
+    pub(super) label: String,
+    /// What every `send` to it answers, where a test says so.
+    pub(super) send_answer: Option<Status>,
+}
+
+/// What a host call asks for, checked: it happens now, or when the instance has taken over.
+#[derive(Clone)]
+pub(super) enum Order {
+    Send(u64, Received),
+    Close(u64, u16, String),
+    Join(u64, String),
+    Leave(u64, String),
+    Label(u64, String),
+    /// None for everyone; and who does not get it.
+    Publish(Option<String>, Received, u64),
+    Keep(Box<KeepOrder>),
+    JoinFrom(Box<JoinOrder>),
+}
+
+#[derive(Clone)]
+pub(super) struct KeepOrder {
+    pub(super) topic: String,
+    pub(super) message: Received,
+    pub(super) position_at: Option<usize>,
+    pub(super) except: u64,
+}
+
+#[derive(Clone)]
+pub(super) struct JoinOrder {
+    pub(super) client: u64,
+    pub(super) topic: String,
+    pub(super) since: Since,
+    pub(super) notices: Notices,
+}
+
+impl World {
+    pub(super) fn new(journal_messages_max: usize) -> Arc<World> {
+        Arc::new(World(Mutex::new(State {
+            clients: BTreeMap::new(),
+            topics: BTreeMap::new(),
+            journals: HashMap::new(),
+            journal_messages_max,
+            metrics: MetricBook::default(),
+            log: Vec::new(),
+            now: Duration::ZERO,
+            ending: Vec::new(),
+            last_client: 0,
+        })))
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        // A test that failed while it held this has nothing left half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    pub(super) fn next_client(&mut self) -> u64 {
+        self.last_client += 1;
+        self.last_client
+    }
+
+    pub(super) fn open(&mut self, client: u64) {
+        let guest = Guest {
+            inbox: VecDeque::new(),
+            closed: None,
+            is_open: true,
+            label: String::new(),
+            send_answer: None,
+        };
+        self.clients.insert(client, guest);
+    }
+
+    pub(super) fn is_open(&self, client: u64) -> bool {
+        self.clients.get(&client).is_some_and(|guest| guest.is_open)
+    }
+
+    pub(super) fn client_count(&self) -> u64 {
+        let open = self.clients.values().filter(|guest| guest.is_open);
+        open.count() as u64
+    }
+
+    pub(super) fn members(&self, topic: &str) -> Vec<u64> {
+        let members = self.topics.get(topic).into_iter().flatten();
+        members.copied().collect()
+    }
+
+    /// Ends a client for the hub: it is a member of nothing, and nobody can speak of it. False where it had ended.
+    pub(super) fn end(&mut self, client: u64, frame: Option<(u16, String)>) -> bool {
+        for members in self.topics.values_mut() {
+            members.remove(&client);
+        }
+        self.topics.retain(|_, members| !members.is_empty());
+        let Some(guest) = self.clients.get_mut(&client) else {
+            return false;
+        };
+        if !std::mem::take(&mut guest.is_open) {
+            return false;
+        }
+        guest.closed = frame;
+        true
+    }
+
+    /// Does what was asked for.
+    pub(super) fn obey(&mut self, order: Order) {
+        match order {
+            Order::Send(client, message) => self.deliver(client, message),
+            Order::Close(client, code, reason) => {
+                if self.end(client, Some((code, reason))) {
+                    self.ending.push((client, abi::BY_PLUGIN));
+                }
+            }
+            Order::Join(client, topic) => self.join(client, topic),
+            Order::Leave(client, topic) => {
+                if let Some(members) = self.topics.get_mut(&topic) {
+                    members.remove(&client);
+                }
+            }
+            Order::Label(client, label) => {
+                if let Some(guest) = self.clients.get_mut(&client) {
+                    guest.label = label;
+                }
+            }
+            Order::Publish(topic, message, except) => self.publish(topic, &message, except),
+            Order::Keep(order) => drop(self.keep(*order)),
+            Order::JoinFrom(order) => drop(self.join_from(*order)),
+        }
+    }
+
+    fn deliver(&mut self, client: u64, message: Received) {
+        if let Some(guest) = self.clients.get_mut(&client)
+            && guest.is_open
+        {
+            guest.inbox.push_back(message);
+        }
+    }
+
+    fn join(&mut self, client: u64, topic: String) {
+        if self.is_open(client) {
+            self.topics.entry(topic).or_default().insert(client);
+        }
+    }
+
+    fn publish(&mut self, topic: Option<String>, message: &Received, except: u64) {
+        let audience = match &topic {
+            Some(topic) => self.members(topic),
+            None => self.clients.keys().copied().collect(),
+        };
+        for client in audience {
+            if client != except {
+                self.deliver(client, message.clone());
+            }
+        }
+        // What is said on a topic with a journal is kept, whoever says it.
+        let (kept_max, journal) = (
+            self.journal_messages_max,
+            topic.and_then(|topic| self.journals.get_mut(&topic)),
+        );
+        if let Some(journal) = journal {
+            journal.push(message.clone(), kept_max);
+        }
+    }
+
+    pub(super) fn keep(&mut self, order: KeepOrder) -> Published {
+        let kept_max = self.journal_messages_max;
+        let journal = self.journals.entry(order.topic.clone()).or_default();
+        let (position, message) = journal.keep(order.message, order.position_at, kept_max);
+        let members = self.members(&order.topic);
+        let audience = members.iter().filter(|client| **client != order.except);
+        let audience: Vec<u64> = audience.copied().collect();
+        for client in &audience {
+            self.deliver(*client, message.clone());
+        }
+        Published {
+            position,
+            members: audience.len() as u64,
+        }
+    }
+
+    pub(super) fn join_from(&mut self, order: JoinOrder) -> Joined {
+        let is_member = self.members(&order.topic).contains(&order.client);
+        let journal = self.journals.entry(order.topic.clone()).or_default();
+        if is_member {
+            return journal.joined_already();
+        }
+        let (joined, missed) = journal.since(&order.since);
+        if let Some(notice) = order.notices.of(&joined) {
+            self.deliver(order.client, notice);
+        }
+        for message in missed {
+            self.deliver(order.client, message);
+        }
+        self.join(order.client, order.topic);
+        joined
+    }
+
+    pub(super) fn read(
+        &mut self,
+        topic: &str,
+        since: &Since,
+        messages_max: u64,
+        bytes_max: u64,
+    ) -> Kept {
+        let journal = self.journals.entry(topic.to_owned()).or_default();
+        journal.read(since, messages_max, bytes_max)
+    }
+}
+
+/// Whether a message may be sent: a kind that is known, and text that is text.
+pub(super) fn message(kind: u32, payload: &[u8]) -> Result<Received, Status> {
+    match kind {
+        abi::TEXT => {
+            let text = std::str::from_utf8(payload).map_err(|_| abi::INVALID)?;
+            Ok(Received::Text(text.to_owned()))
+        }
+        abi::BINARY => Ok(Received::Binary(payload.to_vec())),
+        _ => Err(abi::INVALID),
+    }
+}
+
+/// A topic's name, of 1 to 255 bytes.
+pub(super) fn topic(name: &[u8]) -> Result<String, Status> {
+    match std::str::from_utf8(name) {
+        Ok(name) if (1..=255).contains(&name.len()) => Ok(name.to_owned()),
+        _ => Err(abi::INVALID),
+    }
+}
