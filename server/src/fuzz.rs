@@ -43,6 +43,19 @@ pub fn host_calls(data: &[u8]) {
     crate::plugin::fuzz::host_calls::calls_hold(data);
 }
 
+/// Event streams: whatever is said, a browser hears each message once and as it was said, and wherever what is
+/// sent is cut, whole messages follow.
+pub fn events(data: &[u8]) {
+    crate::outbox::fuzz::events_hold(data);
+}
+
+/// What stands in a request as words: a query, and the position from which on a client wants to hear. They are
+/// read as every other program reads them, or not at all.
+pub fn words(data: &[u8]) {
+    crate::admin::query_holds(data);
+    crate::journal::position_holds(data);
+}
+
 /// Places to cut `data` at: nowhere, everywhere, and in pieces of lengths that `data` itself decides,
 /// so that the same input always fails in the same way.
 fn cuttings(data: &[u8]) -> [Vec<usize>; 3] {

@@ -43,6 +43,8 @@ use orders::Orders;
 
 pub use listener::AdminListener;
 pub use orders::{Order, OrderKind};
+#[cfg(any(test, fuzzing))]
+pub(crate) use query::holds as query_holds;
 
 /// The first letters of the names of threads for connections, whose panic costs that connection only.
 pub const CONNECTION_THREADS: &str = "admin-";

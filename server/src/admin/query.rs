@@ -73,6 +73,34 @@ fn decode(text: &str) -> Result<String, Refusal> {
     Ok(decoded.into_owned())
 }
 
+/// Asserts that a query is read as `plugin_api` and browsers read one, or refused for what they would guess.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn holds(data: &[u8]) {
+    // The head of a request has no other queries.
+    let Some(text) = std::str::from_utf8(data)
+        .ok()
+        .filter(|text| text.is_ascii())
+    else {
+        return;
+    };
+    let pairs: Vec<_> = plugin_api::reading::query_pairs(data).collect();
+    let names: Vec<&str> = pairs.iter().map(|(name, _)| &**name).collect();
+    let is_twice = (1..names.len()).any(|index| names[..index].contains(&names[index]));
+    match Query::read(Some(text), &names) {
+        Ok(query) => {
+            assert!(!is_twice);
+            let read = query.0.iter().map(|(name, value)| (&**name, &**value));
+            assert!(read.eq(pairs.iter().map(|(name, value)| (&**name, &**value))));
+        }
+        Err(_) => {
+            let was_guessed = |text: &str| text.contains(char::REPLACEMENT_CHARACTER);
+            let is_guess = pairs.iter().any(|(a, b)| was_guessed(a) || was_guessed(b));
+            assert!(is_twice || is_guess, "{text} is refused for nothing");
+        }
+    }
+    assert_eq!(Query::read(Some(text), &[]).is_ok(), pairs.is_empty());
+}
+
 #[cfg(test)]
 mod tests {
     use super::Query;

@@ -83,6 +83,16 @@ fn library_files_hold() {
 }
 
 #[test]
+fn events_hold() {
+    run("events", super::events);
+}
+
+#[test]
+fn words_hold() {
+    run("words", super::words);
+}
+
+#[test]
 fn host_calls_hold() {
     run("host_calls", super::host_calls);
 }

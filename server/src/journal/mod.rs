@@ -33,6 +33,8 @@ use std::time::Duration;
 use forgotten::Forgotten;
 pub use kept::Entry;
 use kept::Kept;
+#[cfg(any(test, fuzzing))]
+pub(crate) use position::holds as position_holds;
 pub use position::{Epoch, POSITION_BYTES, Position};
 
 use crate::counters::JournalFigures;

@@ -94,6 +94,18 @@ fn number(digits: &[u8]) -> Option<u64> {
     })
 }
 
+/// Asserts that nothing reads as a position but what one is written as, wherever it stands in `data`.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn holds(data: &[u8]) {
+    assert!(data.len() == POSITION_BYTES || Position::parse(data).is_none());
+    for text in data.windows(POSITION_BYTES) {
+        if let Some(position) = Position::parse(text) {
+            assert_eq!(position.to_string().as_bytes(), text);
+            assert!(position.offset < OFFSET_END);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

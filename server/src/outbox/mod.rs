@@ -16,6 +16,8 @@ mod envelope;
 mod event;
 mod figures;
 pub mod frame;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod http_phase;
 mod json;
 mod leaving;
