@@ -102,9 +102,7 @@ pub(in crate::plugin) struct RouteHost {
 /// The methods that are named like a host call do what the ABI says of it; an error is the status
 /// to answer with.
 impl RouteHost {
-    /// Made once for each instance and never freed: its threads may keep it for ever. In a frame of its own, by
-    /// which the leak sanitizer knows it.
-    #[inline(never)]
+    /// Made once for each instance and never freed: its threads may keep it for ever.
     pub(in crate::plugin) fn leak(
         table: abi::Host,
         route: RouteParts,
