@@ -43,10 +43,10 @@ pub fn host_calls(data: &[u8]) {
     crate::plugin::fuzz::host_calls::calls_hold(data);
 }
 
-/// Event streams: whatever is said, a browser hears each message once and as it was said, and wherever what is
-/// sent is cut, whole messages follow.
-pub fn events(data: &[u8]) {
-    crate::outbox::fuzz::events_hold(data);
+/// Encodings: whatever is said, each message is heard once and as it was said, and wherever what is sent is cut,
+/// whole messages follow.
+pub fn encodings(data: &[u8]) {
+    crate::outbox::fuzz::encodings_hold(data);
 }
 
 /// What stands in a request as words: a query, and the position from which on a client wants to hear. They are

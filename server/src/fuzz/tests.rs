@@ -83,8 +83,8 @@ fn library_files_hold() {
 }
 
 #[test]
-fn events_hold() {
-    run("events", super::events);
+fn encodings_hold() {
+    run("encodings", super::encodings);
 }
 
 #[test]

@@ -1,20 +1,24 @@
-//! Event streams as a fuzzer and the tests drive them: messages in, what a browser hears out.
+//! Encodings as a fuzzer and the tests drive them: messages in, what a browser or a reader of JSON hears out.
 //!
-//! The reader is written after the standard (WHATWG HTML, section 9.2.6) and knows nothing of how events are
-//! written here.
+//! The reader of event streams is written after the standard (WHATWG HTML, section 9.2.6), and neither knows how
+//! anything is written here.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
+use serde_json::{Value, json};
+
 use super::encoding::Encoding;
-use super::event::{self, ID_BYTES, Id};
 use super::frame::{self, Opcode};
+use super::marked::{ID_BYTES, Id, IdText, Marked};
+
+const TOPIC: &str = "a \"topic\"";
 
 /// A message that is said.
 struct Said {
     opcode: Opcode,
     payload: Vec<u8>,
-    id: Option<[u8; ID_BYTES]>,
+    id: Option<IdText>,
 }
 
 /// What a page gets of one event.
@@ -25,31 +29,93 @@ struct Heard {
     last_id: String,
 }
 
-/// Asserts that whatever is said on a topic, a browser hears each message once, as it was said, with its position,
-/// and that wherever a run is cut, whole messages are left.
-pub(crate) fn events_hold(data: &[u8]) {
+/// Asserts that whatever is said on a topic, each message is heard once, as it was said, with its position, in every
+/// encoding, and that wherever a run is cut, whole messages are left.
+pub(crate) fn encodings_hold(data: &[u8]) {
     let said = messages(data);
-    let (mut run, mut ids) = (Vec::new(), Vec::new());
-    // As one of many runs, which does not begin at the first byte of all.
-    let start = data.len();
-    let (mut frame_ends, mut event_ends) = (Vec::new(), Vec::new());
-    let mut events_apart = Vec::new();
+    let (mut frames, mut ids) = (Vec::new(), Vec::new());
+    let mut ends = [Encoding::Frame, Encoding::Envelope, Encoding::Event].map(|of| (of, vec![0]));
     for message in &said {
         let frame = frame::encode(message.opcode, &message.payload);
-        let at = start + run.len();
-        let id = message.id.map(|text| Id { at, text });
-        events_apart.extend(event::from_frames(&frame, at, id.as_slice()));
-        ids.extend(id);
-        run.extend(frame);
-        frame_ends.push(run.len());
-        event_ends.push(events_apart.len());
+        let alone = |at| message.id.map(|text| Id { at, text });
+        for (encoding, ends) in &mut ends {
+            let end =
+                ends[ends.len() - 1] + encoding.of_run(&marked(&frame, alone(0).as_slice())).len();
+            ends.push(end);
+        }
+        ids.extend(alone(frames.len()));
+        frames.extend(frame);
     }
-    let events = event::from_frames(&run, start, &ids);
-    assert_eq!(events, events_apart, "together as one by one");
-    let text = std::str::from_utf8(&events).expect("event streams are UTF-8");
-    assert_eq!(listen(text), expected(&said));
-    cuts_hold(Encoding::Frame, &run, &frame_ends);
-    cuts_hold(Encoding::Event, &events, &event_ends);
+    let run = marked(&frames, &ids);
+    for (encoding, ends) in &ends {
+        cuts_hold(*encoding, &encoding.of_run(&run), &ends[1..]);
+    }
+    let events = Encoding::Event.of_run(&run);
+    let events = std::str::from_utf8(&events).expect("event streams are UTF-8");
+    assert_eq!(listen(events), expected(&said));
+    let envelopes: Vec<Value> = Frames(&Encoding::Envelope.of_run(&run))
+        .map(|payload| serde_json::from_slice(payload).expect("an envelope is JSON"))
+        .collect();
+    let expected: Vec<Value> = said
+        .iter()
+        .map(|message| in_json(message, "data", true))
+        .collect();
+    assert_eq!(envelopes, expected);
+    let answer = Encoding::Answer.of_run(&run);
+    if said.is_empty() {
+        assert!(answer.is_empty(), "there is nothing to answer yet");
+        return;
+    }
+    let answer: Value = serde_json::from_slice(&answer).expect("an answer is JSON");
+    let expected: Vec<Value> = said
+        .iter()
+        .map(|message| in_json(message, "text", false))
+        .collect();
+    let next = said.iter().rev().find_map(|message| message.id);
+    let expected = json!({
+        "topic": TOPIC, "messages": expected, "next": next.as_ref().map(text_of), "more": false, "gap": null
+    });
+    assert_eq!(answer, expected);
+}
+
+fn marked<'a>(frames: &'a [u8], ids: &'a [Id]) -> Marked<'a> {
+    Marked {
+        frames,
+        ids,
+        topic: Some(TOPIC),
+        ..Marked::default()
+    }
+}
+
+fn text_of(id: &IdText) -> String {
+    String::from_utf8_lossy(id).into_owned()
+}
+
+fn in_json(message: &Said, text_name: &str, has_topic: bool) -> Value {
+    let mut value = json!({ "id": message.id.as_ref().map(text_of) });
+    if has_topic {
+        value["topic"] = TOPIC.into();
+    }
+    if message.opcode == Opcode::Text {
+        value[text_name] = String::from_utf8_lossy(&message.payload).into();
+    } else {
+        value["base64"] = BASE64_STANDARD.encode(&message.payload).into();
+    }
+    value
+}
+
+/// The payloads of a run of text frames.
+struct Frames<'a>(&'a [u8]);
+
+impl<'a> Iterator for Frames<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let (opcode, payload, rest) = frame::split(self.0)?;
+        assert_eq!(opcode, Opcode::Text);
+        self.0 = rest;
+        Some(payload)
+    }
 }
 
 /// A byte says what comes and a second one how long it is, as far as there is so much.
@@ -60,16 +126,14 @@ fn messages(mut data: &[u8]) -> Vec<Said> {
         data = rest;
         // Some have a length of two bytes, some of eight.
         let times = [1, 1, 2, 300][usize::from(what >> 6)];
-        let (opcode, payload) = match what & 3 {
+        let (opcode, payload) = if what & 1 == 0 {
             // The host takes no other text.
-            0 | 1 => {
-                let text = String::from_utf8_lossy(payload).repeat(times);
-                (Opcode::Text, text.into_bytes())
-            }
-            2 => (Opcode::Binary, payload.repeat(times)),
-            _ => (Opcode::Ping, Vec::new()),
+            let text = String::from_utf8_lossy(payload).repeat(times);
+            (Opcode::Text, text.into_bytes())
+        } else {
+            (Opcode::Binary, payload.repeat(times))
         };
-        let has_id = opcode != Opcode::Ping && what & 4 != 0;
+        let has_id = what & 2 != 0;
         said.push(Said {
             opcode,
             payload,
@@ -84,16 +148,14 @@ fn expected(said: &[Said]) -> Vec<Heard> {
     let mut heard = Vec::new();
     for message in said {
         if let Some(id) = &message.id {
-            last_id = String::from_utf8_lossy(id).into_owned();
+            last_id = text_of(id);
         }
-        let (kind, data) = match message.opcode {
-            Opcode::Text => {
-                let text = String::from_utf8_lossy(&message.payload);
-                // A browser has one line end.
-                ("", text.replace("\r\n", "\n").replace('\r', "\n"))
-            }
-            Opcode::Binary => ("binary", BASE64_STANDARD.encode(&message.payload)),
-            Opcode::Ping | Opcode::Close => continue,
+        let (kind, data) = if message.opcode == Opcode::Text {
+            let text = String::from_utf8_lossy(&message.payload);
+            // A browser has one line end.
+            ("", text.replace("\r\n", "\n").replace('\r', "\n"))
+        } else {
+            ("binary", BASE64_STANDARD.encode(&message.payload))
         };
         heard.push(Heard {
             kind: kind.to_owned(),
