@@ -52,7 +52,7 @@ pub fn encodings(data: &[u8]) {
 /// What stands in a request as words: a query, and the position from which on a client wants to hear. They are
 /// read as every other program reads them, or not at all.
 pub fn words(data: &[u8]) {
-    crate::admin::query_holds(data);
+    crate::admin::query_holds(data, &crate::plugin::fuzz::query_pairs(data));
     crate::journal::position_holds(data);
 }
 
