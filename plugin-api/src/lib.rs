@@ -240,8 +240,8 @@ pub type Error = Box<dyn std::error::Error + Send + Sync>;
 /// What callbacks return. `Result` alone stands for "done, or an error".
 pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 
-/// The plugins in the READMEs are compiled as doctests, so that they stay true; that of this crate has a test by the kit.
-#[cfg(doctest)]
+/// The plugins in the READMEs are compiled as doctests, so that they stay true; they have tests by the kit.
+#[cfg(all(doctest, feature = "testing"))]
 #[doc = include_str!("../../README.md")]
-#[cfg_attr(feature = "testing", doc = include_str!("../README.md"))]
+#[doc = include_str!("../README.md")]
 pub struct Readmes;
