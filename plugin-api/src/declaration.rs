@@ -14,6 +14,10 @@ pub(crate) const MORE_PATHS_MAX: usize = 15;
 
 /// A plugin with what the macro declared of it.
 #[doc(hidden)]
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not exported: `plugin_api::export!({Self}, path = \"/...\");` makes it the plugin of its library",
+    label = "not given to `export!`"
+)]
 pub trait Exported: Plugin {
     const DECLARATION: Declaration;
 
@@ -144,10 +148,51 @@ impl Declaration {
     }
 }
 
+/// What the server would say of a path at its start, said to who compiles it.
 const fn check_path(path: &str) {
+    let path = path.as_bytes();
     assert!(
-        matches!(path.as_bytes(), [b'/', ..]),
+        matches!(path, [b'/', ..]),
         "the path of a plugin begins with `/`"
+    );
+    let mut index = 0;
+    // Where the name of a parameter begins; 0 outside of one.
+    let mut name = 0;
+    while index < path.len() {
+        let byte = path[index];
+        assert!(
+            byte.is_ascii_graphic() && byte != b'?' && byte != b'#',
+            "the path of a plugin has no spaces, no `?`, no `#`, and nothing that is not ASCII: percent-encode it"
+        );
+        // Two braces stand for one that is meant as it is.
+        let is_double = index + 1 < path.len() && path[index + 1] == byte;
+        match byte {
+            b'{' | b'}' if name == 0 && is_double => index += 1,
+            b'{' => {
+                assert!(
+                    name == 0,
+                    "a parameter in the path of a plugin holds no `{{`: `/room/{{name}}`"
+                );
+                name = index + 1;
+            }
+            b'}' => {
+                assert!(
+                    name != 0 && index > name,
+                    "a `}}` in the path of a plugin ends the name of a parameter: `/room/{{name}}`"
+                );
+                name = 0;
+            }
+            b'/' => assert!(
+                name == 0,
+                "a parameter in the path of a plugin ends with `}}` before the next `/`: `/room/{{name}}`"
+            ),
+            _ => {}
+        }
+        index += 1;
+    }
+    assert!(
+        name == 0,
+        "a parameter in the path of a plugin ends with `}}`: `/room/{{name}}`"
     );
 }
 

@@ -29,6 +29,7 @@ use crate::glue;
 /// # fn main() {}
 /// ```
 ///
+/// A library is one plugin: a second `export!` in it does not compile, nor does a path that no server could serve.
 /// Plugins are built with `panic = "unwind"`, the default; anything else does not compile.
 #[macro_export]
 macro_rules! export {
@@ -58,6 +59,10 @@ macro_rules! export {
             )$(.$option(&$value))*;
             $($check)?
         }
+
+        /// A library is one plugin: two `export!` in one module are told by this name, others by the symbol's.
+        #[allow(dead_code)]
+        struct OnePluginForEachLibrary;
 
         const _: () = {
             #[unsafe(export_name = "detent_plugin")]

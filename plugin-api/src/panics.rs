@@ -1,9 +1,10 @@
 //! Catches panics before they reach the line, and tells where they happened.
 //!
 //! A panic that crosses the line aborts the process, so every entry point runs inside [`catch`]. The
-//! hook sees message and place while the panic happens; it leaves a note for the guard of the same
-//! thread and writes the log line. What no guard catches (stack overflow, a panic while panicking, a
-//! panic of a thread-local's destructor) ends the process.
+//! hook sees message and place while the panic happens and leaves a note for the guard of the same
+//! thread. What the guard gives back goes to the server, whose line names callback and client; so the hook writes
+//! a line of its own only for what comes past every guard: a thread of the plugin's, and a panic while another one
+//! unwinds, which ends the process. Other ends (stack overflow, a panic of a thread-local's destructor) leave none.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -31,12 +32,24 @@ pub(crate) fn catch<T>(callback: impl FnOnce() -> T) -> Result<T, String> {
     let outcome = panic::catch_unwind(AssertUnwindSafe(callback));
     GUARDED.set(guarded_before);
     let note = take_note();
+    if outcome.is_ok()
+        && let Some(note) = &note
+    {
+        logging::panicked(&format!("panicked, and caught it itself: {note}"));
+    }
     outcome.map_err(|payload| {
         let text = note.unwrap_or_else(|| message_of(&*payload).to_owned());
         // The payload may be a value whose own destructor panics, so it is never dropped.
         mem::forget(payload);
         text
     })
+}
+
+/// As [`catch`], for what has no answer: a panic is logged here.
+pub(crate) fn catch_and_log(what: &str, callback: impl FnOnce()) {
+    if let Err(text) = catch(callback) {
+        logging::panicked(&format!("{what} panicked: {text}"));
+    }
 }
 
 /// Replaces the hook of this library's copy of the standard library.
@@ -56,7 +69,13 @@ fn note_panic(info: &PanicHookInfo<'_>) {
         .location()
         .map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
     if GUARDED.get() {
-        logging::panicked(&format!("panicked at {place}: {message}"));
+        // Another one that still unwinds: this one ends the process, and nobody comes to read notes.
+        if thread::panicking()
+            && let Some(first) = take_note()
+        {
+            let both = format!("panicked: {first}; and again at {place}: {message}");
+            logging::panicked(&both);
+        }
         drop(take_note());
         NOTE.set(Some(ManuallyDrop::new(format!("{message}, at {place}"))));
     } else {

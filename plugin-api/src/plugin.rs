@@ -12,6 +12,10 @@ use crate::{
 /// into its [`Session`](Plugin::Session), which needs neither.
 ///
 /// An error or a panic in a callback of a client ends in [`on_error`](Plugin::on_error).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no plugin: implement `plugin_api::Plugin` for it",
+    label = "given to `export!`, or to the test kit, as a plugin"
+)]
 pub trait Plugin: Sized + Send + Sync + 'static {
     /// What the plugin remembers of one client, from `on_open` to `on_close`. `()` for nothing.
     type Session: Default + Send + 'static;

@@ -116,8 +116,7 @@ pub(super) unsafe extern "C" fn on_error<P: Plugin>(
 }
 
 pub(super) unsafe extern "C" fn drop_session<P: Plugin>(_route: *mut c_void, session: *mut c_void) {
-    // The hook has logged a panic; there is nobody left to tell it to.
-    let _ = panics::catch(|| {
+    panics::catch_and_log("the end of a session", || {
         // SAFETY: `on_open` made it, and the host passes it for the last time.
         drop(unsafe { take_session::<P>(session) });
     });

@@ -152,8 +152,7 @@ unsafe extern "C" fn create<P: Plugin>(
 unsafe extern "C" fn destroy<P: Plugin>(route: *mut c_void) {
     // SAFETY: `create` made it with `Box::into_raw`, and the host calls this once, as the last.
     let route = move || drop(unsafe { Box::from_raw(route.cast::<Route<P>>()) });
-    // The hook has logged a panic; there is nobody left to tell it to.
-    let _ = panics::catch(route);
+    panics::catch_and_log("the end of the plugin", route);
 }
 
 /// The route that `create` made.

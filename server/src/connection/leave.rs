@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use log::{Level, debug, info};
+use log::{debug, info};
 
 use crate::logging::refusal_log::RefusalLog;
 use crate::outbox::cause::Cause;
@@ -29,7 +29,7 @@ pub(super) fn leave(
     }
     if let Err(error) = place.close(cause) {
         let name = outbox.name();
-        refusals.note(Level::Warn, format_args!("{name}: {error}"));
+        refusals.note(error.level(), format_args!("{name}: {error}"));
     }
     outbox.finish(ending);
 }

@@ -7,7 +7,6 @@ use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use log::Level;
 use tungstenite::protocol::{CloseFrame, WebSocketContext};
 use tungstenite::{Error, Message};
 
@@ -161,7 +160,7 @@ impl Connection {
                 return;
             };
             let name = outbox.name();
-            refusals.note(Level::Warn, format_args!("{name}: {error}"));
+            refusals.note(error.level(), format_args!("{name}: {error}"));
             if !plugin.on_error(client, session, &error) {
                 outbox.close(Cause::server(INTERNAL, fault_reason(&error)));
             }

@@ -21,7 +21,7 @@ use std::sync::atomic::AtomicBool;
 
 use crossbeam_channel::Sender;
 use http::StatusCode;
-use log::{Level, debug};
+use log::debug;
 
 use crate::config::ClientSettings;
 use crate::http::peer::Arrival;
@@ -87,7 +87,7 @@ pub fn run(
             let name = outbox.name();
             let line = format_args!("{name}: {error}; closed with {INTERNAL}");
             let about = About::closed(INTERNAL);
-            context.refusals.note_about(Level::Warn, &about, line);
+            context.refusals.note_about(error.level(), &about, line);
             outbox.close(Cause::server(INTERNAL, fault_reason(&error)));
             outbox.finish(Ending::LastWord);
         }

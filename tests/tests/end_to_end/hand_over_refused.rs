@@ -70,7 +70,7 @@ fn where_the_state_cannot_be_read() {
 fn where_one_client_is_not_taken_over() {
     assert_refused(
         "new fail-session",
-        "client 1: on_open failed: told not to take odd ones",
+        "client 1: on_resume failed: told not to take odd ones",
     );
 }
 
@@ -169,7 +169,7 @@ fn the_sessions_that_were_made_for_nothing_are_freed() {
     server.reload();
     server.wait_for_log(&[
         "ERROR",
-        "client 6: on_open failed: told not to take odd ones",
+        "client 6: on_resume failed: told not to take odd ones",
     ]);
     server.wait_for_log(&["dropped new, 0 sessions left"]);
     for (total, client) in (7..).zip(&mut clients) {

@@ -59,7 +59,10 @@ fn where_a_step_fails_the_old_code_goes_on<S: Stage>() {
             "fourth fail-resume",
             "create failed: told not to understand the state",
         ),
-        ("fifth fail-session", "failed: told not to take odd ones"),
+        (
+            "fifth fail-session",
+            "client 1: on_resume failed: told not to take odd ones",
+        ),
     ] {
         let problem = stage.replace(&variant(words));
         assert!(problem.contains(why), "{words}: {problem}");

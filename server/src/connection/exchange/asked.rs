@@ -3,7 +3,6 @@
 //! The part of [`Exchange`] in which plugin code runs, on the connection's thread.
 
 use http::StatusCode;
-use log::Level;
 
 use super::{Exchange, Unserved};
 use crate::counters::COUNTERS;
@@ -70,7 +69,7 @@ impl Exchange<'_> {
             return out_of_service().into();
         }
         let line = format_args!("route {}: {error}", route.path());
-        self.context.refusals.note(Level::Warn, line);
+        self.context.refusals.note(error.level(), line);
         let why = "the plugin of this route failed";
         Unserved::Refused(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, why))
     }

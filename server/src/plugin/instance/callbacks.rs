@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use http::StatusCode;
-use log::{error, warn};
+use log::{Level, error, log};
 use plugin_api::abi::{
     self, BINARY, BY_PEER, BY_PLUGIN, BY_SERVER, Bytes, FAULT_FAILED, FAULT_PANICKED,
     FAULT_TRANSPORT, OK, PANICKED, Sink, Status, TEXT, TimerId, UNSUPPORTED,
@@ -54,6 +54,16 @@ pub enum CallbackError {
         /// What happened.
         text: String,
     },
+}
+
+impl CallbackError {
+    /// How loud the log is about it: a panic is a fault of the plugin's code, whatever a client said.
+    pub fn level(&self) -> Level {
+        match self {
+            CallbackError::Panicked { .. } => Level::Error,
+            _ => Level::Warn,
+        }
+    }
 }
 
 /// What a plugin says to a handshake.
@@ -269,7 +279,7 @@ impl Instance {
             }
         });
         if let Err(error @ CallbackError::Panicked { .. }) = &result {
-            warn!("client {client} on {}: {error}", self.host.route.path);
+            error!("client {client} on {}: {error}", self.host.route.path);
         }
         result.is_ok()
     }
@@ -308,7 +318,7 @@ impl Instance {
             unsafe { on_timer(self.data, timer, error) }
         });
         if let Err(error) = result {
-            warn!("route {}: {error}", self.host.route.path);
+            log!(error.level(), "route {}: {error}", self.host.route.path);
         }
     }
 

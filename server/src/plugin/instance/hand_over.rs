@@ -13,6 +13,7 @@ use parking_lot::{MutexGuard, RwLockWriteGuard};
 use plugin_api::abi::{Bytes, Sink, Status};
 
 use super::Instance;
+use super::callbacks::CallbackError;
 use super::lifecycle::{NotDone, call};
 use super::route::Route;
 use crate::ids::ClientId;
@@ -112,7 +113,9 @@ impl<'a> HandOver<'a> {
             let session = hand_over
                 .new
                 .on_resume(client, &taken.request, saved.as_deref())
-                .map_err(|error| HandOverError::Call(format!("client {client}: {error}")))?;
+                .map_err(|error| {
+                    HandOverError::Call(format!("client {client}: {}", of_resume(&error)))
+                })?;
             hand_over.moved.push((seat, session));
         }
         Ok(hand_over)
@@ -173,6 +176,15 @@ fn hold(
     let roster = &route.parts.services.roster;
     let seats = roster.lock_seats(route.id(), deadline);
     Ok((gate, seats.ok_or(HandOverError::Busy)?))
+}
+
+/// What is the callback `on_open` to the ABI is another one to whoever wrote the plugin.
+fn of_resume(error: &CallbackError) -> String {
+    match error {
+        CallbackError::Failed { text, .. } => format!("on_resume failed: {text}"),
+        CallbackError::Panicked { text, .. } => format!("on_resume panicked: {text}"),
+        other => other.to_string(),
+    }
 }
 
 fn save_state(old: &Instance) -> Result<Option<Vec<u8>>, HandOverError> {
@@ -236,7 +248,7 @@ impl Instance {
         client: ClientId,
         request: &crate::http::request::Request,
         saved: Option<&[u8]>,
-    ) -> Result<Session, super::callbacks::CallbackError> {
+    ) -> Result<Session, CallbackError> {
         self.open_session(client, request, Some(saved.map_or(Bytes::NONE, Bytes::new)))
     }
 }

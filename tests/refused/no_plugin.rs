@@ -1,0 +1,5 @@
+struct Hall;
+
+plugin_api::export!(Hall, path = "/hall");
+
+fn main() {}

@@ -1,0 +1,24 @@
+use plugin_api::{Config, Host, Plugin, Result};
+
+struct Hall;
+
+impl Plugin for Hall {
+    type Session = ();
+    fn create(_: Host, _: Config) -> Result<Self> {
+        Ok(Hall)
+    }
+}
+
+struct Room;
+
+impl Plugin for Room {
+    type Session = ();
+    fn create(_: Host, _: Config) -> Result<Self> {
+        Ok(Room)
+    }
+}
+
+plugin_api::export!(Hall, path = "/hall");
+plugin_api::export!(Room, path = "/room");
+
+fn main() {}
