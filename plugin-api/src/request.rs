@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::net::IpAddr;
 
 use crate::abi;
 use crate::calls::RequestCalls;
@@ -118,6 +119,11 @@ impl Request {
     pub fn client_address(&self) -> &str {
         self.field_text(abi::FIELD_CLIENT_ADDRESS)
             .unwrap_or_default()
+    }
+
+    /// [`client_address`](Request::client_address) as an IP address; none where it is not known to be one.
+    pub fn client_ip(&self) -> Option<IpAddr> {
+        self.client_address().parse().ok()
     }
 
     /// What the client is, or asks to become. A server older than plugin ABI 1.1 knows no event streams and

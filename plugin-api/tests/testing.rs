@@ -62,7 +62,7 @@ impl Plugin for Lab {
             "{} {} {} {} {:?} {:?} {}",
             request.query("nick").as_deref().unwrap_or("nobody"),
             request.param("room").unwrap_or("-"),
-            request.client_address(),
+            request.client_ip().unwrap(),
             request.is_inside(),
             request.kind(),
             request.page(),

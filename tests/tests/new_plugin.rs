@@ -36,6 +36,7 @@ fn assert_tested(folder: &Path, arguments: &[&str], count: usize) {
         .args(["test", "--offline"])
         .args(arguments)
         .env("CARGO_TARGET_DIR", target)
+        .env("DETENT_SERVER", server_program())
         .output()
         .expect("cargo can be run");
     let (text, error) = (
@@ -66,6 +67,21 @@ fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
+/// A further test, for which the kit has the library built and the server found.
+const IN_THE_REAL_SERVER: &str = r#"
+#[test]
+fn the_real_server_serves_it() {
+    use std::io::{Read, Write};
+    let server = plugin_api::testing::Server::start();
+    let mut socket = std::net::TcpStream::connect(server.address()).unwrap();
+    let request = b"GET /my-gadget HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    socket.write_all(request).unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
+}
+"#;
+
 #[test]
 fn outside_of_the_workspace_its_tests_pass() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -81,7 +97,10 @@ fn outside_of_the_workspace_its_tests_pass() {
         commands[0].trim(),
         format!("cd {at}/my-gadget && cargo test")
     );
-    assert_tested(&made, &[], 2);
+    let tests = made.join("src/tests.rs");
+    let real = fs::read_to_string(&tests).expect("it is made") + IN_THE_REAL_SERVER;
+    fs::write(&tests, real).expect("it can be written");
+    assert_tested(&made, &[], 3);
     let again = run_script(root(), &["my-gadget", "--at", at]);
     assert_eq!(again.status.code(), Some(2));
     let why = String::from_utf8_lossy(&again.stderr).into_owned();

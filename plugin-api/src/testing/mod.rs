@@ -67,6 +67,7 @@
 //! # What it is not
 //!
 //! There is no network: nothing is too slow, no limit of the server's is reached, the origin of a page is not checked.
+//! For that there is [`Server`]: the real one with the author's library, on a free port, ended with the test.
 //! That the host in memory keeps the promises of the server is held by a suite of Detent's that runs on both.
 
 mod ask;
@@ -87,6 +88,7 @@ mod place;
 mod reading_table;
 mod received;
 mod route;
+mod server;
 mod shared;
 mod world;
 
@@ -95,3 +97,4 @@ pub use client::{Client, SendAnswer};
 pub use counts::Counts;
 pub use received::Received;
 pub use route::{Route, Setup};
+pub use server::Server;

@@ -143,7 +143,7 @@ fn expressions_of_the_rules() -> Vec<String> {
 fn is_of_journals(query: &str) -> bool {
     let of_a_route = ["topics", "messages", "bytes", "position", "let_go"];
     let is_of = |name: &&str| query.contains(&format!("detent_journal_{name}"));
-    of_a_route.iter().any(|name| is_of(name))
+    of_a_route.iter().any(is_of)
 }
 
 /// The metrics of a query, by the family that they belong to.
