@@ -246,6 +246,18 @@ impl Server {
         table.lines().skip(1).filter_map(unread).collect()
     }
 
+    /// Waits until its one connection thread sleeps, which it does in a read once it has done what it was asked for.
+    #[track_caller]
+    pub fn wait_until_its_client_sleeps(&self) {
+        let tasks = format!("/proc/{}/task", self.pid());
+        let stat = |task: fs::DirEntry| fs::read_to_string(task.path().join("stat")).ok();
+        wait_until("the client's thread sleeps", || {
+            let tasks = fs::read_dir(&tasks).expect("it runs");
+            let mut stats = tasks.filter_map(|task| stat(task.ok()?));
+            stats.any(|stat| stat.contains(" (client-") && stat.contains(") S "))
+        });
+    }
+
     /// Its threads now.
     pub fn threads(&self) -> usize {
         self.count_entries("task")

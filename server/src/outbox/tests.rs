@@ -12,7 +12,7 @@ use super::frame::{self, Opcode};
 use super::http_phase::time_for;
 use super::{Bounds, Delivery, Ending, Outbox, SlowClient};
 use crate::ids::ClientId;
-use crate::limits::TURN_BYTES;
+use crate::limits::{FLUSH_BYTES, PIECE_BYTES, TURN_BYTES};
 
 const LIMIT: usize = 256 * 1024;
 
@@ -72,6 +72,84 @@ fn what_a_full_socket_does_not_take_follows_in_order() {
         received == expected,
         "bytes are lost, doubled or out of order"
     );
+    drain.end();
+}
+
+/// Cause: a mutant that sent each answer at once survived, since every byte still arrives.
+#[test]
+fn small_messages_wait_for_the_flush_and_a_large_one_takes_them_along() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, mut peer) = pair(&drain);
+    let unread = |peer: &TcpStream| rustix::io::ioctl_fionread(peer).expect("a socket");
+    let mut expected = Vec::new();
+    let mut queue = |payload: &[u8]| {
+        outbox.queue_message(Opcode::Text, payload);
+        expected.extend(frame::encode(Opcode::Text, payload));
+    };
+    queue(b"one");
+    queue(b"two");
+    assert_eq!(unread(&peer), 0, "nothing is sent message by message");
+    queue(&[b'x'; FLUSH_BYTES]);
+    queue(b"three");
+    let mut received = vec![0; expected.len() - frame::encode(Opcode::Text, b"three").len()];
+    peer.read_exact(&mut received)
+        .expect("the large one is sent");
+    assert_eq!(unread(&peer), 0);
+    outbox.flush();
+    received.resize(expected.len(), 0);
+    let rest = expected.len() - 7;
+    peer.read_exact(&mut received[rest..]).expect("the flush");
+    assert!(received == expected);
+    drain.end();
+}
+
+/// Cause: a mutant that asked one to leave in the middle of its answer survived.
+#[test]
+fn only_who_waits_for_a_request_is_asked_to_make_room() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, _peer) = pair(&drain);
+    assert!(outbox.begin_answer());
+    assert!(!outbox.ask_to_leave(), "its answer is being made");
+    outbox.queue_http(b"HTTP/1.1 204 No Content\r\n\r\n");
+    assert!(outbox.end_answer());
+    assert!(!outbox.ask_to_leave(), "its answer is not sent");
+    outbox.flush();
+    assert!(outbox.ask_to_leave());
+    outbox.abort();
+    assert!(!outbox.ask_to_leave(), "it has left");
+    drain.end();
+}
+
+/// Cause: a mutant that took the time for what is left off the patience, and did not add it, survived.
+#[test]
+fn a_long_answer_is_waited_for_longer_than_a_socket_may_be_full() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, peer) = pair(&drain);
+    let answer = vec![b'x'; 16 * 1024 * 1024];
+    outbox.queue_http(&answer);
+    outbox.flush();
+    assert!(outbox.is_waiting(), "no socket takes so much at once");
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| read_all(peer));
+        outbox.wait_until_sent();
+        assert!(!outbox.is_waiting(), "it waits until all is sent");
+        outbox.finish(Ending::LastWord);
+        assert_eq!(reader.join().expect("it reads").len(), answer.len());
+    });
+    drain.end();
+}
+
+/// Cause: a mutant that offered pieces of twice the backlog survived.
+#[test]
+fn a_piece_leaves_half_of_the_backlog_for_what_else_is_said() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, _peer) = pair(&drain);
+    assert_eq!(outbox.piece_bytes(), PIECE_BYTES);
+    outbox.set_bounds(Bounds {
+        backlog_bytes_max: 1000,
+        ..Bounds::default()
+    });
+    assert_eq!(outbox.piece_bytes(), 500);
     drain.end();
 }
 

@@ -36,6 +36,19 @@ fn no_more_permits_than_slots() {
     assert_eq!(roster.claim().map(|claimed| claimed.0), Some(ClientId(3)));
 }
 
+/// Cause: a mutant that waited for nobody survived.
+#[test]
+fn it_is_empty_when_the_last_has_left_and_no_sooner() {
+    let roster = Roster::new(2);
+    assert!(roster.wait_until_empty(Instant::now()));
+    let (client, _) = roster.claim().expect("a slot is free");
+    assert!(!roster.wait_until_empty(Instant::now()));
+    std::thread::scope(|scope| {
+        scope.spawn(|| roster.free(client));
+        assert!(roster.wait_until_empty(Instant::now() + Duration::from_secs(20)));
+    });
+}
+
 #[test]
 fn a_lower_limit_holds_for_those_who_come() {
     let roster = Roster::new(3);

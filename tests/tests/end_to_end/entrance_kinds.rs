@@ -20,7 +20,7 @@ pub(super) fn start() -> Server {
     need_open_files(2 * COUNT as u64 + 1_000);
     let setup = Setup::new().plugins(&["echo", "probe"]);
     // What is slow here is slow for longer than a busy machine needs.
-    let text = "proxy.trusted = []\nlimits.handshake_timeout = \"5min\"\n";
+    let text = "proxy.trusted = []\nlimits.handshake_timeout = \"5min\"\nlimits.keep_alive_timeout = \"5min\"\n";
     setup.configuration(text).start()
 }
 
@@ -147,7 +147,7 @@ fn connections_that_are_kept_alive() {
 fn the_pool_of_a_proxy() {
     need_open_files(2 * COUNT as u64 + 1_000);
     let setup = Setup::new().plugins(&["echo", "probe"]);
-    let text = "proxy.trusted = [\"127.0.0.1/32\"]\n";
+    let text = "proxy.trusted = [\"127.0.0.1/32\"]\nlimits.keep_alive_timeout = \"5min\"\n";
     let server = setup.configuration(text).start();
     let mut pool = pool(&server, COUNT);
     assert_newcomers_get_in(&server);
@@ -166,7 +166,9 @@ fn the_pool_of_a_proxy() {
 fn the_pool_of_a_proxy_where_no_place_is_left() {
     need_open_files(2 * COUNT as u64 + 1_000);
     let setup = Setup::new().plugins(&["echo", "probe"]);
-    let text = format!("proxy.trusted = [\"127.0.0.1/32\"]\nlimits.connections = {COUNT}\n");
+    let text = format!(
+        "proxy.trusted = [\"127.0.0.1/32\"]\nlimits.connections = {COUNT}\nlimits.keep_alive_timeout = \"5min\"\n"
+    );
     let server = setup.configuration(&text).start();
     let mut pool = pool(&server, COUNT);
     let mut newcomers: Vec<Raw> = (0..NEEDED)

@@ -2,7 +2,7 @@
 //! `plugin`.
 
 use serde_json::{Value, json};
-use tests::{Client, Raw, Server, Setup, handshake};
+use tests::{Client, Raw, Server, Setup, TEXT, frame, handshake};
 
 const CONFIGURATION: &str = "log.format = \"json\"\nlog.level = \"debug\"\nclient.message = 10\n";
 
@@ -84,6 +84,22 @@ fn a_client_that_is_closed_has_client_route_address_and_code() {
     let expected = json!({"client": 1, "route": "/echo", "address": "203.0.113.7", "code": 1009});
     assert_fields(&closed, &expected);
     assert_eq!(closed["plugin"], Value::Null, "it is the server's line");
+}
+
+/// Cause: a mutant that left the code out survived.
+#[test]
+fn who_is_closed_for_being_slow_has_the_code_too() {
+    let server = Setup::new()
+        .plugins(&["probe"])
+        .configuration("log.format = \"json\"\nclient.backlog = \"64 KiB\"\n")
+        .start();
+    let mut deaf = Raw::upgrade(&server, "/probe");
+    deaf.write(frame(TEXT, b"flood 4000 16384"));
+    let closed = line(&server, "; closed with 1008");
+    assert_fields(
+        &closed,
+        &json!({"client": 1, "route": "/probe", "code": 1008}),
+    );
 }
 
 #[test]

@@ -164,6 +164,8 @@ fn kept(limits: &str) -> (Server, Raw) {
     let mut raw = Raw::connect(&server);
     raw.write(PLAIN);
     assert_eq!(raw.response().0, 201);
+    // What it waits with is settled; on a busy machine the reload would overtake that.
+    server.wait_until_its_client_sleeps();
     server.reload_with(limits);
     (server, raw)
 }
