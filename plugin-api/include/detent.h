@@ -105,6 +105,9 @@ typedef int32_t detent_status;
 #define DETENT_GONE 1
 /* What was asked for is not there (a header, a query). Not an error. */
 #define DETENT_ABSENT 2
+/* Not now: the host has to ask a disk first, and nobody waits for one inside a callback. In `on_request` the
+ * callback may return this, or anything: the host calls it again when it knows. Not an error. */
+#define DETENT_LATER 3
 /* An argument is outside its range; nothing was done. */
 #define DETENT_INVALID (-1)
 /* A callback failed; its error text went to the error sink. */
@@ -647,7 +650,7 @@ typedef struct detent_entry {
  * Extension DETENT_JOURNAL of the host, since 1.1: what is said on a topic is kept for who comes back. The
  * host owns the journals: they live on when a plugin's code is replaced. All calls may be made by any
  * thread at any time. `publish` with a place for the answer, `join_from` and `read` wait until the host has
- * come to them, as `member_count` does; none waits for a client or a disk.
+ * come to them, as `member_count` does; none waits for a client, nor in a callback for a disk.
  */
 #define DETENT_JOURNAL "detent.journal/1"
 
@@ -658,7 +661,7 @@ typedef struct detent_entry {
 
 /* Of a publish in `on_request`: the response is sent when the store has the message on its disk; where it
  * cannot have it, the client is answered 507 instead. Elsewhere it changes nothing. Where the journal is in
- * memory, as with the hosts of today, it is refused with DETENT_UNSUPPORTED. */
+ * memory it is refused with DETENT_UNSUPPORTED. */
 #define DETENT_JOURNAL_DURABLE 1
 
 /* Join or read from now on, from the last few messages on, from behind a position on. */
@@ -754,7 +757,8 @@ typedef struct detent_journal_joined {
     uint32_t size;
     /* A DETENT_JOINED_. */
     uint32_t outcome;
-    /* The client gets everything behind it; zeros with DETENT_JOINED_LATER. */
+    /* The client gets everything behind it; zeros with DETENT_JOINED_LATER, and where the last few are to be
+     * looked for in a file first. */
     uint8_t position[DETENT_POSITION_BYTES];
 } detent_journal_joined;
 
@@ -818,7 +822,9 @@ typedef struct detent_journal {
      * in order and nothing twice, and then what is said. `joined` may be null. [any] */
     detent_status (*join_from)(const detent_host *host, const detent_journal_join *join,
                                detent_journal_joined *joined);
-    /* Reads what is kept: each message goes to `messages` before this returns. [any] */
+    /* Reads what is kept: each message goes to `messages` before this returns. DETENT_LATER: it is in a
+     * file, which is not waited for in a callback; an `on_request` is called again then, and a thread of the
+     * plugin's own waits and never gets this. [any] */
     detent_status (*read)(const detent_host *host, const detent_journal_read *read,
                           const detent_journal_messages *messages, detent_journal_kept *kept);
 } detent_journal;

@@ -45,6 +45,9 @@ pub const OK: Status = 0;
 pub const GONE: Status = 1;
 /// What was asked for is not there (a header, a query). Not an error.
 pub const ABSENT: Status = 2;
+/// Not now: the host has to ask a disk first, and nobody waits for one inside a callback. In `on_request` the callback
+/// may return this, or anything: the host calls it again when it knows. Not an error.
+pub const LATER: Status = 3;
 /// An argument is outside its range; nothing was done.
 pub const INVALID: Status = -1;
 /// A callback failed; its error text went to the error sink.

@@ -30,6 +30,7 @@
 //! | `hub` | 1 | membership, broadcasts | the routes' queues; a moment for more in a busy room |
 //! | `drain` | 1 | full sockets, closing and lingering ones | epoll |
 //! | `timers` | 1 a route with timers | `on_timer` | the next deadline |
+//! | `journal` | 1 a route with a file | writes and reads what is kept | its queue, the disk |
 //! | `reaper` | 1 | joins connection threads that have ended | its queue, the next look |
 //! | `admin`, `admin-N` | 1, and 1 a connection of the admin listener | health, figures, orders | accept; its socket, the main thread |
 //! | `log` | 1 | writes the log | its queue, the disk |
@@ -78,7 +79,7 @@
 //! - A module imports only what stands below it in the list of rooms, and no two files import each
 //!   other. Inside `plugin` the order is instance, library, host.
 //! - A library that stands for a concern is named where that concern is: tungstenite in `connection`,
-//!   `http::upgrade` and `caller`, libloading in `plugin::library::loader`, signal-hook in `life::signals`. `unsafe` is
+//!   `http::upgrade` and `caller`, rusqlite in `journal::store`, libloading in `plugin::library::loader`, signal-hook in `life::signals`. `unsafe` is
 //!   for single files in `plugin` and `threads`, and for `entrance::passed`.
 //!
 //! The test `architecture` holds the last two, and has the whole list.

@@ -2,7 +2,7 @@
 //!
 //! The host owns the journals: they live on when a plugin's code is replaced. All calls may be made by any thread at
 //! any time. `publish` with a place for the answer, `join_from` and `read` wait until the host has come to
-//! them, as `member_count` does; none waits for a client or a disk.
+//! them, as `member_count` does; none waits for a client, nor in a callback for a disk.
 
 use super::{Bytes, ClientId, Host, Status};
 
@@ -63,7 +63,9 @@ pub struct Journal {
         join: *const JournalJoin,
         joined: *mut JournalJoined,
     ) -> Status,
-    /// Reads what is kept: each message goes to `messages` before this returns. `[any]`
+    /// Reads what is kept: each message goes to `messages` before this returns. [`LATER`](super::LATER): it is in a file,
+    /// which is not waited for in a callback; an `on_request` is called again then, and a thread of the plugin's own
+    /// waits and never gets this. `[any]`
     pub read: unsafe extern "C" fn(
         host: *const Host,
         read: *const JournalRead,
@@ -151,7 +153,8 @@ pub struct JournalJoined {
     pub size: u32,
     /// A `JOINED_`.
     pub outcome: u32,
-    /// The client gets everything behind it; zeros with [`JOINED_LATER`].
+    /// The client gets everything behind it; zeros with [`JOINED_LATER`], and where the last few are to be looked for in a
+    /// file first.
     pub position: [u8; POSITION_BYTES],
 }
 

@@ -16,6 +16,7 @@ use std::mem::ManuallyDrop;
 use crate::abi::{self, Bytes, Functions, Status, TimerId};
 use crate::calls::{ErrorSink, HostCalls, LogCalls, RequestCalls, ResponseCalls};
 use crate::declaration::Exported;
+use crate::journal::JournalError;
 use crate::{Config, Error, Host, Plugin, Request, Result, Timer, logging, panics};
 
 /// What `route` points to.
@@ -52,7 +53,8 @@ pub(crate) const fn functions<P: Plugin>() -> Functions {
 fn answer(error: &ErrorSink, callback: impl FnOnce() -> Result) -> Status {
     match panics::catch(|| callback().map_err(into_text)) {
         Ok(Ok(())) => abi::OK,
-        Ok(Err(text)) => {
+        Ok(Err(None)) => abi::LATER,
+        Ok(Err(Some(text))) => {
             error.write(&text);
             abi::FAILED
         }
@@ -63,14 +65,17 @@ fn answer(error: &ErrorSink, callback: impl FnOnce() -> Result) -> Status {
     }
 }
 
-/// The text of an error, and the end of the error.
-fn into_text(error: Error) -> String {
+/// The text of an error, and the end of the error; none where it only says that the callback is to be called again.
+fn into_text(error: Error) -> Option<String> {
+    if let Some(JournalError::Later) = error.downcast_ref() {
+        return None;
+    }
     // If making the text panics, the error is not dropped on the way out: a second panic there
     // would end the process.
     let error = ManuallyDrop::new(error);
     let text = describe(&**error);
     drop(ManuallyDrop::into_inner(error));
-    text
+    Some(text)
 }
 
 /// An error and what it came from, in one line.

@@ -52,7 +52,8 @@ impl Host {
     }
 
     /// Reads what is kept of `topic`, the oldest first: so many messages and bytes of them at most, the first in
-    /// any case. Waits until the server has come to it, and for no disk.
+    /// any case. Waits until the server has come to it; for a disk, where the route's journal is in a file and what is
+    /// asked for is not in memory, it waits only on a thread of the plugin's own: see [`JournalError::Later`].
     ///
     /// # Errors
     /// See [`JournalError`].

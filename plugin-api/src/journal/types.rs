@@ -76,7 +76,8 @@ pub enum Gap {
 pub struct Joined {
     /// How.
     pub outcome: Outcome,
-    /// The client gets everything of the topic behind it; none with [`Outcome::Later`].
+    /// The client gets everything of the topic behind it; none with [`Outcome::Later`], and where it asked for so many of
+    /// the last messages that the server has to look into its file for them first.
     pub position: Option<Position>,
 }
 
@@ -88,7 +89,7 @@ pub struct Keep {
     /// Where in the message, counted in bytes, [`POSITION_PLACE`] stands, over which its own position is written.
     pub position_at: Option<usize>,
     /// In `on_request`: the response is sent when the message is on the server's disk, and is 507 instead where it
-    /// cannot be. Elsewhere it changes nothing. The servers of today keep journals in memory, and refuse it with
+    /// cannot be. Elsewhere it changes nothing. Where the route's journal is in memory it is refused with
     /// [`JournalError::NotInAFile`].
     pub durable: bool,
 }
@@ -143,6 +144,11 @@ pub enum JournalError {
     /// Durable was asked for, and the journal of this route is in memory.
     #[error("the journal of this route is in memory, so that nothing in it is durable")]
     NotInAFile,
+    /// What was asked for is in the server's file, and nobody waits for a disk inside a callback: in `on_request`
+    /// return this, or anything, and it is called again when the server has read it; elsewhere join from there, or
+    /// read on a thread of your own, which waits.
+    #[error("what was asked for is in the server's file: return, and be called again")]
+    Later,
     /// The client, or the whole route, has gone.
     #[error("the client or the route has gone")]
     Gone,
@@ -161,6 +167,7 @@ impl JournalError {
             abi::UNSUPPORTED => Err(JournalError::NotInAFile),
             abi::ABSENT => Err(JournalError::TooOld),
             abi::GONE => Err(JournalError::Gone),
+            abi::LATER => Err(JournalError::Later),
             status if status < abi::OK => Err(JournalError::Refused(status)),
             _ => Ok(()),
         }

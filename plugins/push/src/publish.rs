@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use plugin_api::{Keep, Message, Page, Request, Response, Result, json, log};
+use plugin_api::{JournalError, Keep, Message, Page, Request, Response, Result, json, log};
 use serde::Serialize;
 
 use crate::Push;
@@ -62,7 +62,7 @@ impl Push {
     /// The server did not take it.
     pub(crate) fn publish(&self, request: &Request) -> Result<Response> {
         match self.admit(request) {
-            Ok((topics, message)) => self.publish_to(&topics, message),
+            Ok((topics, message)) => self.publish_to(request, &topics, message),
             Err(refusal) => Ok(refusal.answer(request)),
         }
     }
@@ -130,12 +130,26 @@ impl Push {
         }
     }
 
-    fn publish_to(&self, topics: &[Arc<str>], message: Message<'_>) -> Result<Response> {
+    fn publish_to(
+        &self,
+        request: &Request,
+        topics: &[Arc<str>],
+        message: Message<'_>,
+    ) -> Result<Response> {
+        let keep = Keep {
+            // The server holds the answer back until the disk has it.
+            durable: !topics::values(request, "durable").is_empty(),
+            ..Keep::default()
+        };
         let mut published = Vec::with_capacity(topics.len());
         for topic in topics {
-            let kept = self
-                .host
-                .publish_and_tell(topic, message, Keep::default())?;
+            let kept = match self.host.publish_and_tell(topic, message, keep) {
+                Err(JournalError::NotInAFile) => {
+                    let why = "nothing is durable here: give the route a `file` in [route.journal]";
+                    return Ok(Refusal::new(501, why).answer(request));
+                }
+                kept => kept?,
+            };
             published.push(Published {
                 topic,
                 position: kept.position.map(|position| position.to_string()),

@@ -131,7 +131,7 @@ pub const LISTENER_KEYS: &[&str] = &[
 pub const ROUTE_KEYS: &[&str] = &["path", "plugin", "subprotocols", "event_stream", "options"];
 
 /// What the `[route.journal]` of a `[[route]]` has.
-pub const JOURNAL_KEYS: &[&str] = &["messages", "bytes", "age", "topics_max"];
+pub const JOURNAL_KEYS: &[&str] = &["messages", "bytes", "age", "topics_max", "file"];
 
 /// Section, name and option of every setting of the server and of each client.
 fn all() -> impl Iterator<Item = (&'static str, &'static str, Option<&'static str>)> {

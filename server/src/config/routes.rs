@@ -1,5 +1,6 @@
 //! Reads the `[[route]]` tables: paths that can be told from each other, plugins, options.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use matchit::{InsertError, Router};
@@ -41,7 +42,7 @@ fn read_one(
     let event_stream = table.value::<bool>("event_stream");
     let (mut options, mut option_places) = read_options(&mut table);
     let own = ClientSettings::read(&mut table, client);
-    let journal = JournalSettings::read(table.table("journal"));
+    let journal = JournalSettings::read(table.table("journal"), &mut paths.files);
     for path in &given_paths {
         if let Err(problem) = paths.add(path) {
             let text = format!("{} {problem}", path.written);
@@ -100,6 +101,8 @@ fn required(table: &mut Table<'_>, key: &'static str, example: &str) -> Option<G
 struct Paths {
     router: Router<()>,
     taken: Vec<(String, Source)>,
+    /// Files of journals.
+    files: Vec<PathBuf>,
 }
 
 impl Paths {

@@ -172,7 +172,9 @@ impl Connection {
 pub(super) fn fault_reason(error: &CallbackError) -> &'static str {
     match error {
         CallbackError::Panicked { .. } => "the plugin panicked",
-        CallbackError::Failed { .. } | CallbackError::Transport { .. } => "the plugin failed",
+        CallbackError::Failed { .. }
+        | CallbackError::Transport { .. }
+        | CallbackError::NotStored(_) => "the plugin failed",
         CallbackError::OutOfService => "the plugin is out of service",
     }
 }

@@ -45,6 +45,8 @@ pub struct Counters {
     pub main: CachePadded<MainCounts>,
     /// The thread `hub`.
     pub hub: CachePadded<HubCounts>,
+    /// The threads `journal`.
+    pub store: CachePadded<StoreCounts>,
     /// The thread `drain`.
     pub drain: CachePadded<DrainCounts>,
     /// The thread `log`, and who finds its queue full.
@@ -114,6 +116,22 @@ pub struct HubCounts {
     pub lost: Count,
 }
 
+/// What the threads of files of journals count.
+pub struct StoreCounts {
+    /// Messages that are in a file.
+    pub written: Count,
+    /// Batches in which they came there.
+    pub batches: Count,
+    /// Messages that a file did not take.
+    pub lost: Count,
+    /// Pieces that were read from a file.
+    pub fetched: Count,
+    /// Times that something began to be wrong with a file.
+    pub troubles: Count,
+    /// Damaged files that were set aside.
+    pub set_aside: Count,
+}
+
 /// What the drain thread counts.
 pub struct DrainCounts {
     /// Clients that were cut off since their socket took no byte for too long.
@@ -160,6 +178,14 @@ impl Counters {
                 reloads_refused: Count::new(),
                 swaps_done: Count::new(),
                 swaps_refused: Count::new(),
+            }),
+            store: CachePadded::new(StoreCounts {
+                written: Count::new(),
+                batches: Count::new(),
+                lost: Count::new(),
+                fetched: Count::new(),
+                troubles: Count::new(),
+                set_aside: Count::new(),
             }),
             drain: CachePadded::new(DrainCounts {
                 stalled: Count::new(),

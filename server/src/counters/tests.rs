@@ -95,6 +95,7 @@ fn one_of_each() -> (Counters, Exchanged) {
     let Counters {
         acceptors,
         hub,
+        store,
         drain,
         log,
         callbacks,
@@ -116,6 +117,10 @@ fn one_of_each() -> (Counters, Exchanged) {
         &hub.recovered,
         &hub.gaps,
         &hub.lost,
+        &store.written,
+        &store.lost,
+        &store.troubles,
+        &store.set_aside,
     ];
     for (count, number) in counts.into_iter().zip(11..) {
         count.add(number);
@@ -169,6 +174,10 @@ fn each_number_is_read_where_it_was_counted() {
             recovered: 23,
             gaps: 24,
             lost: 25,
+            stored: 26,
+            unstored: 27,
+            store_troubles: 28,
+            set_aside: 29,
         }
     );
 }
@@ -181,7 +190,7 @@ fn the_line_for_the_log_leaves_out_nothing_that_happened() {
         "11 connections, 1 refused (429: 1), 2 requests (101: 2); 30 clients, 6 closed (1000 by peer: 2, \
          1011 by plugin: 2, 1001 by server: 2); 1 messages (100 bytes) in, 2 messages (201 bytes) answered, \
          15 messages (16 bytes) delivered; 12 connections that left before they were refused; 32 messages \
-         dropped; 22 messages kept; 23 clients recovered; 24 gaps told; 25 clients closed behind what is kept; \
+         dropped; 22 messages kept; 23 clients recovered; 24 gaps told; 25 clients closed behind what is kept; 26 messages stored; 27 messages not stored; 28 troubles with journals; 29 damaged journals set aside; \
          17 clients stalled; 20 callbacks failed; 21 callbacks panicked; 18 log lines lost; 19 log lines left out"
     );
 }

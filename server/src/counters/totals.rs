@@ -45,6 +45,14 @@ pub struct Totals {
     pub gaps: u64,
     /// Clients that were closed since what they were about to get was let go.
     pub lost: u64,
+    /// Messages that are in a file of journals.
+    pub stored: u64,
+    /// Messages that such a file did not take.
+    pub unstored: u64,
+    /// Times that something began to be wrong with such a file.
+    pub store_troubles: u64,
+    /// Damaged files that were set aside.
+    pub set_aside: u64,
     /// Log lines that were not written.
     pub log_lines_lost: u64,
     /// Log lines about refusals and faults of clients that were too many.
@@ -68,6 +76,7 @@ impl Totals {
             acceptors,
             main: _,
             hub,
+            store,
             drain,
             log,
             callbacks,
@@ -91,6 +100,10 @@ impl Totals {
             recovered: hub.recovered.get(),
             gaps: hub.gaps.get(),
             lost: hub.lost.get(),
+            stored: store.written.get(),
+            unstored: store.lost.get(),
+            store_troubles: store.troubles.get(),
+            set_aside: store.set_aside.get(),
             log_lines_lost: log.lost.get(),
             log_lines_left_out: log.left_out.get(),
             ..Totals::default()
@@ -157,6 +170,10 @@ impl fmt::Display for Totals {
             ("clients recovered", self.recovered),
             ("gaps told", self.gaps),
             ("clients closed behind what is kept", self.lost),
+            ("messages stored", self.stored),
+            ("messages not stored", self.unstored),
+            ("troubles with journals", self.store_troubles),
+            ("damaged journals set aside", self.set_aside),
             ("clients stalled", self.stalled),
             ("callbacks failed", self.failed),
             ("callbacks panicked", self.panicked),

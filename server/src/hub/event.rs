@@ -5,9 +5,11 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 
 use super::message::{Audience, Message};
+use super::past::FromFile;
 use super::requests::{JoinFrom, Keep, Read};
 use crate::ids::ClientId;
 use crate::journal::Bounds;
+use crate::journal::store::News;
 use crate::limits::EVENT_LOAD_LEAST;
 use crate::outbox::Outbox;
 use crate::outbox::cause::Cause;
@@ -93,6 +95,12 @@ pub enum Event {
     JoinFrom(Box<JoinFrom>),
     /// What is kept of a topic.
     Read(Box<Read>),
+    /// What the thread of the route's file tells.
+    Store(Box<News<Message>>),
+    /// What that thread was asked for.
+    Fetched(Box<FromFile>),
+    /// The route has no file from now on.
+    LeaveFile,
     /// From now on so much is kept.
     Bound {
         /// How much.
@@ -122,13 +130,16 @@ pub(super) enum Manner {
 }
 
 impl Event {
-    /// How it is to be put into the queue. Those for which nobody waits are bounded by the number of clients.
+    /// How it is to be put into the queue. Those for which nobody waits are bounded by the number of clients, or
+    /// of what the hub has asked for.
     pub(super) fn manner(&self) -> Manner {
         match self {
             Event::Closed { .. }
             | Event::CloseAll { .. }
             | Event::Farewell { .. }
             | Event::HasRoom { .. }
+            | Event::Fetched(_)
+            | Event::LeaveFile
             | Event::End => Manner::Urgent,
             Event::Opened { .. } | Event::Bound { .. } | Event::Tidy => Manner::Quiet,
             Event::Publish { .. }
@@ -140,6 +151,7 @@ impl Event {
             | Event::Keep(_)
             | Event::JoinFrom(_)
             | Event::Read(_)
+            | Event::Store(_)
             | Event::Count { .. } => Manner::Patient,
         }
     }
@@ -152,6 +164,7 @@ impl Event {
             Event::JoinFrom(join) => join.bytes(),
             Event::Read(_) => size_of::<Read>(),
             Event::Label { label, .. } => label.len(),
+            Event::Fetched(fetched) => fetched.bytes(),
             _ => 0,
         };
         (message + size_of::<Event>()) as u64

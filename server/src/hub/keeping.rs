@@ -8,11 +8,12 @@ use log::warn;
 use super::lane::{Lane, Walk};
 use super::members::TooManyTopics;
 use super::message::{Audience, Message};
-use super::past::{Past, now};
+use super::past::{FromFile, Past, now};
 use super::requests::{JoinFrom, Keep, Read};
 use super::slice::Slice;
 use crate::ids::ClientId;
 use crate::journal::Bounds;
+use crate::journal::store::News;
 use crate::limits::TOPICS_PER_CLIENT_MAX;
 
 impl Lane {
@@ -41,7 +42,7 @@ impl Lane {
             past.publish(
                 audience,
                 message,
-                None,
+                (None, None),
                 except,
                 &self.members,
                 &mut self.run,
@@ -64,8 +65,29 @@ impl Lane {
         self.note_join(client, &joined);
     }
 
-    pub(super) fn read(&mut self, read: &Read) {
-        self.past().read(read);
+    pub(super) fn read(&mut self, read: Read) {
+        let queue = self.queue.clone();
+        self.past().read(read, &queue);
+    }
+
+    /// The thread of the route's file tells something.
+    pub(super) fn hear_of_store(&mut self, news: News<Message>) {
+        let bounds = self.bounds;
+        self.past().hear(news, bounds);
+    }
+
+    /// What was asked of that thread is here.
+    pub(super) fn fetched(&mut self, fetched: FromFile) {
+        let queue = self.queue.clone();
+        self.past().fetched(fetched, &queue);
+    }
+
+    /// The journals are in memory from now on.
+    pub(super) fn leave_file(&mut self) {
+        let bounds = self.bounds;
+        if let Some(past) = &mut self.past {
+            past.leave_file(bounds);
+        }
     }
 
     /// From now on so much is kept.

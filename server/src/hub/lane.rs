@@ -298,6 +298,9 @@ impl Lane {
             Event::Label { .. }
             | Event::Count { .. }
             | Event::Read(_)
+            | Event::Store(_)
+            | Event::Fetched(_)
+            | Event::LeaveFile
             | Event::Bound { .. }
             | Event::HasRoom { .. }
             | Event::Tidy
@@ -337,7 +340,10 @@ impl Lane {
             Event::Leave { client, topic } => self.leave(client, &topic),
             Event::Keep(keep) => self.keep(*keep),
             Event::JoinFrom(join) => self.join_from(*join),
-            Event::Read(read) => self.read(&read),
+            Event::Read(read) => self.read(*read),
+            Event::Store(news) => self.hear_of_store(*news),
+            Event::Fetched(fetched) => self.fetched(*fetched),
+            Event::LeaveFile => self.leave_file(),
             Event::Bound { bounds } => self.bound(bounds),
             Event::HasRoom { client } => {
                 if let Some(past) = &mut self.past {
@@ -367,6 +373,7 @@ impl Lane {
             }
             Event::End => {
                 self.has_ended = true;
+                self.leave_file();
                 self.taken.events.clear();
                 self.queue.end();
             }

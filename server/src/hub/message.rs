@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use crate::journal::store::Line;
 use crate::journal::{POSITION_BYTES, Position};
 use crate::outbox::encoding::Encoding;
 use crate::outbox::frame::{self, Opcode};
@@ -61,5 +62,23 @@ impl Message {
     /// Bytes that it takes.
     pub(super) fn bytes(&self) -> usize {
         self.frame.len()
+    }
+}
+
+impl Line for Message {
+    fn kind(&self) -> u8 {
+        self.opcode() as u8
+    }
+
+    fn payload(&self) -> &[u8] {
+        Message::payload(self)
+    }
+
+    fn read(kind: u8, payload: &[u8]) -> Option<Message> {
+        let opcode = [Opcode::Text, Opcode::Binary]
+            .into_iter()
+            .find(|&of| of as u8 == kind)?;
+        let is_valid = opcode == Opcode::Binary || simdutf8::basic::from_utf8(payload).is_ok();
+        is_valid.then(|| Message::new(opcode, payload))
     }
 }

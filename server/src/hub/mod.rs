@@ -96,7 +96,7 @@ pub use event::Event;
 pub use handle::{HubHandle, RouteHandle};
 pub use message::{Audience, Message};
 pub use queue::QueueLoad;
-pub use requests::{JoinFrom, Joined, Keep, Kept, Notice, Notices, Published, Read};
+pub use requests::{Answer, JoinFrom, Joined, Keep, Kept, Notice, Notices, Published, Read};
 
 use crate::ids::ClientId;
 use register::Register;

@@ -6,6 +6,7 @@ use crossbeam_channel::Sender;
 
 use super::message::Message;
 use crate::ids::ClientId;
+use crate::journal::store::Confirm;
 use crate::journal::{Outcome, Position, Since};
 
 /// A message for the members of a topic that is kept: the topic has a journal from then on.
@@ -18,6 +19,8 @@ pub struct Keep {
     pub position_at: Option<usize>,
     /// Who does not get it.
     pub except: Option<ClientId>,
+    /// Is told when it is stored, or will not be.
+    pub confirm: Option<Confirm>,
     /// Takes one answer; has room for it.
     pub reply: Option<Sender<Published>>,
 }
@@ -102,8 +105,9 @@ impl Notices {
 pub struct Joined {
     /// How.
     pub outcome: Outcome,
-    /// The client gets everything of the topic behind this position.
-    pub position: Position,
+    /// The client gets everything of the topic behind this position; none where that is yet to be read from the
+    /// file.
+    pub position: Option<Position>,
 }
 
 /// What is kept of a topic.
@@ -116,8 +120,16 @@ pub struct Read {
     pub messages_max: usize,
     /// Messages of so many bytes at most, but for the first, which may be longer.
     pub bytes_max: usize,
-    /// Takes one answer; has room for it.
-    pub reply: Sender<Kept>,
+    /// Takes one answer, or the word that it takes a disk and then one; has room for both.
+    pub reply: Sender<Answer>,
+}
+
+/// What comes of a [`Read`].
+pub enum Answer {
+    /// It is in the file: the file's thread reads it, and another answer follows.
+    Later,
+    /// This was kept.
+    Kept(Kept),
 }
 
 /// What was kept.

@@ -22,6 +22,11 @@ pub(super) struct Forgotten {
 }
 
 impl Forgotten {
+    /// Nothing was said behind `rest` on any topic that is not added.
+    pub(super) fn begin_at(&mut self, rest: u64) {
+        self.rest = rest;
+    }
+
     /// Nothing was said on a topic behind this offset.
     pub(super) fn floor(&self, topic: &str) -> u64 {
         let last = self.last.get(&self.names.hash_one(topic));

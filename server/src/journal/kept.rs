@@ -17,8 +17,19 @@ pub struct Entry<M> {
     pub except: Option<ClientId>,
     /// What was said; shared with whoever writes it down.
     pub message: Arc<M>,
+    /// It is not in the file, where there is one.
+    pub(super) is_lost: bool,
     /// What it counts for, in bytes.
-    bytes: u64,
+    pub(super) bytes: u64,
+}
+
+impl<M> Clone for Entry<M> {
+    fn clone(&self) -> Entry<M> {
+        Entry {
+            message: self.message.clone(),
+            ..*self
+        }
+    }
 }
 
 impl<M> Entry<M> {
@@ -35,35 +46,49 @@ impl<M> Entry<M> {
             at,
             except,
             message,
+            is_lost: false,
             bytes: (bytes + JOURNAL_ENTRY_BYTES) as u64,
         }
-    }
-
-    /// What it counts for.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
     }
 }
 
 /// The last messages of one topic.
 pub(super) struct Kept<M> {
+    /// The topic; shared with the file's thread.
+    pub(super) name: Arc<str>,
     entries: VecDeque<Entry<M>>,
     bytes: u64,
-    /// Every message of the topic behind this offset is kept.
+    /// Every message of the topic behind this offset is here.
     floor: u64,
+    /// Every message of the topic behind this offset is kept: here, or in the file, but for the hole.
+    from: u64,
+    /// The last message that is neither here nor in the file, and was to be.
+    hole: u64,
+    /// Its place among what was given out, where there is a file.
+    pub(super) slot: u32,
     /// When it was last said something on it, as a count of such moments.
     pub(super) used: u64,
 }
 
 impl<M> Kept<M> {
-    /// Nothing is kept; everything behind `floor` will be.
-    pub(super) fn new(floor: u64) -> Kept<M> {
+    /// Nothing is kept; everything behind `from` will be, and up to `hole` something may be missing.
+    pub(super) fn new(name: Arc<str>, from: u64, hole: u64) -> Kept<M> {
         Kept {
+            name,
             entries: VecDeque::new(),
             bytes: 0,
-            floor,
+            floor: from,
+            from,
+            hole,
+            slot: 0,
             used: 0,
         }
+    }
+
+    /// The same, of a topic in a file of which what is behind `floor` will be pushed.
+    pub(super) fn in_file(mut self, floor: u64) -> Kept<M> {
+        self.floor = floor.max(self.from);
+        self
     }
 
     pub(super) fn bytes(&self) -> u64 {
@@ -74,24 +99,56 @@ impl<M> Kept<M> {
         self.entries.len()
     }
 
+    /// Whether nothing of it is kept anywhere.
     pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.entries.is_empty() && self.from >= self.floor
     }
 
     pub(super) fn floor(&self) -> u64 {
         self.floor
     }
 
+    pub(super) fn from(&self) -> u64 {
+        self.from
+    }
+
+    pub(super) fn hole(&self) -> u64 {
+        self.hole
+    }
+
     /// Offset of the last message that is kept, or below which none will be.
     pub(super) fn last(&self) -> u64 {
-        self.entries.back().map_or(self.floor, |entry| entry.offset)
+        let last = self.entries.back().map_or(self.floor, |entry| entry.offset);
+        last.max(self.hole)
+    }
+
+    /// Offset of the oldest message that is here.
+    pub(super) fn front(&self) -> Option<u64> {
+        self.entries.front().map(|entry| entry.offset)
     }
 
     /// Takes a message behind all others.
     pub(super) fn push(&mut self, entry: Entry<M>) {
-        debug_assert!(self.last() < entry.offset, "offsets only grow");
+        debug_assert!(self.floor < entry.offset, "offsets only grow");
         self.bytes += entry.bytes;
         self.entries.push_back(entry);
+    }
+
+    /// The message that was pushed last is not in the file.
+    pub(super) fn lose_last(&mut self) {
+        if let Some(last) = self.entries.back_mut() {
+            last.is_lost = true;
+        }
+    }
+
+    /// Messages between two offsets, both included, are not in the file.
+    pub(super) fn lose(&mut self, first: u64, last: u64) {
+        if first <= self.floor {
+            self.hole = self.hole.max(last.min(self.floor));
+        }
+        for entry in &mut self.entries {
+            entry.is_lost |= (first..=last).contains(&entry.offset);
+        }
     }
 
     /// Lets go what is past the bounds at `now`, the oldest first.
@@ -107,8 +164,26 @@ impl<M> Kept<M> {
                 return;
             }
             self.drop_first();
+            self.from = self.from.max(self.floor);
         }
         self.entries.shrink_to(0);
+    }
+
+    /// Lets go what is up to an offset.
+    pub(super) fn let_go(&mut self, from: u64) {
+        while self.front().is_some_and(|first| first <= from) {
+            self.drop_first();
+        }
+        self.from = self.from.max(from);
+        self.floor = self.floor.max(self.from);
+    }
+
+    /// Holds the oldest message no more: it is in the file, or lost.
+    pub(super) fn evict_first(&mut self) {
+        if self.entries.front().is_some_and(|first| first.is_lost) {
+            self.hole = self.hole.max(self.front().unwrap_or(0));
+        }
+        self.drop_first();
     }
 
     fn drop_first(&mut self) {
@@ -118,7 +193,8 @@ impl<M> Kept<M> {
         }
     }
 
-    /// Where one stands who is to get the last `count` messages; none where nothing is kept or asked for.
+    /// Where one stands who is to get the last `count` messages of those that are here; none where none is, or none is
+    /// asked for.
     pub(super) fn before_last(&self, count: u64) -> Option<u64> {
         let count = usize::try_from(count).unwrap_or(usize::MAX);
         let skipped = self.entries.len().saturating_sub(count);
@@ -150,7 +226,7 @@ mod tests {
     }
 
     fn kept(offsets: impl IntoIterator<Item = u64>) -> Kept<u64> {
-        let mut kept = Kept::new(0);
+        let mut kept = Kept::new("topic".into(), 0, 0);
         for offset in offsets {
             kept.push(Entry::new(offset, offset * 10, None, Arc::new(offset), 100));
         }
@@ -210,6 +286,6 @@ mod tests {
         assert_eq!(kept.before_last(1), Some(7));
         assert_eq!(kept.before_last(3), Some(2));
         assert_eq!(kept.before_last(u64::MAX), Some(1));
-        assert_eq!(Kept::<u64>::new(9).before_last(1), None);
+        assert_eq!(self::kept([]).before_last(1), None);
     }
 }

@@ -22,20 +22,32 @@
 //! Offsets count for the route and not for each topic: a topic that is forgotten, since there are too many, leaves
 //! a number behind, under which nobody finds all of it any more.
 
+//!
+//! # Where a file is
+//!
+//! The hub holds the last messages in memory as well and gives them out from there; what was evicted is asked of the
+//! file's thread, piece by piece, and who gets it becomes live at the head as everybody does. So each topic has two
+//! floors: everything behind one is in memory, everything behind the other is kept at all.
+
 mod forgotten;
+mod held;
+mod in_file;
 mod kept;
 mod position;
+pub mod store;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use forgotten::Forgotten;
+use held::Held;
+use in_file::{InFile, Topics};
 pub use kept::Entry;
 use kept::Kept;
 #[cfg(any(test, fuzzing))]
 pub(crate) use position::holds as position_holds;
 pub use position::{Epoch, POSITION_BYTES, Position};
+use store::{Confirm, Deliver, From, Line, Opened, StoreError};
 
 use crate::counters::JournalFigures;
 use crate::ids::ClientId;
@@ -109,56 +121,49 @@ pub enum Gap {
 pub struct Start {
     /// How it went.
     pub outcome: Outcome,
-    /// Everything of the topic behind this offset is to come.
-    pub cursor: u64,
+    /// From where on everything of the topic is to come; where it is a count, the file's thread knows which offset
+    /// that is.
+    pub from: From,
+    /// Where the topic had lost something last, which this is not to be told of again.
+    pub hole: u64,
 }
 
-/// What is behind a cursor was let go in the meantime.
+/// How far a client is in a topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lost;
+pub struct Cursor {
+    /// Everything up to this offset is done with.
+    pub offset: u64,
+    /// It knows of what was lost up to here.
+    pub hole: u64,
+}
+
+/// Why what is behind a cursor is not here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// Something of it was let go, or lost, in the meantime.
+    LetGo,
+    /// The file has it.
+    InFile,
+}
 
 /// The journals of one route.
 pub struct Journals<M> {
     epoch: Epoch,
     /// Offset of the last message that got one.
     last: u64,
-    /// No message up to this offset is whole with what was said behind it: see [`Gap::Hole`].
+    /// Up to where topics of which nothing is known may have lost something: see [`Gap::Hole`].
     hole: u64,
     /// Topics that have no journal.
     forgotten: Forgotten,
-    topics: HashMap<Box<str>, Kept<M>>,
+    topics: Topics<M>,
     bounds: Bounds,
     /// Moments at which something was kept.
     moments: u64,
-    /// What all topics hold together, and what was let go.
     held: Held,
+    file: Option<InFile<M>>,
 }
 
-/// What the topics of one route hold together.
-#[derive(Default)]
-struct Held {
-    messages: u64,
-    bytes: u64,
-    /// Messages that were let go.
-    let_go: u64,
-}
-
-impl Held {
-    /// Lets go what is past the bounds of one topic.
-    fn trim<M>(&mut self, kept: &mut Kept<M>, bounds: &Bounds, now: u64) {
-        let before = (kept.len() as u64, kept.bytes());
-        kept.trim(bounds, now);
-        self.lose(before.0 - kept.len() as u64, before.1 - kept.bytes());
-    }
-
-    fn lose(&mut self, messages: u64, bytes: u64) {
-        self.messages -= messages;
-        self.bytes -= bytes;
-        self.let_go += messages;
-    }
-}
-
-impl<M> Journals<M> {
+impl<M: Line> Journals<M> {
     /// None is kept yet; counts in an epoch of its own.
     pub fn new(bounds: Bounds) -> Journals<M> {
         Journals {
@@ -166,16 +171,70 @@ impl<M> Journals<M> {
             last: 0,
             hole: 0,
             forgotten: Forgotten::default(),
-            topics: HashMap::new(),
+            topics: Topics::new(),
             bounds,
             moments: 0,
             held: Held::default(),
+            file: None,
         }
+    }
+
+    /// Those of a file.
+    pub fn in_file(opened: Opened<M>, bounds: Bounds) -> Journals<M> {
+        let mut journals = Journals {
+            epoch: opened.epoch,
+            last: opened.last,
+            hole: opened.hole,
+            ..Journals::new(bounds)
+        };
+        journals.forgotten.begin_at(opened.rest);
+        let held = &mut journals.held;
+        let (mut file, mut topics, forgotten) = in_file::take_in(opened, held);
+        file.evict(&mut topics, held);
+        for (name, last) in forgotten {
+            journals.forgotten.add(&name, last);
+        }
+        file.writer.bound(bounds);
+        journals.file = Some(file);
+        journals.topics = topics;
+        journals
+    }
+
+    /// Nothing follows: the file says so.
+    pub fn close(&mut self) {
+        if let Some(file) = self.file.take() {
+            file.writer.close(self.last);
+        }
+    }
+
+    /// How much is kept.
+    pub fn bounds(&self) -> Bounds {
+        self.bounds
+    }
+
+    /// Whether they are in a file.
+    pub fn are_in_file(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// Whether these are of the opening of a file of this number.
+    pub fn is_of_opening(&self, opening: u64) -> bool {
+        let file = self.file.as_ref();
+        file.is_some_and(|file| file.writer.opening() == opening)
+    }
+
+    /// Whether no further message can get a position: the file has not said for too long that more may be given out.
+    pub fn is_used_up(&self) -> bool {
+        let file = self.file.as_ref();
+        file.is_some_and(|file| self.last >= file.writer.reserved())
     }
 
     /// Other bounds hold from now on.
     pub fn set_bounds(&mut self, bounds: Bounds, now: u64) {
         self.bounds = bounds;
+        if let Some(file) = &self.file {
+            file.writer.bound(bounds);
+        }
         self.tidy(now);
         while self.topics.len() > bounds.topics {
             self.forget_one(|_| false);
@@ -196,80 +255,174 @@ impl<M> Journals<M> {
         if self.topics.len() >= self.bounds.topics {
             self.forget_one(is_heard);
         }
-        let floor = self.forgotten.remove(topic);
-        self.topics.insert(topic.into(), Kept::new(floor));
+        let name: Arc<str> = topic.into();
+        let mut kept = Kept::new(name.clone(), self.forgotten.remove(topic), self.hole);
+        if let Some(file) = &mut self.file {
+            file.begin(&mut kept);
+        }
+        self.topics.insert(name, kept);
     }
 
     /// Keeps a message where the topic has a journal, and gives its position; `make` makes the message with it, of so
-    /// many bytes.
+    /// many bytes. `confirm` is told when it is stored, or will not be.
     pub fn append(
         &mut self,
         topic: &str,
         now: u64,
         except: Option<ClientId>,
         bytes: usize,
+        confirm: Option<Confirm>,
         make: impl FnOnce(Position) -> Arc<M>,
     ) -> Option<Position> {
         let kept = self.topics.get_mut(topic)?;
         self.last += 1;
         self.moments += 1;
         kept.used = self.moments;
+        let offset = self.last;
         let position = Position {
             epoch: self.epoch,
-            offset: self.last,
+            offset,
         };
-        let entry = Entry::new(self.last, now, except, make(position), bytes);
-        self.held.messages += 1;
-        self.held.bytes += entry.bytes();
-        kept.push(entry);
-        self.held.trim(kept, &self.bounds, now);
+        let (held, bounds) = (&mut self.held, self.bounds);
+        let Some(file) = &mut self.file else {
+            if let Some(confirm) = confirm {
+                confirm(Err(StoreError::Closed));
+            }
+            let entry = Entry::new(offset, now, except, make(position), bytes);
+            held.change(kept, |kept| kept.push(entry));
+            held.change(kept, |kept| kept.trim(&bounds, now));
+            return Some(position);
+        };
+        file.note(kept, offset);
+        let entry = Entry::new(offset, now, except, make(position), bytes);
+        let copy = entry.clone();
+        file.change(kept, held, |kept| kept.push(entry));
+        file.write(kept, copy, confirm);
+        file.change(kept, held, |kept| kept.trim(&bounds, now));
+        file.evict(&mut self.topics, held);
         Some(position)
     }
 
     /// Where a client begins that wants to hear a topic.
     pub fn start(&mut self, topic: &str, since: Since, now: u64) -> Start {
-        let (last, hole, bounds) = (self.last, self.hole, self.bounds);
-        let kept = self.topics.get_mut(topic).map(|kept| {
-            self.held.trim(kept, &bounds, now);
-            &*kept
-        });
-        let before_last = |count| {
-            kept.and_then(|kept| kept.before_last(count))
-                .unwrap_or(last)
-        };
-        let floor = kept.map_or_else(|| self.forgotten.floor(topic), Kept::floor);
-        match since {
-            Since::Now => Start::fresh(last),
-            Since::Last(count) => Start::fresh(before_last(count)),
+        self.trim(topic, now);
+        let (from, hole, _) = self.floors(topic);
+        let (outcome, from) = match since {
+            Since::Now => (Outcome::Fresh, From::Offset(self.last)),
+            Since::Last(count) => (Outcome::Fresh, self.before_last(topic, count, 0)),
             Since::After { position, or_last } => {
-                let of_now = position.filter(|of| of.epoch == self.epoch && of.offset <= last);
-                let Some(Position { offset, .. }) = of_now else {
-                    return Start::gap(Gap::OtherEpoch, before_last(or_last));
+                let of_now = position.filter(|of| of.epoch == self.epoch && of.offset <= self.last);
+                let offset = of_now.map_or(0, |of| of.offset);
+                let gap = match of_now {
+                    None => Some(Gap::OtherEpoch),
+                    Some(_) if offset < from => Some(Gap::TooOld),
+                    Some(_) if offset < hole => Some(Gap::Hole),
+                    Some(_) => None,
                 };
-                if offset < floor {
-                    Start::gap(Gap::TooOld, before_last(or_last).max(offset))
-                } else if offset < hole {
-                    Start::gap(Gap::Hole, before_last(or_last).max(offset))
-                } else {
-                    Start {
-                        outcome: Outcome::Recovered,
-                        cursor: offset,
+                match gap {
+                    None => (Outcome::Recovered, From::Offset(offset)),
+                    Some(gap) => {
+                        let from = self.before_last(topic, or_last, offset);
+                        (Outcome::Gap(gap), from)
                     }
                 }
             }
+        };
+        Start {
+            outcome,
+            from,
+            hole,
+        }
+    }
+
+    /// Where one stands who is to get the last `count` messages, but none up to `behind`.
+    fn before_last(&self, topic: &str, count: u64, behind: u64) -> From {
+        let Some(kept) = self.topics.get(topic).filter(|_| count > 0) else {
+            return From::Offset(self.last);
+        };
+        let is_here = kept.from() >= kept.floor() || kept.len() as u64 >= count;
+        if is_here {
+            let before = kept.before_last(count).unwrap_or(self.last);
+            From::Offset(before.max(behind))
+        } else if count == u64::MAX {
+            From::Offset(kept.from().max(behind))
+        } else {
+            From::Last { count, behind }
+        }
+    }
+
+    fn trim(&mut self, topic: &str, now: u64) {
+        let (bounds, held) = (self.bounds, &mut self.held);
+        match (self.topics.get_mut(topic), &mut self.file) {
+            (Some(kept), Some(file)) => file.change(kept, held, |kept| kept.trim(&bounds, now)),
+            (Some(kept), None) => held.change(kept, |kept| kept.trim(&bounds, now)),
+            (None, _) => {}
+        }
+    }
+
+    /// Behind which offsets of a topic everything is kept, nothing was lost, and everything is in memory.
+    fn floors(&self, topic: &str) -> (u64, u64, u64) {
+        match self.topics.get(topic) {
+            Some(kept) => (kept.from(), kept.hole(), kept.floor()),
+            None => (self.forgotten.floor(topic), self.hole, 0),
         }
     }
 
     /// What is kept of a topic behind a cursor, the oldest first.
     ///
     /// # Errors
-    /// Something behind it was let go.
-    pub fn after(&self, topic: &str, cursor: u64) -> Result<impl Iterator<Item = &Entry<M>>, Lost> {
-        let kept = self.topics.get(topic);
-        if cursor < kept.map_or_else(|| self.forgotten.floor(topic), Kept::floor) {
-            return Err(Lost);
+    /// It is not all in memory: see [`Absent`].
+    pub fn after(
+        &self,
+        topic: &str,
+        cursor: Cursor,
+    ) -> Result<impl Iterator<Item = &Entry<M>>, Absent> {
+        let (from, hole, floor) = self.floors(topic);
+        let offset = cursor.offset;
+        if offset < from || (offset < hole && cursor.hole < hole) {
+            return Err(Absent::LetGo);
         }
-        Ok(kept.into_iter().flat_map(move |kept| kept.after(cursor)))
+        if offset < floor {
+            return Err(Absent::InFile);
+        }
+        let kept = self.topics.get(topic);
+        Ok(kept.into_iter().flat_map(move |kept| kept.after(offset)))
+    }
+
+    /// Behind which offset everything that is kept of a topic is in memory.
+    pub fn in_memory_from(&self, topic: &str) -> u64 {
+        self.topics.get(topic).map_or(self.last, Kept::floor)
+    }
+
+    /// Asks the file's thread for what is behind a place; never waits.
+    pub fn fetch(&self, topic: &str, from: From, most: (usize, usize), deliver: Deliver<M>) {
+        match (&self.file, self.topics.get(topic)) {
+            (Some(file), Some(kept)) => {
+                file.writer.fetch(kept.name.clone(), from, most, deliver);
+            }
+            _ => deliver(store::Fetched::LetGo),
+        }
+    }
+
+    /// How far one is who was given what the file had up to `through`, of which `last` is the last message.
+    pub fn fetched_to(&self, topic: &str, last: Option<u64>, begin: u64, through: u64) -> u64 {
+        // What is in memory may not be in the file.
+        let (.., floor) = self.floors(topic);
+        last.unwrap_or(begin).max(through.min(floor))
+    }
+
+    /// Of a topic nothing up to `from` is in the file any more.
+    pub fn note_let_go(&mut self, topic: &str, from: u64) {
+        if let (Some(kept), Some(file)) = (self.topics.get_mut(topic), &mut self.file) {
+            file.change(kept, &mut self.held, |kept| kept.let_go(from));
+        }
+    }
+
+    /// Messages of a topic between two offsets, both included, are not in the file.
+    pub fn note_lost(&mut self, topic: &str, first: u64, last: u64) {
+        if let Some(kept) = self.topics.get_mut(topic) {
+            kept.lose(first, last);
+        }
     }
 
     /// Whether nothing of a topic is kept behind a cursor.
@@ -292,7 +445,7 @@ impl<M> Journals<M> {
         self.last
     }
 
-    /// What is kept of all topics together.
+    /// What is kept in memory of all topics together.
     pub fn figures(&self) -> JournalFigures {
         JournalFigures {
             topics: self.topics.len() as u64,
@@ -305,14 +458,22 @@ impl<M> Journals<M> {
 
     /// Lets go what is too old at `now`, and forgets topics of which nothing is left.
     pub fn tidy(&mut self, now: u64) {
-        let (bounds, forgotten, held) = (self.bounds, &mut self.forgotten, &mut self.held);
-        self.topics.retain(|topic, kept| {
-            held.trim(kept, &bounds, now);
-            if kept.is_empty() {
-                forgotten.add(topic, kept.last());
+        let (bounds, held) = (self.bounds, &mut self.held);
+        for kept in self.topics.values_mut() {
+            match &mut self.file {
+                Some(file) => file.change(kept, held, |kept| kept.trim(&bounds, now)),
+                None => held.change(kept, |kept| kept.trim(&bounds, now)),
             }
-            !kept.is_empty()
-        });
+        }
+        if let Some(file) = &self.file {
+            file.writer.tidy();
+        }
+        let empty: Vec<_> = self
+            .topics
+            .extract_if(|_, kept| kept.is_empty())
+            .map(|(_, kept)| kept)
+            .collect();
+        empty.iter().for_each(|kept| self.forget(kept));
     }
 
     fn forget_one(&mut self, is_heard: impl Fn(&str) -> bool) {
@@ -323,24 +484,16 @@ impl<M> Journals<M> {
         if let Some(topic) = silent.map(|(topic, _)| topic.clone())
             && let Some(kept) = self.topics.remove(&topic)
         {
-            self.held.lose(kept.len() as u64, kept.bytes());
-            self.forgotten.add(&topic, kept.last());
-        }
-    }
-}
-
-impl Start {
-    fn fresh(cursor: u64) -> Start {
-        Start {
-            outcome: Outcome::Fresh,
-            cursor,
+            self.forget(&kept);
         }
     }
 
-    fn gap(gap: Gap, cursor: u64) -> Start {
-        Start {
-            outcome: Outcome::Gap(gap),
-            cursor,
+    /// A topic that was taken out has no journal any more.
+    fn forget(&mut self, kept: &Kept<M>) {
+        self.forgotten.add(&kept.name, kept.last());
+        self.held.forget(kept);
+        if let Some(file) = &mut self.file {
+            file.end(kept);
         }
     }
 }

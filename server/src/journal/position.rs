@@ -20,7 +20,7 @@ const SEPARATOR: u8 = b'-';
 /// Crockford's, in lower case: no letter looks like a digit.
 const DIGITS: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
 /// Offsets are below it.
-const OFFSET_END: u64 = 1 << 53;
+pub(super) const OFFSET_END: u64 = 1 << 53;
 
 /// Which counting an offset belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -58,6 +58,7 @@ pub fn stop(server: Server, logging: Logging) -> ExitCode {
     }
     if !(is_empty && timers_ended) {
         // Instances, hub and drain may still be used by what was left behind.
+        server.mounts.end_stores(deadline - abort_time / 4);
         report(&server.context.refusals, &server.roster);
         logging.end();
         exit_now(0);
@@ -65,6 +66,7 @@ pub fn stop(server: Server, logging: Logging) -> ExitCode {
     server.admin.end();
     routes.iter().for_each(|route| route.end());
     server.hub.end();
+    server.mounts.end_stores(deadline);
     server.drain.end();
     let refusals = server.context.refusals.clone();
     drop(server.context);

@@ -12,6 +12,7 @@ mod host;
 mod instance;
 mod library;
 
+pub use host::answers::NotStored;
 pub use host::{Folders, Services, TIMERS_THREAD};
 pub use instance::Instance;
 pub use instance::callbacks::{CallbackError, Upgrade};

@@ -11,6 +11,7 @@ use super::wanted::{Wanted, demands, wanted};
 use crate::config::Settings;
 use crate::hub::Hub;
 use crate::ids::RouteId;
+use crate::journal::store;
 use crate::plugin::{Checked, Folders, Libraries, Route, Services};
 use crate::roster::Roster;
 use crate::roster::capacity::Machine;
@@ -40,6 +41,7 @@ pub fn problems(settings: &Settings, machine: &Machine) -> io::Result<Vec<String
             makes_state: false,
         }),
     };
+    problems.extend(wrong_files(&wanted));
     let mut routes = Vec::new();
     for (id, wanted) in (0..).zip(&wanted) {
         match try_out(RouteId(id), wanted, &services) {
@@ -53,6 +55,30 @@ pub fn problems(settings: &Settings, machine: &Machine) -> io::Result<Vec<String
         problems.push(nothing_to_serve(settings, found.libraries.is_empty()));
     }
     Ok(problems)
+}
+
+/// What is wrong with files of journals; two names may lead to one of them.
+fn wrong_files(wanted: &[Wanted<'_>]) -> Vec<String> {
+    let mut problems = Vec::new();
+    let mut files = Vec::new();
+    for wanted in wanted {
+        let Some(file) = wanted.journal_file() else {
+            continue;
+        };
+        let shown = file.display();
+        match store::check(&file) {
+            Err(wrong) => problems.push(wanted.refused(&format!("journal file {shown}: {wrong}"))),
+            Ok(()) => {
+                let file = file.canonicalize().unwrap_or_else(|_| file.clone());
+                if files.contains(&file) {
+                    let wrong = format!("journal file {shown} is that of another route, too");
+                    problems.push(wanted.refused(&wrong));
+                }
+                files.push(file);
+            }
+        }
+    }
+    problems
 }
 
 /// A route that was made where its plugin could not tell otherwise.

@@ -7,6 +7,7 @@ pub mod check;
 pub mod mounts;
 mod options;
 pub mod readiness;
+mod stores;
 pub mod table;
 mod wanted;
 pub mod watchdog;

@@ -8,10 +8,12 @@ use std::fmt;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
+use std::time::Instant;
 
 use log::{error, info, warn};
 
 use super::options::OptionChanges;
+use super::stores::Stores;
 use super::wanted::{Before, Unusable, Wanted, demands, wanted};
 use crate::config::Settings;
 use crate::counters::COUNTERS;
@@ -62,6 +64,7 @@ pub struct Mounts {
     replacements: u64,
     /// Seconds since the start.
     sweeps: u64,
+    stores: Stores,
 }
 
 impl Mounts {
@@ -84,6 +87,7 @@ impl Mounts {
             leaving: Vec::new(),
             replacements: 0,
             sweeps: 0,
+            stores: Stores::default(),
         };
         let promised = mounts.promise(settings);
         let found = mounts.scan(settings, promised)?;
@@ -252,6 +256,13 @@ impl Mounts {
         }
         for (route, wanted) in &served {
             route.bound_journals(wanted.journal());
+            let problem = self
+                .stores
+                .set(route, wanted.journal_file(), wanted.journal());
+            if let Err(problem) = problem {
+                error!("reload: {problem}");
+                reloaded.unusable += 1;
+            }
         }
         self.sites.replace(Site::new(table, settings));
         Ok(served)
@@ -266,6 +277,7 @@ impl Mounts {
             let cause = Cause::server(GOING_AWAY, "the route was removed");
             route.close_clients(cause);
             route.stop_timers();
+            self.stores.let_go(route);
             self.leaving.push(route.clone());
         }
         changes
@@ -274,6 +286,7 @@ impl Mounts {
     /// Ends routes that nobody can call any more, and has journals looked through now and then. Once a second.
     pub fn sweep(&mut self) {
         self.sweeps += 1;
+        self.stores.sweep();
         if self.sweeps.is_multiple_of(SWEEPS_PER_TIDYING) {
             self.all().iter().for_each(|route| route.tidy_journals());
         }
@@ -342,7 +355,17 @@ impl Mounts {
         let route = Route::create(library, id, &wanted.path, &wanted.config, services)
             .map_err(|error| wanted.refused(&error))?;
         route.bound_journals(wanted.journal());
+        let file = wanted.journal_file();
+        self.stores
+            .set(&route, file, wanted.journal())
+            .inspect_err(|_| route.end())?;
         Ok(route)
+    }
+
+    /// The files of journals are closed: behind the end of the hub, which has told them what there was. Waits for the
+    /// disk, until `deadline` at most; where the hub goes on, what it says is not taken any more.
+    pub fn end_stores(self, deadline: Instant) {
+        self.stores.end(deadline);
     }
 }
 

@@ -4,6 +4,7 @@
 //! reload takes all or nothing, or a library's, which is passed over.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use matchit::{InsertError, Router};
@@ -38,6 +39,11 @@ impl Wanted<'_> {
     pub(super) fn journal(&self) -> Bounds {
         self.asked
             .map_or_else(Bounds::default, |route| route.journal.bounds)
+    }
+    /// In which file that is; in memory without one.
+    pub(super) fn journal_file(&self) -> Option<PathBuf> {
+        let file = self.asked?.journal.file.as_ref()?;
+        Some(self.settings.folder().join(file))
     }
 }
 

@@ -13,10 +13,23 @@ pub fn fault_point(name: &str) {
     let _ = name;
 }
 
+/// Waits here while the file exists that `DETENT_STALL=NAME:FILE` in the environment names: what a test takes for a
+/// disk that stands still. Blocks; looks again a hundred times a second.
+#[inline(always)]
+pub fn stall_point(name: &str) {
+    #[cfg(debug_assertions)]
+    planned::stall(name);
+    #[cfg(not(debug_assertions))]
+    let _ = name;
+}
+
 #[cfg(debug_assertions)]
 mod planned {
+    use std::path::Path;
     use std::sync::LazyLock;
     use std::sync::atomic::{AtomicU64, Ordering};
+    use std::thread;
+    use std::time::Duration;
 
     struct Fault {
         name: String,
@@ -35,6 +48,22 @@ mod planned {
         });
         faults.collect()
     });
+
+    static STALL: LazyLock<Option<(String, String)>> = LazyLock::new(|| {
+        let asked = std::env::var("DETENT_STALL").ok()?;
+        let (name, file) = asked.split_once(':')?;
+        Some((name.to_owned(), file.to_owned()))
+    });
+
+    pub(super) fn stall(name: &str) {
+        if let Some((stalled, file)) = &*STALL
+            && stalled == name
+        {
+            while Path::new(file).exists() {
+                thread::park_timeout(Duration::from_millis(10));
+            }
+        }
+    }
 
     pub(super) fn pass(name: &str) {
         for fault in FAULTS.iter().filter(|fault| fault.name == name) {

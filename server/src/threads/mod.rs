@@ -11,7 +11,7 @@ mod schedule;
 mod spawn;
 mod stacks;
 
-pub use fault_point::fault_point;
+pub use fault_point::{fault_point, stall_point};
 pub use heap::be_frugal;
 pub use own_stack::give_back;
 pub use schedule::be_patient;

@@ -23,6 +23,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("plugin_api", &["plugin"]),
     ("prometheus_client", &["admin/metrics"]),
     ("sd_notify", &["entrance/passed", "life/service_manager"]),
+    ("rusqlite", &["journal/store"]),
     ("signal_hook", &["life/signals"]),
     ("simplelog", &["logging/line", "logging/style"]),
     ("socket2", &["entrance", "outbox"]),

@@ -49,6 +49,7 @@ mod http;
 mod inside;
 mod inside_settings;
 mod journal;
+mod journal_file;
 mod keep_alive;
 mod labels;
 mod last_words;

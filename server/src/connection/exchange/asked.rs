@@ -10,7 +10,7 @@ use crate::http::refusal::Refusal;
 use crate::http::request::Request;
 use crate::http::response::Response;
 use crate::http::upgrade;
-use crate::plugin::{CallbackError, Route, Upgrade};
+use crate::plugin::{CallbackError, NotStored, Route, Upgrade};
 use crate::routes::table::Mounted;
 
 impl Exchange<'_> {
@@ -52,7 +52,8 @@ impl Exchange<'_> {
 
     /// Plain HTTP on a route's path.
     pub(super) fn serve(&self, route: &Route, request: &Request) -> Result<Response, Unserved> {
-        match route.on_request(self.client, request) {
+        let is_here = || !self.outbox.is_closing();
+        match route.on_request(self.client, request, is_here) {
             Ok(Some(response)) if response.status != StatusCode::UPGRADE_REQUIRED => Ok(response),
             // The handshake is a GET request.
             Ok(_) if request.method() == "OPTIONS" => Ok(Response::options("GET, OPTIONS")),
@@ -68,6 +69,9 @@ impl Exchange<'_> {
         if matches!(error, CallbackError::OutOfService) {
             return out_of_service().into();
         }
+        if let CallbackError::NotStored(why) = error {
+            return not_stored(why).into();
+        }
         let line = format_args!("route {}: {error}", route.path());
         self.context.refusals.note(error.level(), line);
         let why = "the plugin of this route failed";
@@ -78,4 +82,14 @@ impl Exchange<'_> {
 pub(super) fn out_of_service() -> Refusal {
     let why = "the plugin of this route is out of service";
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why)
+}
+
+/// RFC 4918 section 11.5, where the disk has refused.
+fn not_stored(why: &NotStored) -> Refusal {
+    let status = match why {
+        NotStored::Refused(_) => StatusCode::INSUFFICIENT_STORAGE,
+        NotStored::Late => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    let why = format!("it was said to who is here, and is not known to be stored: {why}");
+    Refusal::new(status, why)
 }

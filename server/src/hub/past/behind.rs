@@ -4,6 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::hub::message::Message;
+use crate::hub::requests::Notices;
+use crate::journal::store::{FetchedLine, From};
+use crate::journal::{Cursor, Outcome};
 use crate::outbox::Outbox;
 use crate::outbox::marked::Place;
 
@@ -11,7 +14,7 @@ use crate::outbox::marked::Place;
 pub(super) struct Behind {
     pub(super) outbox: Arc<Outbox>,
     /// The topics; they take turns.
-    pub(super) topics: VecDeque<Cursor>,
+    pub(super) topics: VecDeque<Standing>,
     /// What was said to it meanwhile.
     held: VecDeque<Held>,
     held_bytes: usize,
@@ -20,14 +23,47 @@ pub(super) struct Behind {
 }
 
 /// Where it stands in a topic.
-pub(super) struct Cursor {
+pub(super) struct Standing {
     pub(super) topic: Box<str>,
-    /// Everything of the topic up to this offset is done with.
-    pub(super) offset: u64,
+    /// Everything of the topic up to it is done with.
+    pub(super) at: Cursor,
     /// What it is told first, where its encoding says such.
     pub(super) place: Option<Place>,
     /// Comes before anything of the topic.
     pub(super) notice: Option<Message>,
+    /// What the file's thread has to find out first.
+    pub(super) beginning: Option<Beginning>,
+    pub(super) file: File,
+}
+
+/// A join of which is not known yet at which offset it begins.
+pub(super) struct Beginning {
+    pub(super) from: From,
+    pub(super) outcome: Outcome,
+    pub(super) notices: Notices,
+}
+
+/// How it stands with what the file has of the topic.
+#[derive(Default)]
+pub(super) enum File {
+    /// Nothing is asked of it.
+    #[default]
+    Idle,
+    /// The piece of this number is on its way.
+    Asked(u64),
+    /// A piece is here.
+    Piece(Piece),
+    /// It cannot give what is to come next.
+    Lost,
+}
+
+/// A piece of the file.
+pub(super) struct Piece {
+    /// Where it begins, and up to where it is all of the topic.
+    pub(super) begin: u64,
+    pub(super) through: u64,
+    pub(super) lines: Vec<FetchedLine<Message>>,
+    pub(super) has_more: bool,
 }
 
 /// A message for it alone, behind what was kept up to an offset.
@@ -48,11 +84,11 @@ impl Behind {
     }
 
     pub(super) fn hears(&self, topic: &str) -> bool {
-        self.topics.iter().any(|cursor| *cursor.topic == *topic)
+        self.topics.iter().any(|standing| *standing.topic == *topic)
     }
 
     pub(super) fn leave(&mut self, topic: &str) {
-        self.topics.retain(|cursor| *cursor.topic != *topic);
+        self.topics.retain(|standing| *standing.topic != *topic);
     }
 
     /// Holds a message back that is to come behind what was kept up to `offset`; what is held takes so many bytes.
@@ -70,7 +106,11 @@ impl Behind {
     /// The next message that was held back and whose turn it is.
     pub(super) fn next_held(&mut self) -> Option<Message> {
         let offset = self.limit();
-        if self.topics.iter().any(|cursor| cursor.offset < offset) {
+        if self
+            .topics
+            .iter()
+            .any(|standing| standing.at.offset < offset)
+        {
             return None;
         }
         let held = self.held.pop_front()?;

@@ -1,25 +1,26 @@
-//! The hub's work with the past: keeping, joining, reading, and giving out pieces.
+//! The hub's work with the past: keeping, and giving out pieces.
 
 use std::sync::Arc;
 
 use log::info;
 
-use super::behind::{Behind, Cursor};
+use super::behind::{Behind, File, Standing};
+use super::file::For;
 use super::{Past, now};
 use crate::counters::COUNTERS;
 use crate::hub::event::Event;
-use crate::hub::members::{Members, TooManyTopics};
+use crate::hub::members::Members;
 use crate::hub::message::{Audience, Message};
 use crate::hub::queue::Queue;
-use crate::hub::requests::{JoinFrom, Joined, Keep, Kept, Published, Read};
+use crate::hub::requests::{Keep, Published};
 use crate::hub::run::Run;
 use crate::ids::ClientId;
-use crate::journal::{Gap, Lost, Outcome, Position};
-use crate::limits::TOPICS_PER_CLIENT_MAX;
+use crate::journal::store::{Confirm, From};
+use crate::journal::{Absent, Entry, Journals, Position};
 use crate::outbox::cause::{Cause, POLICY, TRY_AGAIN};
 use crate::outbox::encoding::Encoding;
-use crate::outbox::marked::{Id, Marked, Place};
-use crate::outbox::{Offered, Outbox, Waker, answer};
+use crate::outbox::marked::{Id, Marked};
+use crate::outbox::{Offered, Waker};
 
 impl Past {
     /// Keeps a message whose topic has a journal from now on, and puts it into the run.
@@ -29,8 +30,12 @@ impl Past {
             message,
             position_at,
             except,
+            confirm,
             reply,
         } = keep;
+        if self.journals.is_used_up() {
+            self.begin_anew(Journals::new(self.journals.bounds()));
+        }
         let is_heard = |topic: &str| members.topic(&Audience::Topic(topic.into())).is_some();
         self.journals.begin(&topic, is_heard);
         let behind = match reply {
@@ -38,7 +43,8 @@ impl Past {
             None => 0,
         };
         let audience = Audience::Topic(topic);
-        let position = self.publish(&audience, message, position_at, except, members, run);
+        let how = (position_at, confirm);
+        let position = self.publish(&audience, message, how, except, members, run);
         if let Some((reply, position)) = reply.zip(position) {
             let members = members.count(&audience) + behind;
             // Who asked may have been ended by a panic; there is room for the answer.
@@ -46,12 +52,13 @@ impl Past {
         }
     }
 
-    /// Keeps a message of a topic that has a journal, and puts it into the run.
+    /// Keeps a message of a topic that has a journal, and puts it into the run. It is kept with its position at a
+    /// place in it, and with who is told when it is stored.
     pub(in crate::hub) fn publish(
         &mut self,
         audience: &Audience,
         mut message: Message,
-        position_at: Option<usize>,
+        (position_at, confirm): (Option<usize>, Option<Confirm>),
         except: Option<ClientId>,
         members: &Members,
         run: &mut Run,
@@ -62,7 +69,7 @@ impl Past {
         COUNTERS.hub.kept.add(1);
         let bytes = message.bytes();
         self.journals
-            .append(topic, now(), except, bytes, |position| {
+            .append(topic, now(), except, bytes, confirm, |position| {
                 if let Some(at) = position_at {
                     message.set_position(at, position);
                 }
@@ -78,85 +85,6 @@ impl Past {
             })
     }
 
-    /// A client wants to hear a topic from some place on; nothing is collected for that topic's members. It is
-    /// a member at once where it has missed nothing.
-    pub(in crate::hub) fn join(
-        &mut self,
-        join: JoinFrom,
-        members: &mut Members,
-        flush: impl FnOnce(Arc<Outbox>),
-    ) -> Result<(), TooManyTopics> {
-        let JoinFrom {
-            client,
-            topic,
-            since,
-            notices,
-            reply,
-        } = join;
-        let Some(outbox) = members.outbox(client).cloned() else {
-            return Ok(());
-        };
-        let is_member = members.is_member_of(client, &topic) || self.is_behind_in(client, &topic);
-        let start = self.journals.start(&topic, since, now());
-        let (outcome, cursor) = match is_member {
-            true => (Outcome::Recovered, self.journals.last()),
-            false => (start.outcome, start.cursor),
-        };
-        let position = self.journals.position(cursor);
-        // Who asked may have been ended by a panic; there is room for the answer.
-        let answer = Joined { outcome, position };
-        reply.map(|reply| reply.try_send(answer).ok());
-        if is_member {
-            return Ok(());
-        }
-        match outcome {
-            Outcome::Fresh => {}
-            Outcome::Recovered => COUNTERS.hub.recovered.add(1),
-            Outcome::Gap(_) => COUNTERS.hub.gaps.add(1),
-        }
-        let encoding = outbox.encoding();
-        let notice = match encoding {
-            // It would be the one message that this one waits for.
-            Encoding::Answer => None,
-            _ => notices.take(outcome, position),
-        };
-        if encoding == Encoding::Answer {
-            outbox.set_silence(answer::silence(&topic, &position.text()));
-        }
-        let place = Place {
-            id: position.text(),
-            gap: why(outcome),
-        };
-        if !self.behind.contains_key(&client) && self.journals.is_at_head(&topic, cursor) {
-            let first = encoding.of_run(&Marked {
-                place: Some(place),
-                frames: notice.as_ref().map_or(&[], Message::frame),
-                topic: Some(&topic),
-                ..Marked::default()
-            });
-            if !first.is_empty() && outbox.queue_to_flush(&first) {
-                flush(outbox);
-            }
-            return members.join(client, Audience::Topic(topic));
-        }
-        let behind = self
-            .behind
-            .entry(client)
-            .or_insert_with(|| Behind::new(outbox));
-        if members.topics_of(client) + behind.topics.len() >= TOPICS_PER_CLIENT_MAX {
-            return Err(TooManyTopics { is_first: false });
-        }
-        behind.outbox.set_behind(true);
-        behind.topics.push_back(Cursor {
-            topic,
-            offset: cursor,
-            place: Some(place),
-            notice,
-        });
-        self.has_room(client);
-        Ok(())
-    }
-
     /// Holds a message back for a client that is behind; gives it back where it is not.
     pub(in crate::hub) fn hold(&mut self, client: ClientId, message: Message) -> Option<Message> {
         let Some(behind) = self.behind.get_mut(&client) else {
@@ -170,40 +98,6 @@ impl Past {
             behind.outbox.close(Cause::server(POLICY, text));
         }
         None
-    }
-
-    /// Answers what is kept.
-    pub(in crate::hub) fn read(&mut self, read: &Read) {
-        let start = self.journals.start(&read.topic, read.since, now());
-        let mut next = start.cursor;
-        let (mut messages, mut bytes, mut has_more) = (Vec::new(), 0, false);
-        for entry in self
-            .journals
-            .after(&read.topic, start.cursor)
-            .into_iter()
-            .flatten()
-        {
-            let more = entry.message.payload().len();
-            let is_full = messages.len() >= read.messages_max || bytes + more > read.bytes_max;
-            if is_full && !messages.is_empty() {
-                has_more = true;
-                break;
-            }
-            bytes += more;
-            next = entry.offset;
-            messages.push((self.journals.position(next), entry.message.clone()));
-        }
-        if !has_more {
-            next = self.journals.last();
-        }
-        let kept = Kept {
-            outcome: start.outcome,
-            messages,
-            next: self.journals.position(next),
-            has_more,
-        };
-        // As above.
-        read.reply.try_send(kept).ok();
     }
 
     /// Gives the client whose turn it is its next piece; says how many bytes that were. Nothing is collected
@@ -235,7 +129,7 @@ impl Past {
 
     /// One piece of one topic, and what was held back until now.
     fn feed(
-        &self,
+        &mut self,
         client: ClientId,
         behind: &mut Behind,
         piece: &mut Vec<u8>,
@@ -243,26 +137,34 @@ impl Past {
         queue: &Arc<Queue>,
     ) -> Fed {
         let limit = behind.limit();
-        let Some(cursor) = behind.topics.front() else {
+        if behind.topics.is_empty() {
             return deliver_held(behind, queue);
+        }
+        // Those that wait for the file hold up none of the others.
+        let waits = |standing: &Standing| matches!(standing.file, File::Asked(_));
+        let Some(index) = behind.topics.iter().position(|standing| !waits(standing)) else {
+            return Fed::Waits;
         };
+        behind.topics.rotate_left(index);
         let bytes_max = behind.outbox.piece_bytes();
         let encoding = behind.outbox.encoding();
-        let Ok(filled) = self.fill(client, cursor, limit, encoding, bytes_max, piece) else {
-            let text = "what it has missed is kept no more: come back";
-            info!("{}: {text}; closed with {TRY_AGAIN}", behind.outbox.name());
-            COUNTERS.hub.lost.add(1);
-            behind.outbox.close(Cause::server(TRY_AGAIN, text));
-            return Fed::Gone;
+        let standing = &behind.topics[0];
+        let filled = match self.fill(client, standing, limit, encoding, bytes_max, piece) {
+            Ok(filled) => filled,
+            Err(Absent::InFile) => {
+                self.ask_for(client, &mut behind.topics[0], bytes_max, queue);
+                return Fed::More;
+            }
+            Err(Absent::LetGo) => return lose(behind),
         };
         let next = self.journals.position(filled.offset).text();
         let encoded = encoding.of_run(&Marked {
-            place: cursor.place,
+            place: standing.place,
             frames: piece,
             ids: &filled.ids,
-            topic: Some(&cursor.topic),
+            topic: Some(&standing.topic),
             next: Some(next),
-            has_more: !self.journals.is_at_head(&cursor.topic, filled.offset),
+            has_more: !self.journals.is_at_head(&standing.topic, filled.offset),
         });
         let offered = match encoded.is_empty() {
             true => Offered::Sent,
@@ -270,20 +172,25 @@ impl Past {
         };
         match offered {
             Offered::Gone => return Fed::Gone,
-            Offered::Full => return Fed::Waits,
+            Offered::Full => {
+                // What is held for it would be memory of nobody's bound.
+                behind.topics[0].file = File::Idle;
+                return Fed::Waits;
+            }
             Offered::Sent | Offered::Taken => {}
         }
         queue.count_deliveries(filled.messages, piece.len() as u64);
         // The topics take turns.
-        if let Some(mut cursor) = behind.topics.pop_front() {
-            cursor.offset = filled.offset;
-            cursor.notice = None;
-            cursor.place = None;
-            if !self.journals.is_at_head(&cursor.topic, cursor.offset) {
-                behind.topics.push_back(cursor);
+        if let Some(mut standing) = behind.topics.pop_front() {
+            standing.go_on(&filled);
+            if !self
+                .journals
+                .is_at_head(&standing.topic, standing.at.offset)
+            {
+                behind.topics.push_back(standing);
             } else {
                 // That it is not a member of too many was looked at when it began.
-                members.join(client, Audience::Topic(cursor.topic)).ok();
+                members.join(client, Audience::Topic(standing.topic)).ok();
             }
         }
         match deliver_held(behind, queue) {
@@ -292,50 +199,153 @@ impl Past {
         }
     }
 
-    /// Fills a piece with what follows a cursor, up to a limit.
+    /// Asks the file for what follows a place.
+    fn ask_for(
+        &mut self,
+        client: ClientId,
+        standing: &mut Standing,
+        bytes_max: usize,
+        queue: &Arc<Queue>,
+    ) {
+        let from = match &standing.beginning {
+            Some(beginning) => beginning.from,
+            None => From::Offset(standing.at.offset),
+        };
+        let topic = standing.topic.clone();
+        let of = For::Client(client, topic.clone());
+        let number = self.ask(topic, from, (usize::MAX, bytes_max), of, queue);
+        standing.file = File::Asked(number);
+    }
+
+    /// Fills a piece with what follows a place, up to a limit.
     fn fill(
         &self,
         client: ClientId,
-        cursor: &Cursor,
+        standing: &Standing,
         limit: u64,
         encoding: Encoding,
         bytes_max: usize,
         piece: &mut Vec<u8>,
-    ) -> Result<Filled, Lost> {
-        let mut filled = Filled {
-            offset: cursor.offset,
-            messages: 0,
-            ids: Vec::new(),
+    ) -> Result<Filled, Absent> {
+        let mut pouring = Pouring {
+            client,
+            limit,
+            bytes_max,
+            has_ids: encoding != Encoding::Frame,
+            journals: &self.journals,
+            filled: Filled {
+                offset: standing.at.offset,
+                messages: 0,
+                ids: Vec::new(),
+            },
         };
-        let has_ids = encoding != Encoding::Frame;
-        if let Some(notice) = &cursor.notice {
+        if standing.beginning.is_some() {
+            return Err(Absent::InFile);
+        }
+        let here = self.journals.after(&standing.topic, standing.at);
+        if let Some(notice) = &standing.notice {
             piece.extend_from_slice(notice.frame());
+            pouring.filled.messages += 1;
+        }
+        match (here, &standing.file) {
+            (Ok(entries), _) => {
+                for entry in entries {
+                    let Entry {
+                        offset, message, ..
+                    } = entry;
+                    if !pouring.pour(piece, *offset, entry.except, message) {
+                        break;
+                    }
+                }
+            }
+            (Err(Absent::InFile), File::Piece(of_file)) => {
+                let done = standing.at.offset;
+                let lines = of_file.lines.iter().filter(|line| line.offset > done);
+                let mut is_whole = true;
+                for line in lines {
+                    is_whole = pouring.pour(piece, line.offset, line.except, &line.message);
+                    if !is_whole {
+                        break;
+                    }
+                }
+                if is_whole && !of_file.has_more {
+                    let last = of_file.lines.last().map(|line| line.offset);
+                    let (begin, through) = (of_file.begin, of_file.through);
+                    let offset = self
+                        .journals
+                        .fetched_to(&standing.topic, last, begin, through);
+                    pouring.filled.offset = offset.min(limit).max(pouring.filled.offset);
+                }
+            }
+            (Err(Absent::InFile), File::Idle | File::Asked(_)) => return Err(Absent::InFile),
+            (Err(Absent::InFile), File::Lost) | (Err(Absent::LetGo), _) => {
+                return Err(Absent::LetGo);
+            }
+        }
+        Ok(pouring.filled)
+    }
+}
+
+impl Standing {
+    /// So much of the topic was given to its client.
+    fn go_on(&mut self, filled: &Filled) {
+        self.at.offset = filled.offset;
+        self.notice = None;
+        self.place = None;
+        let is_used = match &self.file {
+            File::Piece(piece) => piece
+                .lines
+                .last()
+                .is_none_or(|line| line.offset <= filled.offset),
+            _ => true,
+        };
+        if is_used {
+            self.file = File::Idle;
+        }
+    }
+}
+
+/// A piece while it is filled.
+struct Pouring<'j> {
+    client: ClientId,
+    limit: u64,
+    bytes_max: usize,
+    has_ids: bool,
+    journals: &'j Journals<Message>,
+    filled: Filled,
+}
+
+impl Pouring<'_> {
+    /// Adds a message; false where the piece ends before it.
+    fn pour(
+        &mut self,
+        piece: &mut Vec<u8>,
+        offset: u64,
+        except: Option<ClientId>,
+        message: &Message,
+    ) -> bool {
+        let filled = &mut self.filled;
+        if offset > self.limit {
+            // What was held back comes first, and nothing of the topic is before it.
+            filled.offset = filled.offset.max(self.limit);
+            return false;
+        }
+        if except != Some(self.client) {
+            let frame = message.frame();
+            if !piece.is_empty() && piece.len() + frame.len() > self.bytes_max {
+                return false;
+            }
+            if self.has_ids {
+                filled.ids.push(Id {
+                    at: piece.len(),
+                    text: self.journals.position(offset).text(),
+                });
+            }
+            piece.extend_from_slice(frame);
             filled.messages += 1;
         }
-        for entry in self.journals.after(&cursor.topic, cursor.offset)? {
-            if entry.offset > limit {
-                // What was held back comes first, and nothing of the topic is before it.
-                filled.offset = filled.offset.max(limit);
-                return Ok(filled);
-            }
-            if entry.except != Some(client) {
-                let frame = entry.message.frame();
-                if !piece.is_empty() && piece.len() + frame.len() > bytes_max {
-                    return Ok(filled);
-                }
-                if has_ids {
-                    let text = self.journals.position(entry.offset).text();
-                    filled.ids.push(Id {
-                        at: piece.len(),
-                        text,
-                    });
-                }
-                piece.extend_from_slice(frame);
-                filled.messages += 1;
-            }
-            filled.offset = entry.offset;
-        }
-        Ok(filled)
+        filled.offset = offset;
+        true
     }
 }
 
@@ -359,14 +369,13 @@ enum Fed {
     Gone,
 }
 
-/// What a client is told that cannot have all that it has missed.
-fn why(outcome: Outcome) -> Option<&'static str> {
-    match outcome {
-        Outcome::Fresh | Outcome::Recovered => None,
-        Outcome::Gap(Gap::TooOld) => Some("too-old"),
-        Outcome::Gap(Gap::OtherEpoch) => Some("other-epoch"),
-        Outcome::Gap(Gap::Hole) => Some("hole"),
-    }
+/// What its client is about to get was let go: it comes back, and is told of the gap then.
+fn lose(behind: &Behind) -> Fed {
+    let text = "what it has missed is kept no more: come back";
+    info!("{}: {text}; closed with {TRY_AGAIN}", behind.outbox.name());
+    COUNTERS.hub.lost.add(1);
+    behind.outbox.close(Cause::server(TRY_AGAIN, text));
+    Fed::Gone
 }
 
 fn deliver_held(behind: &mut Behind, queue: &Queue) -> Fed {

@@ -9,11 +9,17 @@
 //! Pieces are given out at the end of a round, when no run is being collected, a few at a time, and count in the
 //! route's turn as everything else that it sends.
 //!
+//! What is only in the route's file is asked of the file's thread, a piece at a time, so many at once; the hub goes
+//! on with the client when the piece is here.
+//!
 //! What is said to a client that is behind, by its own thread or another, waits here until it has got what was kept
 //! before that.
 
 mod behind;
 mod feed;
+mod file;
+mod join;
+mod read;
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -22,6 +28,8 @@ use super::message::Message;
 use crate::ids::{ByNumber, ClientId};
 use crate::journal::{Bounds, Journals};
 use behind::Behind;
+use file::Fetches;
+pub(super) use file::FromFile;
 
 /// What one lane keeps, and who is behind.
 pub(super) struct Past {
@@ -31,6 +39,8 @@ pub(super) struct Past {
     ready: VecDeque<ClientId>,
     /// Memory for pieces.
     piece: Vec<u8>,
+    /// What is asked of the file, and is to be.
+    fetches: Fetches,
 }
 
 impl Past {
@@ -40,6 +50,7 @@ impl Past {
             behind: HashMap::default(),
             ready: VecDeque::new(),
             piece: Vec::new(),
+            fetches: Fetches::default(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crossbeam_channel::bounded;
 
 use super::*;
-use crate::hub::{JoinFrom, Joined, Keep, Kept, Notice, Notices, Published, Read};
+use crate::hub::{Answer, JoinFrom, Joined, Keep, Kept, Notice, Notices, Published, Read};
 use crate::journal::{Bounds, Gap, Outcome, POSITION_BYTES, Position, Since};
 use crate::outbox::Bounds as OutboxBounds;
 use crate::outbox::frame::Opcode;
@@ -47,7 +47,7 @@ impl Room {
     }
 
     fn read(&self, name: &str, since: Since, messages_max: usize) -> Kept {
-        let (reply, answer) = bounded(1);
+        let (reply, answer) = bounded(2);
         self.post(Event::Read(Box::new(Read {
             topic: name.into(),
             since,
@@ -55,7 +55,10 @@ impl Room {
             bytes_max: usize::MAX,
             reply,
         })));
-        answer.recv().expect("the hub answers")
+        match answer.recv().expect("the hub answers") {
+            Answer::Kept(kept) => kept,
+            Answer::Later => panic!("there is no file"),
+        }
     }
 }
 
@@ -70,6 +73,7 @@ fn keep(
         message: message(text),
         position_at: None,
         except,
+        confirm: None,
         reply,
     }))
 }
@@ -113,7 +117,7 @@ fn who_comes_back_gets_what_it_has_missed_and_then_what_is_said() {
     let joined = room.join_from(&back, "t", after(first));
     assert_eq!(
         (joined.outcome, joined.position),
-        (Outcome::Recovered, first)
+        (Outcome::Recovered, Some(first))
     );
     assert_eq!(
         room.join_from(&new, "t", Since::Now).outcome,
@@ -184,6 +188,7 @@ fn a_position_is_written_into_the_message_that_everyone_gets() {
         message: message(&text),
         position_at: Some(3),
         except: None,
+        confirm: None,
         reply: Some(reply),
     })));
     let position = answer.recv().expect("the hub answers").position;
@@ -228,7 +233,7 @@ fn how_it_went_is_told_before_anything_of_the_topic() {
         .collect();
     assert_eq!(joined[3].outcome, Outcome::Gap(Gap::TooOld));
     room.keep("t", "d");
-    let from = |at: usize| joined[at].position;
+    let from = |at: usize| joined[at].position.expect("it is in memory");
     assert_eq!(
         room.heard(guests),
         [

@@ -62,6 +62,7 @@ impl World {
             clients: Arc::new(AtomicU64::new(2)),
             times: Arc::default(),
             own_metrics: Arc::default(),
+            has_file: Arc::default(),
         };
         let guests = [0, 0, 1].map(|route| Guest::enter(&ways[route], &roster, &drain));
         set_own_outbox(guests[OWN].id, RouteId(0), guests[OWN].outbox.clone());

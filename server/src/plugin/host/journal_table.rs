@@ -106,8 +106,8 @@ unsafe extern "C" fn join_from(
                     if !joined.is_null() && covers!((*joined).size, abi::JournalJoined, position) {
                         (*joined).outcome = answer
                             .map_or(abi::JOINED_LATER, |answer| keeping::outcome(answer.outcome));
-                        (*joined).position =
-                            answer.map_or(NOWHERE, |answer| answer.position.text());
+                        let position = answer.and_then(|answer| answer.position);
+                        (*joined).position = position.map_or(NOWHERE, Position::text);
                     }
                 }
                 OK

@@ -2,11 +2,13 @@
 //!
 //! Any thread. Those that ask for an answer wait until the hub has come to them; the hub waits for nobody.
 
-use crossbeam_channel::{Receiver, Sender, bounded};
-use plugin_api::abi::{self, GONE, INVALID, NO_CLIENT, NO_PLACE, Status, UNSUPPORTED};
+use std::sync::atomic::Ordering;
 
-use super::{RouteHost, opcode};
-use crate::hub::{Audience, Event, JoinFrom, Joined, Keep, Kept, Message, Notice, Notices};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use plugin_api::abi::{self, GONE, INVALID, LATER, NO_CLIENT, NO_PLACE, Status, UNSUPPORTED};
+
+use super::{RouteHost, answers, opcode};
+use crate::hub::{Answer, Audience, Event, JoinFrom, Joined, Keep, Kept, Message, Notice, Notices};
 use crate::hub::{Published, Read};
 use crate::ids::ClientId;
 use crate::journal::{Gap, Outcome, POSITION_BYTES, Position, Since};
@@ -68,9 +70,11 @@ impl RouteHost {
         let opcode = opcode(publish.kind, publish.payload)?;
         let position_at = place(publish.position_at, publish.payload)?;
         self.outgoing.check()?;
-        if publish.is_durable {
-            return Err(UNSUPPORTED);
-        }
+        let confirm = match publish.is_durable {
+            true if !self.route.has_file.load(Ordering::Acquire) => return Err(UNSUPPORTED),
+            true => answers::confirm()?,
+            false => None,
+        };
         let except = (publish.except != NO_CLIENT).then_some(ClientId(publish.except));
         let (reply, answer) = answer(tells && !self.outgoing.is_held());
         let number = self.outgoing.post(Event::Keep(Box::new(Keep {
@@ -78,6 +82,7 @@ impl RouteHost {
             message: Message::new(opcode, publish.payload),
             position_at,
             except,
+            confirm,
             reply,
         })))?;
         come_behind(self.route.id, except, number);
@@ -114,6 +119,8 @@ impl RouteHost {
         wait(answer)
     }
 
+    /// What the file has is not waited for in a callback: [`LATER`], and in an `on_request` the callback is called
+    /// again.
     pub(super) fn read(
         &self,
         topic: &[u8],
@@ -122,17 +129,39 @@ impl RouteHost {
         bytes_max: u64,
     ) -> Result<Kept, Status> {
         let topic = self.topic_name(topic)?;
-        let since = since.read()?;
+        let asked = since.read()?;
         self.outgoing.check()?;
-        let (reply, answer) = bounded(1);
+        let question = (
+            topic.clone(),
+            since.since,
+            since.position.into(),
+            since.last,
+            messages_max,
+            bytes_max,
+        );
+        if let Some(kept) = answers::known(&question) {
+            return Ok(kept);
+        }
+        let (reply, answer) = bounded(2);
         self.outgoing.hub().post(Event::Read(Box::new(Read {
             topic,
-            since,
+            since: asked,
             messages_max: usize::try_from(messages_max).unwrap_or(usize::MAX),
             bytes_max: usize::try_from(bytes_max).unwrap_or(usize::MAX),
             reply,
         })));
-        answer.recv().map_err(|_| GONE)
+        let first = answer.recv().map_err(|_| GONE)?;
+        let then = match first {
+            Answer::Kept(kept) => return Ok(kept),
+            Answer::Later if answers::read_later(question, &answer) => return Err(LATER),
+            // All threads that call plugins have names; one that a plugin has started may wait.
+            Answer::Later if std::thread::current().name().is_some() => return Err(LATER),
+            Answer::Later => answer.recv().map_err(|_| GONE)?,
+        };
+        match then {
+            Answer::Kept(kept) => Ok(kept),
+            Answer::Later => Err(GONE),
+        }
     }
 
     fn topic_name(&self, topic: &[u8]) -> Result<Box<str>, Status> {

@@ -3,6 +3,7 @@
 //! Any thread may be inside any of these functions at any time. None waits for a client; those
 //! that tell the hub wait while its queue is full. None calls back into the plugin.
 
+pub(super) mod answers;
 mod guard;
 pub(super) mod host_http;
 pub(super) mod host_table;
@@ -20,7 +21,7 @@ use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use plugin_api::abi::{self, BINARY, GONE, INVALID, NO_CLIENT, Status, TEXT, TimerId};
@@ -76,6 +77,8 @@ pub(in crate::plugin) struct RouteParts {
     pub(in crate::plugin) times: Arc<CallbackTimes>,
     /// What its plugin counts for itself.
     pub(in crate::plugin) own_metrics: Arc<OwnMetrics>,
+    /// Its journals are to be in a file.
+    pub(in crate::plugin) has_file: Arc<AtomicBool>,
 }
 
 /// Why a plugin has no folder of its own.

@@ -21,6 +21,7 @@ use crate::hub::Event;
 use crate::ids::ClientId;
 use crate::limits::{PANIC_WINDOW, PANICS_MAX};
 use crate::outbox::cause::{Cause, Initiator};
+use crate::plugin::host::answers::NotStored;
 use crate::plugin::host::host_http::{Draft, request_as_abi};
 use crate::plugin::host::sink;
 use crate::roster::Session;
@@ -48,6 +49,9 @@ pub enum CallbackError {
     /// The plugin has panicked too often to be called, but for `on_close`.
     #[error("the plugin is out of service")]
     OutOfService,
+    /// What the callback has published is not known to be stored.
+    #[error("not stored: {0}")]
+    NotStored(#[from] NotStored),
     /// The connection failed, not the plugin.
     #[error("{text}")]
     Transport {
@@ -258,7 +262,7 @@ impl Instance {
             CallbackError::Failed { text, .. } => (FAULT_FAILED, text),
             CallbackError::Panicked { text, .. } => (FAULT_PANICKED, text),
             CallbackError::Transport { text } => (FAULT_TRANSPORT, text),
-            CallbackError::OutOfService => return false,
+            CallbackError::OutOfService | CallbackError::NotStored(_) => return false,
         };
         let size = size_of::<abi::Fault>() as u32;
         let fault = abi::Fault {

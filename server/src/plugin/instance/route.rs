@@ -5,6 +5,8 @@
 //! `roster`), held by its connection thread from `on_message` to `on_close`, and the route's gate,
 //! held for reading by callbacks that have no seat. A replacement takes the gate and all seats.
 
+use std::io;
+use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
@@ -18,12 +20,13 @@ use super::callbacks::{CallbackError, Upgrade};
 use crate::counters::{COUNTERS, Exchanged, OwnMetrics, RouteCounts};
 use crate::http::request::Request;
 use crate::http::response::Response;
-use crate::hub::{Event, QueueLoad};
+use crate::hub::{Event, Message, QueueLoad};
 use crate::ids::{ClientId, RouteId};
 use crate::journal::Bounds;
+use crate::journal::store::Store;
 use crate::outbox::Outbox;
 use crate::outbox::cause::{Cause, GOING_AWAY, Initiator};
-use crate::plugin::host::{RouteParts, Services};
+use crate::plugin::host::{RouteParts, Services, answers};
 use crate::plugin::library::Library;
 use crate::roster::activity::{Activity, Running};
 use crate::roster::callback_times::CallbackTimes;
@@ -62,6 +65,7 @@ impl Route {
             clients: Arc::default(),
             times: Arc::default(),
             own_metrics: Arc::default(),
+            has_file: Arc::default(),
         };
         let instance = Instance::create(library, parts.clone(), 0, config, None)
             .inspect_err(|_| parts.hub.end())?;
@@ -195,17 +199,29 @@ impl Route {
         self.instance().on_upgrade(client, request)
     }
 
-    /// Connection thread: plain HTTP. None where the plugin serves none.
+    /// Connection thread: plain HTTP. None where the plugin serves none. Behind the callback it waits for the disk
+    /// where the answer is to: woken by the file's thread, and looks now and then whether the client `is_here`.
     ///
     /// # Errors
-    /// The callback failed or panicked.
+    /// The callback failed or panicked, or what was to be stored is not.
     pub fn on_request(
         &self,
         client: ClientId,
         request: &Request,
+        is_here: impl Fn() -> bool,
     ) -> Result<Option<Response>, CallbackError> {
-        let _gate = self.gate.read();
-        self.instance().on_request(client, request)
+        let waits = answers::Request::begin();
+        let answer = loop {
+            let answer = {
+                let _gate = self.gate.read();
+                self.instance().on_request(client, request)
+            };
+            if !waits.waits_for_read(&is_here) {
+                break answer;
+            }
+        };
+        waits.wait_until_stored(is_here)?;
+        answer
     }
 
     fn on_timer(&self, instance: &Arc<Instance>, timer: TimerId) {
@@ -227,6 +243,25 @@ impl Route {
     /// So much is kept of its topics from now on. Main thread.
     pub fn bound_journals(&self, bounds: Bounds) {
         self.parts.hub.post(Event::Bound { bounds });
+    }
+
+    /// What is kept is in a file from now on, when that is open. Main thread; waits for the disk, some seconds at most.
+    ///
+    /// # Errors
+    /// There is no thread for it.
+    pub fn keep_in_file(&self, file: PathBuf, bounds: Bounds) -> io::Result<Store<Message>> {
+        let hub = self.parts.hub.clone();
+        self.parts.has_file.store(true, Ordering::Release);
+        let tell = move |news| {
+            hub.post(Event::Store(Box::new(news)));
+        };
+        Store::start(file, &self.parts.path, bounds, tell)
+    }
+
+    /// What is kept is in memory from now on. Main thread.
+    pub fn leave_file(&self) {
+        self.parts.has_file.store(false, Ordering::Release);
+        self.parts.hub.post(Event::LeaveFile);
     }
 
     /// What is kept is looked through for what is too old. Main thread.

@@ -1,0 +1,147 @@
+//! How a client begins to hear a topic from some place in its past on.
+
+use std::sync::Arc;
+
+use super::behind::{Beginning, Behind, File, Standing};
+use super::{Past, now};
+use crate::counters::COUNTERS;
+use crate::hub::members::{Members, TooManyTopics};
+use crate::hub::message::{Audience, Message};
+use crate::hub::requests::{JoinFrom, Joined};
+use crate::ids::ClientId;
+use crate::journal::store::From;
+use crate::journal::{Cursor, Gap, Outcome, Position};
+use crate::limits::TOPICS_PER_CLIENT_MAX;
+use crate::outbox::Outbox;
+use crate::outbox::answer;
+use crate::outbox::encoding::Encoding;
+use crate::outbox::marked::{Marked, Place};
+
+impl Past {
+    /// A client wants to hear a topic from some place on; nothing is collected for that topic's members. It is
+    /// a member at once where it has missed nothing.
+    pub(in crate::hub) fn join(
+        &mut self,
+        join: JoinFrom,
+        members: &mut Members,
+        flush: impl FnOnce(Arc<Outbox>),
+    ) -> Result<(), TooManyTopics> {
+        let JoinFrom {
+            client,
+            topic,
+            since,
+            notices,
+            reply,
+        } = join;
+        let Some(outbox) = members.outbox(client).cloned() else {
+            return Ok(());
+        };
+        let is_member = members.is_member_of(client, &topic) || self.is_behind_in(client, &topic);
+        let start = self.journals.start(&topic, since, now());
+        let (outcome, from) = match is_member {
+            true => (Outcome::Recovered, From::Offset(self.journals.last())),
+            false => (start.outcome, start.from),
+        };
+        let position = match from {
+            From::Offset(offset) => Some(self.journals.position(offset)),
+            From::Last { .. } => None,
+        };
+        // Who asked may have been ended by a panic; there is room for the answer.
+        reply.map(|reply| reply.try_send(Joined { outcome, position }).ok());
+        if is_member {
+            return Ok(());
+        }
+        match outcome {
+            Outcome::Fresh => {}
+            Outcome::Recovered => COUNTERS.hub.recovered.add(1),
+            Outcome::Gap(_) => COUNTERS.hub.gaps.add(1),
+        }
+        let mut standing = Standing {
+            topic,
+            at: Cursor {
+                offset: 0,
+                hole: start.hole,
+            },
+            place: None,
+            notice: None,
+            beginning: Some(Beginning {
+                from,
+                outcome,
+                notices,
+            }),
+            file: File::Idle,
+        };
+        if let Some(position) = position {
+            standing.begin(position, &outbox);
+            let is_at_head = self.journals.is_at_head(&standing.topic, position.offset);
+            if is_at_head && !self.behind.contains_key(&client) {
+                standing.greet(outbox, flush);
+                return members.join(client, Audience::Topic(standing.topic));
+            }
+        }
+        self.fall_behind(client, outbox, standing, members)
+    }
+
+    fn fall_behind(
+        &mut self,
+        client: ClientId,
+        outbox: Arc<Outbox>,
+        standing: Standing,
+        members: &Members,
+    ) -> Result<(), TooManyTopics> {
+        let behind = self
+            .behind
+            .entry(client)
+            .or_insert_with(|| Behind::new(outbox));
+        if members.topics_of(client) + behind.topics.len() >= TOPICS_PER_CLIENT_MAX {
+            return Err(TooManyTopics { is_first: false });
+        }
+        behind.outbox.set_behind(true);
+        behind.topics.push_back(standing);
+        self.has_room(client);
+        Ok(())
+    }
+}
+
+impl Standing {
+    /// It is known where it begins.
+    pub(super) fn begin(&mut self, position: Position, outbox: &Outbox) {
+        self.at.offset = position.offset;
+        let Some(beginning) = self.beginning.take() else {
+            return;
+        };
+        self.place = Some(Place {
+            id: position.text(),
+            gap: why(beginning.outcome),
+        });
+        if outbox.encoding() == Encoding::Answer {
+            // A notice would be the one message that this one waits for.
+            outbox.set_silence(answer::silence(&self.topic, &position.text()));
+        } else {
+            self.notice = beginning.notices.take(beginning.outcome, position);
+        }
+    }
+
+    /// Nothing of the topic comes before what is said.
+    fn greet(&self, outbox: Arc<Outbox>, flush: impl FnOnce(Arc<Outbox>)) {
+        let first = outbox.encoding().of_run(&Marked {
+            place: self.place,
+            frames: self.notice.as_ref().map_or(&[], Message::frame),
+            topic: Some(&self.topic),
+            ..Marked::default()
+        });
+        if !first.is_empty() && outbox.queue_to_flush(&first) {
+            flush(outbox);
+        }
+    }
+}
+
+/// What a client is told that cannot have all that it has missed.
+fn why(outcome: Outcome) -> Option<&'static str> {
+    match outcome {
+        Outcome::Fresh | Outcome::Recovered => None,
+        Outcome::Gap(Gap::TooOld) => Some("too-old"),
+        Outcome::Gap(Gap::OtherEpoch) => Some("other-epoch"),
+        Outcome::Gap(Gap::Hole) => Some("hole"),
+    }
+}

@@ -1,0 +1,160 @@
+//! What the answer of an `on_request` waits for: that the disk has what was published, that it gives what was
+//! asked of it.
+//!
+//! The connection's thread. Host calls note here what is to be waited for, and the wait comes behind the callback,
+//! when nothing is held that a replacement of the plugin needs: nobody waits inside a callback. What was read
+//! from the disk is there when `on_request` is called a second time.
+
+use std::cell::RefCell;
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use plugin_api::abi::{EXHAUSTED, Status};
+
+use crate::hub::{Answer, Kept};
+use crate::journal::store::{Confirm, StoreError};
+use crate::limits::{DURABLE_LOOK, DURABLE_MAX, DURABLE_WAIT, READS_MAX};
+
+/// What was asked for, as the plugin has said it: topic, since, position, last, most messages and bytes.
+pub(super) type Question = (Box<str>, u32, Box<[u8]>, u64, u64, u64);
+
+/// What the answer of this thread's request waits for.
+#[derive(Default)]
+struct Waits {
+    stored: Vec<Receiver<Result<(), StoreError>>>,
+    read: Option<(Question, Receiver<Answer>)>,
+    known: Vec<(Question, Kept)>,
+    reads: usize,
+}
+
+thread_local! {
+    static WAITS: RefCell<Option<Waits>> = const { RefCell::new(None) };
+}
+
+/// Why what was published is not known to be stored.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotStored {
+    /// It will not be.
+    #[error("{0}")]
+    Refused(StoreError),
+    /// The disk has not answered in time: it may be, or not.
+    #[error("the disk has not answered in {} s", DURABLE_WAIT.as_secs())]
+    Late,
+}
+
+/// From here on, and until it is dropped, this thread is in the `on_request` of its client.
+pub(in crate::plugin) struct Request(());
+
+impl Request {
+    pub(in crate::plugin) fn begin() -> Request {
+        WAITS.with(|waits| *waits.borrow_mut() = Some(Waits::default()));
+        Request(())
+    }
+
+    /// Waits for what the callback has asked of a disk, if anything: true where the callback is to be called again.
+    /// Woken by the file's thread; looks now and then whether the client `is_here`.
+    pub(in crate::plugin) fn waits_for_read(&self, is_here: impl Fn() -> bool) -> bool {
+        let asked = WAITS.with(|waits| waits.borrow_mut().as_mut()?.read.take());
+        let Some((question, answer)) = asked else {
+            return false;
+        };
+        let Ok(Answer::Kept(kept)) = wait(&answer, is_here) else {
+            return false;
+        };
+        WAITS.with(|waits| {
+            if let Some(waits) = &mut *waits.borrow_mut() {
+                waits.known.push((question, kept));
+            }
+        });
+        true
+    }
+
+    /// Waits until all that was published to be durable is stored. As above.
+    ///
+    /// # Errors
+    /// Something of it is not.
+    pub(in crate::plugin) fn wait_until_stored(
+        &self,
+        is_here: impl Fn() -> bool,
+    ) -> Result<(), NotStored> {
+        let stored = WAITS.with(|waits| waits.borrow_mut().take());
+        for stored in stored.map(|waits| waits.stored).unwrap_or_default() {
+            match wait(&stored, &is_here) {
+                Ok(stored) => stored.map_err(NotStored::Refused)?,
+                Err(RecvTimeoutError::Timeout) => return Err(NotStored::Late),
+                // Nobody has it any more.
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(NotStored::Refused(StoreError::Closed));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Request {
+    fn drop(&mut self) {
+        WAITS.with(|waits| *waits.borrow_mut() = None);
+    }
+}
+
+fn wait<T>(answer: &Receiver<T>, is_here: impl Fn() -> bool) -> Result<T, RecvTimeoutError> {
+    let deadline = Instant::now() + DURABLE_WAIT;
+    loop {
+        match answer.recv_timeout(DURABLE_LOOK) {
+            Err(RecvTimeoutError::Timeout) if is_here() && Instant::now() < deadline => {}
+            answered => return answered,
+        }
+    }
+}
+
+/// The answer of this thread's request waits until something is stored: who is to be told of that. None where the
+/// thread is not in an `on_request`, and no answer waits.
+///
+/// # Errors
+/// [`EXHAUSTED`]: it waits for too much.
+pub(super) fn confirm() -> Result<Option<Confirm>, Status> {
+    // A plugin's own thread-local may call the host while this thread ends: then it is in no request.
+    let confirm = WAITS.try_with(|waits| {
+        let mut waits = waits.borrow_mut();
+        let Some(waits) = &mut *waits else {
+            return Ok(None);
+        };
+        if waits.stored.len() >= DURABLE_MAX {
+            return Err(EXHAUSTED);
+        }
+        let (told, stored) = bounded(1);
+        waits.stored.push(stored);
+        // There is room for the one answer; who waited may have gone.
+        let confirm: Confirm = Box::new(move |stored| drop(told.try_send(stored)));
+        Ok(Some(confirm))
+    });
+    confirm.unwrap_or(Ok(None))
+}
+
+/// What was read for this thread's request already.
+pub(super) fn known(question: &Question) -> Option<Kept> {
+    let take = |waits: &mut Waits| {
+        let index = waits.known.iter().position(|(of, _)| of == question)?;
+        Some(waits.known.swap_remove(index).1)
+    };
+    // As above.
+    let known = WAITS.try_with(|waits| waits.borrow_mut().as_mut().and_then(take));
+    known.ok().flatten()
+}
+
+/// The answer of this thread's request waits for a disk, and the callback is called again then. False where the
+/// thread is not in an `on_request`, or has been called again too often.
+pub(super) fn read_later(question: Question, answer: &Receiver<Answer>) -> bool {
+    let note = |waits: &mut Waits| {
+        let may = waits.reads < READS_MAX;
+        if may {
+            waits.reads += 1;
+            waits.read = Some((question, answer.clone()));
+        }
+        may
+    };
+    // As above.
+    let noted = WAITS.try_with(|waits| waits.borrow_mut().as_mut().is_some_and(note));
+    noted.unwrap_or(false)
+}
