@@ -827,6 +827,11 @@ typedef struct detent_journal {
      * plugin's own waits and never gets this. [any] */
     detent_status (*read)(const detent_host *host, const detent_journal_read *read,
                           const detent_journal_messages *messages, detent_journal_kept *kept);
+    /* Of an admitted client's response in `on_upgrade`: where it is a WebSocket, it gets each message in an
+     * envelope, a text of JSON: {"id":POSITION,"topic":TOPIC,"data":TEXT}, or "base64" instead of "data"; the
+     * first two may be null. Joining from somewhere it gets {"id":POSITION,"topic":TOPIC,"gap":null} first,
+     * or why there is a gap. Only where `size` covers it. [connection] */
+    detent_status (*envelope)(detent_response *response);
 } detent_journal;
 
 /* ---------------------------------------------------------------------------------- conveniences */

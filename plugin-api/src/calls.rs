@@ -371,6 +371,10 @@ impl ResponseCalls {
         let subprotocol = Bytes::new(subprotocol.as_bytes());
         call!(self.host, response_subprotocol(self.response, subprotocol))
     }
+
+    pub(crate) fn envelope(&self) -> Status {
+        self.host.envelope(self.response)
+    }
 }
 
 /// Where a callback writes bytes; valid until the callback returns.

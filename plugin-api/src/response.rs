@@ -157,6 +157,7 @@ pub struct Upgrade(Decision);
 enum Decision {
     Accept {
         subprotocol: Option<String>,
+        has_envelope: bool,
         headers: Vec<(String, String)>,
     },
     Refuse(Response),
@@ -167,6 +168,7 @@ impl Upgrade {
     pub fn accept() -> Upgrade {
         Upgrade(Decision::Accept {
             subprotocol: None,
+            has_envelope: false,
             headers: Vec::new(),
         })
     }
@@ -182,6 +184,19 @@ impl Upgrade {
     pub fn subprotocol(mut self, name: impl Into<String>) -> Upgrade {
         if let Decision::Accept { subprotocol, .. } = &mut self.0 {
             *subprotocol = Some(name.into());
+        }
+        self
+    }
+
+    /// Where it is a WebSocket, each message comes to it in an envelope, a text of JSON:
+    /// `{"id":"...","topic":"...","data":"..."}`, with its position ([`Position`](crate::Position)) and its topic, each null where
+    /// it has none; a binary message stands under `"base64"` instead of `"data"`. Joining a topic from somewhere it is told first
+    /// where it stands: `{"id":"...","topic":"...","gap":null}`, or why there is a gap: `"too-old"`, `"other-epoch"`, `"hole"`.
+    /// The envelope is made once for all members who want one. The callback fails on a server that knows no envelopes.
+    #[must_use]
+    pub fn envelope(mut self) -> Upgrade {
+        if let Decision::Accept { has_envelope, .. } = &mut self.0 {
+            *has_envelope = true;
         }
         self
     }
@@ -234,8 +249,12 @@ impl Upgrade {
             Decision::Refuse(refusal) => refusal.write(response),
             Decision::Accept {
                 subprotocol,
+                has_envelope,
                 headers,
             } => {
+                if *has_envelope {
+                    check(response.envelope(), || ResponseError::Envelope)?;
+                }
                 if let Some(name) = subprotocol {
                     let not_offered = || ResponseError::Subprotocol(name.clone());
                     check(response.subprotocol(name), not_offered)?;
@@ -249,6 +268,8 @@ impl Upgrade {
 /// What the server did not take of an answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ResponseError {
+    #[error("the server is older than envelopes: update it")]
+    Envelope,
     #[error("status {0} may not be answered here")]
     Status(u16),
     #[error("header {0:?} may not be set, or its value may not stand in a header")]

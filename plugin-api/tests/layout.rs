@@ -87,7 +87,7 @@ fn layouts() -> Vec<Layout> {
             state_folder, request_query, request_cookie, config_string, config_integer,
             config_boolean, config_only,
         }),
-        layout!(Journal = "detent_journal" { size, reserved, publish, join_from, read }),
+        layout!(Journal = "detent_journal" { size, reserved, publish, join_from, read, envelope }),
         layout!(JournalPublish = "detent_journal_publish" {
             size, kind, topic, payload, except, position_at, flags, reserved,
         }),

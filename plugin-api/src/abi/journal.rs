@@ -4,7 +4,7 @@
 //! any time. `publish` with a place for the answer, `join_from` and `read` wait until the host has come to
 //! them, as `member_count` does; none waits for a client, nor in a callback for a disk.
 
-use super::{Bytes, ClientId, Host, Status};
+use super::{Bytes, ClientId, Host, Response, Status};
 
 /// Id of the host's extension [`Journal`].
 pub const JOURNAL: &str = "detent.journal/1";
@@ -72,6 +72,11 @@ pub struct Journal {
         messages: *const JournalMessages,
         kept: *mut JournalKept,
     ) -> Status,
+    /// Of an admitted client's response in `on_upgrade`: where it is a WebSocket, it gets each message in an envelope, a text of
+    /// JSON: `{"id":POSITION,"topic":TOPIC,"data":TEXT}`, or `"base64"` instead of `"data"`; the first two may be null. Joining
+    /// from somewhere it gets `{"id":POSITION,"topic":TOPIC,"gap":null}` first, or why there is a gap. Only where `size` covers it.
+    /// `[connection]`
+    pub envelope: unsafe extern "C" fn(response: *mut Response) -> Status,
 }
 
 /// A message that is kept.

@@ -36,6 +36,18 @@ impl HostCalls {
         unsafe { ((*host).get_extension)(host, id) }.cast()
     }
 
+    /// Asks for envelopes in `on_upgrade`.
+    pub(crate) fn envelope(self, response: *mut abi::Response) -> Status {
+        let journal = self.journal();
+        // SAFETY: the host's extension is valid for ever, as long as its size says.
+        unsafe {
+            if journal.is_null() || !crate::covers!((*journal).size, abi::Journal, envelope) {
+                return abi::ABSENT;
+            }
+            ((*journal).envelope)(response)
+        }
+    }
+
     pub(crate) fn journal_publish(
         self,
         topic: &str,

@@ -77,6 +77,7 @@ impl Plugin for Push {
             _ => self.may_listen(request),
         };
         Ok(match topics {
+            Ok(_) if self.wants_envelope(request) => Upgrade::accept().envelope(),
             Ok(_) => Upgrade::accept(),
             Err(refusal) => Upgrade::refuse(refusal.answer(request)),
         })

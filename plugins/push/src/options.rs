@@ -16,6 +16,9 @@ pub(crate) struct Options {
     /// Tokens, one a line with the topics that it may read or write.
     #[serde(default)]
     pub(crate) tokens_file: Option<PathBuf>,
+    /// Whether WebSockets get messages in envelopes, with position and topic, unless they say otherwise.
+    #[serde(default)]
+    pub(crate) envelope: bool,
     /// Messages a second that one may publish by HTTP, counted by token and address; 0 for no limit.
     #[serde(default)]
     pub(crate) publish_per_second: u32,

@@ -57,6 +57,18 @@ pub(crate) fn is_asked_for(request: &Request) -> bool {
 }
 
 impl Push {
+    /// Whether a WebSocket gets its messages in envelopes: it says so by `?envelope=1` or `?envelope=0`, or the options do.
+    pub(crate) fn wants_envelope(&self, request: &Request) -> bool {
+        if request.kind() != Kind::WebSocket {
+            return false;
+        }
+        match request.query("envelope").as_deref() {
+            Some("0" | "false") => false,
+            Some(_) => true,
+            None => self.options.envelope,
+        }
+    }
+
     /// Makes a client a member of its topics, from where on it says: by `Last-Event-ID`, which a browser gives back
     /// when it returns, or else by `?since=`.
     ///
@@ -78,8 +90,9 @@ impl Push {
             let joined = client.join_from(topic, since)?;
             if let Outcome::Gap(gap) = joined.outcome
                 && request.kind() == Kind::WebSocket
+                && !self.wants_envelope(request)
             {
-                // An event stream is told of it in its own way, by the server.
+                // Any other client is told of it in its own way, by the server.
                 client.close(GAP, &format!("gap: {}", name(gap)))?;
                 return Ok(());
             }

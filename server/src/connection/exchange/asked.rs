@@ -16,7 +16,7 @@ use crate::routes::table::Mounted;
 impl Exchange<'_> {
     /// Everything between the head and 101; the answer is queued, not sent.
     pub(super) fn admit(&self, mounted: &Mounted, request: &Request) -> Result<(), Unserved> {
-        let (response, chosen) = self.ask_plugin(mounted, request)?;
+        let (response, chosen, has_envelope) = self.ask_plugin(mounted, request)?;
         let library = mounted.route.library();
         let offered = mounted
             .subprotocols
@@ -27,24 +27,26 @@ impl Exchange<'_> {
             .or_else(|| upgrade::choose_subprotocol(request, offered));
         self.outbox
             .queue_http(&upgrade::accept(request, &response, subprotocol));
-        self.outbox.become_websocket(false);
+        self.outbox.become_websocket(has_envelope);
         let status = StatusCode::SWITCHING_PROTOCOLS.as_u16();
         COUNTERS.of(self.client).answered.add(status);
         Ok(())
     }
 
-    /// The plugin's `on_upgrade`: headers that it adds, and the subprotocol that it chooses.
+    /// The plugin's `on_upgrade`: headers that it adds, the subprotocol that it chooses, and whether messages are to come
+    /// in envelopes.
     pub(super) fn ask_plugin(
         &self,
         mounted: &Mounted,
         request: &Request,
-    ) -> Result<(Response, Option<String>), Unserved> {
+    ) -> Result<(Response, Option<String>, bool), Unserved> {
         let route = &mounted.route;
         match route.on_upgrade(self.client, request) {
             Ok(Upgrade::Admit {
                 response,
                 subprotocol,
-            }) => Ok((response, subprotocol)),
+                has_envelope,
+            }) => Ok((response, subprotocol, has_envelope)),
             Ok(Upgrade::Refuse(response)) => Err(Unserved::ByPlugin(response)),
             Err(error) => Err(self.plugin_failed(route, &error)),
         }

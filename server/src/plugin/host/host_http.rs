@@ -18,6 +18,8 @@ pub(in crate::plugin) struct Draft<'a> {
     pub(in crate::plugin) response: Response,
     /// Chosen in `on_upgrade`.
     pub(in crate::plugin) subprotocol: Option<String>,
+    /// Asked for in `on_upgrade`.
+    pub(in crate::plugin) has_envelope: bool,
 }
 
 impl<'a> Draft<'a> {
@@ -26,6 +28,7 @@ impl<'a> Draft<'a> {
             request,
             response: Response::new(status),
             subprotocol: None,
+            has_envelope: false,
         }
     }
 

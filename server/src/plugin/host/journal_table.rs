@@ -11,6 +11,7 @@ use plugin_api::covers;
 
 use super::RouteHost;
 use super::guard::guard;
+use super::host_http::Draft;
 use super::keeping::{self, Publish, SinceWhen};
 use crate::journal::Position;
 
@@ -20,6 +21,7 @@ static TABLE: abi::Journal = abi::Journal {
     publish,
     join_from,
     read,
+    envelope,
 };
 
 /// As the plugin sees it.
@@ -180,4 +182,13 @@ unsafe fn since<'a>(since: u32, position: Bytes, last: u64) -> SinceWhen<'a> {
         position: unsafe { position.as_slice() },
         last,
     }
+}
+
+unsafe extern "C" fn envelope(response: *mut abi::Response) -> Status {
+    guard(|| {
+        // SAFETY: the plugin hands back what its callback got.
+        let draft = unsafe { &mut *response.cast::<Draft<'_>>() };
+        draft.has_envelope = true;
+        OK
+    })
 }

@@ -78,6 +78,8 @@ pub enum Upgrade {
         response: Response,
         /// Out of those that the client offered.
         subprotocol: Option<String>,
+        /// Messages come to it in envelopes.
+        has_envelope: bool,
     },
     /// Answer this instead.
     Refuse(Response),
@@ -105,12 +107,14 @@ impl Instance {
         let Draft {
             response,
             subprotocol,
+            has_envelope,
             ..
         } = draft;
         match response.status {
             StatusCode::SWITCHING_PROTOCOLS => Ok(Upgrade::Admit {
                 response,
                 subprotocol,
+                has_envelope,
             }),
             status if status.as_u16() >= 400 => Ok(Upgrade::Refuse(response)),
             // It tells an `EventSource` not to come back.
