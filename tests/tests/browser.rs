@@ -104,6 +104,76 @@ fn the_page_of_push_listens_publishes_and_tells_an_absence() {
     window.wait_until(&format!("{SAID}.startsWith('You missed something')"));
 }
 
+/// A board that keeps its past, under connections that end again and again while somebody speaks.
+#[test]
+fn a_page_that_is_cut_again_and_again_misses_no_line_of_a_board_with_a_past() {
+    let route = "[[route]]\npath = \"/chat\"\nplugin = \"chat\"\nlifetime = \"400ms\"\n[route.options]\npast = 100\n";
+    let server = Setup::new().plugins(&["chat"]).configuration(route).start();
+    let say = |text: &str| {
+        let mut speaker = Client::connect(&server, "/chat?since=now");
+        speaker.send(text);
+        speaker.close(1000, "");
+    };
+    for number in 0..3 {
+        say(&format!("before {number}"));
+    }
+    let browser = Browser::start();
+    let window = browser.open(&format!("http://{}/chat", server.address()));
+    window.eval("void (window.opened = 0, new MutationObserver(() => { window.opened += document.getElementById('status').dataset.state === 'connected'; }).observe(document.getElementById('status'), { attributes: true }))");
+    window.wait_until(&format!("{LAST_ENTRY}?.endsWith('before 2')"));
+    let mut said = 0;
+    tests::wait_until("it has come back three times", || {
+        say(&said.to_string());
+        said += 1;
+        window.eval("opened >= 4") == true
+    });
+    window.wait_until(&format!("{LAST_ENTRY}?.endsWith(': {}')", said - 1));
+    let texts = "[...document.querySelectorAll('#timeline li')].map((li) => li.lastChild.previousSibling.textContent)";
+    let mut expected: Vec<_> = (0..3).map(|number| format!("before {number}")).collect();
+    expected.extend((0..said).map(|number| number.to_string()));
+    assert_eq!(window.eval(texts), serde_json::json!(expected));
+    assert_eq!(
+        window.eval("document.querySelectorAll('[data-past]').length >= 3"),
+        true
+    );
+    // Nothing is lost, so that no mark says so.
+    assert_eq!(
+        window.eval("[...document.querySelectorAll('[data-gap]')].every((li) => li.dataset.gap.endsWith('this was said meanwhile.'))"),
+        true
+    );
+}
+
+#[test]
+fn a_board_with_a_past_marks_what_is_not_kept_any_more() {
+    let route = "[[route]]\npath = \"/chat\"\nplugin = \"chat\"\n[route.options]\npast = 2\n";
+    let mut server = Setup::new().plugins(&["chat"]).configuration(route).start();
+    let browser = Browser::start();
+    let window = open(&browser, &server);
+    window.press("#message", &format!("one{ENTER}"));
+    assert_reads(&[&window], "Client 1: one");
+    server.stop();
+    window.wait_until("document.getElementById('status').dataset.state === 'away'");
+    // The past is in memory.
+    server.start_again();
+    let mut speaker = Client::connect(&server, "/chat");
+    for text in ["two", "three", "four"] {
+        speaker.send(text);
+        speaker.text();
+    }
+    window.wait_until(CONNECTED);
+    window.wait_until(&format!("{LAST_ENTRY}?.endsWith('four')"));
+    let gaps = "[...document.querySelectorAll('[data-gap]')].map((li) => li.dataset.gap)";
+    let gaps = window.eval(gaps);
+    let gap = gaps[0].as_str().expect("a gap");
+    assert!(gap.starts_with("Away from "), "{gap}");
+    assert!(
+        gap.ends_with(": not all that was said then is kept."),
+        "{gap}"
+    );
+    window.press("#message", &format!("live{ENTER}"));
+    window.wait_until("document.querySelector('#timeline > :last-child').dataset.own === ''");
+}
+
 #[test]
 fn markup_stays_text() {
     let server = Server::start();
@@ -218,7 +288,7 @@ fn says_that_no_websocket_comes_through_where_the_page_does() {
     let browser = Browser::start();
     let window = open(&browser, &server);
     window.eval(
-        "void (window.WebSocket = class extends WebSocket { constructor(url) { super(url + '/elsewhere'); } })",
+        "void (window.WebSocket = class extends WebSocket { constructor(url) { super(new URL('/elsewhere', url)); } })",
     );
     server.stop();
     server.start_again();

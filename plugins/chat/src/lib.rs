@@ -1,14 +1,17 @@
 //! The message board: what one client says, all read. A browser that opens the path gets the page.
 #![forbid(unsafe_code)]
-use plugin_api::{Cause, Client, Config, Host, Message, Plugin, Request, Response, Result};
-use plugin_api::{load, log, save};
+mod past;
+
+use plugin_api::{Cause, Client, Config, Host, Keep, Message, Plugin, Request, Response, Result};
+use plugin_api::{Since, Upgrade, load, log, save};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// The board and its option, `exclude_sender`: who speaks does not hear it.
+/// The board and its options: who speaks does not hear it; newcomers get so many of the last lines.
 #[derive(Default, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 struct Chat {
     exclude_sender: bool,
+    past: u32,
     #[serde(skip)]
     last_id: AtomicU64,
 }
@@ -16,22 +19,44 @@ struct Chat {
 impl Plugin for Chat {
     type Session = u64; // The client's number on the board, from 1.
 
-    fn create(_host: Host, config: Config) -> Result<Self> {
-        Ok(config.parse()?)
+    fn create(host: Host, config: Config) -> Result<Self> {
+        let board: Chat = config.parse()?;
+        if board.past > 0 {
+            board.last_id.store(past::last_id(&host)?, Relaxed);
+        }
+        Ok(board)
     }
 
-    fn on_open(&self, _client: &Client, request: &Request) -> Result<u64> {
+    fn on_upgrade(&self, request: &Request) -> Result<Upgrade> {
+        Ok(match past::wants_envelope(request) {
+            true => Upgrade::accept().envelope(),
+            false => Upgrade::accept(),
+        })
+    }
+
+    fn on_open(&self, client: &Client, request: &Request) -> Result<u64> {
         let id = self.last_id.fetch_add(1, Relaxed) + 1;
         let address = request.client_address();
         log::info!("Client {id} has connected from {address}");
+        if self.past > 0 {
+            past::read(client, request, self.past.into())?;
+        }
         Ok(id)
     }
 
     fn on_message(&self, client: &Client, id: &mut u64, message: Message) -> Result {
         log::info!("Client {id} says: {message}");
         let line = format!("Client {id}: {message}");
-        let left_out = self.exclude_sender.then_some(client.id());
-        client.host().broadcast_except(line, left_out)?;
+        let except = self.exclude_sender.then_some(client.id());
+        if self.past > 0 {
+            let keep = Keep {
+                except,
+                ..Keep::default()
+            };
+            client.host().publish_kept(past::BOARD, line, keep)?;
+        } else {
+            client.host().broadcast_except(line, except)?;
+        }
         Ok(())
     }
 
@@ -57,6 +82,10 @@ impl Plugin for Chat {
     }
 
     fn on_resume(&self, client: &Client, request: &Request, id: Option<&[u8]>) -> Result<u64> {
+        if self.past > 0 {
+            // Nothing happens where it reads the board already.
+            client.join_from(past::BOARD, Since::Now)?;
+        }
         id.map_or_else(|| self.on_open(client, request), load)
     }
 

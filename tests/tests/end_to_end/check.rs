@@ -37,7 +37,7 @@ fn a_misspelt_option_is_found_by_a_plugins_own_check() {
         &Setup::new().plugins(&["chat"]),
         &format!("{CHAT}  exclude_sendr = true\n"),
         "6:3",
-        "route /board: option `exclude_sendr`: unknown field, expected `exclude_sender`",
+        "route /board: option `exclude_sendr`: unknown field, expected `exclude_sender` or `past`",
     );
 }
 
