@@ -10,6 +10,7 @@ use super::drain::Drain;
 use super::ending::Service;
 use super::frame::{self, Opcode};
 use super::http_phase::time_for;
+use super::leaving::{Count, Leaver, Told};
 use super::{Bounds, Delivery, Ending, Outbox, SlowClient};
 use crate::ids::ClientId;
 use crate::limits::{FLUSH_BYTES, PIECE_BYTES, TURN_BYTES};
@@ -117,6 +118,29 @@ fn only_who_waits_for_a_request_is_asked_to_make_room() {
     assert!(outbox.ask_to_leave());
     outbox.abort();
     assert!(!outbox.ask_to_leave(), "it has left");
+    drain.end();
+}
+
+/// Cause: a mutant that cut where there was room, and nobody where there was none, survived.
+#[test]
+fn the_oldest_that_has_its_answer_goes_where_there_are_too_many() {
+    let drain = Drain::start().expect("a thread");
+    let [(first, _a), (second, _b)] = [pair(&drain), pair(&drain)];
+    let (count, mut told) = (Arc::default(), Told::default());
+    Count::set_max(&count, 1);
+    let one = Leaver::new(&count);
+    let number = told.add(&first);
+    assert!(told.next_to_cut(&count).is_none(), "there is room");
+    let _two = Leaver::new(&count);
+    told.add(&second);
+    let oldest = told.next_to_cut(&count).expect("there is one too many");
+    assert!(Arc::ptr_eq(&oldest, &first));
+    told.remove(number);
+    drop(one);
+    assert!(told.next_to_cut(&count).is_none(), "there is room again");
+    count.cut_all();
+    let next = told.next_to_cut(&count).expect("no file is left");
+    assert!(Arc::ptr_eq(&next, &second));
     drain.end();
 }
 

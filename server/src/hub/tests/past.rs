@@ -47,12 +47,16 @@ impl Room {
     }
 
     fn read(&self, name: &str, since: Since, messages_max: usize) -> Kept {
+        self.read_bytes(name, since, messages_max, usize::MAX)
+    }
+
+    fn read_bytes(&self, name: &str, since: Since, messages_max: usize, bytes_max: usize) -> Kept {
         let (reply, answer) = bounded(2);
         self.post(Event::Read(Box::new(Read {
             topic: name.into(),
             since,
             messages_max,
-            bytes_max: usize::MAX,
+            bytes_max,
             reply,
         })));
         match answer.recv().expect("the hub answers") {
@@ -147,6 +151,21 @@ fn a_plain_publish_on_a_topic_that_is_kept_is_kept_too() {
     let texts: Vec<_> = kept.messages.iter().map(|(_, of)| of.payload()).collect();
     assert_eq!(texts, [b"b"]);
     assert!(room.read("not kept", Since::Last(9), 9).messages.is_empty());
+    room.heard(Vec::new());
+}
+
+/// Cause: a mutant that left out what just fits survived.
+#[test]
+fn a_part_holds_what_just_fits_and_one_message_however_large() {
+    let room = Room::new();
+    for text in ["12345", "67890"] {
+        room.keep("t", text);
+    }
+    for (bytes_max, messages) in [(10, 2), (9, 1), (5, 1), (4, 1), (0, 1)] {
+        let kept = room.read_bytes("t", Since::Last(9), 9, bytes_max);
+        assert_eq!(kept.messages.len(), messages, "{bytes_max} bytes");
+        assert_eq!(kept.has_more, messages == 1, "{bytes_max} bytes");
+    }
     room.heard(Vec::new());
 }
 
