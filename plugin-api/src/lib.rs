@@ -30,6 +30,12 @@
 //! `[dependencies]`. `cargo build --release` makes `libecho.so`; the server finds it in its plugins
 //! folder.
 //!
+//! # Testing
+//!
+//! With the feature `testing`, `testing::Route` runs a plugin in memory, through the same C entry points that the server
+//! calls, so that `cargo test` needs no server: clients with requests of choice, every end of them, timers by the step,
+//! replacements. `scripts/new-plugin` of Detent makes a plugin with such a test, inside of its workspace or anywhere else.
+//!
 //! # Limitations
 //!
 //! - A plugin is trusted code in the server's process. A panic costs one call; what is worse ends
