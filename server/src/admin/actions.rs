@@ -11,7 +11,7 @@ use super::clients::{self, Filter};
 use super::orders::OrderKind;
 use super::query::{Query, malformed};
 use crate::http::refusal::Refusal;
-use crate::limits::CLOSE_REASON_BYTES_MAX;
+use crate::limits::{ADMIN_CLOSED_NAMED_MAX, CLOSE_REASON_BYTES_MAX};
 use crate::outbox::cause::{Cause, POLICY};
 use crate::outbox::{Kind, Outbox};
 
@@ -63,7 +63,15 @@ fn kick(view: &View, query: &Query, who: &str) -> Result<String, Refusal> {
     }
     for outbox in &found {
         close(outbox, reason);
+    }
+    let named = found.len().min(ADMIN_CLOSED_NAMED_MAX);
+    for outbox in &found[..named] {
         warn!("admin: {who} closes {}: {reason}", outbox.name());
+    }
+    if found.len() > named {
+        let more = found.len() - named;
+        let of = filter.describe();
+        warn!("admin: {who} closes {more} more, all of {of}: {reason}");
     }
     Ok(match found.len() {
         1 => "1 connection closed".to_owned(),

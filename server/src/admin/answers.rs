@@ -2,8 +2,10 @@
 //!
 //! Runs on the thread of one connection.
 
-use http::{HeaderName, HeaderValue, StatusCode, header};
+use std::time::Instant;
 
+use http::{HeaderName, HeaderValue, StatusCode, header};
+use log::Level;
 use serde::Serialize;
 
 use super::figures::Figures;
@@ -13,6 +15,7 @@ use super::{View, access, actions, clients, metrics, page};
 use crate::http::refusal::Refusal;
 use crate::http::request::Request;
 use crate::http::response::Response;
+use crate::logging::about::About;
 use crate::logging::tail;
 use crate::threads::fault_point;
 
@@ -34,6 +37,7 @@ POST /reload  as SIGHUP, and answers how it went";
 pub(super) fn answer(view: &View, stream: &Stream, request: &Request) -> Response {
     fault_point("admin");
     let mut response = find(view, stream, request).unwrap_or_else(|refusal| {
+        note(view, stream, request, &refusal);
         let mut response = Response::text(refusal.status, &refusal.why);
         if refusal.status == StatusCode::UNAUTHORIZED {
             let challenge = HeaderValue::from_static("Bearer realm=\"detent admin\"");
@@ -50,6 +54,14 @@ pub(super) fn answer(view: &View, stream: &Stream, request: &Request) -> Respons
         }
     }
     response
+}
+
+/// Whoever is refused is in the log, and cannot fill it.
+fn note(view: &View, stream: &Stream, request: &Request, refusal: &Refusal) {
+    let (method, path, status) = (request.method(), request.path(), refusal.status.as_u16());
+    let line = format_args!("admin: {stream} {method} {path}: {status} {}", refusal.why);
+    view.refusals
+        .note_about(Level::Info, &About::answered(status), line);
 }
 
 /// Of every answer: nobody keeps it, guesses what it is, or shows it in a page of his own.
@@ -69,9 +81,12 @@ fn find(view: &View, stream: &Stream, request: &Request) -> Result<Response, Ref
     match request.path() {
         "/healthz" if is_get => return Ok(Response::text(StatusCode::OK, "ok")),
         "/readyz" if is_get => return Ok(Response::health(view.readiness.check())),
-        // It has nothing to tell, and asks for a token itself where one is wanted.
+        // It has nothing to tell, and asks for a token itself where one is wanted: then by any name too.
         "/status" if is_get => {
-            return access::check_place(request, stream, &view.hosts()).map(|()| page::answer());
+            if view.tokens.read().is_empty() {
+                access::check_place(request, stream, &view.hosts())?;
+            }
+            return Ok(page::answer());
         }
         _ => {}
     }
@@ -84,6 +99,7 @@ fn find(view: &View, stream: &Stream, request: &Request) -> Result<Response, Ref
     {
         check_method(request, "POST")?;
         access::check_order(request, shown)?;
+        view.pace.take(Instant::now())?;
         let query = Query::read(request.query(), words)?;
         let who = access::who(request, stream, shown);
         let result = actions::carry_out(view, path, &query, &who)?;

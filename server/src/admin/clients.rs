@@ -69,6 +69,15 @@ impl Filter {
         })
     }
 
+    /// Who is meant, for the log.
+    pub(super) fn describe(&self) -> String {
+        let route = self.route.as_ref().map(|route| format!("route {route}"));
+        let address = self.address.map(|address| address.to_string());
+        let client = self.client.map(|client| format!("client {client}"));
+        let parts: Vec<_> = [address, route, client].into_iter().flatten().collect();
+        parts.join(" and ")
+    }
+
     fn fits(&self, client: ClientId, outbox: &Outbox) -> bool {
         self.client.is_none_or(|wanted| wanted == client.0)
             && self

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
+use log::Level;
 use parking_lot::Mutex;
 
 use super::View;
@@ -79,7 +80,18 @@ pub(super) fn run(view: &View, state: &State) {
                 let is_head = request.method() == "HEAD";
                 (response, Form { is_head, closes })
             }
-            Err(refusal) => (Response::text(refusal.status, &refusal.why), Form::LAST),
+            Err(refusal) => {
+                view.refusals.note(
+                    Level::Info,
+                    format_args!(
+                        "admin: {}: {} {}",
+                        state.stream,
+                        refusal.status.as_u16(),
+                        refusal.why
+                    ),
+                );
+                (Response::text(refusal.status, &refusal.why), Form::LAST)
+            }
         };
         let is_sent = write(&state.stream, &response.encode(form));
         if !is_sent || form.closes {

@@ -10,13 +10,16 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use log::{error, warn};
+use log::{Level, error};
 use parking_lot::{Condvar, Mutex};
 
 use super::connection::{self, State};
 use super::stream::Stream;
 use super::{CONNECTION_THREADS, View};
+use crate::config::{Listen, ListenerSettings};
+use crate::entrance::listeners::{self, ListenError};
 use crate::entrance::listening::ListeningSocket;
+use crate::entrance::socket_file::Granted;
 use crate::limits::{ACCEPT_BACK_OFF, ADMIN_ANSWER_TIME, ADMIN_CONNECTIONS_MAX, ADMIN_LEAVE_TIME};
 use crate::threads::fault_point;
 
@@ -63,6 +66,20 @@ impl AdminListener {
     /// Where it is.
     pub fn place(&self) -> &str {
         &self.place
+    }
+
+    /// Lets `wanted` say who may connect, where it is a unix socket at the same place.
+    ///
+    /// # Errors
+    /// It cannot be changed, and is as before.
+    pub fn grant(&self, wanted: &ListenerSettings) -> Result<Option<Granted>, ListenError> {
+        let Some(file) = self.listener.file() else {
+            return Ok(None);
+        };
+        if wanted.listen != Listen::Unix(file.path().to_owned()) {
+            return Ok(None);
+        }
+        listeners::grant(file, wanted).map(Some)
     }
 
     /// Stops accepting, and its connections end with the answer that they are at. Waits for nothing: one of
@@ -141,8 +158,11 @@ impl Accepting {
         self.let_leave();
         let staying = self.held.iter().filter(|held| !held.is_leaving).count();
         if staying >= ADMIN_CONNECTIONS_MAX && !self.make_room() {
-            warn!(
-                "{stream}: dropped, {ADMIN_CONNECTIONS_MAX} connections of the admin listener are answered"
+            self.view.refusals.note(
+                Level::Warn,
+                format_args!(
+                    "{stream}: dropped, {ADMIN_CONNECTIONS_MAX} connections of the admin listener are answered"
+                ),
             );
             return;
         }

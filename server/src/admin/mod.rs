@@ -20,6 +20,7 @@ mod figures;
 mod listener;
 mod metrics;
 mod orders;
+mod pace;
 mod page;
 mod process;
 mod query;
@@ -35,11 +36,13 @@ use serde::Serialize;
 
 use crate::http::host::Host;
 use crate::http::inside::Tokens;
+use crate::logging::refusal_log::RefusalLog;
 use crate::roster::Roster;
 use crate::roster::capacity::Capacity;
 use crate::routes::readiness::Readiness;
 use crate::routes::table::Sites;
 use orders::Orders;
+use pace::Pace;
 
 pub use listener::AdminListener;
 pub use orders::{Order, OrderKind};
@@ -57,6 +60,9 @@ pub struct View {
     orders: Orders,
     started: SystemTime,
     published: Mutex<Published>,
+    /// Lines that a stranger can cause as often as he likes.
+    refusals: RefusalLog,
+    pace: Pace,
     /// Who may come; whoever reaches the listener where there are none.
     tokens: RwLock<Tokens>,
 }
@@ -99,6 +105,8 @@ impl View {
             orders,
             started: SystemTime::now(),
             published: Mutex::new(published),
+            refusals: RefusalLog::default(),
+            pace: Pace::default(),
             tokens: RwLock::default(),
         };
         (view, inbox)
@@ -112,6 +120,11 @@ impl View {
     /// What the server is called, beside its addresses.
     fn hosts(&self) -> Vec<Host> {
         self.sites.current().rules.hosts.clone()
+    }
+
+    /// Tells what was left out of what strangers have caused. Once a second.
+    pub fn report_left_out(&self) {
+        self.refusals.report_left_out();
     }
 
     /// From now on these let in.

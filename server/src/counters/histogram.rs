@@ -29,6 +29,36 @@ const BOUNDS: [u64; 16] = [
     30_000_000_000,
 ];
 
+/// How many bounds are below each power of two. Between one and the next there is one at most, so that a look here and
+/// one comparison find the place of a time: the hub does that for each of its turns.
+const BELOW: [u8; 64] = {
+    let mut below = [0; 64];
+    let mut power = 0;
+    while power < 64 {
+        let mut place = 0;
+        while place < BOUNDS.len() && BOUNDS[place] < 1 << power {
+            place += 1;
+        }
+        below[power] = place as u8;
+        power += 1;
+    }
+    below
+};
+
+const _: () = {
+    let mut place = 1;
+    while place < BOUNDS.len() {
+        assert!(BOUNDS[place - 1] * 2 < BOUNDS[place]);
+        place += 1;
+    }
+};
+
+fn place(nanoseconds: u64) -> usize {
+    let least = usize::from(BELOW[(nanoseconds | 1).ilog2() as usize]);
+    let is_above = BOUNDS.get(least).is_some_and(|&bound| bound < nanoseconds);
+    least + usize::from(is_above)
+}
+
 static IS_MEASURED: AtomicBool = AtomicBool::new(false);
 
 /// Whether times are taken from now on. Only the main thread says so.
@@ -72,9 +102,9 @@ impl Histogram {
 
     /// One took so long.
     pub fn add(&self, time: Duration) {
-        let nanoseconds = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
-        let place = BOUNDS.partition_point(|&bound| bound < nanoseconds);
-        self.counts[place].add(1);
+        let seconds = time.as_secs().saturating_mul(1_000_000_000);
+        let nanoseconds = seconds.saturating_add(time.subsec_nanos().into());
+        self.counts[place(nanoseconds)].add(1);
         self.nanoseconds.add(nanoseconds);
     }
 
@@ -135,8 +165,19 @@ impl Times {
 
 #[cfg(test)]
 mod tests {
-    use super::{Histogram, Times};
+    use super::{BOUNDS, Histogram, Times, place};
     use std::time::Duration;
+
+    #[test]
+    fn every_time_has_the_place_that_a_search_finds() {
+        let near = |bound: u64| [bound - 1, bound, bound + 1];
+        let powers = (0..64).map(|power| 1_u64 << power);
+        let times = BOUNDS.into_iter().chain(powers).flat_map(near);
+        for nanoseconds in times.chain([0, u64::MAX]) {
+            let searched = BOUNDS.partition_point(|&bound| bound < nanoseconds);
+            assert_eq!(place(nanoseconds), searched, "{nanoseconds}");
+        }
+    }
 
     #[test]
     fn a_time_counts_up_to_the_bound_that_it_does_not_pass() {

@@ -13,7 +13,7 @@ use super::acceptor::Acceptor;
 use super::door::Service;
 use super::listening::{BindError, ListeningSocket};
 use super::passed::Passed;
-use super::socket_file::{FileError, Granted};
+use super::socket_file::{Granted, SocketFile};
 use crate::config::{Listen, ListenerSettings};
 
 /// An address that cannot be listened on.
@@ -86,6 +86,17 @@ impl fmt::Display for Listening {
         }
         Ok(())
     }
+}
+
+/// Lets `wanted` say who may connect to a unix socket that is listened on; taken back where it is not kept.
+///
+/// # Errors
+/// It cannot be changed, and is as before.
+pub fn grant(file: &SocketFile, wanted: &ListenerSettings) -> Result<Granted, ListenError> {
+    file.grant(wanted.access).map_err(|error| ListenError {
+        listen: wanted.listen.clone(),
+        error: error.into(),
+    })
 }
 
 /// Binds the one socket of a listener that is not for clients.
@@ -178,11 +189,7 @@ impl Listeners {
                 others.find(|one| one.listen == settings.listen && one.access != settings.access);
             let file = acceptors.iter().find_map(|of| of.socket().file());
             if let (Some(one), Some(file)) = (one, file) {
-                let error = |error: FileError| ListenError {
-                    listen: one.listen.clone(),
-                    error: error.into(),
-                };
-                granted.push(file.grant(one.access).map_err(error)?);
+                granted.push(grant(file, one)?);
             }
         }
         Ok(granted)

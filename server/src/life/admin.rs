@@ -13,6 +13,7 @@ use crate::config::Settings;
 use crate::counters::{self, COUNTERS};
 use crate::entrance::listeners::{ListenError, bind_one};
 use crate::entrance::listening::ListeningSocket;
+use crate::entrance::socket_file::Granted;
 use crate::logging::tail;
 
 /// Binds what `new` asks for, where that is another address than in `old`; it accepts nothing yet.
@@ -48,6 +49,17 @@ impl Admin {
             current: None,
             ending: Vec::new(),
         }
+    }
+
+    /// Lets `settings` say who may connect to the unix socket that there is; taken back where it is not kept.
+    ///
+    /// # Errors
+    /// It cannot be changed, and is as before.
+    pub(super) fn grant(&self, settings: &Settings) -> Result<Option<Granted>, ListenError> {
+        let (Some(current), Some(wanted)) = (&self.current, settings.admin.listener()) else {
+            return Ok(None);
+        };
+        current.grant(&wanted)
     }
 
     /// What `settings` say holds from now on; `bound` is the new socket where there is to be one. Gives what
@@ -102,8 +114,9 @@ impl Admin {
         self.publish(|published| published.last_reload = Some(last));
     }
 
-    /// Forgets those that have ended. Once a second.
+    /// Forgets those that have ended, and tells what was left out of the log. Once a second.
     pub(super) fn sweep(&mut self) {
+        self.view.report_left_out();
         let is_over = |listener: &mut AdminListener| listener.has_ended();
         for ended in self.ending.extract_if(.., is_over) {
             ended.end();
@@ -117,5 +130,6 @@ impl Admin {
         for listener in self.current.into_iter().chain(self.ending) {
             listener.end();
         }
+        self.view.report_left_out();
     }
 }

@@ -73,13 +73,14 @@ fn prepare(server: &Server, args: &Args, logging: &Logging) -> Result<Prepared, 
         warn!("reload: these need a restart: {}", restart.join(", "));
         settings.plugins = server.settings.plugins.clone();
         settings.state_dir = server.settings.state_dir.clone();
-        settings.admin.access = server.settings.admin.access;
         settings.is_strict = server.settings.is_strict;
     }
     let bound = server.listeners.bind(&settings.all_listeners());
     let bound = bound.map_err(|error| vec![error.to_string()])?;
     let granted = server.listeners.grant(&settings.all_listeners());
-    let granted = granted.map_err(|error| vec![error.to_string()])?;
+    let mut granted = granted.map_err(|error| vec![error.to_string()])?;
+    let to_admin = server.admin.grant(&settings);
+    granted.extend(to_admin.map_err(|error| vec![error.to_string()])?);
     let bound_admin = admin::bind(Some(&server.settings), &settings);
     let bound_admin = bound_admin.map_err(|error| vec![error.to_string()])?;
     let output = logging.open(&settings.log).map_err(|error| {

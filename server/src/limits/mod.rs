@@ -379,6 +379,12 @@ pub const LOG_UNIT_BYTES: usize = 1024;
 /// Addresses that are named each second because lines of theirs were left out; others are counted together.
 pub const LOG_ADDRESSES_NAMED_MAX: usize = 10;
 
+/// Orders to the admin listener within a second: more than a person gives, and what the log can keep.
+pub const ADMIN_ORDERS_PER_SECOND_MAX: u32 = 100;
+
+/// Clients that an order which closes many names in the log, one a line.
+pub const ADMIN_CLOSED_NAMED_MAX: usize = 20;
+
 /// Of so many events of a route one tells how long it waits for the hub, where times are taken: a clock for each would
 /// cost a hundredth of a broadcast to twenty.
 pub const WAITS_SAMPLED: u64 = 8;

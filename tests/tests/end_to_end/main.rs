@@ -2,6 +2,7 @@
 
 mod abi_1_0;
 mod admin_access;
+mod admin_attacks;
 mod admin_command_line;
 mod admin_health;
 mod admin_life;

@@ -17,6 +17,9 @@ pub(in crate::admin) struct HubFigures {
     pub(in crate::admin) turn_count: u64,
     pub(in crate::admin) round_count: u64,
     pub(in crate::admin) wait_count: u64,
+    /// Seconds of all these rounds, and waits, together.
+    pub(in crate::admin) round_seconds: f64,
+    pub(in crate::admin) wait_seconds: f64,
     /// What 99 of 100 of them have not passed, in seconds.
     pub(in crate::admin) turn_p99: Option<f64>,
     pub(in crate::admin) round_p99: Option<f64>,
@@ -41,6 +44,8 @@ impl HubFigures {
             turn_count: turns.count(),
             round_count: rounds.count(),
             wait_count: waits.count(),
+            round_seconds: rounds.seconds(),
+            wait_seconds: waits.seconds(),
             turn_p99: finite(turns.bound_of(0.99)),
             round_p99: finite(rounds.bound_of(0.99)),
             wait_p99: finite(waits.bound_of(0.99)),

@@ -29,8 +29,8 @@ pub(in crate::admin) struct RouteFigures {
     pub(in crate::admin) clients: u64,
     pub(in crate::admin) slow_clients: u64,
     pub(in crate::admin) backlog_bytes: u64,
-    #[serde(skip)]
-    pub(in crate::admin) kinds: Vec<(Kind, u64)>,
+    /// By what they are.
+    pub(in crate::admin) kinds: Vec<(&'static str, u64)>,
     /// What clients said, what callbacks answered their own client, and what the hub gave to clients, once for each.
     pub(in crate::admin) messages_in: u64,
     pub(in crate::admin) bytes_in: u64,
@@ -184,7 +184,7 @@ impl Seen {
             slow_clients: on_route.clients.slow,
             backlog_bytes: on_route.clients.backlog_bytes,
             kinds: kinds
-                .map(|kind| (kind, on_route.kinds.get(&kind).copied().unwrap_or(0)))
+                .map(|kind| (kind.name(), on_route.kinds.get(&kind).copied().unwrap_or(0)))
                 .collect(),
             messages_in: incoming.messages,
             bytes_in: incoming.bytes,

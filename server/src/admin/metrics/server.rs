@@ -4,7 +4,6 @@ use std::fmt;
 
 use super::writer::{Labels, Writer, one};
 use crate::admin::figures::Figures;
-use crate::outbox::Kind;
 
 pub(super) fn write(figures: &Figures, writer: &mut Writer<'_>) -> fmt::Result {
     let (capacity, here) = (&figures.capacity, &figures.connections);
@@ -19,9 +18,9 @@ pub(super) fn write(figures: &Figures, writer: &mut Writer<'_>) -> fmt::Result {
     let help = "Connections that there may be, and the limit that says so";
     writer.gauges("detent_connections_max", help, most)?;
     let clients = figures.routes.iter().flat_map(|route| {
-        let of_kind = |&(kind, count): &(Kind, u64)| {
+        let of_kind = |&(kind, count): &(&str, u64)| {
             let mut labels = one("route", &*route.path);
-            labels.push(("kind", kind.name().to_owned()));
+            labels.push(("kind", kind.to_owned()));
             (labels, count as f64)
         };
         route.kinds.iter().map(of_kind).collect::<Vec<_>>()

@@ -84,57 +84,80 @@ function arm(made, act) {
   });
 }
 
-// Charts: points by time, the newest at the right.
+// Charts: points by time, the newest at the right. The time shown grows with what there is, up to all that is kept.
+const sum = (of, value) => of.routes.reduce((all, route) => all + value(route), 0);
+const refusals = (of) => of.counts.statuses.filter(([status]) => Number(status) >= 400).reduce((all, [, count]) => all + count, 0);
+const streams = (route) => route.kinds.find(([kind]) => kind === 'event stream')[1];
+const calls = (of, value) => sum(of, (route) => route.callbacks.reduce((all, call) => all + value(call), 0));
 const CHARTS = [
   { name: 'Clients', form: whole, series: [['on a route', (of) => of.connections.clients]] },
   { name: 'Messages', form: rate, series: [['in', per((of) => of.counts.messages_in)], ['out', per((of) => of.counts.messages_answered + of.counts.messages_delivered)]] },
   { name: 'Bytes', form: (n) => `${bytes(n)}/s`, series: [['in', per((of) => of.counts.bytes_in)], ['out', per((of) => of.counts.bytes_answered + of.counts.bytes_delivered)]] },
   { name: 'Slow clients', form: whole, series: [['full sockets', (of) => of.connections.slow]] },
-  { name: 'Backlog', form: bytes, series: [['waits for them', (of) => of.connections.backlog_bytes]] },
+  { name: 'Backlog', form: bytes, series: [['for full sockets', (of) => of.connections.backlog_bytes], ['for the hub', (of) => sum(of, (route) => route.queue_bytes)]] },
   { name: 'CPU', form: percent, series: [['process', per((of) => 100 * of.process.cpu_seconds)], ['hub', per((of) => 100 * of.hub.busy_seconds)]] },
   { name: 'Memory', form: bytes, series: [['resident', (of) => of.process.resident_bytes]] },
-  { name: 'Refused and failed', form: rate, series: [['refused', per((of) => of.counts.refused + refusals(of))], ['callbacks', per((of) => of.routes.reduce((sum, route) => sum + route.failed + route.panicked, 0))]] },
+  { name: 'What goes wrong', form: rate, series: [['refused', per((of) => of.counts.refused + refusals(of))], ['callbacks', per((of) => sum(of, (route) => route.failed + route.panicked))]] },
+];
+const MORE_CHARTS = [
+  { name: 'Come and go', form: rate, series: [['opened', per((of) => of.counts.opened)], ['closed', per((of) => of.counts.closed)]] },
+  { name: 'By kind', form: whole, series: [['WebSockets', (of) => sum(of, (route) => route.clients - streams(route))], ['event streams', (of) => sum(of, streams)]] },
+  { name: 'Wait for the hub, on average', form: short, series: [['wait', mean((of) => of.hub.wait_seconds, (of) => of.hub.wait_count)], ['round', mean((of) => of.hub.round_seconds, (of) => of.hub.round_count)]] },
+  { name: 'Work of the hub', form: rate, series: [['rounds', per((of) => of.hub.rounds)], ['events', per((of) => of.hub.events)]] },
+  { name: 'Callbacks, on average', form: short, series: [['time', mean((of) => calls(of, (call) => call.seconds), (of) => calls(of, (call) => call.count))]] },
+  { name: 'Callbacks for 5 s or longer', form: whole, series: [['running', (of) => sum(of, (route) => route.long_now)]] },
+  { name: 'Missed', form: rate, series: [['dropped', per((of) => of.counts.dropped)], ['stalled', per((of) => of.counts.stalled)]] },
+  { name: 'Journals', form: bytes, series: [['kept', (of) => sum(of, (route) => route.journal?.bytes ?? 0)]] },
+  { name: 'Threads and files', form: whole, series: [['threads', (of) => of.process.threads], ['files', (of) => of.process.open_files]] },
+  { name: 'TCP of the kernel', form: bytes, series: [['all of the machine', (of) => of.process.kernel_tcp_bytes]] },
 ];
 function per(of) {
   return (now, before) => (before && now.now > before.now ? Math.max(0, of(now) - of(before)) / (now.now - before.now) : null);
 }
-const refusals = (of) => of.counts.statuses.filter(([status]) => Number(status) >= 400).reduce((sum, [, count]) => sum + count, 0);
+// Of what has happened between two looks; nothing where nothing has.
+function mean(all, count) {
+  return (now, before) => (before && count(now) > count(before) ? (all(now) - all(before)) / (count(now) - count(before)) : null);
+}
 
-function makeChart(chart) {
+const LEAST = 30; // points of a chart that is young: a minute
+const COLORS = ['var(--first)', 'var(--second)'];
+function svg(name, attributes) {
+  const made = document.createElementNS(SVG, name);
+  for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, value);
+  return made;
+}
+function makeChart(chart, place) {
   const figure = element('figure');
-  const caption = element('figcaption');
-  caption.append(element('span', chart.name));
+  const caption = element('figcaption', element('span', chart.name));
+  const legend = element('div');
+  caption.append(legend);
   chart.values = chart.series.map(([name], index) => {
     const value = element('b', '–');
     const held = element('span', name, 'series');
-    held.style.setProperty('--color', index ? 'var(--second)' : 'var(--first)');
+    held.style.setProperty('--color', COLORS[index]);
     held.append(' ', value);
-    caption.append(held);
+    legend.append(held);
     return value;
   });
-  chart.svg = document.createElementNS(SVG, 'svg');
-  chart.svg.setAttribute('viewBox', `0 0 ${KEPT - 1} 100`);
-  chart.svg.setAttribute('preserveAspectRatio', 'none');
-  chart.svg.setAttribute('role', 'img');
-  chart.svg.setAttribute('aria-label', chart.name);
-  const base = document.createElementNS(SVG, 'line');
-  for (const [name, value] of Object.entries({ x1: 0, x2: KEPT - 1, y1: 100, y2: 100 })) base.setAttribute(name, value);
-  chart.svg.append(base);
-  chart.paths = chart.series.map((_, index) => {
-    const path = document.createElementNS(SVG, 'path');
-    path.style.setProperty('--color', index ? 'var(--second)' : 'var(--first)');
-    chart.svg.append(path);
-    return path;
-  });
+  chart.svg = svg('svg', { viewBox: '0 0 1000 100', preserveAspectRatio: 'none', role: 'img', 'aria-label': chart.name });
+  chart.svg.append(svg('line', { x1: 0, x2: 1000, y1: 100, y2: 100 }));
+  const path = (index, className) => {
+    const made = svg('path', { class: className });
+    made.style.setProperty('--color', COLORS[index]);
+    chart.svg.append(made);
+    return made;
+  };
+  chart.areas = chart.series.map((_, index) => path(index, 'area'));
+  chart.paths = chart.series.map((_, index) => path(index, 'line'));
   chart.points = chart.series.map(() => []);
   const axis = element('div', null, 'axis');
-  chart.most = element('span', '');
-  axis.append(element('span', '10 min ago'), chart.most, element('span', 'now'));
+  [chart.from, chart.most] = [element('span', '', 'from'), element('span', '')];
+  axis.append(chart.from, chart.most, element('span', 'now'));
   figure.append(caption, chart.svg, axis);
-  $('charts').append(figure);
+  place.append(figure);
   figure.addEventListener('pointermove', (event) => {
     const box = chart.svg.getBoundingClientRect();
-    const at = Math.round((1 - (event.clientX - box.left) / box.width) * (KEPT - 1));
+    const at = Math.round((1 - (event.clientX - box.left) / box.width) * (shownPoints(chart) - 1));
     const shown = chart.points.map((points, index) => {
       const value = points[points.length - 1 - at];
       return value === undefined || value === null ? null : `${chart.series[index][0]} ${chart.form(value)}`;
@@ -142,37 +165,51 @@ function makeChart(chart) {
     figure.title = shown.length ? `${time(at * EVERY_MS / 1000)} ago: ${shown.join(', ')}` : '';
   });
 }
+const shownPoints = (chart) => Math.max(LEAST, chart.points[0].length);
 function draw(chart, now, before) {
   chart.series.forEach(([, value], index) => {
     const points = chart.points[index];
     points.push(value(now, before));
     if (points.length > KEPT) points.shift();
   });
+  const count = shownPoints(chart);
   const most = Math.max(1e-9, ...chart.points.flat().filter((value) => value !== null));
-  chart.most.textContent = `at most ${chart.form(most < 1e-6 ? 0 : most)}`;
+  chart.most.textContent = `at most ${chart.form(most <= 1e-9 ? 0 : most)}`;
+  chart.from.textContent = `${time((count * EVERY_MS) / 1000)} ago`;
   chart.points.forEach((points, index) => {
-    let line = '';
+    // Where nothing was measured the line has a gap.
+    const runs = [];
     points.forEach((value, at) => {
-      if (value === null) { return; }
-      const x = KEPT - points.length + at;
-      line += `${line ? 'L' : 'M'}${x} ${(100 - 96 * value / most).toFixed(1)}`;
+      if (value === null) return;
+      const point = [(1000 * (count - points.length + at)) / (count - 1), 100 - (94 * value) / most];
+      if (at && points[at - 1] !== null) runs[runs.length - 1].push(point);
+      else runs.push([point]);
     });
-    chart.paths[index].setAttribute('d', line);
+    const text = (run) => run.map(([x, y]) => `${x.toFixed(1)} ${y.toFixed(1)}`).join('L');
+    chart.paths[index].setAttribute('d', runs.map((run) => `M${text(run)}${run.length === 1 ? 'h2' : ''}`).join(''));
+    chart.areas[index].setAttribute('d', runs.map((run) => `M${run[0][0].toFixed(1)} 100L${text(run)}V100Z`).join(''));
     const last = points[points.length - 1];
     chart.values[index].textContent = last === null ? '–' : chart.form(last);
   });
 }
 
-// Tables: a head, and rows of cells; a cell is text, [text, class] or a node.
+// Tables: a head, and rows of cells; a cell is text, [text, class] or a node. On a phone a cell says its head itself, unless
+// its class is one of a name or of text that speaks for itself, and what is nothing is left out.
 function fill(table, head, rows) {
   const line = (name, cells) => {
     const row = element('tr');
-    for (const cell of cells) {
+    cells.forEach((cell, index) => {
       const [content, className] = Array.isArray(cell) ? cell : [cell, ''];
       const made = element(name, content, className);
+      if (name === 'td') {
+        const title = Array.isArray(head[index]) ? head[index][0] : head[index];
+        if (content instanceof Node) made.classList.add('act');
+        else if (title && !/\b(name|plain)\b/.test(className)) made.dataset.head = title.toLowerCase();
+        if (['', '–', '0', '0 B', '0.0/s', null, undefined].includes(content)) made.classList.add('none');
+      }
       if (className.includes('wide')) made.title = String(content ?? '');
       row.append(made);
-    }
+    });
     return row;
   };
   const made = rows.map(([className, key, cells]) => {
@@ -194,12 +231,24 @@ function fill(table, head, rows) {
 // A row whose button waits for its second click, or that somebody has marked, is not taken from under his hand.
 const isTouched = (table) => table.querySelector('.sure') !== null || (!getSelection().isCollapsed && table.contains(getSelection().anchorNode));
 
-function showRoutes(of) {
+// Those out of service first, then those with slow clients, then the ones that are spoken on most.
+function showRoutes(of, before) {
+  const out = of.routes.filter((route) => !route.is_in_service).length;
+  $('routes-found').textContent = `${whole(of.routes.length)}${out ? `, ${whole(out)} out of service` : ''}`;
   if (isTouched($('routes'))) return;
-  fill($('routes'), [['Path', 'text'], ['Plugin', 'text'], ['Service', 'text'], 'Clients', 'Slow', 'Backlog', 'Queue', 'Failed', 'Panicked', 'Long', ''], of.routes.map((route) => [
-    route.is_in_service ? '' : 'out', route.path, [
-      [route.path, 'text wide'], [`${route.plugin} ${route.plugin_version}`, 'text'], [route.is_in_service ? 'in' : 'out', 'text'], whole(route.clients), whole(route.slow_clients),
-      bytes(route.backlog_bytes), bytes(route.queue_bytes), whole(route.failed), whole(route.panicked), whole(route.long_now),
+  const rates = of.routes.map((route) => {
+    const earlier = before?.routes.find((one) => one.path === route.path);
+    const speed = (value) => (earlier && of.now > before.now ? Math.max(0, value(route) - value(earlier)) / (of.now - before.now) : 0);
+    return { route, heard: speed((one) => one.messages_in), said: speed((one) => one.messages_answered + one.messages_delivered) };
+  });
+  const rank = ({ route, heard, said }) => [route.is_in_service ? 0 : 1, route.slow_clients, route.long_now, heard + said];
+  const compare = (one, other) => rank(other).map((value, at) => value - rank(one)[at]).find((more) => more) ?? 0;
+  fill($('routes'), [['Path', 'text'], ['Plugin', 'text'], ['Service', 'text'], 'Clients', 'In', 'Out', 'Slow', 'Backlog', 'Queue', 'Waits', 'Journal', 'Failed', 'Panicked', 'Long', ''], rates.sort(compare).map(({ route, heard, said }) => [
+    route.is_in_service ? (route.slow_clients ? 'slow' : '') : 'out', route.path, [
+      [route.path, 'text wide name'], [`${route.plugin} ${route.plugin_version}`, 'text plain'], [route.is_in_service ? 'in' : 'out', 'text'],
+      streams(route) ? `${whole(route.clients)}, ${whole(streams(route))} by event stream` : whole(route.clients), rate(heard), rate(said), whole(route.slow_clients),
+      bytes(route.backlog_bytes), bytes(route.queue_bytes), route.wait_p99 ? short(route.wait_p99) : '–', route.journal ? `${whole(route.journal.messages)} (${bytes(route.journal.bytes)})` : '–',
+      whole(route.failed), whole(route.panicked), whole(route.long_now),
       route.is_in_service
         ? button('Take out', () => order('/route', { path: route.path, service: 'out' }))
         : button('Put in', () => order('/route', { path: route.path, service: 'in' })),
@@ -218,19 +267,19 @@ function showClients(of) {
   fill($('clients'), ['Client', ['Address', 'text'], ['Label', 'text'], ['Route', 'text'], ['Kind', 'text'], 'Age', 'Messages', 'In', 'Out', 'Backlog', ['State', 'text'], ''], of.clients.map((client) => {
     const state = [client.is_slow ? 'slow' : '', client.is_closing ? 'closing' : '', client.callback ? `in ${client.callback[0]} for ${client.callback[1]} s` : ''];
     return [client.is_slow ? 'slow' : '', client.client, [
-      client.client, [client.address, 'text'], [client.label ?? '–', 'text wide'], [client.route ?? '–', 'text wide'], [client.kind, 'text'], time(client.age_seconds), whole(client.messages_in),
-      bytes(client.bytes_in), bytes(client.bytes_out), bytes(client.backlog_bytes), [state.filter(Boolean).join(', '), 'text'],
+      client.client, [client.address, 'text name'], [client.label ?? '–', 'text wide plain'], [client.route ?? '–', 'text wide plain'], [client.kind, 'text plain'], time(client.age_seconds), whole(client.messages_in),
+      bytes(client.bytes_in), bytes(client.bytes_out), bytes(client.backlog_bytes), [state.filter(Boolean).join(', '), 'text plain'],
       button('Close', () => order('/kick', { client: client.client })),
     ]];
   }));
 }
 function showRest(of) {
-  const codes = [...of.counts.statuses.map(([status, count]) => ['', `s${status}`, [['answered', 'text'], [status, 'text'], whole(count)]]),
-    ...of.counts.closes.map(([by, code, count]) => ['', `c${by}${code}`, [[`closed by ${by}`, 'text'], [code, 'text'], whole(count)]])];
+  const codes = [...of.counts.statuses.map(([status, count]) => ['', `s${status}`, [['answered', 'text plain'], [status, 'text name'], whole(count)]]),
+    ...of.counts.closes.map(([by, code, count]) => ['', `c${by}${code}`, [[`closed by ${by}`, 'text plain'], [code, 'text name'], whole(count)]])];
   fill($('codes'), [['', 'text'], ['Code', 'text'], 'Times'], codes);
-  const callbacks = of.routes.flatMap((route) => route.callbacks.map((call) => ['', route.path + call.name, [
-    [route.path, 'text wide'], [call.name, 'text'], whole(call.count), short(call.seconds / call.count), short(call.p99)]]));
-  fill($('callbacks'), [['Route', 'text'], ['Callback', 'text'], 'Calls', 'Mean', '99 of 100 within'], callbacks);
+  const callbacks = of.routes.flatMap((route) => route.callbacks.map((call) => ({ route, call }))).sort((one, other) => other.call.seconds - one.call.seconds);
+  fill($('callbacks'), [['Route', 'text'], ['Callback', 'text'], 'Calls', 'Together', 'Mean', '99 of 100 within'], callbacks.map(({ route, call }) => ['', route.path + call.name, [
+    [route.path, 'text wide name'], [call.name, 'text plain'], whole(call.count), short(call.seconds), short(call.seconds / call.count), short(call.p99)]]));
   const { process, capacity, counts, hub, reloads } = of;
   const last = reloads.last;
   const facts = {
@@ -253,13 +302,17 @@ function showRest(of) {
     return held;
   }));
 }
+let shownLog = '';
 function showLog(text) {
   const log = $('log');
   const isAtEnd = log.scrollTop + log.clientHeight >= log.scrollHeight - 8;
-  if (log.textContent !== text && getSelection().isCollapsed) {
-    log.textContent = text;
-    if (isAtEnd) log.scrollTop = log.scrollHeight;
-  }
+  if (shownLog === text || !getSelection().isCollapsed) return;
+  shownLog = text;
+  log.replaceChildren(...text.split('\n').map((line) => {
+    const level = /^\S+ \[(\w+)/.exec(line)?.[1].toLowerCase() ?? '';
+    return element('span', `${line}\n`, level);
+  }));
+  if (isAtEnd) log.scrollTop = log.scrollHeight;
 }
 
 // The look, again and again while somebody looks.
@@ -282,11 +335,13 @@ async function look() {
     $('version').textContent = now.version;
     $('uptime').textContent = `up ${time(now.now - now.started)}`;
     if (document.activeElement !== $('level')) $('level').value = now.log_level;
+    document.title = `Detent: ${whole(now.connections.clients)}${now.connections.slow ? `, ${whole(now.connections.slow)} slow` : ''}`;
+    const earlier = before && before.started === now.started ? before : null;
+    showRoutes(now, earlier);
     if (!before || now.now - before.now > 0.5 * EVERY_MS / 1000) {
-      for (const chart of CHARTS) draw(chart, now, before && before.started === now.started ? before : null);
+      for (const chart of [...CHARTS, ...MORE_CHARTS]) draw(chart, now, earlier);
       before = now;
     }
-    showRoutes(now);
     showClients(clients);
     showRest(now);
     showLog(log);
@@ -305,7 +360,8 @@ async function look() {
   }
 }
 
-CHARTS.forEach(makeChart);
+CHARTS.forEach((chart) => makeChart(chart, $('charts')));
+MORE_CHARTS.forEach((chart) => makeChart(chart, $('more-charts')));
 $('login').addEventListener('submit', (event) => {
   event.preventDefault();
   token = $('token').value.trim();
