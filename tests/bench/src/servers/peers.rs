@@ -17,6 +17,8 @@ pub struct Missing {
 const ALL: &[Ability] = &[Ability::Echo, Ability::Chat, Ability::Rooms, Ability::Slow];
 /// Where Debian puts the sources of Go packages.
 const DEBIAN_GOPATH: &str = "/usr/share/gocode";
+/// What `libwebsockets-dev` brings.
+const LIBWEBSOCKETS_HEADER: &str = "/usr/include/libwebsockets.h";
 /// stream_select refuses descriptors from 1,024 on.
 const PHP_CLIENTS_MAX: usize = 1_000;
 
@@ -25,7 +27,7 @@ struct Peer {
     prepare: fn(&Place) -> Result<Server, String>,
 }
 
-const PEERS: [Peer; 5] = [
+const PEERS: [Peer; 6] = [
     Peer {
         name: "bun",
         prepare: bun,
@@ -33,6 +35,10 @@ const PEERS: [Peer; 5] = [
     Peer {
         name: "gorilla",
         prepare: gorilla,
+    },
+    Peer {
+        name: "libwebsockets",
+        prepare: libwebsockets,
     },
     Peer {
         name: "ws",
@@ -199,6 +205,26 @@ fn gorilla(place: &Place) -> Result<Server, String> {
         .arg("main.go"))?;
     let version = format!("gorilla/websocket {library}, {go}");
     Ok(peer("gorilla", &version, place.built.clone(), None))
+}
+
+fn libwebsockets(place: &Place) -> Result<Server, String> {
+    let packages = ["gcc", "libc6-dev", "libwebsockets-dev"];
+    place.need("cc", "--version", &packages)?;
+    if !Path::new(LIBWEBSOCKETS_HEADER).exists() {
+        place.install_packages(&packages)?;
+    }
+    if let Some(folder) = place.built.parent() {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| format!("{}: {error}", folder.display()))?;
+    }
+    run(Command::new("cc")
+        .args(["-O2", "-Wall", "-o"])
+        .arg(&place.built)
+        .arg(place.sources.join("main.c"))
+        .arg("-lwebsockets"))?;
+    let version = run(Command::new(&place.built).arg("--version"))?;
+    let version = format!("libwebsockets {}", version.trim().trim_end_matches('-'));
+    Ok(peer("libwebsockets", &version, place.built.clone(), None))
 }
 
 fn tokio(place: &Place) -> Result<Server, String> {
