@@ -49,6 +49,8 @@ pub const CPU_PERCENT: Metric = cost("cpu_percent", "CPU %");
 pub const RESIDENT_KIB: Metric = cost("resident_kib", "resident KiB/client");
 /// Kernel stacks and page tables for each client.
 pub const KERNEL_KIB: Metric = cost("kernel_kib", "kernel KiB/client");
+/// What the machine has less for each client, both ends of its socket included.
+pub const AVAILABLE_KIB: Metric = cost("available_kib", "machine's KiB/client");
 /// Processor time of the server to connect one client.
 pub const CONNECT_US: Metric = cost("connect_us", "CPU µs/connection");
 /// Time of the first storm.
@@ -61,6 +63,8 @@ pub const SLOWDOWN: Metric = cost("slowdown", "p50 / quiet p50");
 pub const SLOWDOWN_P99: Metric = cost("slowdown_p99", "p99 / quiet p99");
 /// Median latency while everyone reads.
 pub const QUIET_P50_US: Metric = cost("quiet_p50_us", "quiet p50 µs");
+/// 99th percentile of the latency while everyone reads.
+pub const QUIET_P99_US: Metric = cost("quiet_p99_us", "quiet p99 µs");
 /// Median latency where the same flood runs in a second server process.
 pub const APART_P50_US: Metric = cost("apart_p50_us", "apart p50 µs");
 /// The same for the 99th percentile.
@@ -93,10 +97,11 @@ pub const RATE: Metric = Metric {
 };
 
 /// All of them in the order of their columns.
-pub const METRICS: [Metric; 27] = [
+pub const METRICS: [Metric; 29] = [
     CPU_US,
     PER_SECOND,
     CPU_PERCENT,
+    AVAILABLE_KIB,
     RESIDENT_KIB,
     KERNEL_KIB,
     CONNECT_US,
@@ -105,6 +110,7 @@ pub const METRICS: [Metric; 27] = [
     SLOWDOWN,
     SLOWDOWN_P99,
     QUIET_P50_US,
+    QUIET_P99_US,
     BESIDE,
     BESIDE_P99,
     FLOOD_PER_SECOND,
@@ -124,7 +130,14 @@ pub const METRICS: [Metric; 27] = [
 ];
 
 /// Metrics that are not set against the bare server: it holds next to nothing, or they are ratios already.
-pub const ABSOLUTE: [&str; 4] = [RESIDENT_KIB.key, CPU_PERCENT.key, SLOWDOWN.key, BESIDE.key];
+pub const ABSOLUTE: [&str; 6] = [
+    AVAILABLE_KIB.key,
+    RESIDENT_KIB.key,
+    CPU_PERCENT.key,
+    SLOWDOWN.key,
+    SLOWDOWN_P99.key,
+    BESIDE.key,
+];
 
 /// What one run of one load on one server gave, by key.
 pub type Sample = BTreeMap<String, f64>;

@@ -16,6 +16,13 @@ use nix::unistd::Pid;
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 /// Time between the request to stop and the end by force.
 const STOP_TIMEOUT: Duration = Duration::from_secs(15);
+/// The machine's free memory is at rest when it has moved by less than this...
+const SETTLED_KIB: f64 = 512.0;
+/// ... between so many looks ...
+const SETTLED_STEPS: u32 = 4;
+/// ... with so much time between them.
+const SETTLED_STEP: Duration = Duration::from_millis(250);
+const SETTLED_WITHIN: Duration = Duration::from_secs(8);
 /// What every server's line of stdout begins with.
 const ANNOUNCEMENT: &str = "listening on ";
 /// Kernel stack of one thread on the platforms we know.
@@ -160,7 +167,40 @@ impl Drop for Process {
     }
 }
 
-/// A number of /proc/PID/status; zero where it is missing.
+/// Resident memory of this program, in KiB.
+pub fn own_resident_kib() -> f64 {
+    field(&read_or_nothing("/proc/self/status"), "VmRSS:")
+}
+
+/// What the whole machine has left (`MemAvailable`), in KiB, once that has stopped moving, or at last when something
+/// else is at work here: the figure is then as bad as every other on such a machine.
+pub fn settled_available_kib() -> f64 {
+    let deadline = Instant::now() + SETTLED_WITHIN;
+    let (mut before, mut still) = (available_kib(), 0);
+    while still < SETTLED_STEPS && Instant::now() < deadline {
+        thread::sleep(SETTLED_STEP);
+        let now = available_kib();
+        let has_moved = (now - before).abs() >= SETTLED_KIB;
+        still = if has_moved { 0 } else { still + 1 };
+        before = now;
+    }
+    before
+}
+
+fn available_kib() -> f64 {
+    // Root may have the counts of each processor added up, and its own stock of free pages given back; without
+    // that the figure is a few MiB less exact.
+    for file in ["/proc/sys/vm/compact_memory", "/proc/sys/vm/stat_refresh"] {
+        fs::write(file, "1").ok();
+    }
+    field(&read_or_nothing("/proc/meminfo"), "MemAvailable:")
+}
+
+fn read_or_nothing(file: &str) -> String {
+    fs::read_to_string(file).unwrap_or_default()
+}
+
+/// A number of /proc/PID/status or /proc/meminfo; zero where it is missing.
 fn field(status: &str, name: &str) -> f64 {
     status
         .lines()

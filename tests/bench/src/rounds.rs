@@ -194,6 +194,7 @@ impl Run<'_> {
         let process = server.start(self.folders)?;
         load.run(&Stage {
             process: &process,
+            abilities: server.abilities,
             another: &|| server.start(self.folders),
             seconds: before.seconds,
             warm_up_seconds: before.seconds / 4.0,

@@ -139,10 +139,22 @@ impl Members {
 
 /// A connection from `source`.
 pub(super) fn connect(server: SocketAddr, source: Ipv4Addr) -> std::io::Result<Socket> {
+    connect_with(server, source, None)
+}
+
+/// The same with a receive buffer of so many bytes, where that is given.
+pub(super) fn connect_with(
+    server: SocketAddr,
+    source: Ipv4Addr,
+    receive_buffer_bytes: Option<usize>,
+) -> std::io::Result<Socket> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
     socket.bind(&SocketAddr::from((source, 0)).into())?;
     socket.set_tcp_nodelay(true)?;
+    if let Some(bytes) = receive_buffer_bytes {
+        socket.set_recv_buffer_size(bytes)?;
+    }
     socket.connect(&server.into())?;
     Ok(socket)
 }

@@ -1,11 +1,14 @@
 //! The loads, one module each, and what they have in common.
 
 mod broadcast;
+mod connect;
 mod crowd;
+mod deaf;
 mod echo;
 mod flood;
 mod flooded;
 mod idle;
+mod kept;
 mod newcomers;
 mod room;
 mod slow;
@@ -64,6 +67,8 @@ pub trait Load {
 pub struct Stage<'a> {
     /// The server, just started.
     pub process: &'a Process,
+    /// What it can do.
+    pub abilities: &'static [Ability],
     /// Starts another server like it.
     pub another: &'a dyn Fn() -> Result<Process, String>,
     /// Length of the timed window.
@@ -82,9 +87,12 @@ pub fn all() -> Vec<Box<dyn Load>> {
     let mut loads = room::closed();
     loads.extend(echo::all());
     loads.extend(idle::all());
+    loads.extend(kept::all());
+    loads.extend(connect::all());
     loads.extend(room::equal());
     loads.push(room::paced());
     loads.push(Box::new(unread::Unread));
+    loads.push(Box::new(deaf::Deaf));
     loads.extend(flooded::all());
     loads.push(room::many());
     loads.push(Box::new(broadcast::Broadcast));
