@@ -4,10 +4,9 @@ use std::io::{self, BufRead, ErrorKind, Write};
 use std::thread;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use tungstenite::Message;
 
+use super::letter::{Event, Since, print, print_envelope};
 use super::place::Place;
 use super::{CallError, http, socket, token};
 use crate::config::ListenArgs;
@@ -31,17 +30,26 @@ enum End {
 pub fn listen(args: &ListenArgs) -> Result<(), CallError> {
     let place = Place::parse(&args.url)?;
     let token = token(args.token.as_deref());
-    let mut was_there = false;
+    let mut way = Way {
+        place,
+        token,
+        has_envelope: args.since.is_some(),
+        since: Since {
+            told: args.since.clone(),
+            id: None,
+        },
+        was_there: false,
+    };
     loop {
-        let end = if place.is_socket {
-            by_socket(&place, token.as_deref(), &mut was_there)
+        let end = if way.place.is_socket {
+            way.by_socket()
         } else {
-            by_events(&place, token.as_deref(), &mut was_there)
+            way.by_events()
         };
         match end {
             Ok(End::Over) => return Ok(()),
             Ok(End::Retry(time)) => thread::sleep(time),
-            Err(CallError::Unreachable(why)) if was_there => {
+            Err(CallError::Unreachable(why)) if way.was_there => {
                 writeln!(io::stderr(), "not reachable: {why}")?;
                 thread::sleep(RETRY);
             }
@@ -50,51 +58,79 @@ pub fn listen(args: &ListenArgs) -> Result<(), CallError> {
     }
 }
 
-fn by_socket(place: &Place, token: Option<&str>, was_there: &mut bool) -> Result<End, CallError> {
-    let mut socket = socket::open(place, token)?;
-    *was_there = true;
-    loop {
-        let is_printed = match socket.read() {
-            Ok(Message::Text(text)) => print(text.as_bytes()),
-            Ok(Message::Binary(bytes)) => print(&bytes),
-            Ok(_) => Ok(()),
-            Err(error) => {
-                writeln!(io::stderr(), "{}: {error}", place.authority)?;
-                return Ok(End::Retry(RETRY));
-            }
-        };
-        if is_printed.is_err() {
-            return over(is_printed);
-        }
-    }
+/// Where one listens, as whom, and how far one is.
+struct Way {
+    place: Place,
+    token: Option<String>,
+    /// Each message of a WebSocket is to come with its position.
+    has_envelope: bool,
+    since: Since,
+    was_there: bool,
 }
 
-fn by_events(place: &Place, token: Option<&str>, was_there: &mut bool) -> Result<End, CallError> {
-    let lines = http::authorization(token) + "Accept: text/event-stream\r\n";
-    let answer = http::ask(place, "GET", &lines, &[])?;
-    match answer.status {
-        200 => *was_there = true,
-        204 => return Ok(End::Over),
-        // What stands before the server says so while that is away.
-        502..=504 if *was_there => return Ok(End::Retry(RETRY)),
-        _ => return Err(answer.refusal()),
+impl Way {
+    fn by_socket(&mut self) -> Result<End, CallError> {
+        let more = self.has_envelope.then_some("envelope=1");
+        let place = self.place.with_target(self.since.target(&self.place, more));
+        let mut socket = socket::open(&place, self.token.as_deref())?;
+        self.was_there = true;
+        loop {
+            let is_printed = match socket.read() {
+                Ok(Message::Text(text)) if self.has_envelope => {
+                    print_envelope(&text, &mut self.since)
+                }
+                Ok(Message::Text(text)) => print(text.as_bytes()),
+                Ok(Message::Binary(bytes)) => print(&bytes),
+                Ok(_) => Ok(()),
+                Err(error) => {
+                    writeln!(io::stderr(), "{}: {error}", self.place.authority)?;
+                    return Ok(End::Retry(RETRY));
+                }
+            };
+            if is_printed.is_err() {
+                return over(is_printed);
+            }
+        }
     }
-    let mut body = answer.body;
-    let mut event = Event::default();
-    let mut retry = RETRY;
-    loop {
-        let mut line = Vec::new();
-        if !matches!(body.read_until(b'\n', &mut line), Ok(1..)) {
-            return Ok(End::Retry(retry));
+
+    fn by_events(&mut self) -> Result<End, CallError> {
+        let mut lines = http::authorization(self.token.as_deref());
+        lines += "Accept: text/event-stream\r\n";
+        let answer = match &self.since.id {
+            // As a browser does.
+            Some(id) => {
+                lines += &format!("Last-Event-ID: {id}\r\n");
+                http::ask(&self.place, "GET", &lines, &[])?
+            }
+            None => {
+                let place = self.place.with_target(self.since.target(&self.place, None));
+                http::ask(&place, "GET", &lines, &[])?
+            }
+        };
+        match answer.status {
+            200 => self.was_there = true,
+            204 => return Ok(End::Over),
+            // What stands before the server says so while that is away.
+            502..=504 if self.was_there => return Ok(End::Retry(RETRY)),
+            _ => return Err(answer.refusal()),
         }
-        let line = line.trim_ascii_end();
-        if !line.is_empty() {
-            event.take(line, &mut retry);
-            continue;
-        }
-        let is_printed = std::mem::take(&mut event).print();
-        if is_printed.is_err() {
-            return over(is_printed);
+        let mut body = answer.body;
+        let mut event = Event::default();
+        let mut retry = RETRY;
+        loop {
+            let mut line = Vec::new();
+            if !matches!(body.read_until(b'\n', &mut line), Ok(1..)) {
+                return Ok(End::Retry(retry));
+            }
+            let line = line.trim_ascii_end();
+            if !line.is_empty() {
+                event.take(line, &mut retry);
+                continue;
+            }
+            let is_printed = std::mem::take(&mut event).print(&mut self.since);
+            if is_printed.is_err() {
+                return over(is_printed);
+            }
         }
     }
 }
@@ -105,54 +141,4 @@ fn over(printed: io::Result<()>) -> Result<End, CallError> {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(error.into()),
         _ => Ok(End::Over),
     }
-}
-
-/// An event as far as it has come.
-#[derive(Default)]
-struct Event {
-    name: Vec<u8>,
-    data: Option<Vec<u8>>,
-}
-
-impl Event {
-    /// Takes one line, which is not empty.
-    fn take(&mut self, line: &[u8], retry: &mut Duration) {
-        let colon = line.iter().position(|&byte| byte == b':');
-        let (field, value) = line.split_at(colon.unwrap_or(line.len()));
-        let value = value.strip_prefix(b":").unwrap_or(value);
-        let value = value.strip_prefix(b" ").unwrap_or(value);
-        match field {
-            b"event" => self.name = value.to_vec(),
-            b"data" => match &mut self.data {
-                Some(data) => {
-                    data.push(b'\n');
-                    data.extend_from_slice(value);
-                }
-                None => self.data = Some(value.to_vec()),
-            },
-            b"retry" => {
-                let time = std::str::from_utf8(value)
-                    .ok()
-                    .and_then(|text| text.parse().ok());
-                *retry = time.map_or(*retry, Duration::from_millis);
-            }
-            _ => {}
-        }
-    }
-
-    /// Prints a message, and what has come as bytes as these.
-    fn print(self) -> io::Result<()> {
-        match (self.name.as_slice(), self.data) {
-            (b"" | b"message", Some(data)) => print(&data),
-            (b"binary", Some(data)) => print(&BASE64_STANDARD.decode(data).unwrap_or_default()),
-            _ => Ok(()),
-        }
-    }
-}
-
-fn print(message: &[u8]) -> io::Result<()> {
-    let mut output = io::stdout().lock();
-    output.write_all(message)?;
-    output.write_all(b"\n")?;
-    output.flush()
 }

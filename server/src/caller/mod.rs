@@ -4,6 +4,7 @@
 //! output. Knows nothing of the server but its address.
 
 mod http;
+mod letter;
 mod listen;
 mod place;
 mod push;

@@ -53,6 +53,16 @@ impl Place {
         })
     }
 
+    /// The same with another path and query.
+    pub(super) fn with_target(&self, target: String) -> Place {
+        Place {
+            target,
+            authority: self.authority.clone(),
+            host: self.host.clone(),
+            ..*self
+        }
+    }
+
     /// Connects to the first of its addresses that answers. Blocks for that, at most ten seconds for each.
     ///
     /// # Errors

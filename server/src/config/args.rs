@@ -140,6 +140,11 @@ pub struct ListenArgs {
     /// Such as http://127.0.0.1:25252/push/news for an event stream, or ws:// for a WebSocket
     pub url: String,
 
+    /// From where on: a position, a number for so many of the last messages, or all that is kept; what is missed while
+    /// the connection is away comes too
+    #[arg(long, value_name = "POSITION")]
+    pub since: Option<String>,
+
     /// Who listens; DETENT_TOKEN in the environment says it without showing it to others on this machine
     #[arg(long)]
     pub token: Option<String>,

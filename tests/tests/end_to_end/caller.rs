@@ -46,16 +46,22 @@ struct Listener {
 
 impl Listener {
     fn start(server: &Server, scheme: &str) -> Listener {
+        let mut listener = Listener::since(server, scheme, &[], Stdio::null());
+        listener.wait_until_there(server);
+        listener
+    }
+
+    /// With further arguments; need not be there yet.
+    fn since(server: &Server, scheme: &str, arguments: &[&str], told: Stdio) -> Listener {
         let mut program = Command::new(server_program())
             .args(["listen", &url(server, scheme, "/push/news")])
+            .args(arguments)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(told)
             .spawn()
             .expect("it was built");
         let printed = BufReader::new(program.stdout.take().expect("a pipe"));
-        let mut listener = Listener { program, printed };
-        listener.wait_until_there(server);
-        listener
+        Listener { program, printed }
     }
 
     /// Waits until it listens, and prints what is said. One that has just lost its connection, as on a busy
@@ -209,4 +215,56 @@ fn a_listener_that_is_refused_or_whose_reader_has_gone_ends() {
     });
     let status = listener.program.wait().expect("it has ended");
     assert_eq!(status.code(), Some(0));
+}
+
+/// The route ends each connection after a moment, and all the while somebody speaks.
+#[test]
+fn one_who_is_cut_again_and_again_prints_each_message_once() {
+    let route = "[[route]]\npath = [\"/push\", \"/push/{topic}\"]\nplugin = \"push\"\nlifetime = \"300ms\"\n";
+    let server = Setup::new().plugins(&["push"]).configuration(route).start();
+    let say = |text: &str| {
+        let (code, told) = push(&[&url(&server, "http", "/push/news"), text], b"");
+        assert_eq!(code, 0, "{told}");
+    };
+    for text in ["before", "0"] {
+        say(text);
+    }
+    for scheme in ["http", "ws"] {
+        let mut listener = Listener::since(&server, scheme, &["--since", "1"], Stdio::null());
+        assert_eq!(listener.line(), "0", "{scheme}");
+        for number in 1..4 {
+            // It is away for a second or more.
+            tests::wait_until("it is away", || {
+                let page = "GET /push HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n";
+                !Raw::answer(&server, page).2.contains("[\"news\",")
+            });
+            say(&number.to_string());
+            assert_eq!(listener.line(), number.to_string(), "{scheme}");
+        }
+        say("0");
+        assert_eq!(listener.line(), "0", "{scheme}");
+    }
+}
+
+#[test]
+fn what_cannot_be_had_after_a_restart_is_told_beside_what_is_printed() {
+    for scheme in ["http", "ws"] {
+        let mut server = Server::start();
+        let news = url(&server, "http", "/push/news");
+        let arguments = ["--since", "all"];
+        let mut listener = Listener::since(&server, scheme, &arguments, Stdio::piped());
+        assert_eq!(push(&[&news, "one"], b"").0, 0);
+        assert_eq!(listener.line(), "one");
+        server.stop();
+        server.start_again();
+        let told = listener.program.stderr.take().expect("a pipe");
+        let mut told = BufReader::new(told).lines().map(|line| line.expect("text"));
+        let gap = told.find(|line| line.starts_with("gap: "));
+        assert_eq!(
+            gap.as_deref(),
+            Some("gap: something was said that cannot be had any more (other-epoch)")
+        );
+        assert_eq!(push(&[&news, "two"], b"").0, 0);
+        assert_eq!(listener.line(), "two", "{scheme}");
+    }
 }
