@@ -397,3 +397,77 @@ fn what_is_no_journal_of_this_version_is_not_touched() {
     }
     assert!(!bytes.is_empty());
 }
+
+/// Cause: who waits for a disk inside a callback holds the route's gate, so that its code cannot be replaced.
+#[test]
+fn code_is_replaced_while_a_hundred_answers_wait_for_a_disk_that_stands_still() {
+    let stall = tempfile::NamedTempFile::new().expect("a file for the test");
+    let path = stall.path().display();
+    let server = setup("")
+        .after_shell(&format!("export DETENT_STALL=store:{path}"))
+        .start();
+    let mut listener = Client::connect(&server, "/push/news");
+    let mut waiting: Vec<_> = (0..100)
+        .map(|number| {
+            let mut raw = Raw::connect(&server);
+            let head = format!("POST /push/news?durable HTTP/1.1\r\n{HEAD}");
+            let text = format!("{number:02}");
+            raw.write(format!("{head}Content-Length: 2\r\n\r\n{text}"));
+            raw
+        })
+        .collect();
+    let mut heard: Vec<_> = waiting.iter().map(|_| listener.text()).collect();
+    heard.sort();
+    assert_eq!(heard[99], "99", "what is said goes on");
+    let mut library = fs::read(server.plugin_file("libpush.so")).expect("it is there");
+    library.push(0);
+    server.put_plugin("libpush.so", &library);
+    let line = server.reload();
+    assert!(line.contains("code of route /push"), "{line}");
+    fs::remove_file(stall.path()).expect("it is there");
+    for raw in &mut waiting {
+        let (status, _, body) = raw.response();
+        assert_eq!(status, 200, "{body}");
+    }
+    assert_eq!(texts(&server, "/push/news?since=all").0.len(), 100);
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_found_by_a_check() {
+    let folder = tempfile::TempDir::new().expect("a folder for the test");
+    let text = folder.path().join("notes.txt");
+    fs::write(&text, "no database").expect("it can be written");
+    let missing = folder.path().join("missing").join("push.journal");
+    for (path, sentence) in [
+        (text.display().to_string(), "it is no journal"),
+        (missing.display().to_string(), "make it"),
+        (folder.path().display().to_string(), "it is no file"),
+    ] {
+        let settings = configuration("").replace("push.journal", &path);
+        let checked = Setup::new()
+            .plugins(&["push"])
+            .configuration(&settings)
+            .arguments(&["--check"])
+            .run();
+        checked.assert_code(2);
+        assert!(checked.stderr.contains(sentence), "{}", checked.stderr);
+    }
+    assert_eq!(
+        fs::read_to_string(&text).expect("it is there"),
+        "no database"
+    );
+    let twice = configuration("")
+        + "\n[[route]]\npath = \"/other\"\nplugin = \"push\"\n\
+        [route.journal]\nfile = \"./push.journal\"\n";
+    let checked = Setup::new()
+        .plugins(&["push"])
+        .configuration(&twice)
+        .arguments(&["--check"])
+        .run();
+    checked.assert_code(2);
+    assert!(
+        checked.stderr.contains("of another route"),
+        "{}",
+        checked.stderr
+    );
+}

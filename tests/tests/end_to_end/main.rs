@@ -52,6 +52,7 @@ mod inside;
 mod inside_settings;
 mod journal;
 mod journal_file;
+mod journal_storm;
 mod keep_alive;
 mod labels;
 mod last_words;
