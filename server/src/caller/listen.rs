@@ -122,7 +122,9 @@ impl Way {
             if !matches!(body.read_until(b'\n', &mut line), Ok(1..)) {
                 return Ok(End::Retry(retry));
             }
-            let line = line.trim_ascii_end();
+            // Nothing else: spaces at the end belong to the message.
+            let line = line.strip_suffix(b"\n").unwrap_or(&line);
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
             if !line.is_empty() {
                 event.take(line, &mut retry);
                 continue;

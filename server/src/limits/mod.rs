@@ -135,6 +135,9 @@ pub const JOURNAL_TAIL_BYTES: u64 = 4 * 1024 * 1024;
 /// Pieces that the hub has asked of one file and that it has not been given: so many are in memory at most.
 pub const FETCHES_MAX: usize = 16;
 
+/// Pieces that are to be asked of one file, past which those that nobody waits for any more are looked for.
+pub const FETCHES_SWEEP: usize = 1024;
+
 /// Bytes that wait to be written into one file; past it what is said is not stored: a disk that stands still for seconds.
 pub const STORE_QUEUE_BYTES: usize = 16 * 1024 * 1024;
 

@@ -82,15 +82,15 @@ impl Stores {
             .inspect(Store::end)
             .collect();
         for store in stores {
-            while !store.has_ended() {
-                if Instant::now() >= deadline {
-                    let file = store.path().display();
-                    warn!("not waited for: the disk, to close the journal {file}");
-                    return;
-                }
+            while !store.has_ended() && Instant::now() < deadline {
                 thread::park_timeout(LOOK);
             }
-            store.join();
+            if store.has_ended() {
+                store.join();
+            } else {
+                let file = store.path().display();
+                warn!("not waited for: the disk, to close the journal {file}");
+            }
         }
     }
 }

@@ -241,6 +241,9 @@ fn one_who_is_cut_again_and_again_prints_each_message_once() {
             say(&number.to_string());
             assert_eq!(listener.line(), number.to_string(), "{scheme}");
         }
+        // As it is, with what stands at its end.
+        say(" 0 \t ");
+        assert_eq!(listener.line(), " 0 \t ", "{scheme}");
         say("0");
         assert_eq!(listener.line(), "0", "{scheme}");
     }

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
 use log::info;
 
@@ -17,7 +18,7 @@ use crate::hub::requests::Read;
 use crate::ids::ClientId;
 use crate::journal::store::{Fetched, From, News};
 use crate::journal::{Bounds, Journals, Start};
-use crate::limits::FETCHES_MAX;
+use crate::limits::{DURABLE_WAIT, FETCHES_MAX, FETCHES_SWEEP};
 use crate::outbox::cause::{Cause, TRY_AGAIN};
 
 /// What was read for somebody.
@@ -32,11 +33,14 @@ pub(super) struct Fetches {
     /// Number of the last one.
     last: u64,
     waiting: VecDeque<Fetch>,
+    /// Where so many wait, those are dropped that nobody waits for any more.
+    sweep_at: usize,
     under_way: Vec<(u64, For)>,
 }
 
 struct Fetch {
     number: u64,
+    asked: Instant,
     topic: Box<str>,
     from: From,
     most: (usize, usize),
@@ -73,10 +77,14 @@ impl Past {
         of: For,
         queue: &Arc<Queue>,
     ) -> u64 {
+        if self.fetches.waiting.len() >= self.fetches.sweep_at.max(FETCHES_SWEEP) {
+            self.drop_unwanted(&of);
+        }
         self.fetches.last += 1;
         let number = self.fetches.last;
         self.fetches.waiting.push_back(Fetch {
             number,
+            asked: Instant::now(),
             topic,
             from,
             most,
@@ -84,6 +92,23 @@ impl Past {
         });
         self.ask_more(queue);
         number
+    }
+
+    /// A disk that stands still holds up those who come and go, and what they have asked for must not add up. The
+    /// one who asks just now may be out of the table, and is let alone.
+    fn drop_unwanted(&mut self, asking: &For) {
+        let (behind, now) = (&self.behind, Instant::now());
+        let is_wanted = |fetch: &Fetch| match (&fetch.of, asking) {
+            (For::Client(client, _), For::Client(asking, _)) if client == asking => true,
+            (For::Client(client, _), _) => behind.get(client).is_some_and(|behind| {
+                let mut files = behind.topics.iter().map(|standing| &standing.file);
+                files.any(|file| matches!(file, File::Asked(number) if *number == fetch.number))
+            }),
+            // So long is waited for a disk.
+            (For::Reader(_), _) => now.duration_since(fetch.asked) <= DURABLE_WAIT,
+        };
+        self.fetches.waiting.retain(is_wanted);
+        self.fetches.sweep_at = 2 * self.fetches.waiting.len();
     }
 
     fn ask_more(&mut self, queue: &Arc<Queue>) {
@@ -187,6 +212,35 @@ impl Past {
             COUNTERS.hub.lost.add(1);
             behind.outbox.set_behind(false);
             behind.outbox.close(Cause::server(TRY_AGAIN, text));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fetches, For};
+    use crate::hub::intake::Intake;
+    use crate::hub::past::Past;
+    use crate::hub::queue::Queue;
+    use crate::ids::{ClientId, RouteId};
+    use crate::journal::Bounds;
+    use crate::journal::store::From;
+    use crate::limits::{FETCHES_MAX, FETCHES_SWEEP};
+    use std::sync::Arc;
+
+    #[test]
+    fn what_those_have_asked_for_who_have_gone_does_not_add_up_while_a_disk_stands_still() {
+        let mut past = Past::new(Bounds::default());
+        let queue = Arc::new(Queue::new(RouteId(0), Intake::new()));
+        let client = |number| For::Client(ClientId(number), "t".into());
+        let stands_still = (0..FETCHES_MAX as u64).map(|number| (number, client(number)));
+        past.fetches = Fetches {
+            under_way: stands_still.collect(),
+            ..Fetches::default()
+        };
+        for number in 0..20 * FETCHES_SWEEP as u64 {
+            past.ask("t".into(), From::Offset(0), (1, 1), client(number), &queue);
+            assert!(past.fetches.waiting.len() <= FETCHES_SWEEP + 1);
         }
     }
 }
