@@ -5,11 +5,10 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 
 use super::message::{Audience, Message};
-use super::past::FromFile;
 use super::requests::{JoinFrom, Keep, Read};
 use crate::ids::ClientId;
 use crate::journal::Bounds;
-use crate::journal::store::News;
+use crate::journal::store::{Fetched, News};
 use crate::limits::EVENT_LOAD_LEAST;
 use crate::outbox::Outbox;
 use crate::outbox::cause::Cause;
@@ -115,6 +114,26 @@ pub enum Event {
     Tidy,
     /// The route has ended.
     End,
+}
+
+/// What was read for somebody who is behind.
+pub struct FromFile {
+    /// Of what was asked.
+    pub(super) number: u64,
+    /// What there was.
+    pub(super) fetched: Fetched<Message>,
+}
+
+impl FromFile {
+    /// Bytes of memory that it takes.
+    fn bytes(&self) -> usize {
+        let lines = match &self.fetched {
+            Fetched::Lines { lines, .. } => lines.as_slice(),
+            Fetched::LetGo | Fetched::Unreadable => &[],
+        };
+        let messages = lines.iter().map(|line| line.message.bytes()).sum::<usize>();
+        size_of::<FromFile>() + messages
+    }
 }
 
 /// How an event is put into the queue.

@@ -5,10 +5,11 @@
 
 use log::warn;
 
+use super::event::FromFile;
 use super::lane::{Lane, Walk};
 use super::members::TooManyTopics;
 use super::message::{Audience, Message};
-use super::past::{FromFile, Past, now};
+use super::past::{Past, now};
 use super::requests::{JoinFrom, Keep, Read};
 use super::slice::Slice;
 use crate::ids::ClientId;

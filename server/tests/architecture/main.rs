@@ -223,3 +223,17 @@ fn files_that_import_each_other_are_found() {
         ["config/keys -> config/settings -> config/table -> config/keys"]
     );
 }
+
+/// What `hub/past/file` had and `hub/event` held passed by way of `use file::FromFile` in the room between them.
+#[test]
+fn a_circle_through_what_a_room_gives_on_from_its_own_file_is_found() {
+    let files = [
+        File::new("hub/event", "use super::past::FromFile;"),
+        File::new("hub/past/file", "use super::Past; use crate::hub::event::Event;"),
+        File::new("hub/past/mod", "mod file;\npub(super) use file::FromFile;"),
+    ];
+    assert_eq!(
+        source::circles(&files),
+        ["hub/event -> hub/past/mod -> hub/past/file -> hub/event"]
+    );
+}

@@ -125,8 +125,14 @@ fn leads_back(at: usize, imports: &[Vec<usize>], way: &mut Vec<usize>, seen: &mu
 /// The files that `file` names something of.
 fn imported(files: &[File], file: &File) -> Vec<usize> {
     let mut imported = Vec::new();
-    for named in file.names.iter().filter(|named| named.path[0] == "crate") {
-        let path = &named.path[1..];
+    let modules = file.modules();
+    for named in &file.names {
+        let path = match &named.path[0] {
+            first if first == "crate" => named.path[1..].to_vec(),
+            // `use file::Fetches` beside `mod file;`: from here on, not from the root.
+            first if modules.contains(first) => [&file.module[..], &named.path[..]].concat(),
+            _ => continue,
+        };
         // The file whose module is the longest part of the path.
         let holds = |other: &&(usize, &File)| path.starts_with(&other.1.module);
         let others = files.iter().enumerate();

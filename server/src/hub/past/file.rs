@@ -11,7 +11,7 @@ use log::info;
 use super::Past;
 use super::behind::{File, Piece};
 use crate::counters::COUNTERS;
-use crate::hub::event::Event;
+use crate::hub::event::{Event, FromFile};
 use crate::hub::message::Message;
 use crate::hub::queue::Queue;
 use crate::hub::requests::Read;
@@ -20,12 +20,6 @@ use crate::journal::store::{Fetched, From, News};
 use crate::journal::{Bounds, Journals, Start};
 use crate::limits::{DURABLE_WAIT, FETCHES_MAX, FETCHES_SWEEP};
 use crate::outbox::cause::{Cause, TRY_AGAIN};
-
-/// What was read for somebody.
-pub struct FromFile {
-    number: u64,
-    fetched: Fetched<Message>,
-}
 
 /// What is asked of the file.
 #[derive(Default)]
@@ -53,18 +47,6 @@ pub(super) enum For {
     Client(ClientId, Box<str>),
     /// Who reads, with what was found out already.
     Reader(Box<(Read, Start)>),
-}
-
-impl FromFile {
-    /// Bytes of memory that it takes.
-    pub(in crate::hub) fn bytes(&self) -> usize {
-        let lines = match &self.fetched {
-            Fetched::Lines { lines, .. } => lines.as_slice(),
-            Fetched::LetGo | Fetched::Unreadable => &[],
-        };
-        let messages = lines.iter().map(|line| line.message.bytes()).sum::<usize>();
-        size_of::<FromFile>() + messages
-    }
 }
 
 impl Past {

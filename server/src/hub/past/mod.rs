@@ -29,7 +29,6 @@ use crate::ids::{ByNumber, ClientId};
 use crate::journal::{Bounds, Journals};
 use behind::Behind;
 use file::Fetches;
-pub(super) use file::FromFile;
 
 /// What one lane keeps, and who is behind.
 pub(super) struct Past {
