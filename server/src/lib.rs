@@ -117,7 +117,7 @@
 
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
-pub mod fuzz;
+pub mod tests;
 pub mod life;
 pub mod caller;
 pub mod admin;

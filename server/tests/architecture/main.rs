@@ -229,7 +229,10 @@ fn files_that_import_each_other_are_found() {
 fn a_circle_through_what_a_room_gives_on_from_its_own_file_is_found() {
     let files = [
         File::new("hub/event", "use super::past::FromFile;"),
-        File::new("hub/past/file", "use super::Past; use crate::hub::event::Event;"),
+        File::new(
+            "hub/past/file",
+            "use super::Past; use crate::hub::event::Event;",
+        ),
         File::new("hub/past/mod", "mod file;\npub(super) use file::FromFile;"),
     ];
     assert_eq!(

@@ -1,4 +1,4 @@
-//! See `server::fuzz::configuration`.
+//! See `server::tests::fuzz::configuration`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| server::fuzz::configuration(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| server::tests::fuzz::configuration(data));

@@ -1,4 +1,4 @@
-//! See `server::fuzz::encodings`.
+//! See `server::tests::fuzz::encodings`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| server::fuzz::encodings(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| server::tests::fuzz::encodings(data));

@@ -1,4 +1,4 @@
-//! See `server::fuzz::frames`.
+//! See `server::tests::fuzz::frames`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| server::fuzz::frames(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| server::tests::fuzz::frames(data));

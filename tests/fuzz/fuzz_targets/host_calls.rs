@@ -1,4 +1,4 @@
-//! See `server::fuzz::host_calls`.
+//! See `server::tests::fuzz::host_calls`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| server::fuzz::host_calls(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| server::tests::fuzz::host_calls(data));

@@ -1,4 +1,4 @@
-//! See `server::fuzz::library_file`.
+//! See `server::tests::fuzz::library_file`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| server::fuzz::library_file(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| server::tests::fuzz::library_file(data));

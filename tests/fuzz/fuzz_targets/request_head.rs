@@ -1,4 +1,4 @@
-//! See `server::fuzz::request_head`.
+//! See `server::tests::fuzz::request_head`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| server::fuzz::request_head(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| server::tests::fuzz::request_head(data));

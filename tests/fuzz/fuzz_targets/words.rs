@@ -1,4 +1,4 @@
-//! See `server::fuzz::words`.
+//! See `server::tests::fuzz::words`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| server::fuzz::words(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| server::tests::fuzz::words(data));

@@ -8,6 +8,8 @@ use proptest::sample::Index;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
 
+use super::fuzz;
+
 /// Time of one target, its seeds apart.
 const TIME: Duration = Duration::from_secs(2);
 
@@ -64,35 +66,35 @@ fn run(name: &str, target: fn(&[u8])) {
 
 #[test]
 fn request_heads_hold() {
-    run("request_head", super::request_head);
+    run("request_head", fuzz::request_head);
 }
 
 #[test]
 fn frames_hold() {
-    run("frames", super::frames);
+    run("frames", fuzz::frames);
 }
 
 #[test]
 fn configurations_hold() {
-    run("configuration", super::configuration);
+    run("configuration", fuzz::configuration);
 }
 
 #[test]
 fn library_files_hold() {
-    run("library_file", super::library_file);
+    run("library_file", fuzz::library_file);
 }
 
 #[test]
 fn encodings_hold() {
-    run("encodings", super::encodings);
+    run("encodings", fuzz::encodings);
 }
 
 #[test]
 fn words_hold() {
-    run("words", super::words);
+    run("words", fuzz::words);
 }
 
 #[test]
 fn host_calls_hold() {
-    run("host_calls", super::host_calls);
+    run("host_calls", fuzz::host_calls);
 }

@@ -7,9 +7,6 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-#[cfg(test)]
-mod tests;
-
 /// Request heads: any cutting of the bytes gives the same requests and the same refusal, and what is
 /// accepted has one Host header and nothing that another program could read differently. What proxies
 /// put before and into them is read the same way in any cutting.
