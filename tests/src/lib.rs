@@ -14,6 +14,7 @@ pub mod deploy;
 pub mod flood;
 mod lone_user;
 mod numbered_chat;
+mod over;
 mod process;
 mod raw;
 mod server;
@@ -33,6 +34,7 @@ pub use artifacts::{
 pub use client::{Client, Refused};
 pub use events::{Event, Events};
 pub use numbered_chat::{Answer, NumberedChat};
+pub use over::{Over, UntilOver};
 pub use process::Finished;
 pub use raw::{
     BINARY, CLOSE, CONTINUATION, PING, PONG, Raw, TEXT, answer_of_probe, frame, handshake,

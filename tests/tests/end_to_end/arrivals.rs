@@ -3,10 +3,9 @@
 //! Cause: it was suspected that a listener which had its pong missed what was said next, and heard what
 //! came later. `DETENT_LONG=1` makes it 40,000 arrivals.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use tests::{Client, PING, PONG, Raw, Server, Setup, TEXT, frame};
+use tests::{Client, Over, PING, PONG, Raw, Server, Setup, TEXT, frame};
 
 const SIDE_BY_SIDE: usize = 4;
 
@@ -67,20 +66,21 @@ fn who_has_its_pong_hears_what_is_said_next() {
 #[test]
 fn it_holds_while_the_route_is_flooded() {
     let server = start();
-    let is_over = AtomicBool::new(false);
+    let is_over = Over::default();
     thread::scope(|scope| {
+        let end = is_over.when_dropped();
         let flooding = scope.spawn(|| flood(&server, &is_over));
         assert_all_hear(&server);
-        is_over.store(true, Ordering::Relaxed);
+        drop(end);
         flooding.join().expect("it hears itself");
     });
 }
 
 /// Speaks as fast as it hears itself, so that nobody who reads is too slow for it.
-fn flood(server: &Server, is_over: &AtomicBool) {
+fn flood(server: &Server, is_over: &Over) {
     let mut client = Client::connect(server, "/probe");
     let word = format!("broadcast {}", "0".repeat(1000));
-    while !is_over.load(Ordering::Relaxed) {
+    while !is_over.is_said() {
         (0..50).for_each(|_| client.send(&word));
         let mut heard = 0;
         while heard < 50 {

@@ -3,12 +3,13 @@
 //!
 //! `DETENT_CHAOS_SECONDS=600` makes it long.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use tests::{
-    Client, NumberedChat, PING, Raw, Server, Setup, TEXT, frame, handshake, variant, wait_until,
+    Client, NumberedChat, Over, PING, Raw, Server, Setup, TEXT, frame, handshake, variant,
+    wait_until,
 };
 
 const FILE: &str = "libvariant.so";
@@ -22,9 +23,9 @@ fn seconds() -> u64 {
 }
 
 /// Loses nothing, and leaves by the book.
-fn honest(server: &Server, is_over: &AtomicBool, total: &AtomicU64) {
+fn honest(server: &Server, is_over: &Over, total: &AtomicU64) {
     let mut chat = NumberedChat::new(Client::connect(server, "/variant"));
-    while !is_over.load(Ordering::Relaxed) {
+    while !is_over.is_said() {
         chat.exchange(3);
     }
     total.fetch_add(chat.count, Ordering::Relaxed);
@@ -100,9 +101,10 @@ fn the_honest_lose_nothing_and_nothing_is_left_behind() {
         !names.iter().any(|name| name.starts_with("client-"))
     });
     let before = (server.threads(), server.open_files(), server.resident_kib());
-    let (is_over, messages, acts) = (AtomicBool::new(false), AtomicU64::new(0), AtomicU64::new(0));
+    let (is_over, messages, acts) = (Over::default(), AtomicU64::new(0), AtomicU64::new(0));
     let mut swaps = 0;
     thread::scope(|scope| {
+        let end = is_over.when_dropped();
         for _ in 0..HONEST {
             scope.spawn(|| honest(&server, &is_over, &messages));
         }
@@ -110,7 +112,7 @@ fn the_honest_lose_nothing_and_nothing_is_left_behind() {
             let (server, is_over, acts) = (&server, &is_over, &acts);
             scope.spawn(move || {
                 let mut kind = first;
-                while !is_over.load(Ordering::Relaxed) {
+                while !is_over.is_said() {
                     hostile(server, kind % KINDS);
                     acts.fetch_add(1, Ordering::Relaxed);
                     kind += 1;
@@ -129,7 +131,7 @@ fn the_honest_lose_nothing_and_nothing_is_left_behind() {
             assert_eq!(line.contains("given up"), number % 3 == 2, "{line}");
             thread::park_timeout(Duration::from_millis(900));
         }
-        is_over.store(true, Ordering::Relaxed);
+        drop(end);
     });
     println!(
         "{messages:?} honest messages, {acts:?} hostile acts, {swaps} new versions; before (threads, files, KiB) {before:?}, after {:?}",

@@ -1,9 +1,7 @@
 //! A message board that keeps its past: newcomers read the last lines, who comes back what it has missed.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use serde_json::{Value, json};
-use tests::{Client, Server, Setup, library};
+use tests::{Client, Over, Server, Setup, library};
 
 fn start(options: &str, journal: &str) -> Server {
     let route = format!(
@@ -95,14 +93,15 @@ fn without_a_past_an_envelope_has_no_position_and_nobody_reads_what_was_said() {
 #[test]
 fn who_comes_back_again_and_again_reads_each_line_once() {
     let server = start("past = 5", "");
-    let is_over = AtomicBool::new(false);
+    let is_over = Over::default();
     let mut read: Vec<String> = Vec::new();
     let mut speaker = Client::connect(&server, "/chat");
     let mut reader = Reader::open(&server, "");
     let said = std::thread::scope(|scope| {
+        let end = is_over.when_dropped();
         let speaking = scope.spawn(|| {
             let mut number = 0;
-            while !is_over.load(Ordering::Relaxed) {
+            while !is_over.is_said() {
                 speaker.send(&number.to_string());
                 assert_eq!(speaker.text(), format!("Client 1: {number}"));
                 number += 1;
@@ -117,7 +116,7 @@ fn who_comes_back_again_and_again_reads_each_line_once() {
             assert_eq!(reader.gap, Value::Null);
             read.append(&mut reader.past);
         }
-        is_over.store(true, Ordering::Relaxed);
+        drop(end);
         speaking.join().expect("it speaks")
     });
     while read.len() < said {

@@ -1,11 +1,10 @@
 //! Answers that are not read, or read slowly, by many of one address, beside honest clients of others.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use tests::flood::flooding;
-use tests::{Raw, Server, wait_until};
+use tests::{Over, Raw, Server, wait_until};
 
 use super::entrance::assert_newcomers_get_in;
 use super::entrance_kinds::{COUNT, REQUESTS, answered, start};
@@ -37,13 +36,14 @@ fn answers_that_are_read_slowly() {
         answered(&mut slow, "503") + answered(&mut slow, "200") == COUNT
     });
     assert_eq!(answered(&mut slow, "200"), REQUESTS);
-    let is_over = AtomicBool::new(false);
+    let is_over = Over::default();
     let bytes_each = thread::scope(|scope| {
+        let end = is_over.when_dropped();
         let reading = scope.spawn(|| drip(&mut slow, &is_over));
         for _ in 0..3 {
             assert_newcomers_get_in(&server);
         }
-        is_over.store(true, Ordering::Relaxed);
+        drop(end);
         reading.join().expect("nobody is cut off in an answer")
     });
     // The rest of the answer is there for who takes it.
@@ -62,7 +62,7 @@ fn answers_that_are_read_slowly() {
 }
 
 /// Reads one byte of each every [`PAUSE`] until it is over; gives what each has got, less than a head.
-fn drip(slow: &mut [Raw], is_over: &AtomicBool) -> Vec<Vec<u8>> {
+fn drip(slow: &mut [Raw], is_over: &Over) -> Vec<Vec<u8>> {
     const PAUSE: Duration = Duration::from_millis(50);
     /// The shortest answer has more bytes.
     const BYTES_MAX: usize = 60;
@@ -71,7 +71,7 @@ fn drip(slow: &mut [Raw], is_over: &AtomicBool) -> Vec<Vec<u8>> {
         for (client, got) in slow.iter_mut().zip(&mut got) {
             got.extend(client.bytes(1));
         }
-        if is_over.load(Ordering::Relaxed) {
+        if is_over.is_said() {
             break;
         }
         thread::park_timeout(PAUSE);

@@ -2,10 +2,9 @@
 //! doubled or reordered.
 
 use std::fs;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use tests::{Client, NumberedChat, Server, Setup, variant, wait_until};
+use tests::{Client, NumberedChat, Over, Server, Setup, variant, wait_until};
 
 const FILE: &str = "libvariant.so";
 
@@ -29,10 +28,10 @@ fn ask(client: &mut Client, text: &str) -> String {
 
 /// Sends numbered messages until told to stop; each answer has to be the next one of exactly one
 /// version.
-fn chat(client: Client, user: &str, is_over: &AtomicBool) -> NumberedChat {
+fn chat(client: Client, user: &str, is_over: &Over) -> NumberedChat {
     let mut chat = NumberedChat::new(client);
     let mut resumed_before = 0;
-    while !is_over.load(Ordering::Relaxed) {
+    while !is_over.is_said() {
         // Several in flight, so that a replacement finds messages on their way.
         for answer in chat.exchange(4) {
             assert_eq!(answer.user, user);
@@ -56,7 +55,7 @@ fn clients_chat_across_a_hundred_replacements() {
     const CLIENTS: usize = 8;
     const REPLACEMENTS: usize = 100;
     let server = start("v0", &[]);
-    let is_over = AtomicBool::new(false);
+    let is_over = Over::default();
     let clients: Vec<Client> = (0..CLIENTS)
         .map(|number| {
             let user = [("X-User", &*format!("u{number}"))];
@@ -65,6 +64,7 @@ fn clients_chat_across_a_hundred_replacements() {
         .collect();
     let mut total = 0;
     thread::scope(|scope| {
+        let end = is_over.when_dropped();
         let chatting: Vec<_> = clients
             .into_iter()
             .enumerate()
@@ -77,7 +77,7 @@ fn clients_chat_across_a_hundred_replacements() {
             let line = replace(&server, &format!("v{number}"));
             assert!(line.contains("code of route /variant"), "{line}");
         }
-        is_over.store(true, Ordering::Relaxed);
+        drop(end);
         let ended: Vec<_> = chatting
             .into_iter()
             .map(|one| one.join().expect("it chats"))

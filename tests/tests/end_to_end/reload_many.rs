@@ -1,10 +1,9 @@
 //! A thousand reloads while clients chat, and as many libraries as one process may load.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Instant;
 
-use tests::{Client, NumberedChat, Raw, Setup, TEXT, frame, handshake, variant};
+use tests::{Client, NumberedChat, Over, Raw, Setup, TEXT, frame, handshake, variant};
 
 const FILE: &str = "libvariant.so";
 
@@ -20,15 +19,16 @@ fn a_thousand_reloads_lose_nobody_and_nothing() {
     let texts = [route("1"), route("2"), "listen = nonsense".to_owned()];
     let setup = Setup::new().file(FILE, &variant("one"));
     let server = setup.configuration(&texts[0]).start();
-    let is_over = AtomicBool::new(false);
+    let is_over = Over::default();
     let start = Instant::now();
     let mut chats: Vec<NumberedChat> = (0..4)
         .map(|_| NumberedChat::new(Client::connect(&server, "/variant")))
         .collect();
     thread::scope(|scope| {
+        let end = is_over.when_dropped();
         for chat in &mut chats {
             scope.spawn(|| {
-                while !is_over.load(Ordering::Relaxed) {
+                while !is_over.is_said() {
                     chat.exchange(1);
                 }
             });
@@ -36,7 +36,7 @@ fn a_thousand_reloads_lose_nobody_and_nothing() {
         for number in 1..=RELOADS {
             server.reload_with(&texts[number % texts.len()]);
         }
-        is_over.store(true, Ordering::Relaxed);
+        drop(end);
     });
     let messages: u64 = chats.iter().map(|chat| chat.count).sum();
     println!(

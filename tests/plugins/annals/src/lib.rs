@@ -82,11 +82,13 @@ impl Plugin for Annals {
                 let position = position.unwrap_or_default();
                 client.send(format!("told {position} {}", published.members))?;
             }
-            // So many messages of so many bytes, each with its number.
+            // So many messages of so many bytes, each with its number, from the first on.
             "flood" => {
-                let (count, bytes) = argument.split_once(' ').ok_or("flood COUNT BYTES")?;
-                let (count, bytes): (u64, usize) = (count.parse()?, bytes.parse()?);
-                for number in 0..count {
+                let numbers: Result<Vec<usize>, _> = argument.split(' ').map(str::parse).collect();
+                let [first, count, bytes] = numbers?[..] else {
+                    return Err("flood FIRST COUNT BYTES".into());
+                };
+                for number in first..first + count {
                     self.say(&format!("{number:0bytes$}"), false)?;
                 }
             }
