@@ -28,7 +28,7 @@
 //! | `accept` | 1 a listener | permits, connection threads | accept |
 //! | `client-N` | 1 a client | handshake, reads, callbacks | its socket; its route's queue to the hub while it is full |
 //! | `hub` | 1 | membership, broadcasts | the routes' queues; a moment for more in a busy room |
-//! | `drain` | 1 | full sockets, closing and lingering ones | epoll |
+//! | `drain` | 1 | full sockets, closing and lingering ones; what is done where memory is short | epoll |
 //! | `timers` | 1 a route with timers | `on_timer` | the next deadline |
 //! | `journal` | 1 a route with a file | writes and reads what is kept | its queue, the disk |
 //! | `reaper` | 1 | joins connection threads that have ended | its queue, the next look |
@@ -58,6 +58,7 @@
 //! | [`logging`] | lines to stderr or a file, never waited for |
 //! | [`threads`] | connection threads on stacks of our own |
 //! | [`counters`] | what has happened since the start, in numbers |
+//! | [`memory`] | what is held for clients, added up and bounded |
 //! | [`limits`] | every bound, every default |
 //! | [`ids`] | the numbers of clients and routes |
 //!
@@ -74,7 +75,7 @@
 //!   the end of a round.
 //! - Routes do not hold each other up: each has its own queue to the hub, which takes them in turn by the time
 //!   they cost and can leave a walk midway. A client's slot is free when the hub has taken its end.
-//! - Every queue and buffer has a bound, and it stands in [`limits`].
+//! - Every queue and buffer has a bound, and it stands in [`limits`]; what they hold together has one too ([`memory`]).
 //! - `on_close` comes exactly once for each `on_open` that succeeded.
 //! - A module imports only what stands below it in the list of rooms, and no two files import each
 //!   other. Inside `plugin` the order is instance, library, host.
@@ -89,8 +90,9 @@
 //! *Connections.* Each takes a thread and a descriptor, of which about 13 KiB are resident and 18 KiB
 //! are the kernel's stack and page tables; with its socket and the client's own 40 KiB of the machine's memory. A
 //! thread that sends by itself holds 32 KiB more, which a quiet client's therefore does not (`outbox::quiet`).
-//! Their stacks are carved out of few memory mappings ([`threads`]); before Linux 6.13 a stack and its guard take two. The lowest of `kernel.pid_max`, `kernel.threads-max`, the control
-//! group's `pids.max`, the open files and what `vm.max_map_count` allows is the capacity;
+//! Their stacks are carved out of few memory mappings ([`threads`]); before Linux 6.13 a stack and its guard take
+//! two. The lowest of `kernel.pid_max`, `kernel.threads-max`, the control group's `pids.max`, the open files, what
+//! `vm.max_map_count` allows and what `limits.memory` has for clients at rest is the capacity;
 //! [`roster::capacity`] reads them all and the start line names the one that counts. With a kernel's defaults
 //! that is 32,000 by `pid_max`; raised, a million by the table of clients. Idle threads cost the
 //! scheduler nothing.
@@ -134,5 +136,6 @@ pub mod outbox;
 pub mod logging;
 pub mod threads;
 pub mod counters;
+pub mod memory;
 pub mod limits;
 pub mod ids;

@@ -57,6 +57,9 @@ fn ask(question: &Question) -> ExitCode {
 }
 
 fn check(args: &Args, settings: &Settings) -> ExitCode {
+    for note in server::life::check::notes(settings) {
+        complain(&format_args!("note: {note}"));
+    }
     let problems = server::life::check::check(settings);
     for problem in &problems {
         complain(problem);

@@ -18,6 +18,7 @@ use crate::http::host::Host;
 use crate::http::origin::AllowedOrigins;
 use crate::limits::settings::{Bounds, TIME_LEAST};
 use crate::logging::LogFormat;
+use crate::memory::Limit;
 use crate::outbox::SlowClient;
 
 /// A kind of value that a setting may have.
@@ -96,6 +97,16 @@ impl fmt::Display for Size {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = ByteSize(self.0).to_string();
         f.write_str(&text.replacen(".0 ", " ", 1))
+    }
+}
+
+/// A share of the memory that there is for us, or a size.
+impl Form for Limit {
+    const EXPECTED: &'static str =
+        r#"no amount of memory: write "50%", of 1% to 100%, or a size of "16 MiB" or more"#;
+
+    fn parse(text: &str) -> Option<Limit> {
+        Limit::parse(text)
     }
 }
 

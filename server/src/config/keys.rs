@@ -86,6 +86,7 @@ pub const SERVER_KEYS: &[Key<Settings>] = &[
     key!("admin", "group", None, Reload, |of| of.admin.access.group),
     key!("admin", "tokens_file", None, Reload, |of| (of.admin.tokens_file.clone(), of.admin.tokens.clone())),
     key!("limits", "connections", Some("--max-connections"), Reload, |of| of.limits.connections),
+    key!("limits", "memory", None, Reload, |of| of.limits.memory),
     key!("limits", "connections_per_address", None, Reload, |of| of.limits.connections_per_address),
     key!("limits", "handshakes", None, Reload, |of| of.limits.handshakes),
     key!("limits", "head", None, Reload, |of| of.limits.head_bytes),

@@ -28,6 +28,7 @@ use crate::http::peer::Trusted;
 use crate::limits::settings as limits;
 use crate::logging::ClientRate;
 use crate::logging::{LogFormat, LogSettings};
+use crate::memory::Limit;
 
 impl Settings {
     /// Reads the file that the command line names, and puts the command line over it. Can be called
@@ -260,6 +261,7 @@ fn read_limits(mut table: Table<'_>) -> ServerLimits {
     let (handshake, keep_alive) = (&limits::HANDSHAKE_TIMEOUT, &limits::KEEP_ALIVE_TIMEOUT);
     let read = ServerLimits {
         connections: number(table.given_bounded("connections", &limits::CONNECTIONS)),
+        memory: table.value::<Limit>("memory").unwrap_or_default(),
         connections_per_address: number(
             table.given_bounded("connections_per_address", per_address),
         )

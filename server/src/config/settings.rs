@@ -21,6 +21,7 @@ use crate::http::peer::Trusted;
 use crate::http::provenance::Rules;
 use crate::limits::settings as limits;
 use crate::logging::LogSettings;
+use crate::memory::Limit;
 
 /// Everything that was asked for, checked.
 #[derive(Clone, Debug, PartialEq)]
@@ -88,6 +89,9 @@ pub struct ServerLimits {
     /// Connections at once; more are answered 503. 1 to 1,048,576; none, the default, for what the
     /// machine allows.
     pub connections: Option<u32>,
+    /// What may be held for clients together. 1% to 100% of what the machine, the control group and `ulimit -v`
+    /// leave, or 16 MiB and more; default 50%. More carries more and slower clients, less leaves more to others.
+    pub memory: Limit,
     /// Connections of one address at once, of IPv6 of one /64; none, the default, for no limit. 1 to
     /// 1,048,576. A limit hits everyone behind one NAT together.
     pub connections_per_address: Option<u32>,
@@ -197,6 +201,7 @@ impl Default for ServerLimits {
     fn default() -> ServerLimits {
         ServerLimits {
             connections: None,
+            memory: Limit::default(),
             connections_per_address: None,
             handshakes: limits::HANDSHAKES.default as usize,
             head_bytes: limits::HEAD_BYTES.default as usize,

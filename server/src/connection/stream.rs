@@ -11,11 +11,13 @@ use log::info;
 
 use super::bounds;
 use super::deadlines::{Deadlines, Due, Times};
-use super::frames::Source;
+use super::frames::{Source, Violation};
 use super::terms::Terms;
 use crate::http::poll;
 use crate::http::request::{Kind, Request};
-use crate::outbox::cause::{Cause, GOING_AWAY, NORMAL};
+use crate::limits::LOOK_AGAIN;
+use crate::memory::{Account, LEDGER, Part};
+use crate::outbox::cause::{Cause, GOING_AWAY, NORMAL, POLICY};
 use crate::outbox::frame;
 use crate::outbox::{Delivery, Outbox};
 
@@ -52,6 +54,8 @@ pub(super) struct OutboxStream {
     is_resting: bool,
     /// The terms are others than those that were last asked for.
     has_renewed_terms: bool,
+    /// Of what comes in.
+    account: Account,
 }
 
 impl OutboxStream {
@@ -64,6 +68,7 @@ impl OutboxStream {
             terms,
             is_resting: false,
             has_renewed_terms: false,
+            account: Account::new(Part::Receiving),
         };
         stream.set_read_timeout();
         stream
@@ -201,9 +206,30 @@ fn times(terms: &Terms, manner: Manner) -> Times {
     }
 }
 
+/// Ends the reading of one that was closed for want of memory, so that what came of its message is let go.
+fn evicted() -> Violation {
+    Violation {
+        code: POLICY,
+        reason: "the server is short of memory".into(),
+    }
+}
+
 impl Source for OutboxStream {
     fn message_bytes_max(&self) -> usize {
         self.terms.settings().message_bytes_max
+    }
+
+    fn holds(&mut self, bytes: usize) {
+        if self.account.set(bytes) {
+            self.outbox.set_incoming(self.account.told());
+        }
+    }
+}
+
+impl Drop for OutboxStream {
+    /// What it held of a message that is not whole goes with it.
+    fn drop(&mut self) {
+        self.holds(0);
     }
 }
 
@@ -218,8 +244,16 @@ impl Read for OutboxStream {
             Due::Nothing => {}
             due => self.close_if(due),
         }
+        if LEDGER.is_paused() && (self.account.told() > 0 || self.outbox.is_waiting()) {
+            self.outbox.wait_for_memory(Instant::now() + LOOK_AGAIN);
+        }
         loop {
+            if self.outbox.is_evicted() {
+                return Err(io::Error::other(evicted()));
+            }
             match self.outbox.receive(buffer) {
+                // Woken to go, see above.
+                Ok(0) if self.outbox.is_evicted() => {}
                 Ok(count) => {
                     self.renew_terms();
                     if self.deadlines.on_bytes() {

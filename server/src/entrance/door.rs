@@ -16,6 +16,7 @@ use crate::counters::COUNTERS;
 use crate::http::peer::{Arrival, Entry, Peer, Remote, Shown};
 use crate::http::refusal::Refusal;
 use crate::ids::ClientId;
+use crate::memory::LEDGER;
 use crate::outbox::Outbox;
 use crate::outbox::drain::DrainHandle;
 use crate::roster::admission::{Admission, Ticket};
@@ -100,6 +101,10 @@ impl Door {
         let Service {
             admission, context, ..
         } = &*self.service;
+        if LEDGER.is_closed() {
+            let why = "the server has no memory left for a connection";
+            return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why));
+        }
         let rules = &context.sites.current().rules;
         let whose = Whose::of_arrival(arrival, &rules.trusted_proxies)?;
         let (client, places) = admission.claim_place(whose)?;

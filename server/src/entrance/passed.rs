@@ -114,8 +114,7 @@ fn prepare(socket: &Socket) -> Option<()> {
         return None;
     }
     if domain != Domain::UNIX {
-        // Answers are small and wait for nobody. Accepted sockets have it from the listening one.
-        socket.set_tcp_nodelay(true).ok()?;
+        super::tcp::set_options(socket).ok()?;
     }
     // Who accepts from it waits elsewhere: see `ListeningSocket::accept`.
     socket.set_nonblocking(true).ok()

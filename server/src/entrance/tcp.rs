@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::limits::LISTEN_BACKLOG;
+use crate::limits::{LISTEN_BACKLOG, SOCKET_UNREAD_BYTES, SOCKET_UNSENT_BYTES};
 
 /// A socket that listens on `address`; where it shares the port, others may too.
 ///
@@ -48,6 +48,22 @@ pub(super) fn advice(error: &io::Error) -> &'static str {
     }
 }
 
+/// Sets what accepted sockets have from the one that listens.
+///
+/// The kernel's buffers grow with the speed of the line, over the loopback interface to 4 MiB each way from the
+/// start, and nobody counts them: what has not left is bounded, and what has come and is not read. What is on its
+/// way is not, so that a fast line stays fast.
+///
+/// # Errors
+/// It is no TCP socket.
+pub(super) fn set_options(socket: &Socket) -> io::Result<()> {
+    // Answers are small and wait for nobody.
+    socket.set_tcp_nodelay(true)?;
+    socket.set_tcp_notsent_lowat(SOCKET_UNSENT_BYTES)?;
+    // The kernel takes less where `net.core.rmem_max` says so, and doubles it for its own needs.
+    socket.set_recv_buffer_size(SOCKET_UNREAD_BYTES)
+}
+
 /// A socket that has the address and does not listen.
 fn take(address: SocketAddr, shares_port: bool) -> io::Result<Socket> {
     let socket = Socket::new(
@@ -62,8 +78,7 @@ fn take(address: SocketAddr, shares_port: bool) -> io::Result<Socket> {
         // So that [::] and 0.0.0.0 can be given side by side, and each means what it says.
         socket.set_only_v6(true)?;
     }
-    // Answers are small and wait for nobody. Accepted sockets have it from the listening one.
-    socket.set_tcp_nodelay(true)?;
+    set_options(&socket)?;
     socket.bind(&address.into())?;
     Ok(socket)
 }

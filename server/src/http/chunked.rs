@@ -47,6 +47,11 @@ enum State {
 type Step = ControlFlow<(), usize>;
 
 impl Decoder {
+    /// Bytes of the body so far.
+    pub fn length(&self) -> usize {
+        self.body.len()
+    }
+
     /// For a body within `limits`.
     pub fn new(limits: HttpLimits) -> Decoder {
         Decoder {

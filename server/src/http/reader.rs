@@ -17,6 +17,7 @@ use super::proxy_protocol::{self, Relayed};
 use super::refusal::Refusal;
 use super::request::Request;
 use super::request_line;
+use crate::memory::{Account, Part};
 use crate::outbox::Outbox;
 
 /// Why there is no request.
@@ -52,6 +53,8 @@ pub struct Reader<'a> {
     incoming: Incoming,
     /// Of the body that is still to be read.
     framing: Framing,
+    /// Of the body, until its request is answered.
+    account: Account,
 }
 
 impl<'a> Reader<'a> {
@@ -66,6 +69,7 @@ impl<'a> Reader<'a> {
             deadline: Instant::now() + times.request,
             incoming,
             framing: Framing::Length(0),
+            account: Account::new(Part::Bodies),
         }
     }
 
@@ -97,6 +101,13 @@ impl<'a> Reader<'a> {
     /// What comes from here on is another request.
     pub fn end_request(&mut self) {
         self.incoming.end_request();
+        self.holds(0);
+    }
+
+    fn holds(&mut self, bytes: usize) {
+        if self.account.set(bytes) {
+            self.outbox.set_incoming(self.account.told());
+        }
     }
 
     /// Whether [`Reader::read_head`] would not wait.
@@ -162,6 +173,7 @@ impl<'a> Reader<'a> {
     fn read_length(&mut self, length: usize) -> Result<Vec<u8>, ReadError> {
         while self.incoming.bytes().len() < length {
             self.read_in_time("request body")?;
+            self.holds(self.incoming.bytes().len());
         }
         let body = self.incoming.bytes()[..length].to_vec();
         self.incoming.consume(length);
@@ -177,6 +189,7 @@ impl<'a> Reader<'a> {
                 return Ok(decoder.into_body());
             }
             self.read_in_time("request body")?;
+            self.holds(decoder.length() + self.incoming.bytes().len());
         }
     }
 
@@ -215,6 +228,9 @@ impl<'a> Reader<'a> {
             let left = self.deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(false);
+            }
+            if self.account.told() > 0 {
+                self.outbox.wait_for_memory(self.deadline);
             }
             // It fails only for a zero duration or a dead socket, and the read tells of that.
             outbox.socket().set_read_timeout(Some(left)).ok();

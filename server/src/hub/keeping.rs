@@ -50,7 +50,7 @@ impl Lane {
             );
         } else if let Some(topic) = self.members.topic(audience) {
             let except = except.filter(|&client| self.members.is_member(client, topic));
-            self.run.push(topic, message.frame(), except);
+            self.run.push(topic, message, except);
             if self.members.have_others() {
                 self.run.mix();
             }

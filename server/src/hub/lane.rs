@@ -21,6 +21,7 @@ use crate::journal::Bounds;
 use crate::limits::{QUEUE_KEPT_EVENTS, ROUND_EVENTS_MAX};
 use crate::outbox::Outbox;
 use crate::outbox::cause::Cause;
+use crate::outbox::shared::Frames;
 
 /// What the hub has of one route.
 pub(super) struct Lane {
@@ -397,7 +398,7 @@ impl Lane {
         }
         let bytes = message.in_encoding(outbox.encoding());
         self.queue.count_deliveries(1, bytes.len() as u64);
-        if outbox.queue_to_flush(&bytes) {
+        if outbox.queue_to_flush(Frames::Copied(&bytes)) {
             self.touched.push_back(outbox.clone());
         }
     }

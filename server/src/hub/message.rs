@@ -43,6 +43,11 @@ impl Message {
         &self.frame
     }
 
+    /// The same, to be kept.
+    pub(super) fn into_frame(self) -> Vec<u8> {
+        self.frame
+    }
+
     /// What it is.
     pub fn opcode(&self) -> Opcode {
         frame::opcode(&self.frame)

@@ -17,6 +17,7 @@ use super::intake::Intake;
 use crate::counters::{COUNTERS, RouteCounts, is_measured};
 use crate::ids::RouteId;
 use crate::limits::{GATHER_ENOUGH_DIVISOR, QUEUE_KEPT_EVENTS, WAITS_SAMPLED};
+use crate::memory::{Account, Part};
 
 /// Shared by all threads that speak on the route, and the hub.
 pub(super) struct Queue {
@@ -70,6 +71,8 @@ struct State {
     /// Load that was ever put in, and that the hub was ever done with, in bytes.
     load_in: u64,
     load_out: u64,
+    /// Of the difference, from the first event on.
+    account: Option<Account>,
     /// For each thread that waits, in the order they came: `load_in` before its event.
     waiting: VecDeque<u64>,
     /// Threads that ever had to wait, and that may go on.
@@ -277,6 +280,7 @@ impl Queue {
         let mut state = self.state.lock();
         state.is_over = true;
         let left = std::mem::take(&mut state.events);
+        state.account = None;
         drop(state);
         self.room.notify_all();
         drop(left);
@@ -293,6 +297,7 @@ impl State {
         if is_measured() {
             self.sample();
         }
+        self.note_memory();
         ahead
     }
 
@@ -316,10 +321,21 @@ impl State {
         self.load_in - self.load_out
     }
 
+    fn note_memory(&mut self) {
+        if self.is_over {
+            return;
+        }
+        let account = self
+            .account
+            .get_or_insert_with(|| Account::new(Part::Queues));
+        account.set((self.load_in - self.load_out) as usize);
+    }
+
     /// Takes note that load is done with; says how many that wait may go on. They go on when half of the
     /// bound is free, so that one who floods does not wake for each message.
     fn give_back(&mut self, done: &mut u64, bound: u64) -> usize {
         self.load_out += replace(done, 0);
+        self.note_memory();
         let limit = self.load_out + bound / 2;
         let before = self.released;
         while self.waiting.pop_front_if(|ahead| *ahead <= limit).is_some() {

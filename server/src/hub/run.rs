@@ -2,19 +2,21 @@
 //!
 //! Every member gets the run with one send. A member that one of the broadcasts leaves out, or that
 //! is sent something of its own in between, has patches and gets its own copy of the run. The bytes
-//! of both are bounded together. Plain memory of one lane.
+//! of both are bounded together. Memory of one lane, of which outboxes that wait keep shares.
 
-use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::members::{Member, TopicId};
+use super::message::Message;
 use super::queue::Queue;
 use crate::ids::{ByNumber, ClientId};
 use crate::journal::{POSITION_BYTES, Position};
-use crate::limits::{RUN_BYTES_MAX, RUN_KEPT_BYTES};
+use crate::limits::{RUN_BYTES_MAX, RUN_KEPT_BYTES, SHARED_BYTES_LEAST};
 use crate::outbox::encoding::Encoding;
 use crate::outbox::marked::{ID_BYTES, Id, Marked};
+use crate::outbox::shared::{Frames, Shared};
 
 const _: () = assert!(ID_BYTES == POSITION_BYTES);
 
@@ -29,7 +31,8 @@ struct Patch {
 #[derive(Default)]
 pub(super) struct Run {
     topic: Option<TopicId>,
-    bytes: Vec<u8>,
+    /// Nobody else has a share while it is collected.
+    bytes: Arc<Shared>,
     messages: usize,
     patches: HashMap<ClientId, Vec<Patch>, ByNumber>,
     /// What the patches hold, in bytes.
@@ -37,9 +40,28 @@ pub(super) struct Run {
     /// Somebody gets something else than `bytes`: who has patches, or is written to in another encoding.
     is_mixed: bool,
     /// The run in each other encoding, once somebody needs it.
-    encoded: [OnceCell<Vec<u8>>; Encoding::OTHERS.len() + 1],
+    encoded: [OnceCell<Arc<Shared>>; Encoding::OTHERS.len() + 1],
     /// Positions of the frames in it, as far as somebody needs them.
     ids: Vec<Id>,
+}
+
+/// What one member gets of a run.
+pub(super) enum Share<'a> {
+    /// All of it.
+    Whole(&'a Arc<Shared>),
+    /// A copy with its patches.
+    Patched(Vec<u8>),
+}
+
+impl Share<'_> {
+    /// To be offered to its outbox.
+    #[inline(always)]
+    pub(super) fn frames(&self) -> Frames<'_> {
+        match self {
+            Share::Whole(run) => Frames::Shared(run),
+            Share::Patched(run) => Frames::Copied(run),
+        }
+    }
 }
 
 impl Run {
@@ -59,13 +81,29 @@ impl Run {
         self.messages
     }
 
-    /// Appends a frame for all members of `topic`, which is the run's or becomes it.
-    pub(super) fn push(&mut self, topic: TopicId, frame: &[u8], except: Option<ClientId>) {
+    /// Appends a message for all members of `topic`, which is the run's or becomes it. A large one that
+    /// begins a run is not copied.
+    pub(super) fn push(&mut self, topic: TopicId, message: Message, except: Option<ClientId>) {
+        let is_large = message.frame().len() >= SHARED_BYTES_LEAST;
+        if !is_large || !self.bytes.is_empty() {
+            return self.push_frame(topic, message.frame(), except);
+        }
+        self.begin(topic, message.frame().len(), except);
+        self.bytes = Arc::new(Shared::new(message.into_frame()));
+    }
+
+    /// Appends a frame that is kept elsewhere too.
+    pub(super) fn push_frame(&mut self, topic: TopicId, frame: &[u8], except: Option<ClientId>) {
+        self.begin(topic, frame.len(), except);
+        let bytes = Arc::make_mut(&mut self.bytes).bytes_mut();
+        bytes.extend_from_slice(frame);
+    }
+
+    fn begin(&mut self, topic: TopicId, bytes: usize, except: Option<ClientId>) {
         self.topic = Some(topic);
         if let Some(client) = except {
-            self.patch(client, frame.len(), Vec::new());
+            self.patch(client, bytes, Vec::new());
         }
-        self.bytes.extend_from_slice(frame);
         self.messages += 1;
     }
 
@@ -112,38 +150,35 @@ impl Run {
     /// What a member gets, in its encoding; `name` is the topic's. Frames become something else here: once for the
     /// run, and only where somebody needs it.
     #[inline(always)]
-    pub(super) fn bytes_for(&self, member: &Member, name: Option<&str>) -> Cow<'_, [u8]> {
+    pub(super) fn share_of(&self, member: &Member, name: Option<&str>) -> Share<'_> {
         if !self.is_mixed {
-            return Cow::Borrowed(&self.bytes);
+            return Share::Whole(&self.bytes);
         }
         self.encoded_for(member.client, member.outbox.encoding(), name)
     }
 
-    fn encoded_for(
-        &self,
-        client: ClientId,
-        encoding: Encoding,
-        name: Option<&str>,
-    ) -> Cow<'_, [u8]> {
+    fn encoded_for(&self, client: ClientId, encoding: Encoding, name: Option<&str>) -> Share<'_> {
         let patches = self.patches.get(&client);
         match (encoding, patches) {
-            (Encoding::Frame, None) => Cow::Borrowed(&self.bytes),
-            (Encoding::Frame, Some(patches)) => Cow::Owned(self.patched(patches).0),
-            (other, None) => Cow::Borrowed(self.encoded[other as usize].get_or_init(|| {
+            (Encoding::Frame, None) => Share::Whole(&self.bytes),
+            (Encoding::Frame, Some(patches)) => Share::Patched(self.patched(patches).0),
+            (other, None) => Share::Whole(self.encoded[other as usize].get_or_init(|| {
                 let run = marked(&self.bytes, &self.ids, name);
-                other.of_run(&run).into_owned()
+                Arc::new(Shared::new(other.of_run(&run).into_owned()))
             })),
             (other, Some(patches)) => {
                 let (frames, ids) = self.patched(patches);
                 let run = marked(&frames, &ids, name);
-                Cow::Owned(other.of_run(&run).into_owned())
+                Share::Patched(other.of_run(&run).into_owned())
             }
         }
     }
 
     /// What one member gets that has patches, and the positions in that.
     fn patched(&self, patches: &[Patch]) -> (Vec<u8>, Vec<Id>) {
-        let mut frames = Vec::with_capacity(self.bytes.len());
+        let inserted: usize = patches.iter().map(|patch| patch.insert.len()).sum();
+        let skipped: usize = patches.iter().map(|patch| patch.skip).sum();
+        let mut frames = Vec::with_capacity(self.bytes.len() + inserted - skipped);
         let mut ids = Vec::new();
         let mut from = 0;
         let end = Patch {
@@ -166,10 +201,13 @@ impl Run {
         (frames, ids)
     }
 
-    /// Begins anew, with the memory of the last run.
+    /// Begins anew, with the memory of the last run unless somebody waits for that, or it was a large message.
     pub(super) fn clear(&mut self) {
         self.topic = None;
-        self.bytes.clear();
+        match Arc::get_mut(&mut self.bytes).map(Shared::bytes_mut) {
+            Some(bytes) if bytes.capacity() <= 2 * RUN_BYTES_MAX => bytes.clear(),
+            _ => self.bytes = Arc::default(),
+        }
         self.messages = 0;
         self.patches.clear();
         self.patch_bytes = 0;
@@ -181,7 +219,9 @@ impl Run {
 
     /// Gives memory back that a route does not need while it is silent.
     pub(super) fn shrink(&mut self) {
-        self.bytes.shrink_to(RUN_KEPT_BYTES);
+        if let Some(bytes) = Arc::get_mut(&mut self.bytes) {
+            bytes.bytes_mut().shrink_to(RUN_KEPT_BYTES);
+        }
         self.patches.shrink_to(0);
     }
 }
@@ -197,27 +237,46 @@ fn marked<'a>(frames: &'a [u8], ids: &'a [Id], topic: Option<&'a str>) -> Marked
 
 #[cfg(test)]
 mod tests {
-    use super::{RUN_BYTES_MAX, Run};
+    use std::sync::Arc;
+
+    use super::{RUN_BYTES_MAX, Run, SHARED_BYTES_LEAST, Share};
     use crate::hub::members::EVERYONE;
+    use crate::hub::message::Message;
     use crate::ids::ClientId;
     use crate::journal::{Epoch, Position};
     use crate::outbox::encoding::Encoding;
     use crate::outbox::frame::{Opcode, encode};
+
+    fn text(text: &str) -> Message {
+        Message::new(Opcode::Text, text.as_bytes())
+    }
+
+    fn frames(texts: &[&str]) -> Vec<u8> {
+        let encoded = texts
+            .iter()
+            .map(|text| encode(Opcode::Text, text.as_bytes()));
+        encoded.flatten().collect()
+    }
 
     #[test]
     fn patches_apply_in_order_and_only_to_their_client() {
         let topic = EVERYONE;
         let (one, two) = (ClientId(1), ClientId(2));
         let mut run = Run::default();
-        run.push(topic, b"aa", None);
-        run.insert(one, b"X");
-        run.push(topic, b"bb", Some(one));
-        run.insert(one, b"Y");
-        run.push(topic, b"cc", Some(two));
-        let frames_for = |client| run.encoded_for(client, Encoding::Frame, None);
-        assert_eq!(&*frames_for(one), b"aaXYcc");
-        assert_eq!(&*frames_for(two), b"aabb");
-        assert_eq!(&*frames_for(ClientId(3)), b"aabbcc");
+        run.push(topic, text("aa"), None);
+        run.insert(one, &frames(&["X"]));
+        run.push(topic, text("bb"), Some(one));
+        run.insert(one, &frames(&["Y"]));
+        run.push(topic, text("cc"), Some(two));
+        let given = |client| {
+            run.encoded_for(client, Encoding::Frame, None)
+                .frames()
+                .bytes()
+                .to_vec()
+        };
+        assert_eq!(given(one), frames(&["aa", "X", "Y", "cc"]));
+        assert_eq!(given(two), frames(&["aa", "bb"]));
+        assert_eq!(given(ClientId(3)), frames(&["aa", "bb", "cc"]));
     }
 
     #[test]
@@ -229,13 +288,17 @@ mod tests {
         for (offset, except) in [(1, None), (2, Some(one)), (3, None)] {
             run.mark(at(offset));
             let text = format!("m{offset}");
-            run.push(EVERYONE, &encode(Opcode::Text, text.as_bytes()), except);
+            run.push(
+                EVERYONE,
+                Message::new(Opcode::Text, text.as_bytes()),
+                except,
+            );
             run.insert(one, &encode(Opcode::Text, b"own"));
         }
         for encoding in Encoding::OTHERS {
             let texts = |client| {
-                let bytes = run.encoded_for(client, encoding, Some("t"));
-                String::from_utf8_lossy(&bytes).into_owned()
+                let share = run.encoded_for(client, encoding, Some("t"));
+                String::from_utf8_lossy(share.frames().bytes()).into_owned()
             };
             let has = |text: &str, position| text.contains(&at(position).to_string());
             let (all, own) = (texts(ClientId(2)), texts(one));
@@ -251,6 +314,29 @@ mod tests {
         }
     }
 
+    /// Cause: each of 100 members that did not read held its own copy of a message of 16 MiB.
+    #[test]
+    fn a_large_message_is_nowhere_copied() {
+        let message = Message::new(Opcode::Binary, &[7; SHARED_BYTES_LEAST]);
+        let place = message.frame().as_ptr();
+        let mut run = Run::default();
+        run.push(EVERYONE, message, Some(ClientId(1)));
+        let Share::Whole(share) = run.encoded_for(ClientId(2), Encoding::Frame, None) else {
+            panic!("it has no patch");
+        };
+        let kept = share.clone();
+        assert!(
+            run.encoded_for(ClientId(1), Encoding::Frame, None)
+                .frames()
+                .bytes()
+                .is_empty()
+        );
+        run.clear();
+        run.push(EVERYONE, text("next"), None);
+        assert_eq!(kept.as_ptr(), place, "who waits keeps what it was");
+        assert_eq!(Arc::strong_count(&kept), 1);
+    }
+
     /// Cause: what was sent to single members in between was not counted, so that one run could hold as much
     /// of it as there were events in a round.
     #[test]
@@ -260,7 +346,7 @@ mod tests {
             !run.is_full_for(2 * RUN_BYTES_MAX),
             "one message may be large"
         );
-        run.push(EVERYONE, b"a", None);
+        run.push(EVERYONE, text("a"), None);
         let mut inserts = 0;
         while !run.is_full_for(1000) {
             run.insert(ClientId(1), &[b'x'; 1000]);
@@ -269,10 +355,10 @@ mod tests {
         assert!(inserts * 1000 <= RUN_BYTES_MAX);
         run.clear();
         assert!(!run.is_full_for(RUN_BYTES_MAX));
-        run.push(EVERYONE, b"a", None);
+        run.push(EVERYONE, text("a"), None);
         let mut skips = 0;
         while !run.is_full_for(0) {
-            run.push(EVERYONE, b"", Some(ClientId(1)));
+            run.push(EVERYONE, text(""), Some(ClientId(1)));
             skips += 1;
         }
         assert!(skips < RUN_BYTES_MAX / 16, "a patch is not free");

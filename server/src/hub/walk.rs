@@ -33,12 +33,13 @@ impl Lane {
         if let Some(topic) = self.run.topic() {
             let (members, name) = (self.members.members(topic), self.members.name(topic));
             while let Some(member) = members.get(at) {
-                let bytes = self.run.bytes_for(member, name);
-                if member.outbox.queue_to_flush(&bytes) {
+                let share = self.run.share_of(member, name);
+                let frames = share.frames();
+                if member.outbox.queue_to_flush(frames) {
                     self.touched.push_back(member.outbox.clone());
                 }
                 at += 1;
-                if !slice.goes_on(bytes.len()) {
+                if !slice.goes_on(frames.bytes().len()) {
                     self.walk = Some(Walk::Queueing { at });
                     return true;
                 }
@@ -70,10 +71,11 @@ impl Lane {
                 }
             }
             while let Some(member) = members.get(at) {
-                let bytes = self.run.bytes_for(member, name);
-                member.outbox.deliver(&bytes);
+                let share = self.run.share_of(member, name);
+                let frames = share.frames();
+                member.outbox.deliver(frames);
                 at += 1;
-                if !slice.goes_on(bytes.len()) {
+                if !slice.goes_on(frames.bytes().len()) {
                     self.note_sending(start);
                     self.walk = Some(Walk::Delivering { at });
                     return true;

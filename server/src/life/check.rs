@@ -19,7 +19,7 @@ pub fn check(settings: &Settings) -> Vec<String> {
     let mut problems = Vec::new();
     capacity::raise_open_files();
     let machine = Machine::look(Stacks::new());
-    let capacity = machine.connections(settings.limits.connections, 0);
+    let capacity = machine.connections(&settings.limits, 0);
     if capacity.connections == 0 {
         problems.push(format!("no room for connections: {capacity}"));
     }
@@ -49,6 +49,27 @@ pub fn check(settings: &Settings) -> Vec<String> {
         )),
     }
     problems
+}
+
+/// What can be started with, and is perhaps not meant, each a line.
+pub fn notes(settings: &Settings) -> Vec<String> {
+    let whole = ("client".to_owned(), &settings.client);
+    let routes = settings.routes.iter();
+    let routes = routes.map(|route| (format!("route {}", route.path), &route.client));
+    std::iter::once(whole)
+        .chain(routes)
+        .filter(|(_, client)| client.message_bytes_max > client.backlog_bytes_max)
+        .map(|(whose, client)| {
+            let size = |bytes: usize| bytesize::ByteSize(bytes as u64);
+            let (message, backlog) = (size(client.message_bytes_max), size(client.backlog_bytes_max));
+            let time = humantime::format_duration(client.write_timeout);
+            format!(
+                "{whose}: a message may have {message} and a backlog {backlog}: a larger one goes only to clients for \
+                 which nothing else waits, which have to take it within {time}; raise client.backlog where slow \
+                 clients are to get it"
+            )
+        })
+        .collect()
 }
 
 /// Whether it is a folder, where it is there: else it is made when a plugin asks for it.

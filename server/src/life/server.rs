@@ -7,8 +7,10 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
-use log::{LevelFilter, error, info, warn};
+use bytesize::ByteSize;
+use log::{LevelFilter, debug, error, info, warn};
 
 use crate::admin::{Published, View};
 use crate::config::{ServerLimits, Settings, wrong_target};
@@ -24,6 +26,7 @@ use crate::logging::client_rate;
 use crate::logging::refusal_log::RefusalLog;
 use crate::logging::start_lines::StartLines;
 use crate::logging::{LogSettings, Logging, push_visible};
+use crate::memory::{Ebb, LEDGER, Limit};
 use crate::outbox::drain::Drain;
 use crate::plugin::{Folders, Services};
 use crate::roster::Roster;
@@ -34,7 +37,7 @@ use crate::routes::mounts::Mounts;
 use crate::routes::readiness::Readiness;
 use crate::routes::table::Site;
 use crate::routes::watchdog;
-use crate::threads::Stacks;
+use crate::threads::{Stacks, give_heaps_back};
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -99,6 +102,7 @@ pub struct Server {
     pub(crate) drain: Drain,
     pub(crate) signals: SignalThread,
     pub(crate) admin: Admin,
+    pub(crate) ebb: Ebb,
 }
 
 /// Starts everything; from here on signals are messages.
@@ -111,7 +115,7 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
     capacity::raise_open_files();
     let stacks = Stacks::new();
     let machine = Arc::new(Machine::look(stacks.clone()));
-    let capacity = machine.connections(settings.limits.connections, 0);
+    let capacity = machine.connections(&settings.limits, 0);
     if capacity.connections == 0 {
         return Err(StartError::NoRoom(capacity));
     }
@@ -125,7 +129,7 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
     )?;
     let bound = Bound::bind(&settings.all_listeners(), &passed)?;
     let bound_admin = admin::bind(None, settings)?;
-    let slots = machine.connections(None, 0).connections;
+    let slots = machine.possible(0).connections;
     let slots = usize::try_from(slots).unwrap_or(usize::MAX);
     let roster = Arc::new(Roster::new(slots));
     let drain = Drain::start()?;
@@ -187,6 +191,7 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
         drain,
         signals,
         admin: Admin::new(Arc::new(view), orders),
+        ebb: Ebb::default(),
     };
     server.limit(&settings.limits);
     let for_admin = server.admin.apply(settings, bound_admin)?;
@@ -194,7 +199,13 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
     let site = server.mounts.sites().current();
     let listening = listening.iter().map(ToString::to_string);
     let listening: Vec<_> = for_admin.into_iter().chain(listening).collect();
-    announce(&settings.log, &site, &capacity, &listening);
+    let memory = memory_line(&settings.limits, &server.machine);
+    announce(
+        &settings.log,
+        &site,
+        &[format!("capacity: {capacity}"), memory],
+        &listening,
+    );
     service_manager::ready();
     Ok(server)
 }
@@ -232,9 +243,23 @@ fn mount(
     Ok(mounts)
 }
 
+/// How much may be held for clients, and of what.
+fn memory_line(limits: &ServerLimits, machine: &Machine) -> String {
+    let bytes = ByteSize(limits.memory.bytes(machine.memory.bytes));
+    match limits.memory {
+        Limit::Share(percent) => {
+            format!(
+                "memory: {bytes} for clients, {percent}% of the {}",
+                machine.memory
+            )
+        }
+        Limit::Bytes(_) => format!("memory: {bytes} for clients"),
+    }
+}
+
 /// Tells on stdout and in the log what is there, once where both end in the same place; the listeners
 /// last, since who reads along may connect from then on.
-fn announce(log: &LogSettings, site: &Site, capacity: &Capacity, listening: &[String]) {
+fn announce(log: &LogSettings, site: &Site, bounds: &[String], listening: &[String]) {
     let mut lines = vec![format!("detent {}", env!("CARGO_PKG_VERSION"))];
     for mounted in site.routes.mounted() {
         let library = mounted.route.library();
@@ -245,7 +270,7 @@ fn announce(log: &LogSettings, site: &Site, capacity: &Capacity, listening: &[St
             library.file.display()
         ));
     }
-    lines.push(format!("capacity: {capacity}"));
+    lines.extend_from_slice(bounds);
     lines.push(format!("inside: {}", site.rules.inside));
     lines.extend_from_slice(listening);
     let start_lines = StartLines::of(log);
@@ -271,13 +296,21 @@ fn announce(log: &LogSettings, site: &Site, capacity: &Capacity, listening: &[St
 }
 
 impl Server {
-    /// Once a second: ends what can end, and tells of callbacks that run for long and of lines that
+    /// Once a second: ends what can end, gives memory back, and tells of callbacks that run for long and of lines that
     /// were left out.
     pub(crate) fn tick(&mut self) {
         self.roster.clock.advance();
         self.mounts.sweep();
         self.admin.sweep();
         watchdog::look(&self.roster, &self.mounts.all());
+        if self.ebb.is_over(Instant::now(), LEDGER.sum()) {
+            let start = Instant::now();
+            give_heaps_back();
+            debug!(
+                "memory: gave back what was free in the heaps in {:?}",
+                start.elapsed()
+            );
+        }
         self.context.refusals.report_left_out();
         client_rate::report_left_out();
     }
@@ -336,13 +369,14 @@ impl Server {
     /// Limits of the whole server hold from now on.
     pub(crate) fn limit(&self, limits: &ServerLimits) {
         let loads = self.mounts.loads();
-        let possible = self.machine.connections(limits.connections, loads);
-        let promised = self.machine.connections(limits.connections, 0);
+        let possible = self.machine.connections(limits, loads);
+        let promised = self.machine.connections(limits, 0);
         if possible != promised {
             warn!(
                 "no more than {possible}, since {loads} libraries were loaded; restart the server"
             );
         }
+        LEDGER.set_limit(limits.memory.bytes(self.machine.memory.bytes));
         self.roster.set_limit(possible.connections as usize);
         self.admin.publish(|published| {
             published.capacity = possible;

@@ -72,6 +72,13 @@ pub const LOG_CLIENT_RATE: Bounds<u64> = bounds(100, 0, 1_000_000);
 /// Such lines at once: a reload of a page that everyone behind one address has open.
 pub const LOG_CLIENT_BURST: Bounds<u64> = bounds(2000, 1, 1_000_000);
 
+/// Percent of what the machine, the control group and `ulimit -v` leave that may be held for clients: half, since
+/// the kernel's buffers, plugins and the program need the rest.
+pub const MEMORY_PERCENT: Bounds<u8> = bounds(50, 1, 100);
+
+/// The least size that may be given instead: a few hundred clients.
+pub const MEMORY_BYTES_LEAST: u64 = 16 * MIB;
+
 /// Connections at once where a number is given; the table of clients is allocated at start.
 pub const CONNECTIONS: Bounds<u64> = bounds(CONNECTIONS_MAX, 1, CONNECTIONS_MAX);
 

@@ -7,8 +7,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -22,6 +22,8 @@ use socket2::Socket;
 use super::Outbox;
 use super::ending::Service;
 use super::leaving::{Count, Leaver, Told};
+use super::pressure::Pressure;
+use crate::memory::LEDGER;
 use crate::threads::fault_point;
 
 /// Events that one wait returns at most; more come with the next.
@@ -37,6 +39,8 @@ struct Intake {
     /// Outboxes that want to be looked at: at most one entry for each outbox. None when the thread
     /// has ended.
     noticed: Mutex<Option<Vec<Arc<Outbox>>>>,
+    /// Those that have ever held much of what comes in.
+    receiving: Mutex<Vec<Weak<Outbox>>>,
     wake: OwnedFd,
     is_ending: AtomicBool,
     leaving: Arc<Count>,
@@ -54,6 +58,16 @@ impl DrainHandle {
             drop(noticed);
             self.wake();
         }
+    }
+
+    /// From now on `outbox` may hold much of what comes in.
+    pub(super) fn watch(&self, outbox: &Arc<Outbox>) {
+        let mut receiving = self.0.receiving.lock();
+        if receiving.len() == receiving.capacity() {
+            // So that it does not grow with those that have gone.
+            receiving.retain(|outbox| outbox.strong_count() > 0);
+        }
+        receiving.push(Arc::downgrade(outbox));
     }
 
     /// From now on so many sockets may be open that have had their last word.
@@ -100,17 +114,22 @@ impl Drain {
         epoll::add(&epoll, &wake, EventData::new_u64(WAKE), EventFlags::IN)?;
         let intake = Intake {
             noticed: Mutex::new(Some(Vec::new())),
+            receiving: Mutex::default(),
             wake,
             is_ending: AtomicBool::new(false),
             leaving: Arc::default(),
         };
         let handle = DrainHandle(Arc::new(intake));
+        let alarm = handle.clone();
+        LEDGER.set_alarm(move || alarm.wake());
         let waiter = Waiter {
             epoll,
             intake: handle.0.clone(),
             entries: HashMap::new(),
             deadlines: BTreeSet::new(),
             told: Told::default(),
+            pressure: Pressure::default(),
+            look_at: None,
         };
         let thread = thread::Builder::new()
             .name("drain".to_owned())
@@ -148,6 +167,9 @@ struct Waiter {
     entries: HashMap<u64, Entry>,
     deadlines: BTreeSet<(Instant, u64)>,
     told: Told,
+    pressure: Pressure,
+    /// When to look at the memory again.
+    look_at: Option<Instant>,
 }
 
 impl Waiter {
@@ -172,6 +194,7 @@ impl Waiter {
             }
             self.serve_deadlines(now);
             self.cut_leaving();
+            self.watch_memory(now);
         }
         // An outbox and the intake hold each other, so that what is left in there has to be let go.
         let noticed = self.intake.noticed.lock().take().unwrap_or_default();
@@ -183,7 +206,8 @@ impl Waiter {
     }
 
     fn time_to_next_deadline(&self) -> Option<Timespec> {
-        let (deadline, _) = self.deadlines.first()?;
+        let first = self.deadlines.first().map(|(deadline, _)| *deadline);
+        let deadline = first.into_iter().chain(self.look_at).min()?;
         let time = deadline.saturating_duration_since(Instant::now());
         Some(Timespec {
             tv_sec: time.as_secs() as i64,
@@ -217,6 +241,29 @@ impl Waiter {
                 self.serve_entry(key, now);
             }
         }
+    }
+
+    /// Where memory is short, those who hold most of it go.
+    fn watch_memory(&mut self, now: Instant) {
+        if !self.pressure.is_there() {
+            return;
+        }
+        let Waiter {
+            pressure,
+            entries,
+            intake,
+            ..
+        } = self;
+        self.look_at = pressure.act(now, || {
+            let waiting = entries.values().map(|entry| entry.outbox.clone());
+            let receiving = intake.receiving.lock();
+            let mut holders: Vec<_> = waiting
+                .chain(receiving.iter().filter_map(Weak::upgrade))
+                .collect();
+            holders.sort_unstable_by_key(key_of);
+            holders.dedup_by_key(|outbox| key_of(outbox));
+            holders
+        });
     }
 
     /// Where too many sockets stay open behind their last word, the oldest goes.
@@ -326,7 +373,7 @@ mod tests {
 
     use rustix::event::{EventfdFlags, eventfd};
 
-    use super::{Drain, Told, Waiter};
+    use super::{Drain, Pressure, Told, Waiter};
 
     /// Cause: an error of `epoll_wait`, such as that of a descriptor which a plugin has closed, was ignored,
     /// so that the thread would spin and every full socket be forgotten.
@@ -339,6 +386,8 @@ mod tests {
             entries: HashMap::new(),
             deadlines: BTreeSet::new(),
             told: Told::default(),
+            pressure: Pressure::default(),
+            look_at: None,
         };
         let (tell, told) = crossbeam_channel::bounded(1);
         let thread = thread::spawn(move || {

@@ -13,7 +13,7 @@ use rustix::net::RecvFlags;
 use super::cause::{self, Cause};
 use super::http_phase::time_for;
 use super::once::Once;
-use super::{Delivery, Outbox, Phase, State};
+use super::{Delivery, NOTHING, Outbox, Phase, State};
 use crate::counters::COUNTERS;
 use crate::limits::LINGER_TIMEOUT;
 use crate::logging::about::About;
@@ -91,7 +91,7 @@ impl Outbox {
             self.abort_locked(&mut state);
         } else {
             if !state.is_waiting && !state.queue.is_empty() {
-                self.send(&mut state, &[]);
+                self.send(&mut state, NOTHING);
             }
             if ending == Ending::Complete && state.queue.is_empty() {
                 self.abort_locked(&mut state);
@@ -134,7 +134,7 @@ impl Outbox {
     }
 
     /// One step of the drain thread: sends, reads and drops, or gives up, as the time demands.
-    pub(super) fn service(&self, now: Instant) -> Service {
+    pub(super) fn service(self: &Arc<Self>, now: Instant) -> Service {
         let mut state = self.state.lock();
         let service = self.serve_locked(&mut state, now);
         state.is_noticed = false;
@@ -150,22 +150,28 @@ impl Outbox {
         service
     }
 
-    fn serve_locked(&self, state: &mut State, now: Instant) -> Service {
+    fn serve_locked(self: &Arc<Self>, state: &mut State, now: Instant) -> Service {
         let is_handed_over = std::mem::take(&mut state.is_handed_over);
         if is_handed_over && !state.is_waiting && !state.queue.is_empty() {
             state.is_waiting = true;
             state.stall_deadline = Some(now + state.bounds.write_timeout);
+            state.set_pace(now);
         }
         if state.is_waiting {
             self.send_backlog(state, now);
         }
-        let deadline = match (state.stall_deadline, state.close_deadline) {
-            (Some(stall), Some(close)) => Some(stall.min(close)),
-            (stall, close) => stall.or(close),
-        };
-        if deadline.is_some_and(|deadline| deadline <= now) {
+        let is_over = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
+        if is_over(state.stall_deadline) || is_over(state.close_deadline) {
             self.give_up(state);
+        } else if is_over(state.pace_deadline()) {
+            self.close_for_pace(state);
         }
+        let deadlines = [
+            state.stall_deadline,
+            state.pace_deadline(),
+            state.close_deadline,
+        ];
+        let deadline = deadlines.into_iter().flatten().min();
         if state.phase == Phase::Closed {
             return Service::Done;
         }
@@ -212,7 +218,7 @@ impl Outbox {
         state.close_deadline = Some(Instant::now() + time);
         self.set_phase(state, Phase::Closing);
         if !state.is_waiting {
-            self.send(state, &[]);
+            self.send(state, NOTHING);
         }
         if self.encoding().is_one_way() {
             // There is no answer to wait for: its thread wakes, and leaves the rest to the drain thread. An
@@ -284,6 +290,8 @@ impl State {
         self.queue.clear();
         self.is_waiting = false;
         self.stall_deadline = None;
+        self.pace = None;
         self.close_deadline = None;
+        self.note_memory();
     }
 }

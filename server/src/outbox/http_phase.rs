@@ -14,7 +14,7 @@ use log::info;
 use super::cause::Cause;
 use super::encoding::Encoding;
 use super::{Outbox, Phase};
-use crate::limits::ANSWER_BYTES_PER_SECOND_LEAST;
+use crate::limits::BYTES_PER_SECOND_LEAST;
 
 /// How far a connection is with what it was asked in HTTP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,7 +142,7 @@ impl Outbox {
 
     /// Blocks while the socket is full and something is left to send; woken by the drain thread, at
     /// the latest when the socket has taken nothing for too long. Who takes a little now and then, to hold
-    /// the place, is cut off: see [`ANSWER_BYTES_PER_SECOND_LEAST`]. Only for the client's own thread.
+    /// the place, is cut off: see [`BYTES_PER_SECOND_LEAST`]. Only for the client's own thread.
     pub fn wait_until_sent(self: &Arc<Self>) {
         let (bytes, patience) = {
             let state = self.state.lock();
@@ -160,7 +160,7 @@ impl Outbox {
             {
                 let (name, left) = (self.name(), state.queue.len());
                 info!(
-                    "{name} takes its answer more slowly than {ANSWER_BYTES_PER_SECOND_LEAST} bytes a second, {left} bytes are left; dropped"
+                    "{name} takes its answer more slowly than {BYTES_PER_SECOND_LEAST} bytes a second, {left} bytes are left; dropped"
                 );
                 self.abort_locked(&mut state);
                 if state.is_kept {
@@ -173,5 +173,5 @@ impl Outbox {
 
 /// What the slowest reader that is served takes for `bytes`.
 pub(super) fn time_for(bytes: usize) -> Duration {
-    Duration::from_millis(bytes as u64 * 1000 / ANSWER_BYTES_PER_SECOND_LEAST)
+    Duration::from_millis(bytes as u64 * 1000 / BYTES_PER_SECOND_LEAST)
 }

@@ -25,14 +25,16 @@ pub mod marked;
 mod once;
 mod own;
 mod piece;
+mod pressure;
 mod queue;
 mod quiet;
 mod send;
+pub mod shared;
 
 use std::fmt::Display;
 use std::io;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -45,6 +47,7 @@ use crate::ids::ClientId;
 use crate::limits::FLUSH_BYTES;
 use crate::logging::Address;
 use crate::logging::about::About;
+use crate::memory::{Account, AtRest, Part, at_rest_bytes};
 use cause::Cause;
 use drain::DrainHandle;
 use encoding::Encoding;
@@ -53,6 +56,9 @@ use http_phase::Exchange;
 use leaving::Leaver;
 use once::Once;
 use queue::Queue;
+use shared::{Frames, Shared};
+
+use backlog::Pace;
 
 pub use backlog::{Bounds, SlowClient};
 pub use ending::Ending;
@@ -60,6 +66,9 @@ pub use figures::{Figures, Kind};
 pub use once::{Answerer, Last};
 pub use own::{OwnOutbox, come_behind, end_own_for_fault, own_outbox, set_own_outbox};
 pub use piece::{Offered, Waker};
+
+/// For a send of what is queued alone.
+const NOTHING: Frames<'_> = Frames::Copied(&[]);
 
 /// What became of bytes that were offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +96,14 @@ pub struct Outbox {
     state: Mutex<State>,
     /// Signalled when the backlog falls, for the one thread that waits for it.
     room: Condvar,
+    /// Bytes that its thread holds of what comes in, in whole grains.
+    incoming: AtomicUsize,
+    /// The drain thread knows that it may hold much of that.
+    is_watched: AtomicBool,
+    /// It was closed since memory is short: its thread is to let go of what it holds.
+    evicted: AtomicBool,
+    /// What it costs while it does nothing; none where it has no thread.
+    _at_rest: Option<AtRest>,
     /// Our side has ended the connection; read without the lock for each message.
     closing: AtomicBool,
     /// An [`Encoding`]. Set by its thread before anyone else knows of the client.
@@ -97,6 +114,8 @@ pub struct Outbox {
 
 struct State {
     queue: Queue,
+    /// Of the memory that a full socket makes the queue hold.
+    account: Account,
     bounds: Bounds,
     /// Bytes that the socket has taken.
     sent: u64,
@@ -122,6 +141,8 @@ struct State {
     leaver: Option<Leaver>,
     /// When a full socket has to have taken something.
     stall_deadline: Option<Instant>,
+    /// How much a full socket has to have taken by when.
+    pace: Option<Pace>,
     /// When the connection is cut off whatever is left to send or to hear.
     close_deadline: Option<Instant>,
     cause: Option<Cause>,
@@ -191,6 +212,7 @@ impl Outbox {
             before,
             state: Mutex::new(State {
                 queue: Queue::default(),
+                account: Account::new(Part::Backlogs),
                 bounds: Bounds::default(),
                 sent: 0,
                 dropped: 0,
@@ -205,12 +227,17 @@ impl Outbox {
                 is_asked_to_leave: false,
                 leaver: None,
                 stall_deadline: None,
+                pace: None,
                 close_deadline: None,
                 cause: None,
                 waker: None,
                 once: None,
             }),
             room: Condvar::new(),
+            incoming: AtomicUsize::new(0),
+            is_watched: AtomicBool::new(false),
+            evicted: AtomicBool::new(false),
+            _at_rest: client.map(|_| AtRest::new(at_rest_bytes())),
             closing: AtomicBool::new(false),
             encoding: AtomicU8::new(Encoding::Frame as u8),
             behind: AtomicBool::new(false),
@@ -275,10 +302,10 @@ impl Outbox {
             return self.take_once(&mut state, frames);
         }
         if state.is_waiting {
-            return self.append_to_backlog(&mut state, frames);
+            return self.append_to_backlog(&mut state, Frames::Copied(frames));
         }
         if state.queue.len() + frames.len() > FLUSH_BYTES {
-            self.send(&mut state, frames);
+            self.send(&mut state, Frames::Copied(frames));
         } else {
             state.queue.append(frames);
         }
@@ -287,21 +314,21 @@ impl Outbox {
 
     /// As [`Outbox::queue`], for the hub, which flushes many outboxes at the end of a round: true where that has
     /// to be done for this one and is not promised already.
-    pub fn queue_to_flush(self: &Arc<Self>, frames: &[u8]) -> bool {
+    pub fn queue_to_flush(self: &Arc<Self>, frames: Frames<'_>) -> bool {
         let mut state = self.state.lock();
         if state.phase != Phase::Open {
-            self.take_once(&mut state, frames);
+            self.take_once(&mut state, frames.bytes());
             return false;
         }
         if state.is_waiting {
             self.append_to_backlog(&mut state, frames);
             return false;
         }
-        if state.queue.len() + frames.len() > FLUSH_BYTES {
+        if state.queue.len() + frames.bytes().len() > FLUSH_BYTES {
             self.send(&mut state, frames);
             return false;
         }
-        state.queue.append(frames);
+        state.queue.append(frames.bytes());
         !std::mem::replace(&mut state.is_promised, true)
     }
 
@@ -325,7 +352,9 @@ impl Outbox {
             return Delivery::Gone;
         }
         if state.is_waiting {
-            return self.append_to_backlog(&mut state, &frame::encode(opcode, payload));
+            // As large as it may be, it is not copied once more.
+            let frame = Arc::new(Shared::new(frame::encode(opcode, payload)));
+            return self.append_to_backlog(&mut state, Frames::Shared(&frame));
         }
         if state.queue.len() + payload.len() + HEADER_BYTES_MAX <= FLUSH_BYTES {
             state.queue.append_frame(opcode, payload);
@@ -340,17 +369,17 @@ impl Outbox {
     }
 
     /// Sends what is queued and then `run`, a run of whole frames, with one non-blocking send;
-    /// only what the socket does not take is copied.
+    /// only what the socket does not take is copied, or shared.
     ///
     /// Inlined with all that it calls down to the system call, as [`Outbox::flush`] is. The kernel
     /// leaves its own return addresses where the processor looks for ours, and where it guards its
     /// returns ("Safe RET", AMD's Zen 1 to 4) the first return behind a `send` costs half a
     /// microsecond, a seventh of a delivery. The hub's loop has none.
     #[inline(always)]
-    pub fn deliver(self: &Arc<Self>, run: &[u8]) -> Delivery {
+    pub fn deliver(self: &Arc<Self>, run: Frames<'_>) -> Delivery {
         let mut state = self.state.lock();
         if state.phase != Phase::Open {
-            return self.take_once(&mut state, run);
+            return self.take_once(&mut state, run.bytes());
         }
         if state.is_waiting {
             return self.append_to_backlog(&mut state, run);
@@ -364,7 +393,7 @@ impl Outbox {
     pub fn flush(self: &Arc<Self>) {
         let mut state = self.state.lock();
         if !state.is_waiting && !state.queue.is_empty() {
-            self.send(&mut state, &[]);
+            self.send(&mut state, NOTHING);
         }
     }
 
@@ -375,7 +404,7 @@ impl Outbox {
         state.is_promised = false;
         let bytes = state.queue.len();
         if !state.is_waiting && bytes > 0 {
-            self.send(&mut state, &[]);
+            self.send(&mut state, NOTHING);
         }
         bytes
     }

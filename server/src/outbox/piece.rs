@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use super::shared::Frames;
 use super::{Delivery, Outbox, Phase};
 use crate::limits::{PAUSE_DIVISOR, PIECE_BYTES};
 
@@ -26,7 +27,7 @@ pub enum Offered {
 }
 
 impl Outbox {
-    /// How large a piece may be, in bytes, so that its rest leaves half of the backlog for what else is said.
+    /// How large a piece may be, in bytes, so that its rest leaves most of the backlog to what else is said.
     pub fn piece_bytes(&self) -> usize {
         let backlog = self.state.lock().bounds.backlog_bytes_max;
         PIECE_BYTES.min(backlog / PAUSE_DIVISOR)
@@ -50,7 +51,7 @@ impl Outbox {
             state.waker = Some(waker());
             return Offered::Full;
         }
-        self.send(&mut state, piece);
+        self.send(&mut state, Frames::Copied(piece));
         if !state.is_waiting {
             return Offered::Sent;
         }

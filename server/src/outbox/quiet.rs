@@ -12,7 +12,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::Outbox;
+use super::{NOTHING, Outbox};
 use crate::limits::{QUIET_BYTES_MAX, QUIET_PAUSE, QUIET_SENDS_MAX};
 
 /// How often a thread has something to send.
@@ -63,7 +63,7 @@ impl Outbox {
             state.is_handed_over = true;
             self.notice(&mut state);
         } else {
-            self.send(&mut state, &[]);
+            self.send(&mut state, NOTHING);
         }
     }
 }

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use rustix::net::{SendAncillaryBuffer, SendFlags};
 
 use super::queue::Queue;
+use super::shared::Frames;
 use super::{Outbox, State};
 use crate::limits::TURN_BYTES;
 
@@ -19,8 +20,8 @@ const SEND_FLAGS: SendFlags = SendFlags::DONTWAIT.union(SendFlags::NOSIGNAL);
 impl Outbox {
     /// Sends the queue and `run`; what is not taken waits for the drain thread.
     #[inline(always)]
-    pub(super) fn send(self: &Arc<Self>, state: &mut State, run: &[u8]) {
-        let sent = match (state.queue.bytes(), run) {
+    pub(super) fn send(self: &Arc<Self>, state: &mut State, run: Frames<'_>) {
+        let sent = match (state.queue.bytes(), run.bytes()) {
             ([], part) | (part, []) => self.send_part(part),
             (queued, run) => self.send_two_parts(queued, run),
         };
@@ -40,13 +41,23 @@ impl Outbox {
             Some(count) => {
                 state.sent += count as u64;
                 if !take(&mut state.queue, count) {
-                    state.is_waiting = true;
-                    state.stall_deadline = Some(Instant::now() + state.bounds.write_timeout);
-                    self.notice(state);
+                    self.begin_waiting(state);
                 }
             }
             None => self.break_off(state),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn begin_waiting(self: &Arc<Self>, state: &mut State) {
+        state.is_waiting = true;
+        state.note_memory();
+        let now = Instant::now();
+        state.stall_deadline = Some(now + state.bounds.write_timeout);
+        state.set_pace(now);
+        self.notice(state);
+        self.check_backlog(state);
     }
 
     pub(super) fn send_backlog(&self, state: &mut State, now: Instant) {
@@ -62,15 +73,20 @@ impl Outbox {
                 Some(sent) => {
                     state.sent += sent as u64;
                     left -= sent;
-                    state.queue.take(sent, &[]);
+                    state.queue.advance(sent);
                     state.stall_deadline = Some(now + state.bounds.write_timeout);
+                    state.keep_pace(sent, now);
+                    state.note_memory();
                     self.room.notify_all();
                 }
                 None => return self.break_off(state),
             }
         }
+        state.queue.clear();
         state.is_waiting = false;
+        state.note_memory();
         state.stall_deadline = None;
+        state.pace = None;
         self.room.notify_all();
     }
 

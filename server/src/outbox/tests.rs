@@ -9,8 +9,9 @@ use super::cause::{Cause, POLICY};
 use super::drain::Drain;
 use super::ending::Service;
 use super::frame::{self, Opcode};
-use super::http_phase::time_for;
+use super::http_phase::{Exchange, time_for};
 use super::leaving::{Count, Leaver, Told};
+use super::shared::{Frames, Shared};
 use super::{Bounds, Delivery, Ending, Outbox, SlowClient};
 use crate::ids::ClientId;
 use crate::limits::{FLUSH_BYTES, PIECE_BYTES, TURN_BYTES};
@@ -30,6 +31,7 @@ fn pair(drain: &Drain) -> (Arc<Outbox>, TcpStream) {
         backlog_bytes_max: LIMIT,
         ..Bounds::default()
     });
+    outbox.become_websocket(false);
     (outbox, peer)
 }
 
@@ -57,7 +59,7 @@ fn what_a_full_socket_does_not_take_follows_in_order() {
     // Nobody reads: the socket fills up, then half of the backlog.
     while !outbox.is_waiting() {
         for frame in numbered(next, 50, 1000) {
-            assert_eq!(outbox.deliver(&frame), Delivery::Queued);
+            assert_eq!(outbox.deliver(Frames::Copied(&frame)), Delivery::Queued);
             expected.extend(frame);
         }
         next += 50;
@@ -182,10 +184,10 @@ fn a_backlog_over_its_limit_ends_with_a_whole_close_frame() {
     let drain = Drain::start().expect("a thread");
     let (outbox, peer) = pair(&drain);
     let frame = frame::encode(Opcode::Binary, &[7; 60_000]);
-    while outbox.deliver(&frame) == Delivery::Queued {}
+    while outbox.deliver(Frames::Copied(&frame)) == Delivery::Queued {}
     assert!(outbox.is_closing());
     assert_eq!(outbox.cause().expect("it was closed").code, POLICY);
-    assert_eq!(outbox.deliver(&frame), Delivery::Gone);
+    assert_eq!(outbox.deliver(Frames::Copied(&frame)), Delivery::Gone);
     outbox.finish(Ending::LastWord);
     let received = read_all(peer);
     let whole = received
@@ -249,7 +251,7 @@ fn room_wakes_the_thread_that_waits_for_it() {
     let frame = frame::encode(Opcode::Binary, &[7; 10_000]);
     let mut unread = 0;
     while !outbox.is_waiting() {
-        outbox.deliver(&frame);
+        outbox.deliver(Frames::Copied(&frame));
         unread += frame.len();
     }
     for _ in 0..15 {
@@ -292,11 +294,11 @@ fn each_byte_that_a_full_socket_takes_begins_its_time_anew() {
     outbox.set_bounds(bounds);
     let frame = frame::encode(Opcode::Binary, &[7; STEP]);
     while !outbox.is_waiting() {
-        outbox.deliver(&frame);
+        outbox.deliver(Frames::Copied(&frame));
     }
     // As much again and more than the peer reads below.
     for _ in 0..1000 {
-        outbox.deliver(&frame);
+        outbox.deliver(Frames::Copied(&frame));
     }
     let mut now = Instant::now();
     for _ in 0..3 {
@@ -310,10 +312,13 @@ fn each_byte_that_a_full_socket_takes_begins_its_time_anew() {
         }
     }
     assert!(outbox.is_waiting(), "it is still full");
-    assert!(matches!(
-        outbox.service(now + bounds.write_timeout),
-        Service::Done
-    ));
+    // What the socket has room for still is soon taken.
+    let mut looks = 0;
+    while !matches!(outbox.service(now + bounds.write_timeout), Service::Done) {
+        now += bounds.write_timeout;
+        looks += 1;
+        assert!(looks < 20, "never cut off");
+    }
     let cause = outbox.cause().expect("it was cut off");
     assert_eq!(cause.reason, "took no byte for 30s");
 }
@@ -331,7 +336,7 @@ fn a_client_that_is_to_drop_messages_gets_those_that_fit() {
     let mut sent = 0;
     while outbox.dropped() == 0 {
         for frame in numbered(sent, 50, 1000) {
-            assert_eq!(outbox.deliver(&frame), Delivery::Queued);
+            assert_eq!(outbox.deliver(Frames::Copied(&frame)), Delivery::Queued);
         }
         sent += 50;
     }
@@ -365,7 +370,7 @@ fn a_turn_of_the_drain_thread_is_bounded_in_bytes() {
     let frames = frame::encode(Opcode::Binary, &vec![7; TURN_BYTES - 20]);
     let mut in_socket = 0;
     while !outbox.is_waiting() {
-        outbox.deliver(&frames);
+        outbox.deliver(Frames::Copied(&frames));
         in_socket += frames.len();
     }
     in_socket -= backlog(&outbox);
@@ -395,6 +400,8 @@ fn who_takes_an_answer_too_slowly_is_cut_off_although_it_takes_something() {
     let drain = Drain::start().expect("a thread");
     let (outbox, mut peer) = pair(&drain);
     let answer = vec![b'x'; 16 * 1024 * 1024];
+    // It is none yet.
+    outbox.state.lock().exchange = Exchange::Answering;
     outbox.queue_http(&answer);
     outbox.flush();
     assert!(outbox.is_waiting(), "more than the socket takes");
@@ -450,7 +457,7 @@ fn what_is_handed_over_goes_first_and_makes_nobody_slow() {
         outbox.queue(&own);
         on_a_new_thread(|| outbox.flush_own());
         // The drain thread may come before or after it.
-        assert_eq!(outbox.deliver(&run), Delivery::Queued);
+        assert_eq!(outbox.deliver(Frames::Copied(&run)), Delivery::Queued);
         let mut received = vec![0; own.len() + run.len()];
         peer.read_exact(&mut received).expect("both are sent");
         assert!(received == [&own[..], &run[..]].concat());
@@ -480,4 +487,137 @@ fn what_was_handed_over_to_a_full_socket_has_its_deadline() {
     assert!(for_write);
     assert_eq!(deadline, Some(now + Bounds::default().write_timeout));
     drain.end();
+}
+
+/// Cause: what filled the socket was never counted: behind a full socket stood a run of 64 KiB where the limit
+/// was 1 KiB.
+#[test]
+fn what_a_socket_leaves_of_several_messages_has_to_fit_too() {
+    let limit = 1024;
+    for slow_client in [SlowClient::Close, SlowClient::Drop] {
+        let drain = Drain::start().expect("a thread");
+        let (outbox, _peer) = pair(&drain);
+        drain.end();
+        outbox.set_bounds(Bounds {
+            backlog_bytes_max: limit,
+            slow_client,
+            ..Bounds::default()
+        });
+        // More than any socket takes.
+        let run = Arc::new(Shared::new(numbered(0, 20_000, 1000).concat()));
+        outbox.deliver(Frames::Shared(&run));
+        // What is left of the frame that was begun, or the Close frame behind that.
+        let least = numbered(0, 1, 1000)[0].len() + limit;
+        assert!(backlog(&outbox) <= least, "{slow_client:?}");
+        assert_eq!(outbox.is_closing(), slow_client == SlowClient::Close);
+        assert_eq!(outbox.dropped() > 50, slow_client == SlowClient::Drop);
+    }
+}
+
+#[test]
+fn a_message_over_the_limit_passes_an_empty_outbox_alone() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, mut peer) = pair(&drain);
+    let large = frame::encode(Opcode::Binary, &vec![7; 64 * LIMIT]);
+    let run = Arc::new(Shared::new(large));
+    assert_eq!(outbox.deliver(Frames::Shared(&run)), Delivery::Queued);
+    assert!(outbox.is_waiting() && !outbox.is_closing());
+    let mut received = vec![0; run.len()];
+    peer.read_exact(&mut received).expect("all of it arrives");
+    assert!(received == **run);
+    assert_eq!(outbox.deliver(Frames::Shared(&run)), Delivery::Queued);
+    assert!(outbox.is_waiting() && !outbox.is_closing());
+    // What comes behind it does not fit.
+    let small = frame::encode(Opcode::Text, b"late");
+    assert_eq!(outbox.deliver(Frames::Copied(&small)), Delivery::Gone);
+    assert_eq!(outbox.cause().expect("it is closed").code, POLICY);
+    drain.end();
+}
+
+/// The peer reads so much, and the socket takes more for that; the drain thread has ended, and `now` is its
+/// clock.
+fn take_some(outbox: &Arc<Outbox>, peer: &mut TcpStream, now: Instant) {
+    let before = backlog(outbox);
+    peer.read_exact(&mut vec![0; STEP]).expect("it was sent");
+    // Not each step makes room: the peer tells of it when that is worth a packet.
+    let patience = Instant::now() + Duration::from_millis(100);
+    while backlog(outbox) == before && !outbox.is_closing() && Instant::now() < patience {
+        outbox.service(now);
+    }
+}
+
+/// What [`take_some`] takes: so much that the socket takes something with every second one at least.
+const STEP: usize = 64 * 1024;
+
+/// As [`pair`], with a peer whose receive buffer is too small to hide what it reads: a large one tells of its
+/// room when a sixteenth of it is free.
+fn small_pair(drain: &Drain) -> (Arc<Outbox>, TcpStream) {
+    let (outbox, peer) = pair(drain);
+    rustix::net::sockopt::set_socket_recv_buffer_size(&peer, STEP / 2).expect("a live socket");
+    (outbox, peer)
+}
+
+/// Cause: who took 16 KiB every 8 seconds held a backlog of any size for as long as it liked.
+#[test]
+fn who_takes_a_backlog_too_slowly_is_closed_although_it_takes_something() {
+    let message = 8 * 1024 * 1024;
+    for (limit, fits) in [(LIMIT, false), (2 * message, true)] {
+        let drain = Drain::start().expect("a thread");
+        let (outbox, mut peer) = small_pair(&drain);
+        drain.end();
+        let bounds = Bounds {
+            backlog_bytes_max: limit,
+            ..Bounds::default()
+        };
+        outbox.set_bounds(bounds);
+        let start = Instant::now();
+        outbox.queue_message(Opcode::Binary, &vec![7; message]);
+        let patience = if fits {
+            time_for(backlog(&outbox))
+        } else {
+            Duration::ZERO
+        };
+        let deadline = start + bounds.write_timeout + patience;
+        let mut now = start;
+        while !outbox.is_closing() {
+            // 5 KiB a second.
+            now += Duration::from_secs(13);
+            take_some(&outbox, &mut peer, now);
+        }
+        let late = now.duration_since(deadline);
+        assert!(
+            now >= deadline && late <= Duration::from_secs(14),
+            "{late:?}"
+        );
+        let cause = outbox.cause().expect("it was closed");
+        assert_eq!(cause.code, POLICY);
+        assert_eq!(
+            cause.reason.contains("backlog over"),
+            !fits,
+            "{}",
+            cause.reason
+        );
+        // And cut off when it does not take the Close frame either.
+        now += bounds.close_timeout + Duration::from_secs(1);
+        assert!(matches!(outbox.service(now), Service::Done));
+    }
+}
+
+#[test]
+fn who_keeps_the_pace_is_never_closed_however_long_it_is_behind() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, mut peer) = small_pair(&drain);
+    drain.end();
+    let frame = frame::encode(Opcode::Binary, &[7; STEP]);
+    let mut now = Instant::now();
+    for _ in 0..60 {
+        // Behind at all times, however much the socket takes.
+        while backlog(&outbox) < STEP {
+            outbox.deliver(Frames::Copied(&frame));
+        }
+        // 11 KiB a second.
+        now += Duration::from_secs(6);
+        take_some(&outbox, &mut peer, now);
+        assert!(!outbox.is_closing(), "{:?}", outbox.cause());
+    }
 }

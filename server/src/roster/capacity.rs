@@ -1,20 +1,26 @@
 //! How many connections this machine allows, and which of its limits says so.
 //!
-//! Read once at start by the main thread. One connection takes one open file, one thread, and the
-//! memory mappings of that thread. A library takes a file and mappings too, for ever, also one that was
+//! Read once at start by the main thread. One connection takes one open file, one thread, the memory that it
+//! costs at rest, and the memory mappings of that thread. A library takes a file and mappings too, for ever, also one that was
 //! replaced: some are kept room for; of more, as many may be loaded as the connections leave.
 
 use std::fmt;
 use std::fs;
 use std::sync::Arc;
 
+use bytesize::ByteSize;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use super::control_group::{self, Controller, number};
+use super::machine_memory::Available;
+use crate::config::ServerLimits;
 
 use crate::limits::{
     CONNECTIONS_MAX, FILES_FEW, FILES_PER_LEAVING, FILES_RESERVED, LEAVING_LEAST, LEAVING_MAX,
     LIBRARIES_RESERVED, LIBRARY_FILES_DIVISOR, LIBRARY_LOADS_MAX, MAPPINGS_PER_LIBRARY,
-    MAPPINGS_RESERVED, THREADS_RESERVED,
+    MAPPINGS_RESERVED, MEMORY_UNDER_WAY_DIVISOR, THREADS_RESERVED,
 };
+use crate::memory::at_rest_bytes;
 use crate::threads::Stacks;
 
 /// The number of connections and what sets it.
@@ -24,6 +30,8 @@ pub struct Capacity {
     pub connections: u64,
     limit: &'static str,
     value: u64,
+    /// The value for people, who read bytes with a unit.
+    shown: String,
 }
 
 impl Capacity {
@@ -43,9 +51,10 @@ impl fmt::Display for Capacity {
         let Capacity {
             connections,
             limit,
-            value,
+            shown,
+            ..
         } = self;
-        write!(f, "{connections} connections, limited by {limit} ({value})")
+        write!(f, "{connections} connections, limited by {limit} ({shown})")
     }
 }
 
@@ -60,6 +69,17 @@ pub fn raise_open_files() {
         },
     )
     .ok();
+}
+
+impl Capacity {
+    fn new(connections: u64, limit: &'static str, value: u64) -> Capacity {
+        Capacity {
+            connections,
+            limit,
+            value,
+            shown: value.to_string(),
+        }
+    }
 }
 
 /// What a limit counts.
@@ -133,6 +153,8 @@ impl Bound {
 pub struct Machine {
     bounds: Vec<Bound>,
     stacks: Arc<Stacks>,
+    /// Memory that there is for this process.
+    pub memory: Available,
 }
 
 impl Machine {
@@ -144,30 +166,43 @@ impl Machine {
                 .map(|(limit, value, unit)| Bound::new(limit, value, unit))
                 .collect(),
             stacks,
+            memory: Available::look(),
         }
     }
 
-    /// How many connections there may be beside `loads` libraries, `requested` by the user at most.
-    pub fn connections(&self, requested: Option<u32>, loads: u64) -> Capacity {
-        let requested = requested.map(|most| Capacity {
-            connections: most.into(),
-            limit: "limits.connections, --max-connections",
-            value: most.into(),
+    /// How many connections there may be beside `loads` libraries, within what the user allows.
+    pub fn connections(&self, limits: &ServerLimits, loads: u64) -> Capacity {
+        let requested = limits.connections.map(|most| {
+            Capacity::new(
+                most.into(),
+                "limits.connections, --max-connections",
+                most.into(),
+            )
         });
-        let of_bound = |bound: &Bound| Capacity {
-            connections: bound.connections(loads, &self.stacks),
-            limit: bound.limit,
-            value: bound.value,
+        let memory = limits.memory.bytes(self.memory.bytes);
+        let at_rest = (memory - memory / MEMORY_UNDER_WAY_DIVISOR) / at_rest_bytes();
+        let memory = Capacity {
+            shown: ByteSize(memory).to_string(),
+            ..Capacity::new(at_rest, "limits.memory", memory)
         };
-        let all = requested
+        requested
             .into_iter()
-            .chain(self.bounds.iter().map(of_bound));
-        all.min_by_key(|capacity| capacity.connections)
-            .unwrap_or(Capacity {
-                connections: 0,
-                limit: "nothing that is known",
-                value: 0,
-            })
+            .chain([memory, self.possible(loads)])
+            .min_by_key(|capacity| capacity.connections)
+            .unwrap_or_else(|| self.possible(loads))
+    }
+
+    /// How many connections the machine allows beside `loads` libraries, whatever the user does.
+    pub fn possible(&self, loads: u64) -> Capacity {
+        let bounds = self.bounds.iter();
+        let of_bound = |bound: &Bound| {
+            let connections = bound.connections(loads, &self.stacks);
+            Capacity::new(connections, bound.limit, bound.value)
+        };
+        bounds
+            .map(of_bound)
+            .min_by_key(|capacity| capacity.connections)
+            .unwrap_or_else(|| Capacity::new(0, "nothing that is known", 0))
     }
 
     /// How many libraries may be loaded so that `connections` still fit, `requested` by the user at
@@ -186,6 +221,12 @@ impl Machine {
         all.min_by_key(|loads| loads.0).unwrap_or(of_user)
     }
 }
+
+const PIDS: Controller = Controller {
+    name: "pids",
+    file: "pids.max",
+    file_of_version_1: "pids.max",
+};
 
 fn limits() -> impl Iterator<Item = (&'static str, Option<u64>, Unit)> {
     let is_root = rustix::process::getuid().is_root();
@@ -215,7 +256,11 @@ fn limits() -> impl Iterator<Item = (&'static str, Option<u64>, Unit)> {
             number("/proc/sys/kernel/threads-max"),
             Unit::Threads,
         ),
-        ("pids.max of the control group", pids_max(), Unit::Threads),
+        (
+            "pids.max of the control group",
+            control_group::lowest(&PIDS),
+            Unit::Threads,
+        ),
         // The limit of processes does not hold for root.
         (
             "processes of the user, ulimit -u",
@@ -244,71 +289,58 @@ fn own_mappings() -> u64 {
     })
 }
 
-/// A file of the kernel with one number; none where it is missing or says `max`.
-fn number(path: &str) -> Option<u64> {
-    fs::read_to_string(path).ok()?.trim().parse().ok()
-}
-
-/// The lowest `pids.max` of this process's control groups.
-fn pids_max() -> Option<u64> {
-    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
-    pids_max_of(&groups, number)
-}
-
-/// As [`pids_max`], of the lines of cgroups(7): `0::/path` for version 2, `N:pids:/path` for version 1.
-fn pids_max_of(groups: &str, number: impl Fn(&str) -> Option<u64>) -> Option<u64> {
-    let limits = groups.lines().filter_map(|line| {
-        let mut fields = line.splitn(3, ':').skip(1);
-        let (controllers, group) = (fields.next()?, fields.next()?);
-        let root = match controllers {
-            "" => "/sys/fs/cgroup",
-            of if of.split(',').any(|controller| controller == "pids") => "/sys/fs/cgroup/pids",
-            _ => return None,
-        };
-        lowest_on_the_way(root, group, &number)
-    });
-    limits.min()
-}
-
-/// Of a group and all above it; in a container the root is the container's own.
-fn lowest_on_the_way(
-    root: &str,
-    mut group: &str,
-    number: &impl Fn(&str) -> Option<u64>,
-) -> Option<u64> {
-    let mut lowest: Option<u64> = None;
-    loop {
-        let limit = number(&format!("{root}{}/pids.max", group.trim_end_matches('/')));
-        lowest = lowest.into_iter().chain(limit).min();
-        match group.rsplit_once('/') {
-            Some((parent, last)) if !last.is_empty() => group = parent,
-            _ => return lowest,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Bound, Machine, Unit, leaving_of, pids_max_of};
+    use super::{Available, Bound, Machine, Unit, leaving_of};
+    use crate::config::ServerLimits;
+    use crate::memory::Limit;
     use crate::threads::Stacks;
 
     fn machine(files: u64) -> Machine {
         Machine {
             bounds: vec![Bound::new("open files", files, Unit::Files)],
             stacks: Stacks::new(),
+            memory: Available::look(),
+        }
+    }
+
+    fn at_most(connections: Option<u32>) -> ServerLimits {
+        ServerLimits {
+            connections,
+            memory: Limit::Bytes(1 << 40),
+            ..ServerLimits::default()
         }
     }
 
     #[test]
     fn the_lowest_limit_is_named() {
         let machine = Machine::look(Stacks::new());
-        let capacity = machine.connections(Some(7), 0);
+        let capacity = machine.connections(&at_most(Some(7)), 0);
         assert_eq!(
             capacity.to_string(),
             "7 connections, limited by limits.connections, --max-connections (7)"
         );
-        assert!(machine.connections(None, 0).connections < u64::from(u32::MAX));
-        assert!(machine.connections(Some(u32::MAX), 0).connections < u64::from(u32::MAX));
+        assert!(machine.connections(&at_most(None), 0).connections < u64::from(u32::MAX));
+        assert!(machine.connections(&at_most(Some(u32::MAX)), 0).connections < u64::from(u32::MAX));
+    }
+
+    /// Cause: the capacity looked at files and threads and ignored memory.
+    #[test]
+    fn memory_is_named_where_it_is_the_lowest() {
+        let limits = |memory| ServerLimits {
+            memory,
+            ..ServerLimits::default()
+        };
+        let mut machine = machine(1 << 20);
+        let bytes = limits(Limit::Bytes(64 << 20));
+        let told = machine.connections(&bytes, 0).to_string();
+        assert!(
+            told.ends_with(" connections, limited by limits.memory (64.0 MiB)"),
+            "{told}"
+        );
+        machine.memory.bytes = 512 << 20;
+        let half = machine.connections(&limits(Limit::default()), 0);
+        assert!((2000..4000).contains(&half.connections), "{half}");
     }
 
     /// Cause: at `ulimit -n 300` the start line promised 200 connections; after 150 replacements, each of
@@ -317,13 +349,15 @@ mod tests {
     fn connections_and_libraries_together_never_need_more_files_than_there_are() {
         for files in [130, 300, 1024, 4096, 20_000, 1 << 20] {
             let machine = machine(files);
-            let promised = machine.connections(None, 0).connections;
+            let promised = machine.connections(&at_most(None), 0).connections;
             for connections in [1, promised / 2, promised] {
                 let (loads, why) = machine.loads(usize::MAX, connections);
                 assert!(connections + loads as u64 <= files - 60, "{files} files");
                 assert!(loads >= 16, "{files} files: {loads}");
                 assert!(why.starts_with("open files ("), "{why}");
-                let beside = machine.connections(None, loads as u64).connections;
+                let beside = machine
+                    .connections(&at_most(None), loads as u64)
+                    .connections;
                 assert_eq!(
                     beside,
                     connections.max(beside.min(connections)),
@@ -331,8 +365,13 @@ mod tests {
                 );
             }
         }
-        assert_eq!(machine(300).connections(None, 0).connections, 193);
-        assert_eq!(machine(300).connections(None, 18 + 93).connections, 100);
+        assert_eq!(machine(300).connections(&at_most(None), 0).connections, 193);
+        assert_eq!(
+            machine(300)
+                .connections(&at_most(None), 18 + 93)
+                .connections,
+            100
+        );
         assert_eq!(machine(300).loads(500, 100).0, 18 + 93);
         assert_eq!(
             machine(20_000).loads(900, 10_000),
@@ -366,22 +405,5 @@ mod tests {
             assert_eq!(bound.connections(0, &stacks), connections);
             assert_eq!(leaving_of(files), leaving);
         }
-    }
-
-    #[test]
-    fn the_lowest_of_the_control_groups_counts_whatever_their_version() {
-        let number = |path: &str| match path {
-            "/sys/fs/cgroup/system.slice/pids.max" => Some(900),
-            "/sys/fs/cgroup/system.slice/detent.service/pids.max" => Some(1000),
-            "/sys/fs/cgroup/pids/docker/pids.max" => Some(300),
-            "/sys/fs/cgroup/pids/pids.max" => Some(50),
-            _ => None,
-        };
-        let of = |groups: &str| pids_max_of(groups, number);
-        assert_eq!(of("0::/system.slice/detent.service\n"), Some(900));
-        let hybrid = "12:cpu,cpuacct:/x\n8:pids:/docker/1234\n0::/system.slice\n";
-        assert_eq!(of(hybrid), Some(50));
-        assert_eq!(of("3:memory:/docker\n0::/\n"), None);
-        assert_eq!(of(""), None);
     }
 }

@@ -11,6 +11,8 @@ pub mod activity;
 pub mod admission;
 pub mod callback_times;
 pub mod capacity;
+mod control_group;
+pub mod machine_memory;
 pub mod reaper;
 pub mod whose;
 mod seats;

@@ -24,7 +24,7 @@ const CLIENTS: usize = 1;
 /// # Errors
 /// The folder cannot be read, or there is no thread for the host.
 pub fn problems(settings: &Settings, machine: &Machine) -> io::Result<Vec<String>> {
-    let promised = machine.connections(settings.limits.connections, 0);
+    let promised = machine.connections(&settings.limits, 0);
     let loads = machine.loads(settings.library_loads_max, promised.connections);
     let found = Libraries::default().scan(&settings.plugins, &demands(settings, loads))?;
     let (wanted, unusable) = wanted(settings, &found, None);

@@ -178,8 +178,7 @@ impl Mounts {
 
     /// Connections that `settings` promise.
     fn promise(&self, settings: &Settings) -> u64 {
-        let requested = settings.limits.connections;
-        self.machine.connections(requested, 0).connections
+        self.machine.connections(&settings.limits, 0).connections
     }
 
     /// Libraries that were loaded so far, those that were replaced included.

@@ -1,6 +1,6 @@
 //! Connection threads: their stacks ([`Stacks`]), their making ([`spawn()`]), how they are scheduled
 //! ([`be_patient`]), that stack which is not needed again soon is given back ([`give_back`]), and what heaps may reserve
-//! ([`be_frugal`]). And where a thread of any kind can be made to panic, for tests ([`fault_point()`]).
+//! ([`be_frugal`]) and keep ([`give_heaps_back`]). And where a thread of any kind can be made to panic, for tests ([`fault_point()`]).
 //!
 //! Beside `plugin` the one room with `unsafe`. Knows nothing of connections.
 
@@ -12,7 +12,7 @@ mod spawn;
 mod stacks;
 
 pub use fault_point::{fault_point, stall_point};
-pub use heap::be_frugal;
+pub use heap::{be_frugal, give_heaps_back};
 pub use own_stack::give_back;
 pub use schedule::be_patient;
 pub use spawn::{Thread, is_connection, spawn};

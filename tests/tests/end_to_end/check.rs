@@ -248,3 +248,16 @@ fn an_address_that_the_machine_does_not_have_is_found_and_one_in_use_is_none() {
     // It is not disturbed either.
     tests::Raw::connect(&server).assert_kept();
 }
+
+#[test]
+fn a_message_that_no_backlog_has_room_for_is_noted() {
+    let setup = Setup::new().plugins(&["echo"]);
+    let route = "[[route]]\npath = \"/e\"\nplugin = \"echo\"\nmessage = \"2 MiB\"\n";
+    let (_, finished) = check(&setup, route, &[]);
+    finished.assert_code(0);
+    let note = "note: route /e: a message may have 2.0 MiB and a backlog 1.0 MiB: ";
+    assert!(finished.stderr.starts_with(note), "{}", finished.stderr);
+    let (_, finished) = check(&setup, route, &["--max-backlog", "2 MiB"]);
+    finished.assert_code(0);
+    assert_eq!(finished.stderr, "");
+}

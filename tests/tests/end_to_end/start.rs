@@ -9,7 +9,7 @@ use tests::{Client, Raw, Server, Setup, handshake};
 fn a_few_lines_say_what_is_there() {
     let mut server = Server::start();
     let printed = server.printed();
-    assert_eq!(printed.len(), 7, "{printed:#?}");
+    assert_eq!(printed.len(), 8, "{printed:#?}");
     assert_eq!(printed[0], format!("detent {}", env!("CARGO_PKG_VERSION")));
     let folder = server.folder().join("plugins");
     let routes = ["/chat", "/echo", "/push, /push/{topic}"];
@@ -27,8 +27,11 @@ fn a_few_lines_say_what_is_there() {
     assert!(printed[4].contains(" connections, limited by "));
     let inside = "inside: guessed: who comes from this machine without a header of a proxy; every proxy on it \
                   has to add X-Forwarded-For";
-    assert_eq!(printed[5], inside);
-    assert_eq!(printed[6], format!("listening on {}", server.address()));
+    let memory = &printed[5];
+    let is_half = memory.starts_with("memory: ") && memory.contains(" for clients, 50% of the ");
+    assert!(is_half, "{memory}");
+    assert_eq!(printed[6], inside);
+    assert_eq!(printed[7], format!("listening on {}", server.address()));
     assert_ne!(server.address().port(), 0);
 
     Client::connect(&server, "/chat").send("hello");

@@ -48,6 +48,8 @@ impl Source for Pieces {
     fn message_bytes_max(&self) -> usize {
         LIMIT
     }
+
+    fn holds(&mut self, _bytes: usize) {}
 }
 
 impl Write for Pieces {

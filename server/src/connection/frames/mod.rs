@@ -17,6 +17,7 @@ use std::io::{self, ErrorKind, Read, Write};
 
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 
+use crate::limits::RECEIVED_GRAIN_BYTES;
 use crate::outbox::frame;
 use appetite::Appetite;
 use guard::FrameGuard;
@@ -26,6 +27,9 @@ pub(super) use header::Violation;
 pub(super) trait Source: Read {
     /// Bytes that a message may have now.
     fn message_bytes_max(&self) -> usize;
+
+    /// So many bytes of messages are held that are not handled yet.
+    fn holds(&mut self, bytes: usize);
 }
 
 /// A stream of which tungstenite reads only lawful frames.
@@ -35,6 +39,8 @@ pub(super) struct Guarded<S> {
     early: Vec<u8>,
     guard: FrameGuard,
     appetite: Appetite,
+    /// Bytes that tungstenite has of messages that are not handled yet.
+    under_way: usize,
 }
 
 impl<S> Guarded<S> {
@@ -45,6 +51,7 @@ impl<S> Guarded<S> {
             early,
             guard: FrameGuard::default(),
             appetite: Appetite::default(),
+            under_way: 0,
         }
     }
 
@@ -65,6 +72,12 @@ impl<S> Guarded<S> {
 }
 
 impl<S: Source> Guarded<S> {
+    /// A message has been handled.
+    pub(super) fn has_handled(&mut self) {
+        self.under_way = 0;
+        self.stream.holds(0);
+    }
+
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.early.is_empty() {
             return self.stream.read(buffer);
@@ -87,6 +100,10 @@ impl<S: Source> Read for Guarded<S> {
     /// been used, where another buffer is due (see [`protocol_for`]); and a [`Violation`] after
     /// everything that came before it has been read.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.guard.is_between_messages() {
+            // tungstenite has given out all of them before it reads on.
+            self.under_way = 0;
+        }
         loop {
             if let Some(violation) = self.guard.violation() {
                 return Err(io::Error::new(ErrorKind::InvalidData, violation.clone()));
@@ -114,6 +131,9 @@ impl<S: Source> Read for Guarded<S> {
             let most = self.stream.message_bytes_max() as u64;
             let passed = self.guard.pass(&mut buffer[..start + count], most);
             if passed > 0 {
+                self.under_way += passed;
+                self.stream
+                    .holds(self.under_way / RECEIVED_GRAIN_BYTES * RECEIVED_GRAIN_BYTES);
                 return Ok(passed);
             }
         }

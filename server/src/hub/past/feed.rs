@@ -20,6 +20,7 @@ use crate::journal::{Absent, Entry, Journals, Position};
 use crate::outbox::cause::{Cause, POLICY, TRY_AGAIN};
 use crate::outbox::encoding::Encoding;
 use crate::outbox::marked::{Id, Marked};
+use crate::outbox::shared::Frames;
 use crate::outbox::{Offered, Waker};
 
 impl Past {
@@ -79,7 +80,7 @@ impl Past {
                         run.mark(position);
                         run.mix();
                     }
-                    run.push(topic, message.frame(), except);
+                    run.push_frame(topic, message.frame(), except);
                 }
                 Arc::new(message)
             })
@@ -382,7 +383,8 @@ fn deliver_held(behind: &mut Behind, queue: &Queue) -> Fed {
     while let Some(message) = behind.next_held() {
         queue.count_deliveries(1, message.bytes() as u64);
         let encoding = behind.outbox.encoding();
-        behind.outbox.deliver(&message.in_encoding(encoding));
+        let bytes = message.in_encoding(encoding);
+        behind.outbox.deliver(Frames::Copied(&bytes));
     }
     Fed::More
 }

@@ -16,6 +16,7 @@ use crate::outbox::Outbox;
 use crate::outbox::answer;
 use crate::outbox::encoding::Encoding;
 use crate::outbox::marked::{Marked, Place};
+use crate::outbox::shared::Frames;
 
 impl Past {
     /// A client wants to hear a topic from some place on; nothing is collected for that topic's members. It is
@@ -130,7 +131,7 @@ impl Standing {
             topic: Some(&self.topic),
             ..Marked::default()
         });
-        if !first.is_empty() && outbox.queue_to_flush(&first) {
+        if !first.is_empty() && outbox.queue_to_flush(Frames::Copied(&first)) {
             flush(outbox);
         }
     }

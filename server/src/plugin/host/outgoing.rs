@@ -12,6 +12,7 @@ use plugin_api::abi::{EXHAUSTED, GONE, Status};
 
 use crate::hub::{Event, RouteHandle};
 use crate::limits::{HELD_BYTES_MAX, HELD_EVENTS_MAX};
+use crate::memory::{Account, Part};
 
 const HELD: u8 = 0;
 const AT_WORK: u8 = 1;
@@ -27,10 +28,20 @@ pub(in crate::plugin) struct Outgoing {
 }
 
 /// What is held back, in its order.
-#[derive(Default)]
 struct Held {
     events: Vec<Event>,
     bytes: u64,
+    account: Account,
+}
+
+impl Default for Held {
+    fn default() -> Held {
+        Held {
+            events: Vec::new(),
+            bytes: 0,
+            account: Account::new(Part::Held),
+        }
+    }
 }
 
 impl Outgoing {
@@ -85,6 +96,7 @@ impl Outgoing {
             return Err(EXHAUSTED);
         }
         held.bytes = bytes;
+        held.account.set(bytes as usize);
         held.events.push(event);
         Ok(0)
     }

@@ -1,0 +1,212 @@
+//! Every byte stays, in its order, wherever a socket cuts and whatever is given up.
+
+use std::sync::Arc;
+
+use super::Queue;
+use crate::limits::{BLOCK_BYTES, SHARED_BYTES_LEAST};
+use crate::outbox::frame::{Opcode, encode};
+use crate::outbox::shared::{Frames, Shared};
+
+fn frames(lengths: &[usize]) -> Vec<u8> {
+    lengths
+        .iter()
+        .flat_map(|&length| encode(Opcode::Text, &vec![b'x'; length]))
+        .collect()
+}
+
+#[test]
+fn every_cut_of_queue_and_run_keeps_every_byte() {
+    let queued = frames(&[3, 130, 0]);
+    let run = frames(&[7, 200]);
+    let whole = [queued.clone(), run.clone()].concat();
+    for count in 0..whole.len() {
+        let mut queue = Queue::default();
+        queue.append(&queued);
+        assert!(!queue.take(count, Frames::Copied(&run)));
+        assert_eq!(queue.bytes(), &whole[count..]);
+        for more in 0..queue.len() {
+            let mut queue = Queue::default();
+            queue.append(&queued);
+            queue.take(count, Frames::Copied(&run));
+            queue.advance(more);
+            assert_eq!(queue.bytes(), &whole[count + more..]);
+        }
+    }
+}
+
+#[test]
+fn every_cut_of_queue_and_payload_keeps_every_byte() {
+    let payload = vec![b'y'; 300];
+    let whole = [frames(&[3, 130]), encode(Opcode::Binary, &payload)].concat();
+    let first_two = frames(&[3, 130]).len();
+    for count in 0..whole.len() {
+        let mut queue = Queue::default();
+        queue.append(&frames(&[3, 130]));
+        queue.append_header(Opcode::Binary, payload.len());
+        assert!(!queue.take_payload(count, &payload));
+        assert_eq!(queue.bytes(), &whole[count..]);
+        queue.keep_cut_frame();
+        // What is left is the rest of the frame that the cut went through.
+        let ends = [0, 5, first_two, whole.len()];
+        let end = ends.into_iter().find(|&end| end >= count).expect("it ends");
+        assert_eq!(queue.bytes(), &whole[count..end]);
+    }
+}
+
+#[test]
+fn giving_up_keeps_only_the_frame_that_is_cut() {
+    let run = frames(&[10, 20, 30]);
+    for (sent, kept) in [
+        (0, 0),
+        (1, 11),
+        (12, 0),
+        (13, 21),
+        (33, 1),
+        (34, 0),
+        (40, 26),
+    ] {
+        let mut queue = Queue::default();
+        queue.take(sent, Frames::Copied(&run));
+        queue.keep_cut_frame();
+        assert_eq!(queue.len(), kept, "after {sent} bytes");
+    }
+}
+
+#[test]
+fn http_is_never_given_up() {
+    let mut queue = Queue::default();
+    queue.append_whole(b"HTTP/1.1 101 Switching Protocols\r\n\r\n");
+    queue.append(&frames(&[5]));
+    queue.advance(4);
+    queue.keep_cut_frame();
+    assert_eq!(queue.bytes(), b"/1.1 101 Switching Protocols\r\n\r\n");
+}
+
+#[test]
+fn answers_follow_one_another_at_whatever_byte_the_socket_is_full() {
+    let answers = [
+        b"HTTP/1.1 200 OK\r\n\r\nfirst".as_slice(),
+        b"HTTP/1.1 404 Not Found\r\n\r\n",
+    ];
+    let whole = answers.concat();
+    for sent in 0..answers[0].len() {
+        let mut queue = Queue::default();
+        queue.append_whole(answers[0]);
+        queue.advance(sent);
+        queue.append_whole(answers[1]);
+        queue.append(&frames(&[5]));
+        queue.keep_cut_frame();
+        assert_eq!(queue.bytes(), &whole[sent..]);
+    }
+}
+
+/// What is left of a queue, piece by piece, as the drain thread sends it in steps.
+fn drained(queue: &mut Queue, step: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while !queue.is_empty() {
+        let part = queue.bytes();
+        let count = part.len().min(step);
+        bytes.extend_from_slice(&part[..count]);
+        queue.advance(count);
+    }
+    bytes
+}
+
+#[test]
+fn a_backlog_of_blocks_and_shares_keeps_every_byte_in_its_order() {
+    let large = Arc::new(Shared::new(frames(&[SHARED_BYTES_LEAST])));
+    let several = Arc::new(Shared::new(frames(&[20_000, 7, 30_000, 0])));
+    let small = frames(&[5, 1000, 200]);
+    let half_a_block = frames(&[BLOCK_BYTES / 2 + 1]);
+    for step in [1000, 4096, 65_537, usize::MAX] {
+        for sent in [0, 1, 7, large.len() / 2, large.len() - 1] {
+            let mut queue = Queue::default();
+            assert!(!queue.take(sent, Frames::Shared(&large)));
+            let mut whole = large[sent..].to_vec();
+            for round in 0..5 {
+                queue.append(&small);
+                whole.extend_from_slice(&small);
+                if round % 2 == 0 {
+                    queue.append(&half_a_block);
+                    whole.extend_from_slice(&half_a_block);
+                } else {
+                    queue.append_frames(Frames::Shared(&several));
+                    whole.extend_from_slice(&several);
+                }
+            }
+            assert_eq!(queue.len(), whole.len());
+            assert!(
+                drained(&mut queue, step) == whole,
+                "sent {sent}, step {step}"
+            );
+        }
+    }
+    assert_eq!(
+        Arc::strong_count(&large),
+        1,
+        "nothing is kept of what was sent"
+    );
+    assert_eq!(Arc::strong_count(&several), 1);
+}
+
+#[test]
+fn a_large_run_is_held_once_and_a_small_one_is_copied() {
+    let large = Arc::new(Shared::new(frames(&[1_000_000])));
+    let small = Arc::new(Shared::new(frames(&[1000])));
+    let mut queues: Vec<Queue> = (0..10).map(|_| Queue::default()).collect();
+    for queue in &mut queues {
+        queue.take(100_000, Frames::Shared(&large));
+        queue.append_frames(Frames::Shared(&small));
+        assert_eq!(queue.len(), large.len() - 100_000 + small.len());
+    }
+    assert_eq!(Arc::strong_count(&large), 11);
+    assert_eq!(Arc::strong_count(&small), 1);
+    for queue in &mut queues {
+        queue.keep_cut_frame();
+        assert_eq!(queue.len(), large.len() - 100_000);
+        queue.clear();
+    }
+    assert_eq!(Arc::strong_count(&large), 1);
+}
+
+#[test]
+fn frames_that_do_not_fit_are_given_up_from_the_end_and_the_first_one_stays() {
+    let run = Arc::new(Shared::new(frames(&[20_000, 100, 40_000])));
+    let first = frames(&[20_000]).len();
+    let second = first + frames(&[100]).len();
+    let cases = [
+        (0, first, 3),
+        (first, first, 3),
+        (second - 1, first, 3),
+        (second, second, 2),
+        (run.len(), run.len(), 1),
+        (run.len() + 7, run.len() + 7, 0),
+    ];
+    for sent in [0, 1, 15_000] {
+        for (room, kept, left_out) in cases {
+            let mut queue = Queue::default();
+            queue.take(sent, Frames::Shared(&run));
+            queue.append(&frames(&[5]));
+            let whole = [&run[sent..], &frames(&[5])].concat();
+            let room = room - sent.min(room);
+            assert_eq!(
+                queue.give_up_past(room),
+                left_out,
+                "room {room}, {sent} sent"
+            );
+            assert!(drained(&mut queue, 999) == whole[..kept - sent]);
+        }
+    }
+}
+
+#[test]
+fn one_frame_is_one_however_much_of_it_is_sent() {
+    let one = frames(&[70_000]);
+    for sent in [0, 1, 69_000] {
+        let mut queue = Queue::default();
+        queue.take(sent, Frames::Copied(&one));
+        assert!(queue.is_one_frame());
+        queue.append(&frames(&[0]));
+        assert!(!queue.is_one_frame());
+    }
+}

@@ -1,0 +1,87 @@
+//! Frames that are offered to many clients at once: held once, however many of them wait for it.
+//!
+//! The hub makes them and offers them; an outbox whose socket does not take all of a large one keeps a
+//! share of it instead of a copy.
+
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use crate::limits::SHARED_BYTES_LEAST;
+use crate::memory::{Account, Part};
+
+/// A run of whole frames. It changes only while nobody else has a share.
+#[derive(Debug, Default)]
+pub struct Shared {
+    bytes: Vec<u8>,
+    /// Counted when the first outbox keeps a share.
+    account: OnceLock<Account>,
+}
+
+impl Shared {
+    /// A run of these frames.
+    pub fn new(frames: Vec<u8>) -> Shared {
+        Shared {
+            bytes: frames,
+            account: OnceLock::new(),
+        }
+    }
+
+    /// The memory of it, to collect frames in.
+    pub fn bytes_mut(&mut self) -> &mut Vec<u8> {
+        self.account.take();
+        &mut self.bytes
+    }
+
+    /// A share of it, to be kept.
+    pub(super) fn keep(self: &Arc<Shared>) -> Arc<Shared> {
+        self.account.get_or_init(|| {
+            let mut account = Account::new(Part::Backlogs);
+            account.set(self.bytes.capacity());
+            account
+        });
+        self.clone()
+    }
+}
+
+impl Clone for Shared {
+    /// A copy in which nobody has a share.
+    fn clone(&self) -> Shared {
+        Shared::new(self.bytes.clone())
+    }
+}
+
+impl Deref for Shared {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Whole frames that are offered to one client.
+#[derive(Clone, Copy, Debug)]
+pub enum Frames<'a> {
+    /// Of which what has to wait is copied.
+    Copied(&'a [u8]),
+    /// Of which what has to wait is shared where it is large.
+    Shared(&'a Arc<Shared>),
+}
+
+impl<'a> Frames<'a> {
+    /// Their bytes.
+    #[inline(always)]
+    pub fn bytes(self) -> &'a [u8] {
+        match self {
+            Frames::Copied(bytes) => bytes,
+            Frames::Shared(run) => run,
+        }
+    }
+
+    /// The run to keep a share of for all bytes behind the first `sent`, where that is worth while.
+    pub(super) fn share(self, sent: usize) -> Option<&'a Arc<Shared>> {
+        match self {
+            Frames::Shared(run) if run.len() - sent >= SHARED_BYTES_LEAST => Some(run),
+            _ => None,
+        }
+    }
+}
