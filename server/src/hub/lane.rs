@@ -212,8 +212,9 @@ impl Lane {
         self.is_settled = true;
         self.is_late = false;
         self.ended_rounds += 1;
-        if let Some(past) = &self.past {
+        if let Some(past) = &mut self.past {
             let figures = past.journals.figures();
+            past.account.set(figures.bytes as usize);
             self.queue.counts().hub.journal.set(figures);
         }
         COUNTERS.hub.rounds.add(1);

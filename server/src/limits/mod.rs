@@ -118,6 +118,10 @@ pub const BYTES_PER_SECOND_LEAST: u64 = 8 * 1024;
 /// A client's own backlog above its limit divided by this stops our reading from it: the rest is for what others say.
 pub const PAUSE_DIVISOR: usize = 4;
 
+/// A piece of what was missed takes a backlog divided by this at most, so that its rest leaves the other half for
+/// what else is said.
+pub const PIECE_DIVISOR: usize = 2;
+
 /// What an event in the queue of a route counts for at least, in bytes: so the bound of the queue holds
 /// for the number of events too. 1 MiB holds 512: another topic of a flooded room of 1,000 waits for two
 /// such queues, the one that is being walked and the one that has filled meanwhile.

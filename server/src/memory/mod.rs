@@ -12,6 +12,7 @@
 //! | receiving | a connection thread | the message that comes in, until the plugin has handled it |
 //! | bodies | a connection thread | the body of a request, until it is answered |
 //! | held | who makes host calls | events of an instance that is not at work yet |
+//! | journals | the hub | what each route keeps of its topics |
 //! | at rest | who opens and closes connections | [`at_rest_bytes`] for each |
 //!
 //! Each holder has an [`Account`] and tells it what it holds as often as it likes. That is a comparison; only where the
@@ -113,6 +114,7 @@ impl Ledger {
             receiving: of(Part::Receiving),
             bodies: of(Part::Bodies),
             held: of(Part::Held),
+            journals: of(Part::Journals),
             at_rest: of(Part::AtRest),
             limit: self.limit(),
         }

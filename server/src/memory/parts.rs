@@ -17,6 +17,8 @@ pub enum Part {
     Bodies,
     /// For instances that are not at work yet.
     Held,
+    /// What journals keep.
+    Journals,
     /// What clients cost that do nothing.
     AtRest,
 }
@@ -38,6 +40,8 @@ pub struct Parts {
     pub bodies: u64,
     /// For instances that are not at work yet.
     pub held: u64,
+    /// What journals keep.
+    pub journals: u64,
     /// What clients cost that do nothing.
     pub at_rest: u64,
     /// `limits.memory`, of the sum.
@@ -47,16 +51,20 @@ pub struct Parts {
 impl Parts {
     /// All of it.
     pub fn sum(&self) -> u64 {
-        let Parts {
-            backlogs,
-            queues,
-            receiving,
-            bodies,
-            held,
-            at_rest,
-            limit: _,
-        } = self;
-        backlogs + queues + receiving + bodies + held + at_rest
+        self.named().iter().map(|(_, bytes)| bytes).sum()
+    }
+
+    /// Each with its name for people.
+    pub fn named(&self) -> [(&'static str, u64); Part::COUNT] {
+        [
+            ("backlogs", self.backlogs),
+            ("queues to the hub", self.queues),
+            ("messages coming in", self.receiving),
+            ("bodies", self.bodies),
+            ("held events", self.held),
+            ("journals", self.journals),
+            ("clients at rest", self.at_rest),
+        ]
     }
 }
 
@@ -70,14 +78,7 @@ impl fmt::Display for Parts {
             ByteSize(self.limit)
         )?;
         let mut before = " (";
-        for (name, bytes) in [
-            ("backlogs", self.backlogs),
-            ("queues to the hub", self.queues),
-            ("messages coming in", self.receiving),
-            ("bodies", self.bodies),
-            ("held events", self.held),
-            ("clients at rest", self.at_rest),
-        ] {
+        for (name, bytes) in self.named() {
             if bytes > 0 {
                 write!(f, "{before}{name} {}", ByteSize(bytes))?;
                 before = ", ";

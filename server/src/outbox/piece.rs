@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 
 use super::shared::Frames;
 use super::{Delivery, Outbox, Phase};
-use crate::limits::{PAUSE_DIVISOR, PIECE_BYTES};
+use crate::limits::{PIECE_BYTES, PIECE_DIVISOR};
 
 /// Called once, by whatever thread finds that there is room again; must not wait.
 pub type Waker = Box<dyn FnOnce() + Send>;
@@ -27,10 +27,10 @@ pub enum Offered {
 }
 
 impl Outbox {
-    /// How large a piece may be, in bytes, so that its rest leaves most of the backlog to what else is said.
+    /// How large a piece may be, in bytes, so that its rest leaves half of the backlog for what else is said.
     pub fn piece_bytes(&self) -> usize {
         let backlog = self.state.lock().bounds.backlog_bytes_max;
-        PIECE_BYTES.min(backlog / PAUSE_DIVISOR)
+        PIECE_BYTES.min(backlog / PIECE_DIVISOR)
     }
 
     /// Bytes that may wait for the client.

@@ -27,6 +27,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::message::Message;
 use crate::ids::{ByNumber, ClientId};
 use crate::journal::{Bounds, Journals};
+use crate::memory::{Account, Part};
 use behind::Behind;
 use file::Fetches;
 
@@ -40,6 +41,8 @@ pub(super) struct Past {
     piece: Vec<u8>,
     /// What is asked of the file, and is to be.
     fetches: Fetches,
+    /// Of what is kept.
+    pub(super) account: Account,
 }
 
 impl Past {
@@ -50,6 +53,7 @@ impl Past {
             ready: VecDeque::new(),
             piece: Vec::new(),
             fetches: Fetches::default(),
+            account: Account::new(Part::Journals),
         }
     }
 
