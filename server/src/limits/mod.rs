@@ -95,8 +95,8 @@ pub const AT_REST_KERNEL_STACK_BYTES: u64 = 16 * 1024;
 /// Stacks that share a page of the table of pages: with pages of 4 KiB such a page is for 2 MiB.
 pub const AT_REST_STACKS_PER_TABLE: u64 = 2;
 
-/// What else the kernel holds for a client: its socket, and the page fragment of a thread that has sent.
-pub const AT_REST_KERNEL_BYTES: u64 = 32 * 1024;
+/// What else the kernel holds for a client: its socket, and what stands for that in tables.
+pub const AT_REST_KERNEL_BYTES: u64 = 9 * 1024;
 
 /// Bytes that the kernel takes for a socket and has not begun to send: more wait in the backlog, where they are
 /// counted. With as many ten clients that echo 256 KiB cost 16 % less than without a bound, since what is copied is

@@ -70,5 +70,5 @@ fn a_limit_is_a_share_or_a_size() {
 #[test]
 fn a_client_costs_more_where_pages_are_larger() {
     let kib = |page: u64| at_rest_of(page * 1024) / 1024;
-    assert_eq!((kib(4), kib(16), kib(64)), (63, 73, 193));
+    assert_eq!((kib(4), kib(16), kib(64)), (40, 50, 170));
 }

@@ -31,7 +31,8 @@ struct Episode {
 impl Pressure {
     /// Whether there is anything to look at.
     pub(super) fn is_there(&self) -> bool {
-        self.episode.is_some() || LEDGER.sum() >= LEDGER.pause_from()
+        // Whoever passed the mark has paused all, also where it is well again by now.
+        self.episode.is_some() || LEDGER.is_paused() || LEDGER.sum() >= LEDGER.pause_from()
     }
 
     /// Acts as the sum demands; `holders` gives everyone who may hold much. Gives when to look again, if no alarm
@@ -66,11 +67,12 @@ impl Pressure {
 
     /// Memory is not short now.
     fn relax(&mut self, now: Instant) -> Option<Instant> {
-        let episode = self.episode.as_mut()?;
-        if episode.paused_since.take().is_some() {
+        if LEDGER.is_paused() {
             LEDGER.set_paused(false);
             LEDGER.set_closed(false);
         }
+        let episode = self.episode.as_mut()?;
+        episode.paused_since = None;
         let calm = episode.calm_since + MEMORY_CALM;
         if now < calm {
             return Some(calm);

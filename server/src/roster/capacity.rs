@@ -1,7 +1,7 @@
 //! How many connections this machine allows, and which of its limits says so.
 //!
 //! Read once at start by the main thread. One connection takes one open file, one thread, the memory that it
-//! costs at rest, and the memory mappings of that thread. A library takes a file and mappings too, for ever, also one that was
+//! costs at rest, the address space of its stack, and the memory mappings of that thread. A library takes a file and mappings too, for ever, also one that was
 //! replaced: some are kept room for; of more, as many may be loaded as the connections leave.
 
 use std::fmt;
@@ -9,6 +9,7 @@ use std::fs;
 use std::sync::Arc;
 
 use bytesize::ByteSize;
+use rustix::param::page_size;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use super::control_group::{self, Controller, number};
@@ -16,9 +17,10 @@ use super::machine_memory::Available;
 use crate::config::ServerLimits;
 
 use crate::limits::{
-    CONNECTIONS_MAX, FILES_FEW, FILES_PER_LEAVING, FILES_RESERVED, LEAVING_LEAST, LEAVING_MAX,
-    LIBRARIES_RESERVED, LIBRARY_FILES_DIVISOR, LIBRARY_LOADS_MAX, MAPPINGS_PER_LIBRARY,
-    MAPPINGS_RESERVED, MEMORY_UNDER_WAY_DIVISOR, THREADS_RESERVED,
+    CONNECTION_STACK_BYTES, CONNECTIONS_MAX, FILES_FEW, FILES_PER_LEAVING, FILES_RESERVED,
+    LEAVING_LEAST, LEAVING_MAX, LIBRARIES_RESERVED, LIBRARY_FILES_DIVISOR, LIBRARY_LOADS_MAX,
+    MAPPINGS_PER_LIBRARY, MAPPINGS_RESERVED, MEMORY_KEPT_BYTES, MEMORY_UNDER_WAY_DIVISOR,
+    THREADS_RESERVED,
 };
 use crate::memory::at_rest_bytes;
 use crate::threads::Stacks;
@@ -80,11 +82,20 @@ impl Capacity {
             shown: value.to_string(),
         }
     }
+
+    fn of_bytes(connections: u64, limit: &'static str, bytes: u64) -> Capacity {
+        Capacity {
+            shown: ByteSize(bytes).to_string(),
+            ..Capacity::new(connections, limit, bytes)
+        }
+    }
 }
 
 /// What a limit counts.
 #[derive(Clone, Copy)]
 enum Unit {
+    /// Bytes of address space.
+    AddressSpace,
     Connections,
     Files,
     Mappings,
@@ -105,6 +116,7 @@ struct Bound {
 impl Bound {
     fn new(limit: &'static str, value: u64, unit: Unit) -> Bound {
         let (kept, libraries) = match unit {
+            Unit::AddressSpace => (own_address_space() + MEMORY_KEPT_BYTES as u64, u64::MAX),
             Unit::Connections => (0, u64::MAX),
             Unit::Threads => (THREADS_RESERVED, u64::MAX),
             Unit::Files => {
@@ -128,6 +140,7 @@ impl Bound {
     fn connections(&self, loads: u64, stacks: &Stacks) -> u64 {
         let more = loads.saturating_sub(self.libraries);
         match self.unit {
+            Unit::AddressSpace => self.room / CONNECTION_STACK_BYTES as u64,
             Unit::Connections | Unit::Threads => self.room,
             Unit::Files => self.room.saturating_sub(more),
             Unit::Mappings => {
@@ -139,7 +152,7 @@ impl Bound {
     /// Libraries that it is enough for beside `connections`.
     fn loads(&self, connections: u64, stacks: &Stacks) -> u64 {
         let more = match self.unit {
-            Unit::Connections | Unit::Threads => 0,
+            Unit::AddressSpace | Unit::Connections | Unit::Threads => 0,
             Unit::Files => self.room.saturating_sub(connections),
             Unit::Mappings => {
                 self.room.saturating_sub(stacks.mappings_of(connections)) / MAPPINGS_PER_LIBRARY
@@ -181,10 +194,7 @@ impl Machine {
         });
         let memory = limits.memory.bytes(self.memory.bytes);
         let at_rest = (memory - memory / MEMORY_UNDER_WAY_DIVISOR) / at_rest_bytes();
-        let memory = Capacity {
-            shown: ByteSize(memory).to_string(),
-            ..Capacity::new(at_rest, "limits.memory", memory)
-        };
+        let memory = Capacity::of_bytes(at_rest, "limits.memory", memory);
         requested
             .into_iter()
             .chain([memory, self.possible(loads)])
@@ -197,7 +207,10 @@ impl Machine {
         let bounds = self.bounds.iter();
         let of_bound = |bound: &Bound| {
             let connections = bound.connections(loads, &self.stacks);
-            Capacity::new(connections, bound.limit, bound.value)
+            match bound.unit {
+                Unit::AddressSpace => Capacity::of_bytes(connections, bound.limit, bound.value),
+                _ => Capacity::new(connections, bound.limit, bound.value),
+            }
         };
         bounds
             .map(of_bound)
@@ -261,6 +274,11 @@ fn limits() -> impl Iterator<Item = (&'static str, Option<u64>, Unit)> {
             control_group::lowest(&PIDS),
             Unit::Threads,
         ),
+        (
+            "address space, ulimit -v",
+            getrlimit(Resource::As).current,
+            Unit::AddressSpace,
+        ),
         // The limit of processes does not hold for root.
         (
             "processes of the user, ulimit -u",
@@ -283,6 +301,13 @@ fn leaving_of(files: u64) -> u64 {
     LEAVING_MAX.min(LEAVING_LEAST + more)
 }
 
+/// Bytes; what libraries and heaps are going to take is not known yet.
+fn own_address_space() -> u64 {
+    let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages = statm.split(' ').next().and_then(|pages| pages.parse().ok());
+    pages.unwrap_or(0) * page_size() as u64
+}
+
 fn own_mappings() -> u64 {
     fs::read("/proc/self/maps").map_or(0, |maps| {
         maps.iter().filter(|&&byte| byte == b'\n').count() as u64
@@ -291,7 +316,7 @@ fn own_mappings() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Available, Bound, Machine, Unit, leaving_of};
+    use super::{Available, Bound, CONNECTION_STACK_BYTES, Machine, Unit, leaving_of};
     use crate::config::ServerLimits;
     use crate::memory::Limit;
     use crate::threads::Stacks;
@@ -340,7 +365,7 @@ mod tests {
         );
         machine.memory.bytes = 512 << 20;
         let half = machine.connections(&limits(Limit::default()), 0);
-        assert!((2000..4000).contains(&half.connections), "{half}");
+        assert!((4000..6000).contains(&half.connections), "{half}");
     }
 
     /// Cause: at `ulimit -n 300` the start line promised 200 connections; after 150 replacements, each of
@@ -377,6 +402,20 @@ mod tests {
             machine(20_000).loads(900, 10_000),
             (900, "library_loads_max".to_owned())
         );
+    }
+
+    /// Cause: under `ulimit -v` thousands were promised whose stacks did not fit.
+    #[test]
+    fn stacks_take_address_space() {
+        let mut machine = machine(1 << 20);
+        let space = Bound::new("ulimit -v", 1 << 40, Unit::AddressSpace);
+        assert!(space.room < 1 << 40, "this process takes some of it");
+        machine.bounds.push(Bound {
+            room: 256 * CONNECTION_STACK_BYTES as u64 + 1,
+            ..space
+        });
+        let told = machine.connections(&at_most(None), 0).to_string();
+        assert_eq!(told, "256 connections, limited by ulimit -v (1.0 TiB)");
     }
 
     #[test]
