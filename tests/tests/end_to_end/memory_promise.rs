@@ -160,7 +160,7 @@ fn who_is_closed_for_it_is_told_why() {
 #[test]
 fn newcomers_are_refused_where_nobody_holds_much() {
     let mut server = start(64);
-    let clients: Vec<_> = (0..300).map(|_| Raw::upgrade(&server, "/echo")).collect();
+    let clients: Vec<_> = (0..450).map(|_| Raw::upgrade(&server, "/echo")).collect();
     // At rest these cost more than that.
     let configuration = "[limits]\nmemory = \"16 MiB\"\n";
     server.reload_with(configuration);

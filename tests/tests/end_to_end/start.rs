@@ -46,7 +46,7 @@ fn each_listener_has_a_line_and_serves() {
     let server = setup
         .arguments(&["--listen", "127.0.0.1:0", "--listen", "[::1]:0"])
         .start();
-    let printed = server.wait_until_printed(7);
+    let printed = server.wait_until_printed(8);
     let addresses: Vec<SocketAddr> = printed
         .iter()
         .filter_map(|line| line.strip_prefix("listening on "))
