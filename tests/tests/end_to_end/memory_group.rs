@@ -115,7 +115,7 @@ fn two_thousand_chat_on_beside_attackers_of_every_kind() {
     let mut round = 1;
     wait_until("the largest is closed", || {
         for (raw, bytes) in &mut attackers {
-            for _ in 0..4 {
+            for _ in 0..20 {
                 // Full, or closed by the server.
                 std::io::Write::write(&mut raw.0, bytes).ok();
             }
