@@ -1,7 +1,10 @@
 //! The machine has no more of something: the service goes on for who is in, says 503 where it can,
 //! and recovers by itself.
 
+use std::cell::RefCell;
 use std::fs;
+use std::io::{Read, Seek};
+use std::thread;
 use std::time::Duration;
 
 use rustix::process::Resource;
@@ -192,15 +195,41 @@ fn a_log_file_on_a_full_disk_does_not_stop_the_service() {
     assert_eq!(bystander.closed().0, 1001);
 }
 
-/// The file is removed with its folder, so that it cannot be opened anew either.
+/// A file that is read to its end though it has no name any more; a test that fails shows what is in it.
+struct Nameless(RefCell<fs::File>);
+
+impl Nameless {
+    fn text(&self) -> String {
+        let mut file = self.0.borrow_mut();
+        let mut text = String::new();
+        file.rewind().expect("it is no pipe");
+        file.read_to_string(&mut text).expect("it is open");
+        text
+    }
+}
+
+impl Drop for Nameless {
+    #[allow(clippy::print_stderr)] // for people who read why a test failed
+    fn drop(&mut self) {
+        if thread::panicking() {
+            eprintln!("--- the log without a name ---\n{}", self.text());
+        }
+    }
+}
+
+/// The file is removed with its folder, so that it cannot be opened anew either: the old one stays, for whoever
+/// has it open.
 #[test]
 fn a_log_file_that_vanishes_does_not_stop_the_service() {
     let setup = Setup::new().plugins(&["echo"]);
     let folder = setup.folder().join("logs");
     fs::create_dir(&folder).expect("a folder");
     let file = folder.join("here.log");
-    let file = file.to_str().expect("temporary folders have plain names");
-    let mut server = setup.arguments(&["--log-file", file]).start();
+    let path = file.to_str().expect("temporary folders have plain names");
+    let mut server = setup.arguments(&["--log-file", path]).start();
+    let log = Nameless(RefCell::new(
+        fs::File::open(&file).expect("the start has made it"),
+    ));
     let mut bystander = Client::connect(&server, "/echo");
     fs::remove_dir_all(&folder).expect("it is ours");
     Raw::connect(&server).assert_kept();
@@ -208,8 +237,13 @@ fn a_log_file_that_vanishes_does_not_stop_the_service() {
     for _ in 0..10 {
         assert_echoes(&mut bystander);
     }
+    wait_until("the reload has told that it cannot open it", || {
+        let text = log.text();
+        text.contains("; the old one stays") && text.contains("reload done: ")
+    });
     assert_echoes(&mut Client::connect(&server, "/echo"));
     server.stop();
+    assert!(log.text().ends_with("stopped\n"), "to the last line");
     assert_eq!(bystander.closed().0, 1001);
 }
 

@@ -237,6 +237,24 @@ fn a_refused_join_is_told_once_for_each_client() {
     }
 }
 
+/// Cause: one that was taken in over another would have left that one among everyone for good.
+#[test]
+fn who_is_taken_in_twice_is_here_once_and_as_it_came_last() {
+    let room = Room::new();
+    let (first, again) = (room.open(1), room.open(2));
+    let mut members = Members::default();
+    let id = first.id;
+    members.insert(id, first.outbox);
+    assert_eq!(members.join(id, topic("t")), Ok(()));
+    members.insert(id, again.outbox.clone());
+    assert_eq!(members.count(&Audience::Everyone), 1);
+    assert_eq!(members.count(&topic("t")), 0, "it begins anew");
+    let outbox = members.outbox(id).expect("it is here");
+    assert!(Arc::ptr_eq(outbox, &again.outbox));
+    members.remove(id);
+    assert_eq!(members.count(&Audience::Everyone), 0);
+}
+
 /// Cause: what a round had touched was kept by a number that the next client has too, so that what was
 /// sent to it in the same round was not flushed.
 #[test]

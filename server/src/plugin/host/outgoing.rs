@@ -123,3 +123,47 @@ impl Outgoing {
         &self.hub
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use plugin_api::abi::EXHAUSTED;
+
+    use super::Outgoing;
+    use crate::hub::{Audience, Event, Hub, Message};
+    use crate::ids::{ClientId, RouteId};
+    use crate::limits::{HELD_BYTES_MAX, HELD_EVENTS_MAX};
+    use crate::outbox::frame::Opcode;
+
+    /// How many of these are held back before one is too many.
+    fn count(outgoing: &Outgoing, event: impl Fn() -> Event) -> usize {
+        let held = (0..).take_while(|_| outgoing.post(event()) != Err(EXHAUSTED));
+        held.count()
+    }
+
+    /// Cause: so many events were held back whatever their size, 64 GiB of them.
+    #[test]
+    fn what_is_held_back_is_bounded_in_events_and_in_bytes() {
+        let hub = Hub::start(|_| {}).expect("a thread");
+        let new = |route| Outgoing::new(hub.handle().open(RouteId(route)));
+        let publish = |bytes: usize| Event::Publish {
+            audience: Audience::Everyone,
+            message: Message::new(Opcode::Binary, &vec![7; bytes]),
+            except: None,
+        };
+        let leave = || Event::Leave {
+            client: ClientId(1),
+            topic: Audience::Everyone,
+        };
+        let (large, small) = (new(0), new(1));
+        let mebibyte = 1024 * 1024;
+        let most = HELD_BYTES_MAX as usize / mebibyte;
+        // The message itself takes some bytes too.
+        assert_eq!(count(&large, || publish(mebibyte)), most - 1);
+        assert_eq!(large.post(leave()), Ok(0), "what is small has room still");
+        assert_eq!(count(&small, leave), HELD_EVENTS_MAX);
+        for outgoing in [large, small] {
+            outgoing.end();
+        }
+        hub.end();
+    }
+}
