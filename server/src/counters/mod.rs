@@ -110,10 +110,14 @@ pub struct HubCounts {
     pub kept: Count,
     /// Clients that came back and got all that they had missed.
     pub recovered: Count,
-    /// Clients that came back and could not get all of it, and were told so.
-    pub gaps: Count,
+    /// Clients that came back and could not get all of it, and were told so: too old, of another epoch, lost.
+    pub gaps: [Count; 3],
     /// Clients that were closed since what they were about to get was let go.
     pub lost: Count,
+    /// Bytes that were put into queues to files of journals.
+    pub filed_bytes: Count,
+    /// Messages whose publisher waits until a file has them, or had to.
+    pub durable: Count,
 }
 
 /// What the threads of files of journals count.
@@ -130,6 +134,10 @@ pub struct StoreCounts {
     pub troubles: Count,
     /// Damaged files that were set aside.
     pub set_aside: Count,
+    /// Bytes that were taken out of the queues.
+    pub taken_bytes: Count,
+    /// Messages whose publisher knows now whether a file has them.
+    pub told: Count,
 }
 
 /// What the drain thread counts.
@@ -170,8 +178,10 @@ impl Counters {
                 turns: Histogram::new(),
                 kept: Count::new(),
                 recovered: Count::new(),
-                gaps: Count::new(),
+                gaps: [const { Count::new() }; 3],
                 lost: Count::new(),
+                filed_bytes: Count::new(),
+                durable: Count::new(),
             }),
             main: CachePadded::new(MainCounts {
                 reloads_done: Count::new(),
@@ -186,6 +196,8 @@ impl Counters {
                 fetched: Count::new(),
                 troubles: Count::new(),
                 set_aside: Count::new(),
+                taken_bytes: Count::new(),
+                told: Count::new(),
             }),
             drain: CachePadded::new(DrainCounts {
                 stalled: Count::new(),

@@ -115,7 +115,7 @@ fn one_of_each() -> (Counters, Exchanged) {
         &callbacks.panicked,
         &hub.kept,
         &hub.recovered,
-        &hub.gaps,
+        &hub.gaps[1],
         &hub.lost,
         &store.written,
         &store.lost,

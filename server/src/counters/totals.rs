@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Amount, ByCode, Counters, Exchanged, OTHER};
+use super::{Amount, ByCode, Count, Counters, Exchanged, OTHER};
 
 /// Everything that was counted since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -98,7 +98,7 @@ impl Totals {
             hub_events: hub.events.get(),
             kept: hub.kept.get(),
             recovered: hub.recovered.get(),
-            gaps: hub.gaps.get(),
+            gaps: hub.gaps.iter().map(Count::get).sum(),
             lost: hub.lost.get(),
             stored: store.written.get(),
             unstored: store.lost.get(),

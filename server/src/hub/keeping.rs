@@ -23,6 +23,13 @@ impl Lane {
         self.past.get_or_insert_with(|| Box::new(Past::new(bounds)))
     }
 
+    /// What was kept since the last time may be seen.
+    pub(super) fn settle(&mut self) {
+        if let Some(past) = &mut self.past {
+            past.settle();
+        }
+    }
+
     pub(super) fn keep(&mut self, keep: Keep) {
         self.past();
         if let Some(past) = &mut self.past {

@@ -139,6 +139,7 @@ impl Lane {
                 return self.outcome();
             }
             let Some(event) = self.next_event() else {
+                self.settle();
                 if !self.has_something_to_send() {
                     self.end_round();
                     return self.outcome();
@@ -167,6 +168,7 @@ impl Lane {
             if self.count >= ROUND_EVENTS_MAX {
                 self.walk = self.walk.take().or(Some(Walk::Delivering { at: 0 }));
             } else if !slice.goes_on(0) {
+                self.settle();
                 self.is_late |= slice.is_over();
                 self.queue.give_back(&mut self.done);
                 return Outcome::Left;
@@ -318,6 +320,12 @@ impl Lane {
             self.queue.counts().hub.waits.add(posted_at.elapsed());
         }
         self.done += event.load();
+        if !matches!(
+            event,
+            Event::Publish { .. } | Event::Keep(_) | Event::Send { .. }
+        ) {
+            self.settle();
+        }
         match event {
             Event::Publish {
                 audience,

@@ -14,6 +14,9 @@ use crate::outbox::cause::Cause;
 impl Lane {
     /// Goes on with the walk that is under way, if any; false where it was left before its end.
     pub(super) fn walk_on(&mut self, slice: &mut Slice) -> bool {
+        if self.walk.is_some() {
+            self.settle();
+        }
         loop {
             let left = match self.walk.take() {
                 None => return true,

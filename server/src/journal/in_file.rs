@@ -48,7 +48,14 @@ impl<M: Line> InFile<M> {
         self.writer.forget(kept.name.clone());
     }
 
-    /// A message is about to be pushed and given out.
+    /// What was noted is written down: it may be given out.
+    pub(super) fn settle(&mut self) {
+        if let Some(given) = &mut self.given {
+            given.write();
+        }
+    }
+
+    /// A message is about to be pushed, and given out once it is settled.
     pub(super) fn note(&mut self, kept: &Kept<M>, offset: u64) {
         if let Some(given) = &mut self.given {
             given.note(kept.slot, &kept.name, offset);
@@ -57,14 +64,17 @@ impl<M: Line> InFile<M> {
 
     /// The last message of a topic goes into the file.
     pub(super) fn write(&self, kept: &mut Kept<M>, entry: Entry<M>, confirm: Option<Confirm>) {
-        let written = self.writer.write(Written {
-            topic: kept.name.clone(),
-            offset: entry.offset,
-            at: entry.at,
-            except: entry.except,
-            message: entry.message,
-            confirm,
-        });
+        let written = self.writer.write(
+            Written {
+                topic: kept.name.clone(),
+                offset: entry.offset,
+                at: entry.at,
+                except: entry.except,
+                message: entry.message,
+                confirm: None,
+            }
+            .telling(confirm),
+        );
         if written.is_err() {
             kept.lose_last();
         }

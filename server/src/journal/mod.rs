@@ -105,7 +105,7 @@ pub enum Outcome {
     Gap(Gap),
 }
 
-/// Why something cannot be had.
+/// Why something cannot be had; in the order in which it is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gap {
     /// It is kept no more.
@@ -303,6 +303,13 @@ impl<M: Line> Journals<M> {
         Some(position)
     }
 
+    /// What was kept may be seen from now on: before that nobody may get it, or hear of its position.
+    pub fn settle(&mut self) {
+        if let Some(file) = &mut self.file {
+            file.settle();
+        }
+    }
+
     /// Where a client begins that wants to hear a topic.
     pub fn start(&mut self, topic: &str, since: Since, now: u64) -> Start {
         self.trim(topic, now);
@@ -476,6 +483,7 @@ impl<M: Line> Journals<M> {
         empty.iter().for_each(|kept| self.forget(kept));
     }
 
+    /// Looks at all of them.
     fn forget_one(&mut self, is_heard: impl Fn(&str) -> bool) {
         let silent = self
             .topics

@@ -8,6 +8,7 @@ mod counts;
 mod hub;
 mod own;
 mod route;
+mod store;
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -20,6 +21,7 @@ pub(super) use counts::{Counts, code_text};
 use hub::HubFigures;
 use route::Seen;
 pub(super) use route::{Journal, RouteFigures};
+use store::StoreFigures;
 
 /// The server at one moment.
 #[derive(Debug, Serialize)]
@@ -35,6 +37,7 @@ pub(super) struct Figures {
     pub(super) routes: Vec<RouteFigures>,
     pub(super) counts: Counts,
     pub(super) hub: HubFigures,
+    pub(super) store: StoreFigures,
     pub(super) process: Process,
     /// Libraries that were loaded so far; none is ever unloaded.
     pub(super) library_loads: u64,
@@ -94,6 +97,7 @@ impl Figures {
             connections: seen.all,
             counts: Counts::of(totals),
             hub: HubFigures::read(&routes),
+            store: StoreFigures::read(),
             routes,
             process: process::read(),
             library_loads: published.library_loads,

@@ -8,6 +8,7 @@ mod own_metrics;
 mod process;
 mod routes;
 mod server;
+mod store;
 mod traffic;
 mod writer;
 
@@ -43,6 +44,7 @@ impl Collector for Page {
         let mut writer = Writer(encoder);
         server::write(&self.0, &mut writer)?;
         traffic::write(&self.0, &mut writer)?;
+        store::write(&self.0, &mut writer)?;
         routes::write(&self.0, &mut writer)?;
         process::write(&self.0, &mut writer)?;
         own_metrics::write(&self.0, &mut writer)

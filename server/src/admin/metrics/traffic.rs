@@ -45,7 +45,7 @@ pub(super) fn write(figures: &Figures, writer: &mut Writer<'_>) -> fmt::Result {
     let bytes = ways.map(|(way, _, bytes)| (one("way", way), bytes as f64));
     let help = "Bytes of these messages: of the payload, of what was delivered as frames";
     writer.counters("detent_message_bytes", help, bytes)?;
-    let what_happened: [(&str, &str, u64); 6] = [
+    let what_happened: [(&str, &str, u64); 5] = [
         (
             "detent_dropped_messages",
             "Messages that a full backlog did not take",
@@ -65,11 +65,6 @@ pub(super) fn write(figures: &Figures, writer: &mut Writer<'_>) -> fmt::Result {
             "detent_journal_recovered",
             "Clients that came back and got all that they had missed",
             counts.recovered,
-        ),
-        (
-            "detent_journal_gaps",
-            "Clients that came back and were told that something they have missed cannot be had",
-            counts.gaps,
         ),
         (
             "detent_journal_lost_clients",

@@ -35,6 +35,7 @@ impl Past {
             reply,
         } = keep;
         if self.journals.is_used_up() {
+            self.settle();
             self.begin_anew(Journals::new(self.journals.bounds()));
         }
         let is_heard = |topic: &str| members.topic(&Audience::Topic(topic.into())).is_some();
@@ -48,8 +49,7 @@ impl Past {
         let position = self.publish(&audience, message, how, except, members, run);
         if let Some((reply, position)) = reply.zip(position) {
             let members = members.count(&audience) + behind;
-            // Who asked may have been ended by a panic; there is room for the answer.
-            reply.try_send(Published { position, members }).ok();
+            self.replies.push((reply, Published { position, members }));
         }
     }
 

@@ -55,7 +55,7 @@ impl Past {
         match outcome {
             Outcome::Fresh => {}
             Outcome::Recovered => COUNTERS.hub.recovered.add(1),
-            Outcome::Gap(_) => COUNTERS.hub.gaps.add(1),
+            Outcome::Gap(gap) => COUNTERS.hub.gaps[gap as usize].add(1),
         }
         let mut standing = Standing {
             topic,

@@ -24,7 +24,10 @@ mod read;
 use std::collections::{HashMap, VecDeque};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crossbeam_channel::Sender;
+
 use super::message::Message;
+use super::requests::Published;
 use crate::ids::{ByNumber, ClientId};
 use crate::journal::{Bounds, Journals};
 use crate::memory::{Account, Part};
@@ -43,6 +46,8 @@ pub(super) struct Past {
     fetches: Fetches,
     /// Of what is kept.
     pub(super) account: Account,
+    /// Who waits to be told where its message stands.
+    replies: Vec<(Sender<Published>, Published)>,
 }
 
 impl Past {
@@ -54,6 +59,17 @@ impl Past {
             piece: Vec::new(),
             fetches: Fetches::default(),
             account: Account::new(Part::Journals),
+            replies: Vec::new(),
+        }
+    }
+
+    /// What was kept is noted, so that no position of it is ever given twice: from now on it may be seen. Once for
+    /// all that was kept together, since it is a call to the kernel where there is a file.
+    pub(super) fn settle(&mut self) {
+        self.journals.settle();
+        for (reply, published) in self.replies.drain(..) {
+            // Who asked may have been ended by a panic; there is room for the answer.
+            reply.try_send(published).ok();
         }
     }
 
@@ -103,6 +119,7 @@ impl Past {
     pub(super) fn shrink(&mut self) {
         self.piece = Vec::new();
         self.ready.shrink_to(0);
+        self.replies = Vec::new();
     }
 }
 

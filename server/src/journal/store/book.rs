@@ -12,8 +12,8 @@ use super::super::Bounds;
 use super::database::Database;
 use super::error::StoreError;
 use super::fetch::{self, Fetched, From, Place};
+use super::holes::Holes;
 use super::opening::number;
-use super::queue::Holes;
 use super::{Line, Written};
 use crate::limits::{
     JOURNAL_ENTRY_BYTES, JOURNAL_FORGOTTEN_MAX, STORE_DELETED, STORE_RESERVED, STORE_SLACK_DIVISOR,
@@ -101,6 +101,10 @@ impl Book {
         match result {
             Ok(let_go) => {
                 self.topics.extend(changed);
+                if holes.all() > 0 {
+                    let topics = self.topics.values_mut();
+                    topics.for_each(|topic| topic.hole = topic.hole.max(holes.all()));
+                }
                 Ok(let_go)
             }
             Err(error) => {
@@ -120,7 +124,7 @@ impl Book {
     ) -> Result<LetGo, StoreError> {
         self.database.set_synchronous(is_durable)?;
         let transaction = self.database.begin()?;
-        for (name, &offset) in holes {
+        for (name, offset) in holes.topics() {
             let topic = topic_of(&transaction, &self.topics, changed, name)?;
             topic.hole = topic.hole.max(offset);
             topic.last = topic.last.max(offset);
@@ -131,7 +135,11 @@ impl Book {
             if trim(&transaction, topic, &self.bounds)? {
                 let_go.push((name.clone(), topic.from));
             }
+            topic.hole = topic.hole.max(holes.all());
             save(&transaction, topic)?;
+        }
+        if holes.all() > 0 {
+            lose_all(&transaction, holes.all())?;
         }
         let most = STORE_DELETED.max(2 * lines.len());
         let rests = delete_rests(&transaction, &self.rests, most)?;
@@ -169,6 +177,30 @@ impl Book {
         self.topics.remove(name);
         self.rests.push(rest);
         Ok(())
+    }
+
+    /// The same of all topics but those that were spoken on last, so many as there may be.
+    ///
+    /// # Errors
+    /// All is as before.
+    pub(super) fn forget_beyond(&mut self) -> Result<LetGo, StoreError> {
+        self.database.set_synchronous(false)?;
+        let transaction = self.database.begin()?;
+        let mut kept = read_kept(&transaction)?;
+        kept.sort_unstable_by_key(|(_, topic)| topic.last);
+        kept.truncate(kept.len().saturating_sub(self.bounds.topics));
+        for (_, topic) in &mut kept {
+            topic.let_go_all();
+            save(&transaction, topic)?;
+        }
+        transaction.commit()?;
+        let mut let_go = LetGo::new();
+        for (name, topic) in kept {
+            self.topics.remove(&name);
+            self.rests.push((topic.id, topic.from));
+            let_go.push((name, topic.from));
+        }
+        Ok(let_go)
     }
 
     /// Lets go what was said before `oldest`, in milliseconds since 1970, and forgets rows of topics of which
@@ -316,6 +348,15 @@ fn load(transaction: &Transaction<'_>, name: &str) -> Result<Topic, StoreError> 
         read_topic,
     )?;
     Ok(topic)
+}
+
+/// Every topic may have lost something up to an offset.
+fn lose_all(transaction: &Transaction<'_>, offset: u64) -> Result<(), StoreError> {
+    for table in ["topics", "counting"] {
+        let sql = format!("UPDATE {table} SET hole = max(hole, ?1)");
+        transaction.execute(&sql, [offset as i64])?;
+    }
+    Ok(())
 }
 
 fn read_topic(row: &rusqlite::Row<'_>) -> rusqlite::Result<Topic> {

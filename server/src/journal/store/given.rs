@@ -1,6 +1,6 @@
 //! What was given out last on each topic, where it outlives the process: a file of the system's shared memory.
 //!
-//! The hub's thread writes it before anybody sees a message, and the next run reads it where this one has no end of
+//! The hub's thread writes it before anybody sees a message, once for all that it has taken together, and the next run reads it where this one has no end of
 //! its own (`kill -9`, a crash): so exactly those topics have a hole of which something was said that the disk did
 //! not get. It is memory, so that writing it never waits for a disk; it goes with the machine, and then
 //! everything that may have been given out is a hole.
@@ -22,6 +22,10 @@ const TMPFS: i64 = 0x0102_1994;
 /// Bytes of an entry: what the topic's name hashes to, and an offset. The first is of the whole.
 const ENTRY: u64 = 16;
 
+/// Places that are written together though not all of them have changed: two pages of memory, which cost less than a
+/// call for each.
+const WRITTEN_MOST: u32 = 512;
+
 /// What the first entry begins with, so that what another version of this wrote is not read.
 const FIRST: &str = "detent given 1";
 
@@ -31,8 +35,10 @@ pub(in crate::journal) struct Given {
     path: PathBuf,
     /// Every topic may have a hole up to it.
     all: u64,
-    /// By slot: its offset.
-    slots: Vec<u64>,
+    /// All of it, as it is to be.
+    image: Vec<u8>,
+    /// The slots that are to be written, from the first to the last of them.
+    unwritten: Option<(u32, u32)>,
     free: Vec<u32>,
 }
 
@@ -77,10 +83,13 @@ impl Given {
             file: Some(options.ok()?),
             path,
             all: 0,
-            slots: vec![0],
+            image: Vec::new(),
+            unwritten: None,
             free: Vec::new(),
         };
-        given.write(0, hash(FIRST), 0);
+        given.add();
+        given.set(0, hash(FIRST), 0);
+        given.write();
         given.file.is_some().then_some((given, name))
     }
 
@@ -88,15 +97,29 @@ impl Given {
     /// again and that the file has not got, as `done` tells, is told of all.
     pub(in crate::journal) fn begin(&mut self, done: u64) -> u32 {
         let Some(slot) = self.free.pop() else {
-            self.slots.push(0);
-            return self.slots.len() as u32 - 1;
+            return self.add();
         };
-        let offset = self.slots[slot as usize];
+        let offset = self.offset(slot);
         if offset > done && offset > self.all {
+            self.write();
             self.all = offset;
-            self.write(0, hash(FIRST), offset);
+            self.set(0, hash(FIRST), offset);
+            self.write();
         }
         slot
+    }
+
+    /// A place behind all others.
+    fn add(&mut self) -> u32 {
+        let slot = self.image.len() / ENTRY as usize;
+        self.image.resize(self.image.len() + ENTRY as usize, 0);
+        slot as u32
+    }
+
+    fn offset(&self, slot: u32) -> u64 {
+        let end = (slot as usize + 1) * ENTRY as usize;
+        let bytes = self.image[end - 8..end].try_into();
+        u64::from_le_bytes(bytes.unwrap_or_default())
     }
 
     /// The topic's place is free.
@@ -104,20 +127,37 @@ impl Given {
         self.free.push(slot);
     }
 
-    /// A message of the topic is about to be given out.
+    /// A message of the topic is about to be given out: not before the next [`Given::write`].
     pub(in crate::journal) fn note(&mut self, slot: u32, topic: &str, offset: u64) {
-        self.slots[slot as usize] = offset;
-        self.write(slot, hash(topic), offset);
+        if let Some((first, last)) = self.unwritten
+            && (slot + WRITTEN_MOST < last || slot > first + WRITTEN_MOST)
+        {
+            self.write();
+        }
+        self.set(slot, hash(topic), offset);
     }
 
-    fn write(&mut self, slot: u32, hash: u64, offset: u64) {
-        let mut entry = [0; ENTRY as usize];
+    fn set(&mut self, slot: u32, hash: u64, offset: u64) {
+        let begin = slot as usize * ENTRY as usize;
+        let entry = &mut self.image[begin..begin + ENTRY as usize];
         entry[..8].copy_from_slice(&hash.to_le_bytes());
         entry[8..].copy_from_slice(&offset.to_le_bytes());
+        let (first, last) = self.unwritten.unwrap_or((slot, slot));
+        self.unwritten = Some((first.min(slot), last.max(slot)));
+    }
+
+    /// Writes down what was noted: places beside each other by one call.
+    pub(in crate::journal) fn write(&mut self) {
+        let Some((first, last)) = self.unwritten.take() else {
+            return;
+        };
+        let begin = u64::from(first) * ENTRY;
+        let end = (u64::from(last) + 1) * ENTRY;
+        let bytes = &self.image[begin as usize..end as usize];
         let written = self
             .file
             .as_ref()
-            .map(|file| file.write_all_at(&entry, u64::from(slot) * ENTRY));
+            .map(|file| file.write_all_at(bytes, begin));
         if let Some(Err(_)) = written {
             // What is not whole tells nothing: without it everything is a hole after a crash.
             self.remove();
@@ -180,7 +220,7 @@ fn read_own(path: &Path) -> io::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Given, hash, read, remove};
+    use super::{Given, WRITTEN_MOST, hash, read, remove};
 
     #[test]
     fn what_was_given_out_is_read_again_and_a_place_that_is_used_again_tells_of_all() {
@@ -190,7 +230,9 @@ mod tests {
         let (one, two) = (given.begin(0), given.begin(0));
         given.note(one, "one", 5);
         given.note(two, "two", 7);
+        assert!(read(&name).expect("it is there").topics.is_empty());
         given.note(one, "one", 9);
+        given.write();
         let left = read(&name).expect("it is there");
         assert_eq!(left.topics, [(hash("one"), 9), (hash("two"), 7)]);
         assert_eq!(left.all, 0);
@@ -198,11 +240,22 @@ mod tests {
         given.end(two);
         let three = given.begin(7);
         given.note(three, "three", 10);
+        given.write();
         assert_eq!(read(&name).expect("it is there").all, 0, "the file has 7");
         given.end(three);
         given.begin(9);
         let left = read(&name).expect("it is there");
         assert_eq!(left.all, 10, "nobody knows whether the file has 10");
+
+        let far: Vec<_> = (0..3 * WRITTEN_MOST).map(|_| given.begin(99)).collect();
+        for (offset, slot) in (100..).zip(&far) {
+            given.note(*slot, "far", offset);
+        }
+        given.note(one, "one", 9999);
+        given.write();
+        let left = read(&name).expect("it is there");
+        assert_eq!(left.topics.len(), 2 + far.len());
+        assert!(left.topics.contains(&(hash("one"), 9999)));
 
         given.remove();
         assert!(read(&name).is_none());

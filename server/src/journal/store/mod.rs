@@ -23,16 +23,20 @@
 //! | `book` | the tables while they are written |
 //! | `fetch` | reading in pieces |
 //! | `database` | SQLite |
+//! | `awaited` | who waits for a message to be stored |
 //! | `given` | what was given out last, in shared memory |
+//! | `holes` | what the file has not got and has not been told of |
 //! | `aside` | where damaged files go |
 
 mod aside;
+mod awaited;
 mod book;
 mod check;
 mod database;
 mod error;
 mod fetch;
 mod given;
+mod holes;
 mod opening;
 mod queue;
 mod worker;
@@ -48,6 +52,8 @@ use super::Bounds;
 use super::position::Epoch;
 use crate::ids::ClientId;
 use crate::limits::{JOURNAL_ENTRY_BYTES, STORE_OPENING};
+use awaited::Awaited;
+pub use awaited::Confirm;
 pub use check::check;
 pub use error::StoreError;
 pub use fetch::{Fetched, FetchedLine, From};
@@ -64,9 +70,6 @@ pub trait Line: Send + Sync + Sized + 'static {
     /// Reads what these two have given; none where they have not.
     fn read(kind: u8, payload: &[u8]) -> Option<Self>;
 }
-
-/// Called by the file's thread when it is known whether a message is stored.
-pub type Confirm = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 /// Called by the file's thread with what was asked for.
 pub type Deliver<M> = Box<dyn FnOnce(Fetched<M>) + Send>;
@@ -139,7 +142,15 @@ pub(super) struct Written<M> {
     pub(super) at: u64,
     pub(super) except: Option<ClientId>,
     pub(super) message: Arc<M>,
-    pub(super) confirm: Option<Confirm>,
+    pub(super) confirm: Option<Awaited>,
+}
+
+impl<M> Written<M> {
+    /// `confirm` is told when it is stored, or will not be.
+    pub(super) fn telling(self, confirm: Option<Confirm>) -> Written<M> {
+        let confirm = confirm.map(Awaited::new);
+        Written { confirm, ..self }
+    }
 }
 
 /// What a job is about.
@@ -196,7 +207,7 @@ impl<M: Line> Writer<M> {
         if let Task::Write(written) = job.task {
             self.queue.lose(&written.topic, written.offset);
             if let Some(confirm) = written.confirm {
-                confirm(Err(StoreError::Behind));
+                confirm.tell(Err(StoreError::Behind));
             }
         }
         Err(StoreError::Behind)
@@ -219,8 +230,18 @@ impl<M: Line> Writer<M> {
     }
 
     /// Nothing of a topic is to be kept.
+    ///
+    /// Where there is no room the thread forgets as many topics as there are too many: a disk that stands still must not
+    /// make topics add up that come and go.
     pub(super) fn forget(&self, topic: Arc<str>) {
-        self.tell(Task::Forget { topic });
+        let bytes = topic.len() + JOURNAL_ENTRY_BYTES;
+        let job = Job {
+            opening: self.opening,
+            task: Task::Forget { topic },
+        };
+        if self.queue.post(job, bytes, true).is_err() {
+            self.queue.leave_out();
+        }
     }
 
     /// Nothing follows; `last` was given out last.

@@ -4,7 +4,6 @@
 //! more comes, so that the hub wakes the thread a few times a second and not for each message, and many messages
 //! become one batch.
 
-use std::collections::HashMap;
 use std::mem::take;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,6 +11,8 @@ use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
+use super::holes::Holes;
+use crate::counters::COUNTERS;
 use crate::limits::{STORE_GATHER, STORE_QUEUE_BYTES};
 
 /// Shared by the hub's thread and that of the file.
@@ -31,11 +32,9 @@ struct State<J> {
     is_urgent: bool,
     sleep: Sleep,
     holes: Holes,
+    has_left_out: bool,
     is_over: bool,
 }
-
-/// What the queue had no room for: the last offset of each topic.
-pub(super) type Holes = HashMap<Arc<str>, u64>;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Sleep {
@@ -51,6 +50,8 @@ pub(super) struct Taken<J> {
     pub(super) jobs: Vec<J>,
     pub(super) bytes: usize,
     pub(super) holes: Holes,
+    /// Topics that were forgotten, and that there was no room to tell of.
+    pub(super) has_left_out: bool,
     /// Nothing more will come.
     pub(super) is_over: bool,
 }
@@ -66,7 +67,8 @@ impl<J> Queue<J> {
                 bytes: 0,
                 is_urgent: false,
                 sleep: Sleep::Awake,
-                holes: Holes::new(),
+                holes: Holes::default(),
+                has_left_out: false,
                 is_over: false,
             }),
             wake: Condvar::new(),
@@ -99,6 +101,7 @@ impl<J> Queue<J> {
     fn put(&self, state: &mut State<J>, job: J, bytes: usize, is_urgent: bool) {
         state.jobs.push(job);
         state.bytes += bytes;
+        COUNTERS.hub.filed_bytes.add(bytes as u64);
         state.is_urgent |= is_urgent || state.bytes > STORE_QUEUE_BYTES / 4;
         let must_wake = match state.sleep {
             Sleep::Awake => false,
@@ -113,9 +116,12 @@ impl<J> Queue<J> {
 
     /// A message of the topic is not in the queue and will not be in the file.
     pub(super) fn lose(&self, topic: &Arc<str>, offset: u64) {
-        let mut state = self.state.lock();
-        let last = state.holes.entry(topic.clone()).or_default();
-        *last = offset.max(*last);
+        self.state.lock().holes.add(topic, offset);
+    }
+
+    /// A topic that was forgotten is not in the queue.
+    pub(super) fn leave_out(&self) {
+        self.state.lock().has_left_out = true;
     }
 
     /// Nothing is taken any more.
@@ -126,7 +132,13 @@ impl<J> Queue<J> {
 
     /// What waits is dropped, and with it whoever waits for it is told.
     pub(super) fn clear(&self) {
-        let jobs = take(&mut self.state.lock().jobs);
+        let mut state = self.state.lock();
+        COUNTERS
+            .store
+            .taken_bytes
+            .add(take(&mut state.bytes) as u64);
+        let jobs = take(&mut state.jobs);
+        drop(state);
         drop(jobs);
     }
 
@@ -160,6 +172,7 @@ impl<J> Queue<J> {
             jobs: take(&mut state.jobs),
             bytes: state.bytes,
             holes: take(&mut state.holes),
+            has_left_out: take(&mut state.has_left_out),
             is_over: state.is_over,
         }
     }
@@ -167,6 +180,7 @@ impl<J> Queue<J> {
     /// What was taken is done with.
     pub(super) fn give_back(&self, bytes: usize) {
         self.state.lock().bytes -= bytes;
+        COUNTERS.store.taken_bytes.add(bytes as u64);
     }
 
     /// Everything up to `offset` is in the file, or lost.

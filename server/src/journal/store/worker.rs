@@ -13,13 +13,15 @@ use log::{error, info, warn};
 
 use super::super::Bounds;
 use super::aside::set_aside;
+use super::awaited::Awaited;
 use super::book::{Book, LetGo};
 use super::error::StoreError;
 use super::fetch::Fetched;
 use super::given;
+use super::holes::Holes;
 use super::opening;
-use super::queue::{Holes, Queue, Taken};
-use super::{Confirm, Fetch, Job, Line, News, Task, Writer, Written};
+use super::queue::{Queue, Taken};
+use super::{Fetch, Job, Line, News, Task, Writer, Written};
 use crate::counters::COUNTERS;
 use crate::limits::{STORE_IDLE, STORE_RETRY_LEAST, STORE_RETRY_MOST};
 use crate::threads::{fault_point, stall_point};
@@ -74,7 +76,7 @@ impl<M: Line> Worker<M> {
             tell,
             opening: 0,
             state: shut(),
-            holes: Holes::new(),
+            holes: Holes::default(),
             trouble: None,
             unstored: 0,
             given: None,
@@ -121,7 +123,7 @@ impl<M: Line> Worker<M> {
     }
 
     fn work(&mut self, taken: Taken<Job<M>>) {
-        merge(&mut self.holes, taken.holes);
+        self.holes.merge(taken.holes);
         let (mut lines, mut fetches) = (Vec::new(), Vec::new());
         for job in taken.jobs {
             let is_of_now = job.opening == self.opening;
@@ -144,6 +146,9 @@ impl<M: Line> Worker<M> {
             }
         }
         self.write(lines);
+        if taken.has_left_out {
+            self.forget_beyond();
+        }
         for (fetch, is_of_now) in fetches {
             self.fetch(fetch, is_of_now);
         }
@@ -187,7 +192,7 @@ impl<M: Line> Worker<M> {
         }
         self.queue.set_done(last);
         for confirm in confirms {
-            confirm(match &result {
+            confirm.tell(match &result {
                 Ok(_) => Ok(()),
                 Err(error) => Err(error.clone()),
             });
@@ -213,8 +218,7 @@ impl<M: Line> Worker<M> {
         self.unstored += lines.len() as u64;
         let mut topics: Vec<(Arc<str>, u64, u64)> = Vec::new();
         for line in lines {
-            let last = self.holes.entry(line.topic.clone()).or_default();
-            *last = line.offset.max(*last);
+            self.holes.add(&line.topic, line.offset);
             match topics.iter_mut().find(|(topic, ..)| *topic == line.topic) {
                 Some((_, _, last)) => *last = line.offset,
                 None => topics.push((line.topic.clone(), line.offset, line.offset)),
@@ -251,6 +255,16 @@ impl<M: Line> Worker<M> {
         if let State::Open(book) = &mut self.state {
             let forgotten = book.forget(topic);
             self.check(forgotten);
+        }
+    }
+
+    /// As many topics as there may be are kept, those that were silent the longest no more.
+    fn forget_beyond(&mut self) {
+        if let State::Open(book) = &mut self.state {
+            let forgotten = book.forget_beyond();
+            if let Some(let_go) = self.check(forgotten) {
+                self.tell_let_go(let_go);
+            }
         }
     }
 
@@ -438,16 +452,9 @@ fn shut() -> State {
     }
 }
 
-fn refuse(confirm: Option<Confirm>, error: &StoreError) {
+fn refuse(confirm: Option<Awaited>, error: &StoreError) {
     if let Some(confirm) = confirm {
-        confirm(Err(error.clone()));
-    }
-}
-
-fn merge(holes: &mut Holes, more: Holes) {
-    for (topic, offset) in more {
-        let last = holes.entry(topic).or_default();
-        *last = offset.max(*last);
+        confirm.tell(Err(error.clone()));
     }
 }
 
