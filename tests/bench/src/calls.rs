@@ -17,19 +17,20 @@ pub struct Calls {
 }
 
 impl Calls {
-    /// Begins to count the calls of all threads of a process; pipes go into `folder`.
+    /// Begins to count the calls of all threads of these processes; pipes go into `folder`.
     ///
     /// None where perf cannot: no perf, no right to it, too many threads.
-    pub fn count(process: u32, folder: &Path) -> Option<Calls> {
+    pub fn count(processes: &[u32], folder: &Path) -> Option<Calls> {
         let folder = folder.join("perf");
         fs::remove_dir_all(&folder).ok();
         fs::create_dir_all(&folder).ok()?;
         let (control, answer) = (folder.join("control"), folder.join("answer"));
         let made = Command::new("mkfifo").arg(&control).arg(&answer).status();
         made.ok().filter(std::process::ExitStatus::success)?;
+        let ids: Vec<_> = processes.iter().map(u32::to_string).collect();
         let perf = Command::new("perf")
             .args(["stat", "-x", ",", "-D", "-1", "-e", EVENT])
-            .args(["-p", &process.to_string()])
+            .args(["-p", &ids.join(",")])
             .arg("--control")
             .arg(format!("fifo:{},{}", control.display(), answer.display()))
             .stdin(Stdio::null())

@@ -14,6 +14,7 @@ mod pace;
 mod process;
 mod report;
 mod rounds;
+mod scrape;
 mod script;
 mod servers;
 mod speech;

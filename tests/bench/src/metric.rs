@@ -89,6 +89,30 @@ pub const PINGS: Metric = Metric {
     title: "pings",
     is_gain: true,
 };
+/// Messages published in a second over those that as many WebSockets publish that hear themselves.
+pub const SHARE: Metric = Metric {
+    key: "share",
+    title: "of the WebSockets' rate",
+    is_gain: true,
+};
+/// Processor time for a message in one way over that in another; the load says which.
+pub const OVER: Metric = cost("over", "CPU / CPU");
+/// The other way's processor time for a message.
+pub const OTHER_CPU_US: Metric = cost("other_cpu_us", "other's CPU µs/message");
+/// What the hub takes for one round, on average.
+pub const ROUND_US: Metric = cost("round_us", "hub's round µs");
+/// A round that one of a hundred exceeds.
+pub const ROUND_P99_US: Metric = cost("round_p99_us", "hub's round p99 µs");
+/// The round over that without a file.
+pub const ROUND_OVER: Metric = cost("round_over", "round / round in memory");
+/// Messages that a file took in a second.
+pub const STORED: Metric = Metric {
+    key: "stored",
+    title: "stored/s",
+    is_gain: true,
+};
+/// Time until everyone who has come back has what it missed.
+pub const REJOIN_MS: Metric = cost("rejoin_ms", "all there after ms");
 /// Messages that were asked for in a second.
 pub const RATE: Metric = Metric {
     key: "rate",
@@ -97,7 +121,7 @@ pub const RATE: Metric = Metric {
 };
 
 /// All of them in the order of their columns.
-pub const METRICS: [Metric; 29] = [
+pub const METRICS: [Metric; 37] = [
     CPU_US,
     PER_SECOND,
     CPU_PERCENT,
@@ -111,6 +135,14 @@ pub const METRICS: [Metric; 29] = [
     SLOWDOWN_P99,
     QUIET_P50_US,
     QUIET_P99_US,
+    SHARE,
+    OVER,
+    OTHER_CPU_US,
+    REJOIN_MS,
+    STORED,
+    ROUND_OVER,
+    ROUND_US,
+    ROUND_P99_US,
     BESIDE,
     BESIDE_P99,
     FLOOD_PER_SECOND,
@@ -130,13 +162,16 @@ pub const METRICS: [Metric; 29] = [
 ];
 
 /// Metrics that are not set against the bare server: it holds next to nothing, or they are ratios already.
-pub const ABSOLUTE: [&str; 6] = [
+pub const ABSOLUTE: [&str; 9] = [
     AVAILABLE_KIB.key,
     RESIDENT_KIB.key,
     CPU_PERCENT.key,
     SLOWDOWN.key,
     SLOWDOWN_P99.key,
     BESIDE.key,
+    SHARE.key,
+    OVER.key,
+    ROUND_OVER.key,
 ];
 
 /// What one run of one load on one server gave, by key.

@@ -1,7 +1,7 @@
 //! A running server as the kernel sees it: processor time, memory, threads, context switches.
 
 use std::fs;
-use std::io::{self, BufRead, BufReader};
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
-use nix::time::{ClockId, clock_getcpuclockid, clock_gettime};
+use nix::time::{clock_getcpuclockid, clock_gettime};
 use nix::unistd::Pid;
 
 /// Time for a server to say where it listens.
@@ -32,7 +32,6 @@ const KERNEL_STACK_KIB: f64 = 16.0;
 pub struct Process {
     child: Child,
     address: SocketAddr,
-    clock: ClockId,
     /// Held so that a server that prints more does not fail.
     _stdout: mpsc::Receiver<BufReader<ChildStdout>>,
 }
@@ -82,12 +81,9 @@ impl Process {
                 return Err(failed(&format!("did not say where it listens ({other:?})")));
             }
         };
-        let clock = clock_getcpuclockid(Pid::from_raw(child.id() as i32))
-            .map_err(|error| failed(&error))?;
         Ok(Process {
             child,
             address,
-            clock,
             _stdout: kept,
         })
     }
@@ -102,13 +98,31 @@ impl Process {
         self.child.id()
     }
 
+    /// It, and the processes that it has started and that live: a server may do its work in those.
+    pub fn ids(&self) -> Vec<u32> {
+        let mut ids = vec![self.id()];
+        let mut at = 0;
+        while let Some(id) = ids.get(at) {
+            let children = read_or_nothing(&format!("/proc/{id}/task/{id}/children"));
+            ids.extend(
+                children
+                    .split_whitespace()
+                    .filter_map(|id| id.parse::<u32>().ok()),
+            );
+            at += 1;
+        }
+        ids
+    }
+
     /// Processor time of all its threads since the start, the ended ones too, in nanoseconds' steps.
     ///
     /// # Errors
     /// It has ended.
     pub fn cpu(&self) -> Result<Duration, String> {
-        clock_gettime(self.clock)
-            .map(Duration::from)
+        let of = |id: u32| clock_gettime(clock_getcpuclockid(Pid::from_raw(id as i32))?);
+        let times = self.ids().into_iter().map(|id| of(id).map(Duration::from));
+        times
+            .sum::<Result<Duration, _>>()
             .map_err(|error| format!("the server has ended: {error}"))
     }
 
@@ -123,31 +137,32 @@ impl Process {
     /// # Errors
     /// It has ended.
     pub fn memory(&self) -> Result<Memory, String> {
-        let status = self.read("status").map_err(|error| error.to_string())?;
-        let threads = field(&status, "Threads:");
-        Ok(Memory {
-            resident_kib: field(&status, "VmRSS:"),
-            kernel_kib: threads * KERNEL_STACK_KIB + field(&status, "VmPTE:"),
-        })
+        let mut memory = Memory {
+            resident_kib: 0.0,
+            kernel_kib: 0.0,
+        };
+        for id in self.ids() {
+            let file = format!("/proc/{id}/status");
+            let status = fs::read_to_string(file).map_err(|error| error.to_string())?;
+            let threads = field(&status, "Threads:");
+            memory.resident_kib += field(&status, "VmRSS:");
+            memory.kernel_kib += threads * KERNEL_STACK_KIB + field(&status, "VmPTE:");
+        }
+        Ok(memory)
     }
 
     /// Context switches of all threads that live now, since their start.
     pub fn context_switches(&self) -> f64 {
-        let folder = format!("/proc/{}/task", self.id());
-        let Ok(tasks) = fs::read_dir(folder) else {
-            return 0.0;
-        };
+        let folders = self.ids().into_iter().map(|id| format!("/proc/{id}/task"));
+        let tasks = folders.filter_map(|folder| fs::read_dir(folder).ok());
         tasks
+            .flatten()
             .filter_map(|task| fs::read_to_string(task.ok()?.path().join("status")).ok())
             .map(|status| {
                 field(&status, "voluntary_ctxt_switches:")
                     + field(&status, "nonvoluntary_ctxt_switches:")
             })
             .sum()
-    }
-
-    fn read(&self, file: &str) -> io::Result<String> {
-        fs::read_to_string(format!("/proc/{}/{file}", self.id()))
     }
 }
 

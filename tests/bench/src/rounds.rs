@@ -196,6 +196,7 @@ impl Run<'_> {
             process: &process,
             abilities: server.abilities,
             another: &|| server.start(self.folders),
+            filing: &|| server.start_filing(self.folders),
             seconds: before.seconds,
             warm_up_seconds: before.seconds / 4.0,
             best_room_rate: best_room_rate(before).or_else(|| best_room_rate(self.stored?)),

@@ -43,6 +43,15 @@ impl Speech {
         }
     }
 
+    /// Appends message `number` of `speaker` as it is, without a frame: the body of a request.
+    pub fn append_plain(&self, out: &mut Vec<u8>, speaker: u32, number: u32) {
+        let stamp = u64::from(speaker) << 32 | u64::from(number);
+        out.extend(
+            (0..STAMP_BYTES).map(|index| DIGITS[(stamp >> (60 - 4 * index) & 0xf) as usize]),
+        );
+        out.extend_from_slice(&self.padding);
+    }
+
     /// Speaker and number of a payload; none where it is none of these messages.
     pub fn read(&self, payload: &[u8]) -> Option<(u32, u32)> {
         let (stamp, padding) = payload.split_at_checked(STAMP_BYTES)?;
@@ -115,6 +124,9 @@ mod tests {
             let payload = &mut out[frame.start..];
             mask(payload, frame.mask.expect("a client masks"));
             assert_eq!(speech.read(payload), Some((12, u32::MAX)));
+            let mut plain = Vec::new();
+            speech.append_plain(&mut plain, 12, u32::MAX);
+            assert_eq!(plain, payload);
             let line = [b"Client 31: ", &*payload].concat();
             assert_eq!(speech.read_line(&line), Some((12, u32::MAX)));
             payload[bytes - 1] ^= 1;

@@ -8,15 +8,19 @@ mod echo;
 mod flood;
 mod flooded;
 mod idle;
+mod journal;
 mod kept;
+mod listeners;
 mod newcomers;
+mod publish;
+mod rejoin;
 mod room;
 mod slow;
 mod storm;
 mod unread;
 mod window;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::metric::{Metric, Sample};
 use crate::process::Process;
@@ -34,6 +38,11 @@ pub enum Ability {
     Pings,
     /// Block for 10 ms with each message, then send it back: `/slow`.
     Slow,
+    /// Take messages by requests, and pass them to WebSockets and event streams, which may come back to what they
+    /// have missed: `/push/{topic}`.
+    Push,
+    /// Keep what is said in some rooms, `/past?room=NAME&kept`, in memory or in a file.
+    Journals,
 }
 
 /// One load.
@@ -71,6 +80,8 @@ pub struct Stage<'a> {
     pub abilities: &'static [Ability],
     /// Starts another server like it.
     pub another: &'a dyn Fn() -> Result<Process, String>,
+    /// Starts one that keeps some rooms in a file, and where it is asked for its metrics.
+    pub filing: &'a dyn Fn() -> Result<(Process, PathBuf), String>,
     /// Length of the timed window.
     pub seconds: f64,
     /// Time before it.
@@ -99,5 +110,9 @@ pub fn all() -> Vec<Box<dyn Load>> {
     loads.push(Box::new(storm::Storm));
     loads.push(Box::new(slow::Slow));
     loads.extend(newcomers::all());
+    loads.extend(publish::all());
+    loads.extend(journal::all());
+    loads.push(Box::new(rejoin::Rejoin));
+    loads.extend(listeners::all());
     loads
 }

@@ -109,7 +109,7 @@ fn add_counts(
     let Some(folder) = stage.calls_folder else {
         return Ok(());
     };
-    let calls = Calls::count(stage.process.id(), folder);
+    let calls = Calls::count(&stage.process.ids(), folder);
     let before = script.tally().heard_in_all;
     let switches = stage.process.context_switches();
     let length = Duration::from_secs_f64(stage.seconds / 2.0);

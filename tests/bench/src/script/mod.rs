@@ -1,13 +1,15 @@
 //! What clients say and when, and the one loop that lets them.
 
 mod echo;
+mod publishers;
 mod room;
 mod settle;
 mod turns;
 
 pub use echo::Echo;
+pub use publishers::{Pace, Publishers, Voice};
 pub use room::{Room, Shape};
-pub use settle::settle;
+pub use settle::{settle, settle_listeners};
 
 use std::time::{Duration, Instant};
 

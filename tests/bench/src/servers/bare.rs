@@ -13,6 +13,7 @@ pub(super) fn epoll(folders: &Folders) -> Server {
         clients_max: usize::MAX,
         program: folders.built.join("bare").into(),
         arguments: Vec::new(),
+        filing: None,
     }
 }
 
@@ -26,5 +27,6 @@ pub(super) fn threads(folders: &Folders) -> Server {
         clients_max: usize::MAX,
         program: folders.built.join("bare-threads").into(),
         arguments: Vec::new(),
+        filing: None,
     }
 }

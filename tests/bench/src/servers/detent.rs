@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Folders, Kind, Server, copy, run};
+use super::{Filing, Folders, Kind, Server, copy, run};
 use crate::loads::Ability;
+use crate::say;
 
 const ABILITIES: &[Ability] = &[
     Ability::Echo,
@@ -13,11 +14,17 @@ const ABILITIES: &[Ability] = &[
     Ability::Rooms,
     Ability::Slow,
     Ability::Pings,
+    Ability::Push,
+    Ability::Journals,
 ];
+/// Those of revisions in which nothing was kept.
+const OLD_ABILITIES: &[Ability] = ABILITIES.split_at(5).0;
+/// The room's plugin that only newer revisions can build.
+const PAST: &str = "past";
 
 /// Detent as it is in this tree.
 pub(super) fn here(folders: &Folders) -> Result<Server, String> {
-    let own = ["rooms", "slow"].map(|name| folders.built.join(format!("lib{name}.so")));
+    let own = ["rooms", "slow", PAST].map(|name| folders.built.join(format!("lib{name}.so")));
     make(folders, &folders.root, "detent", &own)
 }
 
@@ -46,20 +53,23 @@ pub(super) fn at(folders: &Folders, revision: &str) -> Result<Server, String> {
         .args(["-r", "Cargo.toml", "Cargo.lock", "src", "plugins"])
         .arg(&bench))?;
     let target = tree.join("target/bench");
-    run(cargo()
-        .current_dir(&bench)
-        .args([
-            "build",
-            "--release",
-            "--quiet",
-            "--package",
-            "rooms",
-            "--package",
-            "slow",
-        ])
-        .arg("--target-dir")
-        .arg(&target))?;
-    let own = ["rooms", "slow"].map(|name| target.join(format!("release/lib{name}.so")));
+    let build = |packages: &[&str]| {
+        let packages = packages.iter().flat_map(|name| ["--package", name]);
+        run(cargo()
+            .current_dir(&bench)
+            .args(["build", "--release", "--quiet"])
+            .args(packages)
+            .arg("--target-dir")
+            .arg(&target))
+    };
+    let mut own = vec!["rooms", "slow"];
+    build(&own)?;
+    match build(&[PAST]) {
+        Ok(_) => own.push(PAST),
+        Err(_) => say(&format!("{short}: nothing is kept yet")),
+    }
+    let library = |name: &&str| target.join(format!("release/lib{name}.so"));
+    let own: Vec<_> = own.iter().map(library).collect();
     make(folders, &tree, &format!("detent@{short}"), &own)
 }
 
@@ -93,18 +103,45 @@ fn make(folders: &Folders, tree: &Path, name: &str, own: &[PathBuf]) -> Result<S
     ];
     let mut arguments: Vec<_> = arguments.map(Into::into).into();
     arguments.extend(["--plugins".into(), plugins.into_os_string()]);
+    let keeps = own
+        .iter()
+        .any(|path| path.ends_with(format!("lib{PAST}.so")));
     Ok(Server {
         name: name.to_owned(),
         version: format!("{} ({})", version.trim(), revision.trim()),
         kind: Kind::Detent,
-        abilities: ABILITIES,
+        abilities: if keeps { ABILITIES } else { OLD_ABILITIES },
         clients_max: usize::MAX,
         program: program.into(),
         arguments,
+        filing: keeps.then(|| filing(&folder)).transpose()?,
     })
 }
 
-/// The server's binary and the libraries of echo and chat.
+/// A configuration with rooms in a file, which begins anew with each build.
+fn filing(folder: &Path) -> Result<Filing, String> {
+    let (file, metrics) = (folder.join("bench.toml"), folder.join("admin.sock"));
+    let journal = folder.join("rooms.journal");
+    for end in ["", "-wal", "-shm"] {
+        let mut name = journal.clone().into_os_string();
+        name.push(end);
+        // Mostly it is not there.
+        fs::remove_file(name).ok();
+    }
+    let text = format!(
+        "[admin]\nlisten = \"unix:{}\"\n\n[[route]]\npath = \"/past\"\nplugin = \"past\"\n\n\
+         [[route]]\npath = \"/filed\"\nplugin = \"past\"\n[route.journal]\nfile = \"{}\"\n",
+        metrics.display(),
+        journal.display()
+    );
+    fs::write(&file, text).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(Filing {
+        arguments: vec!["--config".into(), file.into_os_string()],
+        metrics,
+    })
+}
+
+/// The server's binary and the libraries of echo, chat and push.
 fn build(tree: &Path) -> Result<Vec<PathBuf>, String> {
     let messages = run(cargo()
         .current_dir(tree)
@@ -120,13 +157,15 @@ fn build(tree: &Path) -> Result<Vec<PathBuf>, String> {
             "echo",
             "--package",
             "chat",
+            "--package",
+            "push",
         ]))?;
     let mut files = Vec::new();
     for line in messages.lines() {
         let Ok(message) = serde_json::from_str::<serde_json::Value>(line) else {
             continue;
         };
-        let wanted = ["server", "echo", "chat"].map(Some);
+        let wanted = ["server", "echo", "chat", "push"].map(Some);
         if !wanted.contains(&message["target"]["name"].as_str()) {
             continue;
         }
@@ -139,11 +178,11 @@ fn build(tree: &Path) -> Result<Vec<PathBuf>, String> {
                 .map(PathBuf::from),
         );
     }
-    if files.len() == 3 {
+    if files.len() == 4 {
         Ok(files)
     } else {
         Err(format!(
-            "cargo built {files:?}, not a server and two plugins"
+            "cargo built {files:?}, not a server and three plugins"
         ))
     }
 }

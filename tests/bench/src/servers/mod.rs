@@ -39,6 +39,15 @@ pub struct Server {
     pub clients_max: usize,
     program: OsString,
     arguments: Vec<OsString>,
+    /// What makes it keep some rooms in a file, and tell its metrics on a socket.
+    filing: Option<Filing>,
+}
+
+/// See [`Server::start_filing`].
+#[derive(Clone)]
+struct Filing {
+    arguments: Vec<OsString>,
+    metrics: PathBuf,
 }
 
 /// Where things lie.
@@ -60,16 +69,39 @@ impl Server {
         self.start_under(folders, &[])
     }
 
-    /// The same with a program and its arguments before it, such as valgrind.
+    /// Starts it with some rooms in a file, and says on which socket it tells its metrics.
+    ///
+    /// # Errors
+    /// It does not do this, or does not start.
+    pub fn start_filing(&self, folders: &Folders) -> Result<(Process, PathBuf), String> {
+        let filing = self.filing.as_ref().ok_or("no journals in files")?;
+        let process = self.start_with(folders, &[], &filing.arguments)?;
+        Ok((process, filing.metrics.clone()))
+    }
+
+    /// As [`Server::start`], with a program and its arguments before it, such as valgrind.
     ///
     /// # Errors
     /// It does not start.
     pub fn start_under(&self, folders: &Folders, wrapper: &[OsString]) -> Result<Process, String> {
+        self.start_with(folders, wrapper, &[])
+    }
+
+    fn start_with(
+        &self,
+        folders: &Folders,
+        wrapper: &[OsString],
+        more: &[OsString],
+    ) -> Result<Process, String> {
         let logs = folders.work.join("logs");
         fs::create_dir_all(&logs).map_err(|error| format!("{}: {error}", logs.display()))?;
         let path = logs.join(format!("{}.log", self.name));
         let log = File::create(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let words = wrapper.iter().chain([&self.program]).chain(&self.arguments);
+        let words = wrapper
+            .iter()
+            .chain([&self.program])
+            .chain(&self.arguments)
+            .chain(more);
         let mut words = words.cloned();
         let mut command = Command::new(words.next().ok_or("no program")?);
         command.args(words).stderr(Stdio::from(log));

@@ -22,12 +22,15 @@ const LIBWEBSOCKETS_HEADER: &str = "/usr/include/libwebsockets.h";
 /// stream_select refuses descriptors from 1,024 on.
 const PHP_CLIENTS_MAX: usize = 1_000;
 
+/// Where Debian puts nginx's modules.
+const NCHAN_MODULE: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
+
 struct Peer {
     name: &'static str,
     prepare: fn(&Place) -> Result<Server, String>,
 }
 
-const PEERS: [Peer; 6] = [
+const PEERS: [Peer; 7] = [
     Peer {
         name: "bun",
         prepare: bun,
@@ -51,6 +54,10 @@ const PEERS: [Peer; 6] = [
     Peer {
         name: "php",
         prepare: php,
+    },
+    Peer {
+        name: "nchan",
+        prepare: nchan,
     },
 ];
 
@@ -102,6 +109,7 @@ fn peer(name: &str, version: &str, program: PathBuf, argument: Option<PathBuf>) 
         clients_max: usize::MAX,
         program: program.into(),
         arguments: argument.into_iter().map(PathBuf::into_os_string).collect(),
+        filing: None,
     }
 }
 
@@ -259,5 +267,30 @@ fn php(place: &Place) -> Result<Server, String> {
     Ok(Server {
         clients_max: PHP_CLIENTS_MAX,
         ..peer("php", &version, "php".into(), Some(script))
+    })
+}
+
+/// nginx itself publishes, keeps and hands out: there is no program of ours, only a configuration.
+fn nchan(place: &Place) -> Result<Server, String> {
+    let packages = ["nginx", "libnginx-mod-nchan", "curl"];
+    if !Path::new(NCHAN_MODULE).exists() {
+        place.install_packages(&packages)?;
+    }
+    let version = run(Command::new("dpkg-query")
+        .args(["--show", "--showformat=${Package} ${Version}, "])
+        .args(&packages[..2]))?;
+    // It takes no port 0; this one is free now, and nobody else takes ports here.
+    let free = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|of| of.local_addr());
+    let port = free.map_err(|error| error.to_string())?.port();
+    let script = place.sources.join("start.sh");
+    let arguments = [
+        place.built.clone().into_os_string(),
+        port.to_string().into(),
+        NCHAN_MODULE.into(),
+    ];
+    Ok(Server {
+        abilities: &[Ability::Push],
+        arguments: arguments.into(),
+        ..peer("nchan", version.trim_end_matches(", "), script, None)
     })
 }

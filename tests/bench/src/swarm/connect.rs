@@ -9,17 +9,33 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use socket2::{Domain, Socket, Type};
 use tungstenite::handshake::derive_accept_key;
 
-use super::{Client, Silence, State, Swarm};
+use super::{Client, Silence, State, Swarm, Traffic, http};
 
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+const EVENT_STREAM: &str = "content-type: text/event-stream";
 /// Connections from one source address; the kernel has some 28,000 ports for each.
 const CONNECTIONS_PER_ADDRESS: u32 = 5_000;
 /// Time in which clients have to be connected.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// What a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// RFC 6455.
+    WebSocket,
+    /// An event stream: it hears and says nothing.
+    EventStream,
+    /// Requests one after the other on a connection that stays; it says them whole.
+    Requests,
+}
+
 /// How clients connect.
 #[derive(Clone, Copy)]
-pub struct Connecting {
+pub struct Connecting<'a> {
+    /// What they speak.
+    pub protocol: Protocol,
+    /// Where an event stream was when it ended, as it was told.
+    pub last_event_id: Option<&'a str>,
     /// Handshakes at once.
     pub at_once: usize,
     /// Receive buffer of the socket; none for the kernel's choice.
@@ -29,9 +45,11 @@ pub struct Connecting {
     pub segment_bytes: Option<u32>,
 }
 
-impl Default for Connecting {
-    fn default() -> Connecting {
+impl Default for Connecting<'_> {
+    fn default() -> Self {
         Connecting {
+            protocol: Protocol::WebSocket,
+            last_event_id: None,
             at_once: 64,
             receive_buffer_bytes: None,
             segment_bytes: None,
@@ -45,6 +63,19 @@ impl Swarm {
     /// # Errors
     /// One of them is not, or not in time.
     pub fn connect(&mut self, targets: &[String], connecting: Connecting) -> Result<(), String> {
+        self.connect_hearing(targets, connecting, &mut Silence)
+    }
+
+    /// The same; what those hear who are in already is handed to `traffic`.
+    ///
+    /// # Errors
+    /// See [`Swarm::connect`].
+    pub fn connect_hearing(
+        &mut self,
+        targets: &[String],
+        connecting: Connecting,
+        traffic: &mut impl Traffic,
+    ) -> Result<(), String> {
         let deadline = Instant::now() + CONNECT_TIMEOUT;
         let wanted = self.clients.len() + targets.len();
         let mut targets = targets.iter();
@@ -56,7 +87,7 @@ impl Swarm {
                     format!("connection {} cannot be made: {error}", self.clients.len())
                 })?;
             }
-            self.poll(deadline, &mut Silence)?;
+            self.poll(deadline, traffic)?;
             if let Some(fault) = &self.first_fault {
                 return Err(format!("after {} connections: {fault}", self.opened));
             }
@@ -95,28 +126,59 @@ impl Swarm {
         epoll::add(&self.epoll, &socket, key, EventFlags::OUT)?;
         self.clients.push(Client {
             socket,
+            protocol: connecting.protocol,
             state: State::Connecting,
             partial: Vec::new(),
             is_reading: true,
             is_watched_for_write: true,
         });
         self.outgoing.unsent.push(Vec::new());
-        self.requests.push(format!(
-            "GET {target} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n\r\n",
-            self.address
-        ));
+        self.requests.push(self.request(target, connecting));
         Ok(())
     }
 
-    /// Length of the answer to the handshake; none where it is not complete.
-    pub(super) fn admitted(&self, bytes: &[u8]) -> Result<Option<usize>, String> {
-        let Some(end) = bytes.windows(4).position(|end| end == b"\r\n\r\n") else {
+    /// What a client says first; nothing where it waits for what the load has to say.
+    fn request(&self, target: &str, connecting: Connecting) -> String {
+        let mut head = match connecting.protocol {
+            Protocol::Requests => return String::new(),
+            Protocol::EventStream => {
+                format!("GET {target} HTTP/1.1\r\nAccept: text/event-stream\r\n")
+            }
+            Protocol::WebSocket => format!(
+                "GET {target} HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                 Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n"
+            ),
+        };
+        if let Some(id) = connecting.last_event_id {
+            head += &format!("Last-Event-ID: {id}\r\n");
+        }
+        head + &format!("Host: {}\r\n\r\n", self.address)
+    }
+
+    /// Length of the answer that lets a client in; none where it is not complete.
+    pub(super) fn admitted(
+        &self,
+        protocol: Protocol,
+        bytes: &[u8],
+    ) -> Result<Option<usize>, String> {
+        let Some(end) = http::head_end(bytes) else {
             return Ok(None);
         };
         let head = String::from_utf8_lossy(&bytes[..end]);
-        if head.starts_with("HTTP/1.1 101") && head.contains(&derive_accept_key(KEY.as_bytes())) {
-            return Ok(Some(end + 4));
+        let is_admitted = match protocol {
+            Protocol::WebSocket => {
+                let accept = derive_accept_key(KEY.as_bytes());
+                head.starts_with("HTTP/1.1 101") && head.contains(&accept)
+            }
+            // Each event is read as it comes, so that it must not stand in chunks.
+            _ => {
+                let head = head.to_ascii_lowercase();
+                let is_chunked = head.contains("transfer-encoding");
+                head.starts_with("http/1.1 200") && head.contains(EVENT_STREAM) && !is_chunked
+            }
+        };
+        if is_admitted {
+            return Ok(Some(end));
         }
         let first = head.lines().next().unwrap_or_default();
         Err(format!("not admitted: {first}"))

@@ -1,13 +1,14 @@
-//! The load's clients: one thread, one epoll, whole frames.
+//! The load's clients: one thread, one epoll, whole messages, whatever the protocol.
 //!
 //! Everything that a server sends is parsed here and handed to the load's [`Traffic`]; what that
 //! wants to say leaves with one send for each client and read, so that the load costs less than
 //! the servers it measures.
 
 mod connect;
+mod http;
 mod serve;
 
-pub use connect::{Connecting, targets};
+pub use connect::{Connecting, Protocol, targets};
 
 use std::mem::take;
 use std::net::{SocketAddr, TcpStream};
@@ -24,7 +25,12 @@ const EVENTS_PER_WAIT: usize = 1024;
 /// What a load does with what its clients hear.
 pub trait Traffic {
     /// A whole message.
+    ///
+    /// For who sends plain requests that is the body of an answer that says yes.
     fn message(&mut self, client: usize, payload: &[u8], now: Instant, outgoing: &mut Outgoing);
+
+    /// The position that an event stream tells, before the message that it belongs to.
+    fn position(&mut self, _client: usize, _id: &[u8]) {}
 }
 
 /// What clients are about to say.
@@ -51,6 +57,7 @@ enum State {
 
 struct Client {
     socket: TcpStream,
+    protocol: Protocol,
     state: State,
     /// The beginning of a frame.
     partial: Vec<u8>,

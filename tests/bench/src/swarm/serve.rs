@@ -8,7 +8,8 @@ use bench::wire::{self, BINARY, Frame, PING, PONG, TEXT};
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::net::{RecvFlags, SendFlags};
 
-use super::{State, Swarm, Traffic};
+use super::http::{Answer, Event};
+use super::{Protocol, State, Swarm, Traffic};
 
 /// Bytes of a message that is not whole yet that are copied to stand before the next ones: less than it costs to
 /// copy those.
@@ -25,7 +26,12 @@ impl Swarm {
     ) {
         if flags.contains(EventFlags::OUT) {
             if matches!(self.clients[client].state, State::Connecting) {
-                self.clients[client].state = State::Shaking;
+                let has_nothing_to_ask = self.clients[client].protocol == Protocol::Requests;
+                self.opened += usize::from(has_nothing_to_ask);
+                self.clients[client].state = match has_nothing_to_ask {
+                    true => State::Open,
+                    false => State::Shaking,
+                };
                 let request = take(&mut self.requests[client]);
                 self.outgoing
                     .of(client)
@@ -97,14 +103,49 @@ impl Swarm {
         traffic: &mut impl Traffic,
     ) -> Result<usize, String> {
         let mut at = 0;
+        let protocol = self.clients[index].protocol;
         if matches!(self.clients[index].state, State::Shaking) {
-            let Some(length) = self.admitted(bytes)? else {
+            let Some(length) = self.admitted(protocol, bytes)? else {
                 return Ok(0);
             };
             at = length;
             self.clients[index].state = State::Open;
             self.opened += 1;
         }
+        match protocol {
+            Protocol::WebSocket => self.take_frames(index, bytes, at, now, traffic),
+            Protocol::EventStream => {
+                while let Some(event) = Event::read(bytes, at)? {
+                    at = event.end;
+                    if let Some(id) = event.id {
+                        traffic.position(index, id);
+                    }
+                    if let Some(data) = event.data {
+                        traffic.message(index, data, now, &mut self.outgoing);
+                    }
+                }
+                Ok(at)
+            }
+            Protocol::Requests => {
+                while let Some(answer) = Answer::read(bytes, at)? {
+                    at = answer.end;
+                    traffic.message(index, answer.body, now, &mut self.outgoing);
+                }
+                Ok(at)
+            }
+        }
+    }
+
+    /// The same for frames, from `at` on.
+    #[inline(always)]
+    fn take_frames(
+        &mut self,
+        index: usize,
+        bytes: &[u8],
+        mut at: usize,
+        now: Instant,
+        traffic: &mut impl Traffic,
+    ) -> Result<usize, String> {
         while let Some(frame) = Frame::read(bytes, at)? {
             let payload = &bytes[frame.start..frame.end];
             at = frame.end;
