@@ -191,6 +191,33 @@ fn a_topic_that_has_grown_old_is_forgotten_and_gives_no_position_again() {
 }
 
 #[test]
+fn a_clock_that_goes_back_lets_nothing_go_and_changes_no_order() {
+    let an_hour = Bounds {
+        age: Some(std::time::Duration::from_secs(3600)),
+        ..bounds(10, 10)
+    };
+    let mut journals = Journals::new(an_hour);
+    journals.begin("a", |_| false);
+    let hour = 3_600_000;
+    let mut say = |journals: &mut Journals<String>, now, text: &str| {
+        let made = |_| Arc::new(text.to_owned());
+        journals.append("a", now, None, text.len(), None, made)
+    };
+    let first = say(&mut journals, 10 * hour, "one").expect("it is kept");
+    // Two hours back, and then from there on.
+    say(&mut journals, 8 * hour, "two");
+    journals.tidy(8 * hour);
+    say(&mut journals, 8 * hour + 1, "three");
+    let start = journals.start("a", after(first, 0), 8 * hour + 1);
+    assert_eq!(start.outcome, Outcome::Recovered);
+    assert_eq!(heard(&journals, "a", start.cursor()), ["two", "three"]);
+    // What was said under the wrong time goes when that is an hour old, and with it what is older.
+    journals.tidy(11 * hour + 1);
+    let start = journals.start("a", after(first, 9), 11 * hour + 1);
+    assert_eq!(start.outcome, Outcome::Gap(Gap::TooOld));
+}
+
+#[test]
 fn lower_bounds_hold_at_once() {
     let mut journals = Journals::new(bounds(10, 10));
     for topic in ["a", "b", "c"] {

@@ -187,3 +187,31 @@ fn the_past_is_switched_on_and_code_replaced_under_those_who_are_there() {
     new.client.send("three");
     assert_eq!(old.text(), "Client 2: three");
 }
+
+/// With a file the board is as it was left, under the same positions.
+#[test]
+fn after_a_restart_with_a_file_the_past_is_there_with_its_positions_once() {
+    let mut server = start("past = 100", "file = \"chat.journal\"");
+    let mut speaker = Reader::open(&server, "");
+    let mut said = Vec::new();
+    for text in ["one", "two", "three"] {
+        speaker.client.send(text);
+        said.push((speaker.line(), speaker.place.clone()));
+    }
+    drop(speaker);
+    server.stop();
+    server.start_again();
+    let newcomer = Reader::open(&server, "");
+    let lines: Vec<_> = said.iter().map(|(line, _)| line.clone()).collect();
+    assert_eq!(newcomer.past, lines);
+    let (_, first) = &said[0];
+    let mut back = Reader::open(&server, first);
+    assert_eq!(back.gap, Value::Null);
+    assert_eq!(back.past, lines[1..]);
+    assert_eq!(back.place, said[2].1, "the positions are what they were");
+    let mut speaker = Reader::open(&server, "");
+    speaker.client.send("four");
+    let line = back.line();
+    assert!(line.ends_with("four"), "{line}");
+    assert!(back.place > said[2].1, "no position is given twice");
+}

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rustix::process::{Resource, Signal};
-use tests::{Client, Events, Raw, Server, Setup};
+use tests::{ADMIN, Admin, Client, Events, Raw, Server, Setup};
 
 const HEAD: &str = "Host: localhost\r\nContent-Type: text/plain\r\n";
 
@@ -432,6 +432,45 @@ fn code_is_replaced_while_a_hundred_answers_wait_for_a_disk_that_stands_still() 
         assert_eq!(status, 200, "{body}");
     }
     assert_eq!(texts(&server, "/push/news?since=all").0.len(), 100);
+}
+
+#[test]
+fn the_metrics_tell_what_waits_for_a_disk_what_it_has_got_and_which_gaps_were_told() {
+    let stall = tempfile::NamedTempFile::new().expect("a file for the test");
+    let path = stall.path().display();
+    let server = Setup::new()
+        .plugins(&["push"])
+        .configuration(&format!("{}{ADMIN}", configuration("messages = 2\n")))
+        .after_shell(&format!("export DETENT_STALL=store:{path}"))
+        .start();
+    let admin = Admin::of(&server);
+    let of = |name: &str| admin.metric(&format!("detent_journal_{name}"));
+    let first = publish(&server, "/push/news", "one");
+    publish(&server, "/push/news", "two");
+    let mut waiting = Raw::connect(&server);
+    waiting.write(format!(
+        "POST /push/news?durable HTTP/1.1\r\n{HEAD}Content-Length: 5\r\n\r\nthree"
+    ));
+    tests::wait_until("an answer waits", || of("durable_waiting") == Some(1.0));
+    assert!(of("waiting_bytes").expect("it is told") >= 64.0);
+    assert_eq!(of("stored_total"), Some(0.0));
+    fs::remove_file(stall.path()).expect("it is there");
+    assert_eq!(waiting.response().0, 200);
+    tests::wait_until("nothing waits", || {
+        of("durable_waiting") == Some(0.0) && of("waiting_bytes") == Some(0.0)
+    });
+    assert_eq!(of("stored_total"), Some(3.0));
+    assert!(of("batches_total").expect("it is told") >= 1.0);
+    assert_eq!(of("unstored_total"), Some(0.0));
+    publish(&server, "/push/news", "four");
+    for (since, why) in [(&*first, "too-old"), ("nonsense", "other-epoch")] {
+        let mut events = Events::open(&server, &format!("/push/news?since={since}"), &[]);
+        assert_eq!(events.event().expect("a gap").data, why);
+        let name = format!("gaps_total{{why=\"{why}\"}}");
+        assert_eq!(of(&name), Some(1.0), "{name}");
+    }
+    let store = &admin.json("/status.json")["store"];
+    assert_eq!(store["unstored"], 0);
 }
 
 #[test]

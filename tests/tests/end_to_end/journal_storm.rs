@@ -22,7 +22,15 @@ const PUBLISHERS: usize = 10;
 enum Heard {
     /// A message, with its position.
     Message(String, String),
-    Gap,
+    /// Something behind the first position cannot be had; the second is where it is over.
+    Gap(String, String),
+}
+
+/// What one publisher has tried, and where it stands in case that was confirmed.
+struct Tried {
+    topic: usize,
+    text: String,
+    position: Option<String>,
 }
 
 struct Storm {
@@ -30,10 +38,8 @@ struct Storm {
     is_over: AtomicBool,
     /// Times that one of the listeners has heard something, and left.
     drops: AtomicUsize,
-    /// Confirmed, by topic: position and text.
-    confirmed: [Mutex<Vec<(String, String)>>; TOPICS],
-    /// Everything that anybody tried to publish.
-    tried: [Mutex<HashSet<String>>; TOPICS],
+    /// By publisher, one after the other.
+    tried: [Mutex<Vec<Tried>>; PUBLISHERS],
 }
 
 /// A few numbers that look like chance, from a seed.
@@ -58,9 +64,20 @@ impl Storm {
         Some(stream)
     }
 
-    /// Publishes one message durably; its position where that was confirmed.
-    fn publish(&self, topic: usize, text: &str) -> Option<String> {
-        self.tried[topic].lock().unwrap().insert(text.to_owned());
+    /// Publishes one message durably; whether that was confirmed.
+    fn publish(&self, publisher: usize, topic: usize, text: &str) -> bool {
+        let position = self.try_to_publish(topic, text);
+        let is_confirmed = position.is_some();
+        self.tried[publisher].lock().unwrap().push(Tried {
+            topic,
+            text: text.to_owned(),
+            position,
+        });
+        is_confirmed
+    }
+
+    /// The position of a message where it was confirmed.
+    fn try_to_publish(&self, topic: usize, text: &str) -> Option<String> {
         let mut stream = self.connect()?;
         let length = text.len();
         write!(
@@ -77,10 +94,7 @@ impl Storm {
             return None;
         }
         let answer: serde_json::Value = serde_json::from_str(lines.last()?).ok()?;
-        let position = answer["position"].as_str()?.to_owned();
-        let confirmed = (position.clone(), text.to_owned());
-        self.confirmed[topic].lock().unwrap().push(confirmed);
-        Some(position)
+        Some(answer["position"].as_str()?.to_owned())
     }
 
     fn publish_until_over(&self, publisher: usize) {
@@ -90,10 +104,7 @@ impl Storm {
                 return;
             }
             let topic = chance.below(TOPICS as u64) as usize;
-            if self
-                .publish(topic, &format!("{publisher}.{number}"))
-                .is_none()
-            {
+            if !self.publish(publisher, topic, &format!("{publisher}.{number}")) {
                 thread::park_timeout(Duration::from_millis(20));
             }
         }
@@ -150,12 +161,13 @@ impl Storm {
             } else if let Some(value) = line.strip_prefix("data: ") {
                 data = Some(value.to_owned());
             } else if line.is_empty() {
+                let before = since.clone();
                 if let Some(id) = &id {
                     id.clone_into(since);
                 }
                 let said = data.take();
                 if std::mem::take(&mut event) == "gap" {
-                    heard.push(Heard::Gap);
+                    heard.push(Heard::Gap(before, since.clone()));
                 } else if let Some((id, text)) = id.take().zip(said) {
                     let is_end = text == end;
                     heard.push(Heard::Message(id, text));
@@ -186,7 +198,9 @@ impl Storm {
             match socket.read() {
                 Ok(tungstenite::Message::Text(text)) => texts.push(text.to_string()),
                 Ok(tungstenite::Message::Close(Some(frame))) if u16::from(frame.code) == 4410 => {
-                    heard.push(Heard::Gap);
+                    // It begins anew, and what was lost is behind where it was and before what is said from now on.
+                    let (_, head) = self.read(topic, "now")?;
+                    heard.push(Heard::Gap(since.clone(), head));
                     "all".clone_into(since);
                     return Some(false);
                 }
@@ -194,7 +208,7 @@ impl Storm {
                 Err(_) => break,
             }
         }
-        let positions = self.positions(topic, since)?;
+        let (positions, _) = self.read(topic, since)?;
         let found: Option<Vec<_>> = texts
             .into_iter()
             .map(|text| Some(Heard::Message(positions.get(&text)?.clone(), text)))
@@ -209,8 +223,8 @@ impl Storm {
         Some(is_end)
     }
 
-    /// Where the messages behind a position stand.
-    fn positions(&self, topic: usize, since: &str) -> Option<HashMap<String, String>> {
+    /// Where the messages behind a position stand, and where they end.
+    fn read(&self, topic: usize, since: &str) -> Option<(HashMap<String, String>, String)> {
         let (mut positions, mut since) = (HashMap::new(), since.to_owned());
         loop {
             let mut stream = self.connect()?;
@@ -231,7 +245,7 @@ impl Storm {
             }
             past["next"].as_str()?.clone_into(&mut since);
             if past["more"] == false {
-                return Some(positions);
+                return Some((positions, since));
             }
         }
     }
@@ -271,7 +285,6 @@ fn everyone_has_every_durable_message_once_and_in_order_or_is_told_of_a_real_gap
         address: server.address(),
         is_over: AtomicBool::new(false),
         drops: AtomicUsize::new(0),
-        confirmed: Default::default(),
         tried: Default::default(),
     });
     let publishers: Vec<_> = (0..PUBLISHERS)
@@ -292,7 +305,7 @@ fn everyone_has_every_durable_message_once_and_in_order_or_is_told_of_a_real_gap
         publisher.join().expect("it does not panic");
     }
     for topic in 0..TOPICS {
-        storm.publish(topic, "the end").expect("it is confirmed");
+        assert!(storm.publish(0, topic, "the end"), "it is confirmed");
     }
     let heard: Vec<_> = listeners
         .into_iter()
@@ -327,19 +340,42 @@ fn all_kept(server: &Server, topic: usize) -> HashSet<String> {
     }
 }
 
+/// Between which two positions something of a topic was lost, for each message that is not kept: what its publisher
+/// had confirmed before it and behind it, on whatever topic, since positions count for the route.
+fn losses(storm: &Storm, topic: usize, kept: &HashSet<String>) -> Vec<(String, String)> {
+    let mut losses = Vec::new();
+    for tried in &storm.tried {
+        let tried = tried.lock().unwrap();
+        for (index, lost) in tried.iter().enumerate() {
+            if lost.topic != topic || kept.contains(&lost.text) {
+                continue;
+            }
+            let mut before = tried[..index].iter().rev();
+            let mut behind = tried[index..].iter();
+            let before = before.find_map(|of| of.position.clone());
+            let behind = behind.find_map(|of| of.position.clone());
+            losses.push((before.unwrap_or_default(), behind.unwrap_or("~".to_owned())));
+        }
+    }
+    losses
+}
+
 /// Checks what one listener has heard.
 fn check(storm: &Storm, kept: &HashSet<String>, listener: usize, heard: &[Heard]) {
     let topic = listener % TOPICS;
-    let mut confirmed = storm.confirmed[topic].lock().unwrap().clone();
+    let mut confirmed = Vec::new();
+    for tried in &storm.tried {
+        let tried = tried.lock().unwrap();
+        let of_topic = tried.iter().filter(|of| of.topic == topic);
+        confirmed.extend(of_topic.filter_map(|of| Some((of.position.clone()?, of.text.clone()))));
+    }
     confirmed.sort();
-    let mut lost = storm.tried[topic].lock().unwrap().clone();
-    lost.retain(|text| !kept.contains(text));
-    for part in heard.split(|of| matches!(of, Heard::Gap)) {
+    for part in heard.split(|of| matches!(of, Heard::Gap(..))) {
         let messages: Vec<_> = part
             .iter()
             .filter_map(|of| match of {
                 Heard::Message(id, text) => Some((id.clone(), text.clone())),
-                Heard::Gap => None,
+                Heard::Gap(..) => None,
             })
             .collect();
         let in_order = messages.windows(2).all(|two| two[0].0 < two[1].0);
@@ -356,9 +392,13 @@ fn check(storm: &Storm, kept: &HashSet<String>, listener: usize, heard: &[Heard]
             );
         }
     }
-    let was_told = heard.iter().any(|of| matches!(of, Heard::Gap));
-    assert!(
-        !was_told || !lost.is_empty(),
-        "listener {listener}: a gap, and nothing is lost"
-    );
+    let losses = losses(storm, topic, kept);
+    for told in heard {
+        let Heard::Gap(from, to) = told else { continue };
+        let is_one = |(before, behind): &(String, String)| from < behind && before < to;
+        assert!(
+            losses.iter().any(is_one),
+            "listener {listener}: a gap from {from} to {to}, and nothing of the topic is lost there: {losses:?}"
+        );
+    }
 }
