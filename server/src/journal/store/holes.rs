@@ -27,7 +27,7 @@ impl Holes {
     }
 
     /// Those of another are lost too.
-    pub(super) fn merge(&mut self, more: Holes) {
+    pub(super) fn merge(&mut self, more: &Holes) {
         self.all = self.all.max(more.all);
         for (topic, offset) in &more.topics {
             self.add(topic, *offset);
@@ -65,7 +65,7 @@ mod tests {
         holes.add(&"a".into(), 2);
         let mut more = Holes::default();
         more.add(&"b".into(), 7);
-        holes.merge(more);
+        holes.merge(&more);
         let mut topics: Vec<_> = holes.topics().collect();
         topics.sort_unstable();
         assert_eq!(topics, [(&"a".into(), 3), (&"b".into(), 7)]);

@@ -123,7 +123,7 @@ impl<M: Line> Worker<M> {
     }
 
     fn work(&mut self, taken: Taken<Job<M>>) {
-        self.holes.merge(taken.holes);
+        self.holes.merge(&taken.holes);
         let (mut lines, mut fetches) = (Vec::new(), Vec::new());
         for job in taken.jobs {
             let is_of_now = job.opening == self.opening;
