@@ -175,6 +175,9 @@ typedef uint64_t detent_timer_id;
  * settings of a route say otherwise. They are clients like any other:
  * on_upgrade, on_open, what is sent to them, on_close; on_message never comes. Since 1.1. */
 #define DETENT_FLAG_EVENT_STREAM 1
+/* In the flags of a detent_descriptor: it was built for whoever looks for faults in it, and is slow; the
+ * server says so where it loads it. Since 1.1. */
+#define DETENT_FLAG_DEBUG_BUILD 2
 
 /* --------------------------------------------------------------------------------- small pieces */
 
@@ -411,6 +414,11 @@ struct detent_host {
      * the words to fail with in `error`. Since 1.1. [any] */
     detent_status (*config_only)(detent_bytes config, const detent_bytes *keys, size_t key_count,
                                  const detent_sink *error);
+
+    /* Version of what the instance before this one has written, whose state create and whose sessions
+     * on_open get: `state_format` of its descriptor. DETENT_ABSENT where there was none before. Since
+     * 1.1. [any] */
+    detent_status (*old_state_format)(const detent_host *host, uint32_t *format);
 };
 
 /* Id of the host's extension detent_metrics. */
@@ -527,8 +535,9 @@ typedef struct detent_functions {
                                 detent_response *response, const detent_sink *error);
 
     /* After 101, which leaves when it returns or flushes. Where it is not implemented, or fails,
-     * there is no session. `resumed` is null for a new client. [connection], or [main] where
-     * resumed */
+     * there is no session; where it fails in a plugin that was built against 1.1 or later, and the
+     * client is not one that is taken over, on_close follows all the same. `resumed` is null for a
+     * new client. [connection], or [main] where resumed */
     detent_status (*on_open)(void *route, detent_client_id client, const detent_request *request,
                              const detent_resumed *resumed, void **session,
                              const detent_sink *error);
@@ -537,7 +546,9 @@ typedef struct detent_functions {
     detent_status (*on_message)(void *route, void *session, detent_client_id client,
                                 uint32_t kind, detent_bytes payload, const detent_sink *error);
 
-    /* Exactly once for each on_open that succeeded. Frees the session. [connection] */
+    /* Exactly once for each on_open that succeeded. Frees the session. Since 1.1 also once behind an
+     * on_open that failed, with what that wrote as session, null where it wrote nothing, so that what
+     * it had begun can be undone. [connection] */
     detent_status (*on_close)(void *route, void *session, detent_client_id client,
                               const detent_cause *cause, const detent_sink *error);
 
@@ -593,7 +604,8 @@ typedef struct detent_descriptor {
     /* Bytes of this struct. */
     uint32_t size;
     /* Version of what save_state and save_session write; a new library takes over from an old one
-     * only where both are equal. */
+     * only where both are equal, or where it says in `reads_state_formats` that it reads the old
+     * one's. */
     uint32_t state_format;
     /* Name: 1 to 64 of a-z, 0-9, `-`, `_`. */
     detent_bytes name;
@@ -615,8 +627,14 @@ typedef struct detent_descriptor {
     const detent_bytes *more_paths;
     /* Number of further paths. Since 1.1. */
     size_t more_path_count;
-    /* DETENT_FLAG_EVENT_STREAM, or zero. Since 1.1. */
+    /* DETENT_FLAG_EVENT_STREAM, DETENT_FLAG_DEBUG_BUILD, both or zero. Since 1.1. */
     uint64_t flags;
+    /* First of `reads_state_format_count` versions beside `state_format` that create and on_open take
+     * over from an older library; may be null. Which it is, old_state_format of the host tells.
+     * Since 1.1. */
+    const uint32_t *reads_state_formats;
+    /* Number of those versions. Since 1.1. */
+    size_t reads_state_format_count;
 } detent_descriptor;
 
 /*
@@ -858,7 +876,7 @@ typedef struct detent_journal {
 #define DETENT_PLUGIN(name, version, path, functions)                                              \
     static const detent_descriptor detent_plugin_descriptor = {                                    \
         sizeof(detent_descriptor), 0, DETENT_LITERAL(name), DETENT_LITERAL(version),               \
-        DETENT_LITERAL(path), 0, 0, &(functions), 0, 0, 0, 0,                                      \
+        DETENT_LITERAL(path), 0, 0, &(functions), 0, 0, 0, 0, 0, 0,                                \
     };                                                                                             \
     DETENT_EXPORT const detent_entry detent_plugin = {                                             \
         DETENT_MAGIC, sizeof(detent_entry), DETENT_ABI_MAJOR, DETENT_ABI_MINOR, 0,                 \

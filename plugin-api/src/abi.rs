@@ -37,7 +37,8 @@ pub const ABI_MAJOR: u32 = 1;
 /// A plugin whose `minor_required` is above the host's minor version is refused.
 ///
 /// 1 added [`CHECK`], [`JOURNAL`], [`METRICS`], [`LABEL`], behind the first [`HOST_SIZE_1_0`] bytes of [`Host`] the
-/// folders, further paths in the [`Descriptor`], and the fields [`FIELD_KIND`] and [`FIELD_PAGE`] of a request.
+/// folders, further paths and formats in the [`Descriptor`], the fields [`FIELD_KIND`] and [`FIELD_PAGE`] of a request,
+/// and `on_close` behind an `on_open` that failed.
 pub const ABI_MINOR: u32 = 1;
 
 /// Name of the one exported data symbol, an [`Entry`].

@@ -163,6 +163,14 @@ impl HostCalls {
         collect(|sink| call!(self, config_folder(self.pointer(), sink)))
     }
 
+    /// The format of what the instance before has written; none where there is none, or the host is older.
+    pub(crate) fn old_state_format(self) -> Option<u32> {
+        since!(self, old_state_format, None);
+        let mut format = 0;
+        let status = call!(self, old_state_format(self.pointer(), &raw mut format));
+        (status == abi::OK).then_some(format)
+    }
+
     /// The status, with the folder or the error's text.
     pub(crate) fn state_folder(self) -> (Status, Vec<u8>) {
         since!(self, state_folder, (abi::UNSUPPORTED, Vec::new()));

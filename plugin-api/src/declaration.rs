@@ -3,7 +3,9 @@
 //! Made by the export macro, checked while the plugin is compiled; read by the entry points and by the
 //! entry's constant data.
 
-use crate::abi::{Bytes, FLAG_EVENT_STREAM};
+use std::marker::PhantomData;
+
+use crate::abi::{Bytes, FLAG_DEBUG_BUILD, FLAG_EVENT_STREAM};
 use crate::{Checked, Config, Plugin, Result};
 
 /// Most subprotocols that a plugin can declare.
@@ -11,6 +13,9 @@ pub(crate) const SUBPROTOCOLS_MAX: usize = 16;
 
 /// Most paths beside the first that a plugin can declare.
 pub(crate) const MORE_PATHS_MAX: usize = 15;
+
+/// Most older state formats that a plugin can declare.
+pub(crate) const STATE_FORMATS_MAX: usize = 16;
 
 /// A plugin with what the macro declared of it.
 #[doc(hidden)]
@@ -26,7 +31,36 @@ pub trait Exported: Plugin {
         let _ = config;
         Ok(Checked::ByCreate)
     }
+
+    /// The session of a plugin that opens none itself, where its type has one.
+    fn session_by_default() -> Option<Self::Session> {
+        None
+    }
 }
+
+/// Asks a type that is known whether it has a `Default`: `by_default` of its own where it has one, else that of
+/// [`NoDefault`].
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct SessionOf<S>(PhantomData<S>);
+
+impl<S: Default> SessionOf<S> {
+    #[must_use]
+    pub fn by_default() -> Option<S> {
+        Some(S::default())
+    }
+}
+
+/// See [`SessionOf`].
+#[doc(hidden)]
+pub trait NoDefault<S> {
+    #[must_use]
+    fn by_default() -> Option<S> {
+        None
+    }
+}
+
+impl<S> NoDefault<S> for SessionOf<S> {}
 
 /// What a plugin is called and where it is served.
 #[doc(hidden)]
@@ -39,7 +73,9 @@ pub struct Declaration {
     pub(crate) more_paths: &'static [&'static str],
     pub(crate) subprotocols: &'static [&'static str],
     pub(crate) state_format: u32,
+    pub(crate) reads_state_formats: &'static [u32],
     pub(crate) event_stream: bool,
+    is_debug_build: bool,
 }
 
 impl Declaration {
@@ -59,7 +95,9 @@ impl Declaration {
             more_paths: &[],
             subprotocols: &[],
             state_format: 0,
+            reads_state_formats: &[],
             event_stream: false,
+            is_debug_build: false,
         }
     }
 
@@ -101,17 +139,40 @@ impl Declaration {
     }
 
     #[must_use]
+    pub const fn reads_state_formats(mut self, numbers: &'static [u32]) -> Declaration {
+        assert!(
+            numbers.len() <= STATE_FORMATS_MAX,
+            "a plugin declares at most 16 older state formats"
+        );
+        self.reads_state_formats = numbers;
+        self
+    }
+
+    /// Whether it was built with the checks of a debug build.
+    #[must_use]
+    pub const fn debug_build(mut self, is_debug_build: &'static bool) -> Declaration {
+        self.is_debug_build = *is_debug_build;
+        self
+    }
+
+    #[must_use]
     pub const fn event_stream(mut self, is_taken: &'static bool) -> Declaration {
         self.event_stream = *is_taken;
         self
     }
 
     pub(crate) const fn flags(&self) -> u64 {
-        if self.event_stream {
+        let event_stream = if self.event_stream {
             FLAG_EVENT_STREAM
         } else {
             0
-        }
+        };
+        let debug = if self.is_debug_build {
+            FLAG_DEBUG_BUILD
+        } else {
+            0
+        };
+        event_stream | debug
     }
 
     /// First part of the module path: what the targets of the plugin's own log lines begin with.

@@ -16,7 +16,8 @@ use crate::glue;
 /// - `event_stream = true`: its routes take clients of event streams too, unless the settings say otherwise.
 /// - `name = "..."`: 1 to 64 of `a-z`, `0-9`, `-`, `_`; the package's name by default.
 /// - `subprotocols = ["...", "..."]`: what it speaks, best first (RFC 6455 section 1.9).
-/// - `state_format = 1`: version of what `save_state` and `save_session` write; 0 by default.
+/// - `state_format = 2`: version of what `save_state` and `save_session` write; 0 by default.
+/// - `reads_state_formats = [1]`: older versions that `resume` and `on_resume` read too; 16 at most.
 ///
 /// ```
 /// # use plugin_api::{Config, Host, Plugin, Result};
@@ -33,6 +34,13 @@ use crate::glue;
 /// Plugins are built with `panic = "unwind"`, the default; anything else does not compile.
 #[macro_export]
 macro_rules! export {
+    (@session $plugin:ty) => {
+        fn session_by_default() -> ::std::option::Option<<$plugin as $crate::Plugin>::Session> {
+            #[allow(unused_imports)]
+            use $crate::declaration::NoDefault as _;
+            $crate::declaration::SessionOf::<<$plugin as $crate::Plugin>::Session>::by_default()
+        }
+    };
     ($plugin:ty, path = $path:expr, options = $options:ty $(, $option:ident = $value:expr)* $(,)?) => {
         $crate::export!(@ $plugin, $path, {
             fn check_options(config: &$crate::Config) -> $crate::Result<$crate::Checked> {
@@ -56,8 +64,10 @@ macro_rules! export {
                 ::std::env!("CARGO_PKG_VERSION"),
                 ::std::module_path!(),
                 $path,
-            )$(.$option(&$value))*;
+            )$(.$option(&$value))*.debug_build(&::std::cfg!(debug_assertions));
             $($check)?
+
+            $crate::export!(@session $plugin);
         }
 
         /// A library is one plugin: two `export!` in one module are told by this name, others by the symbol's.
@@ -91,6 +101,8 @@ impl<P: Exported> Tables<P> {
         more_paths: Self::MORE_PATHS.as_ptr(),
         more_path_count: P::DECLARATION.more_paths.len(),
         flags: P::DECLARATION.flags(),
+        reads_state_formats: P::DECLARATION.reads_state_formats.as_ptr(),
+        reads_state_format_count: P::DECLARATION.reads_state_formats.len(),
     };
 }
 

@@ -184,8 +184,9 @@
 //! - [`save_state`](Plugin::save_state) and [`resume`](Plugin::resume) carry over what the plugin knows;
 //!   [`save_session`](Plugin::save_session) and [`on_resume`](Plugin::on_resume), what it knows of each
 //!   client. Both are bytes in a format of yours ([`save`] and [`load`] take anything that serde
-//!   knows): give it a number (`state_format = 2` in [`export!`])
-//!   and raise it when it changes, and no version reads the bytes of another.
+//!   knows): give it a number (`state_format = 2` in [`export!`]) and raise it when it changes. A library takes over
+//!   from another only where it reads the other's format: its own, or one of `reads_state_formats = [1]`;
+//!   [`Saved::format`] tells which it is.
 //! - Topics and their members are the server's and stay. Timers end; set them in `create` and `resume`.
 //! - Threads of the old value are told [`Delivery::Gone`] from the moment that the new one took over.
 //!   End and join them in `Drop`.
@@ -219,6 +220,7 @@ mod plugin;
 pub mod reading;
 mod request;
 mod response;
+mod shared;
 mod state;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -238,7 +240,8 @@ pub use message::{Delivery, Message, SendError, ToMessage, json};
 pub use plugin::{Checked, Plugin, Reconfigured};
 pub use request::{Kind, Page, Request};
 pub use response::{Response, Upgrade};
-pub use state::{load, save};
+pub use shared::Shared;
+pub use state::{Saved, load, save};
 
 /// Any error; `?` turns every error type into it, and `"text".into()` makes one.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

@@ -1,7 +1,7 @@
 //! The trait that a plugin implements.
 
 use crate::{
-    Cause, Client, Config, Fault, Host, Message, Request, Response, Result, Timer, Upgrade,
+    Cause, Client, Config, Fault, Host, Message, Request, Response, Result, Saved, Timer, Upgrade,
 };
 
 /// A plugin; one value of it serves one route.
@@ -17,8 +17,9 @@ use crate::{
     label = "given to `export!`, or to the test kit, as a plugin"
 )]
 pub trait Plugin: Sized + Send + Sync + 'static {
-    /// What the plugin remembers of one client, from `on_open` to `on_close`. `()` for nothing.
-    type Session: Default + Send + 'static;
+    /// What the plugin remembers of one client, from `on_open` to `on_close`. `()` for nothing. One that is not
+    /// `Default` is made by [`on_open`](Plugin::on_open), which has to be there then.
+    type Session: Send + 'static;
 
     /// Makes the plugin for one route. `[main thread]`
     ///
@@ -59,12 +60,57 @@ pub trait Plugin: Sized + Send + Sync + 'static {
     /// The answer to its handshake leaves together with what is sent to it here, when the callback
     /// returns or flushes: a callback that takes long calls [`Client::flush`] first.
     ///
+    /// By default the session is its type's `Default`; where that has none, this has to be implemented, or the first
+    /// client that comes is closed with words that say so.
+    ///
     /// # Errors
     /// The client is closed with 1011. There is no session, so neither `on_error` nor `on_close`
-    /// follows.
+    /// follows, but [`on_open_failed`](Plugin::on_open_failed).
     fn on_open(&self, client: &Client, request: &Request) -> Result<Self::Session> {
         let _ = (client, request);
-        Ok(Self::Session::default())
+        Err(NoSession.into())
+    }
+
+    /// `on_open` has failed or panicked, and the client goes: take out of your lists what `on_open` had put there
+    /// before it failed. The server calls it since plugin ABI 1.1. `[connection]`
+    ///
+    /// ```
+    /// use plugin_api::{Cause, Client, ClientId, Config, Host, Plugin, Request, Result};
+    /// use std::collections::HashMap;
+    /// use std::sync::{Mutex, PoisonError};
+    ///
+    /// struct Lobby {
+    ///     seats: Mutex<HashMap<ClientId, String>>,
+    /// }
+    ///
+    /// impl Plugin for Lobby {
+    ///     type Session = ();
+    ///
+    ///     fn create(_host: Host, _config: Config) -> Result<Self> {
+    ///         Ok(Lobby { seats: Mutex::default() })
+    ///     }
+    ///     fn on_open(&self, client: &Client, request: &Request) -> Result<()> {
+    ///         let nick = request.query("nick").ok_or("no nick")?.into_owned();
+    ///         let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
+    ///         seats.insert(client.id(), nick);
+    ///         drop(seats);
+    ///         // Where that fails, there would be a ghost in the lobby.
+    ///         client.send(std::fs::read_to_string("welcome.txt")?)?;
+    ///         Ok(())
+    ///     }
+    ///     fn on_open_failed(&self, client: &Client, _cause: &Cause) -> Result {
+    ///         let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
+    ///         seats.remove(&client.id());
+    ///         Ok(())
+    ///     }
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// They are logged.
+    fn on_open_failed(&self, client: &Client, cause: &Cause) -> Result {
+        let _ = (client, cause);
+        Ok(())
     }
 
     /// One whole message of a client. `[connection]`
@@ -158,11 +204,12 @@ pub trait Plugin: Sized + Send + Sync + 'static {
     /// Makes the plugin from what `save_state` of its predecessor gave; instead of
     /// [`create`](Plugin::create), and only where it gave something. `[main thread]`
     ///
-    /// What the new value sends is held back until it has taken over.
+    /// What the new value sends is held back until it has taken over. [`Saved::format`] tells in which of the formats
+    /// that the plugin reads (`state_format` and `reads_state_formats` of [`export!`](crate::export!)) the state is.
     ///
     /// # Errors
     /// The state cannot be read; the predecessor goes on.
-    fn resume(host: Host, config: Config, state: &[u8]) -> Result<Self> {
+    fn resume(host: Host, config: Config, state: Saved<'_>) -> Result<Self> {
         let _ = state;
         Self::create(host, config)
     }
@@ -179,12 +226,17 @@ pub trait Plugin: Sized + Send + Sync + 'static {
         &self,
         client: &Client,
         request: &Request,
-        session: Option<&[u8]>,
+        session: Option<Saved<'_>>,
     ) -> Result<Self::Session> {
         let _ = session;
         self.on_open(client, request)
     }
 }
+
+/// `on_open` is not implemented: whether there is a session by default is for who knows its type.
+#[derive(Debug, thiserror::Error)]
+#[error("on_open is not implemented, and the session has no `Default`: implement one of the two")]
+pub(crate) struct NoSession;
 
 /// What a plugin did with changed options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

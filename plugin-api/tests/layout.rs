@@ -72,6 +72,7 @@ fn layouts() -> Vec<Layout> {
         layout!(Descriptor = "detent_descriptor" {
             size, state_format, name, version, default_path, subprotocols, subprotocol_count,
             functions, get_extension, more_paths, more_path_count, flags,
+            reads_state_formats, reads_state_format_count,
         }),
         layout!(Functions = "detent_functions" {
             size, reserved, create, destroy, on_upgrade, on_open, on_message, on_close, on_error,
@@ -88,7 +89,7 @@ fn layouts() -> Vec<Layout> {
             request_header, request_header_at, request_param, request_is_inside, response_status,
             response_header, response_body, response_subprotocol, get_extension, config_folder,
             state_folder, request_query, request_cookie, config_string, config_integer,
-            config_boolean, config_only,
+            config_boolean, config_only, old_state_format,
         }),
         layout!(Journal = "detent_journal" { size, reserved, publish, join_from, read, envelope }),
         layout!(JournalPublish = "detent_journal_publish" {
@@ -155,6 +156,7 @@ fn constants() -> Vec<(&'static str, i128)> {
         FIELD_KIND,
         FIELD_PAGE,
         FLAG_EVENT_STREAM,
+        FLAG_DEBUG_BUILD,
         HOST_SIZE_1_0,
         POSITION_BYTES,
         NO_PLACE,
@@ -240,7 +242,7 @@ fn rust_and_c_agree_on_every_size_offset_and_value() {
 }
 
 /// What came after 1.0.
-const SINCE_1_0: [&str; 29] = [
+const SINCE_1_0: [&str; 32] = [
     "LATER",
     "request_query",
     "request_cookie",
@@ -258,6 +260,9 @@ const SINCE_1_0: [&str; 29] = [
     "more_path_count",
     "flags)",
     "FLAG_EVENT_STREAM",
+    "FLAG_DEBUG_BUILD",
+    "reads_state_format",
+    "old_state_format",
     "FIELD_KIND",
     "FIELD_PAGE",
     "detent_journal",

@@ -10,7 +10,7 @@ use std::time::Duration;
 use plugin_api::testing::{Ask, Route, SendAnswer};
 use plugin_api::{
     Cause, Client, Config, ConfigError, Fault, FaultKind, Host, Kind, Message, Page, Plugin,
-    Reconfigured, Request, Response, Result, Timer, Upgrade, load, save,
+    Reconfigured, Request, Response, Result, Saved, Timer, Upgrade, load, save,
 };
 
 #[derive(Clone, Default, serde::Deserialize)]
@@ -148,13 +148,18 @@ impl Plugin for Lab {
         save(count)
     }
 
-    fn resume(host: Host, config: Config, state: &[u8]) -> Result<Self> {
+    fn resume(host: Host, config: Config, state: Saved<'_>) -> Result<Self> {
         let lab = Self::create(host, config)?;
         lab.total.store(load(state)?, Ordering::Relaxed);
         Ok(lab)
     }
 
-    fn on_resume(&self, client: &Client, request: &Request, count: Option<&[u8]>) -> Result<u64> {
+    fn on_resume(
+        &self,
+        client: &Client,
+        request: &Request,
+        count: Option<Saved<'_>>,
+    ) -> Result<u64> {
         count.map_or_else(|| self.on_open(client, request), load)
     }
 }
@@ -424,4 +429,69 @@ fn metrics_and_threads_of_the_plugin_are_seen() {
 #[should_panic(expected = "client 1 got nothing more; it is open")]
 fn a_test_that_expects_too_much_fails_and_says_why() {
     guest(&lab()).text();
+}
+
+/// A session that nobody can make without a name.
+struct Named(String);
+
+struct Register;
+
+impl Plugin for Register {
+    type Session = Named;
+
+    fn create(_: Host, _: Config) -> Result<Self> {
+        Ok(Register)
+    }
+
+    fn on_open(&self, _: &Client, request: &Request) -> Result<Named> {
+        let nick = request.query("nick").ok_or("no nick")?;
+        Ok(Named(nick.into_owned()))
+    }
+
+    fn on_message(&self, client: &Client, named: &mut Named, _: Message) -> Result {
+        client.send(named.0.as_str())?;
+        Ok(())
+    }
+}
+
+struct Forgetful;
+
+impl Plugin for Forgetful {
+    type Session = Named;
+
+    fn create(_: Host, _: Config) -> Result<Self> {
+        Ok(Forgetful)
+    }
+}
+
+/// As the macro makes it; a program has room for one.
+macro_rules! exported {
+    ($($plugin:ident),*) => {$(
+        impl plugin_api::declaration::Exported for $plugin {
+            plugin_api::export!(@session $plugin);
+
+            const DECLARATION: plugin_api::declaration::Declaration =
+                plugin_api::declaration::Declaration::new("named", "1.0.0", module_path!(), "/named");
+        }
+    )*};
+}
+
+exported!(Register, Forgetful);
+
+#[test]
+fn a_session_need_not_have_a_default() {
+    let route = Route::of::<Register>().start();
+    let ann = route.connect("/named?nick=ann");
+    ann.send("who");
+    assert_eq!(ann.text(), "ann");
+}
+
+#[test]
+fn who_opens_no_session_that_has_no_default_is_told() {
+    let route = Route::of::<Forgetful>().start();
+    let ann = route.connect("/named");
+    assert_eq!(ann.closed(), Some((1011, "the plugin failed".to_owned())));
+    let words = "on_open failed: on_open is not implemented, and the session has no `Default`: implement one of the two";
+    let log = route.log();
+    assert!(log.iter().any(|line| line.contains(words)), "{log:#?}");
 }

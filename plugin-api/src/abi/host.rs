@@ -224,6 +224,10 @@ pub struct Host {
         key_count: usize,
         error: *const Sink,
     ) -> Status,
+    /// Version of what the instance before this one has written, whose state `create` and whose sessions `on_open`
+    /// get: `state_format` of its descriptor. [`ABSENT`](super::ABSENT) where there was none before. Since 1.1.
+    /// `[any]`
+    pub old_state_format: unsafe extern "C" fn(host: *const Host, format: *mut u32) -> Status,
 }
 
 /// Bytes of [`Host`] in version 1.0: what every host has.

@@ -38,7 +38,7 @@ pub struct Descriptor {
     /// Bytes of this struct.
     pub size: u32,
     /// Version of what `save_state` and `save_session` write; a new library takes over from an
-    /// old one only where both are equal.
+    /// old one only where both are equal, or where it says in `reads_state_formats` that it reads the old one's.
     pub state_format: u32,
     /// Name: 1 to 64 of `a-z`, `0-9`, `-`, `_`.
     pub name: Bytes,
@@ -59,8 +59,13 @@ pub struct Descriptor {
     pub more_paths: *const Bytes,
     /// Number of further paths. Since 1.1.
     pub more_path_count: usize,
-    /// [`FLAG_EVENT_STREAM`], or zero. Since 1.1.
+    /// [`FLAG_EVENT_STREAM`], [`FLAG_DEBUG_BUILD`], both or zero. Since 1.1.
     pub flags: u64,
+    /// First of `reads_state_format_count` versions beside `state_format` that `create` and `on_open` take over from
+    /// an older library; may be null. Which it is, `old_state_format` of the host tells. Since 1.1.
+    pub reads_state_formats: *const u32,
+    /// Number of those versions. Since 1.1.
+    pub reads_state_format_count: usize,
 }
 
 // SAFETY: constant data behind shared pointers, written by nobody.
@@ -71,6 +76,10 @@ unsafe impl Sync for Descriptor {}
 /// of a route say otherwise. They are clients like any other:
 /// `on_upgrade`, `on_open`, what is sent to them, `on_close`; `on_message` never comes. Since 1.1.
 pub const FLAG_EVENT_STREAM: u64 = 1;
+
+/// In the flags of a [`Descriptor`]: it was built for whoever looks for faults in it, and is slow; the server says so
+/// where it loads it. Since 1.1.
+pub const FLAG_DEBUG_BUILD: u64 = 2;
 
 /// Id of the plugin's extension [`Check`].
 pub const CHECK: &str = "detent.check/1";
@@ -127,7 +136,8 @@ pub struct Functions {
         ) -> Status,
     >,
     /// After 101, which leaves when it returns or flushes. Where it is not implemented, or fails,
-    /// there is no session. `resumed` is null for a new client. `[connection]`, or `[main]` where
+    /// there is no session; where it fails in a plugin that was built against 1.1 or later, and the client is not one
+    /// that is taken over, `on_close` follows all the same. `resumed` is null for a new client. `[connection]`, or `[main]` where
     /// resumed
     pub on_open: Option<
         unsafe extern "C" fn(
@@ -150,7 +160,9 @@ pub struct Functions {
             error: *const Sink,
         ) -> Status,
     >,
-    /// Exactly once for each `on_open` that succeeded. Frees the session. `[connection]`
+    /// Exactly once for each `on_open` that succeeded. Frees the session. Since 1.1 also once behind an `on_open` that
+    /// failed or panicked, with what that wrote as session, null where it wrote nothing, so that what it had begun
+    /// can be undone. `[connection]`
     pub on_close: Option<
         unsafe extern "C" fn(
             route: *mut c_void,

@@ -7,14 +7,18 @@
 
 use std::ffi::c_void;
 
-use super::{answer, route_of};
+use super::{answer, old_state_format, route_of};
 use crate::abi::{self, Bytes, Status};
 use crate::calls::{ErrorSink, RequestCalls};
 use crate::cause::Initiator;
+use crate::declaration::Exported;
 use crate::fault::FaultKind;
-use crate::{Cause, Client, ClientId, Error, Fault, Message, Plugin, Request, Result, panics};
+use crate::plugin::NoSession;
+use crate::{
+    Cause, Client, ClientId, Error, Fault, Message, Plugin, Request, Result, Saved, panics,
+};
 
-pub(super) unsafe extern "C" fn on_open<P: Plugin>(
+pub(super) unsafe extern "C" fn on_open<P: Exported>(
     route: *mut c_void,
     client: abi::ClientId,
     request: *const abi::Request,
@@ -32,14 +36,16 @@ pub(super) unsafe extern "C" fn on_open<P: Plugin>(
         let request = Request::new(unsafe { RequestCalls::new(route.host.calls(), request) });
         // SAFETY: null for a new client, else valid until this returns.
         let opened = match unsafe { resumed.as_ref() } {
-            None => route.plugin.on_open(&client, &request)?,
+            None => route.plugin.on_open(&client, &request),
             Some(resumed) => {
                 // SAFETY: the bytes are valid until this returns, and nothing keeps them.
                 let saved = unsafe { saved_session(resumed) };
-                route.plugin.on_resume(&client, &request, saved)?
+                let format = old_state_format::<P>(route.host.calls());
+                let saved = saved.map(|bytes| Saved::new(format, bytes));
+                route.plugin.on_resume(&client, &request, saved)
             }
         };
-        let opened = Box::new(opened);
+        let opened = Box::new(or_default::<P>(opened)?);
         // SAFETY: the host passes a place to write to.
         unsafe { *session = Box::into_raw(opened).cast() };
         Ok(())
@@ -83,10 +89,14 @@ pub(super) unsafe extern "C" fn on_close<P: Plugin>(
     let route = unsafe { route_of::<P>(route) };
     let client = Client::new(route.host, ClientId(client));
     answer(&error, || {
-        // SAFETY: `on_open` made it for this client; this is the last callback that gets it.
-        let session = unsafe { take_session::<P>(session) }?;
         // SAFETY: the cause is valid until this returns, and is copied.
         let cause = unsafe { cause_of(cause) };
+        // Our `on_open` gives a session wherever it does not fail.
+        if session.is_null() {
+            return route.plugin.on_open_failed(&client, &cause);
+        }
+        // SAFETY: `on_open` made it for this client; this is the last callback that gets it.
+        let session = unsafe { take_session::<P>(session) }?;
         route.plugin.on_close(&client, *session, &cause)
     })
 }
@@ -120,6 +130,18 @@ pub(super) unsafe extern "C" fn drop_session<P: Plugin>(_route: *mut c_void, ses
         // SAFETY: `on_open` made it, and the host passes it for the last time.
         drop(unsafe { take_session::<P>(session) });
     });
+}
+
+/// The session that was opened, or that which its type has by default where the plugin does not open any.
+fn or_default<P: Exported>(opened: Result<P::Session>) -> Result<P::Session> {
+    opened.or_else(|error| {
+        if error.is::<NoSession>()
+            && let Some(session) = P::session_by_default()
+        {
+            return Ok(session);
+        }
+        Err(error)
+    })
 }
 
 /// What `save_session` of the old plugin wrote, where it did.

@@ -17,7 +17,7 @@ use crate::abi::{self, Bytes, Functions, Status, TimerId};
 use crate::calls::{ErrorSink, HostCalls, LogCalls, RequestCalls, ResponseCalls};
 use crate::declaration::Exported;
 use crate::journal::JournalError;
-use crate::{Config, Error, Host, Plugin, Request, Result, Timer, logging, panics};
+use crate::{Config, Error, Host, Plugin, Request, Result, Saved, Timer, logging, panics};
 
 /// What `route` points to.
 struct Route<P> {
@@ -26,7 +26,7 @@ struct Route<P> {
 }
 
 /// The callbacks of `P` in C.
-pub(crate) const fn functions<P: Plugin>() -> Functions {
+pub(crate) const fn functions<P: Exported>() -> Functions {
     Functions {
         size: size_of::<Functions>() as u32,
         reserved: 0,
@@ -120,7 +120,7 @@ pub(crate) unsafe extern "C" fn set_log_level(level: u32) {
     let _ = panics::catch(|| logging::set_level(level));
 }
 
-unsafe extern "C" fn create<P: Plugin>(
+unsafe extern "C" fn create<P: Exported>(
     host: *const abi::Host,
     config: Bytes,
     old_state: *const Bytes,
@@ -143,7 +143,10 @@ unsafe extern "C" fn create<P: Plugin>(
         let config = Config::from_json(config);
         let unread = config.unread();
         let plugin = match state {
-            Some(state) => P::resume(host, config, state)?,
+            Some(state) => {
+                let format = old_state_format::<P>(host.calls());
+                P::resume(host, config, Saved::new(format, state))?
+            }
             None => P::create(host, config)?,
         };
         unread.check()?;
@@ -152,6 +155,12 @@ unsafe extern "C" fn create<P: Plugin>(
         unsafe { *route = made.cast() };
         Ok(())
     })
+}
+
+/// The format of what the value before has written; an older server takes over from none but its own.
+fn old_state_format<P: Exported>(host: HostCalls) -> u32 {
+    host.old_state_format()
+        .unwrap_or(P::DECLARATION.state_format)
 }
 
 unsafe extern "C" fn destroy<P: Plugin>(route: *mut c_void) {

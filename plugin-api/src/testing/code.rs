@@ -21,6 +21,9 @@ pub(super) struct Code {
     pub(super) paths: Vec<String>,
     pub(super) subprotocols: Vec<String>,
     pub(super) state_format: u32,
+    pub(super) reads_state_formats: Vec<u32>,
+    /// `on_close` follows where `on_open` has failed.
+    pub(super) closes_failed_opens: bool,
     pub(super) has_event_stream: bool,
     check: Option<Check>,
 }
@@ -66,7 +69,7 @@ impl Code {
             }));
         });
         // SAFETY: the descriptor of an entry is a constant.
-        Code::described(unsafe { &*entry.descriptor })
+        Code::described(unsafe { &*entry.descriptor }, entry.abi_minor)
     }
 
     /// The plugin in a file. Each call loads a copy, so that a file that was built again is new code; none is ever
@@ -99,14 +102,22 @@ impl Code {
         // SAFETY: the ABI says that it is constant, or null.
         let descriptor = unsafe { entry.descriptor.as_ref() };
         let descriptor = descriptor.ok_or_else(|| wrong("has no descriptor".to_owned()))?;
-        let code = Code::described(descriptor);
+        let code = Code::described(descriptor, entry.abi_minor);
         if code.functions.create.is_none() {
             return Err(wrong("has no `create`".to_owned()));
         }
         Ok(code)
     }
 
-    fn described(descriptor: &'static Descriptor) -> Code {
+    /// The formats that it takes over from.
+    pub(super) fn formats(&self) -> String {
+        let others = self.reads_state_formats.iter();
+        let own = std::iter::once(&self.state_format);
+        let all: Vec<String> = own.chain(others).map(u32::to_string).collect();
+        all.join(", ")
+    }
+
+    fn described(descriptor: &'static Descriptor, abi_minor: u32) -> Code {
         // SAFETY: all of it is constant data of a library that stays; what comes after 1.0 is asked for.
         unsafe {
             let size = descriptor.size;
@@ -115,12 +126,22 @@ impl Code {
                 let more = list(descriptor.more_paths, descriptor.more_path_count);
                 paths.extend(more);
             }
+            let mut reads_state_formats = Vec::new();
+            if crate::covers!(size, Descriptor, reads_state_format_count) {
+                let (first, count) = (
+                    descriptor.reads_state_formats,
+                    descriptor.reads_state_format_count,
+                );
+                reads_state_formats.extend_from_slice(super::place::slice(first, count));
+            }
             let has_flags = crate::covers!(size, Descriptor, flags);
             Code {
                 functions: functions(descriptor.functions),
                 paths,
                 subprotocols: list(descriptor.subprotocols, descriptor.subprotocol_count),
                 state_format: descriptor.state_format,
+                reads_state_formats,
+                closes_failed_opens: abi_minor >= 1,
                 has_event_stream: has_flags && descriptor.flags & abi::FLAG_EVENT_STREAM != 0,
                 check: check_of(descriptor),
             }

@@ -28,6 +28,8 @@ pub(super) struct MemoryHost {
     own: Mutex<Own>,
     pub(super) path: String,
     pub(super) folders: Folders,
+    /// What the value before this one writes.
+    pub(super) old_state_format: Option<u32>,
 }
 
 /// Where paths begin, and where a plugin keeps things.
@@ -59,6 +61,7 @@ impl MemoryHost {
         path: &str,
         config: &str,
         folders: Folders,
+        old_state_format: Option<u32>,
     ) -> &'static MemoryHost {
         Box::leak(Box::new(MemoryHost {
             table,
@@ -71,6 +74,7 @@ impl MemoryHost {
             }),
             path: path.to_owned(),
             folders,
+            old_state_format,
         }))
     }
 

@@ -49,7 +49,15 @@ pub(super) fn table() -> abi::Host {
         config_integer: reading_table::config_integer,
         config_boolean: reading_table::config_boolean,
         config_only: reading_table::config_only,
+        old_state_format,
     }
+}
+
+unsafe extern "C" fn old_state_format(host: *const abi::Host, format: *mut u32) -> Status {
+    // SAFETY: the plugin vouches.
+    let host = unsafe { MemoryHost::from_abi(host) };
+    // SAFETY: the plugin vouches.
+    unsafe { fill(format, host.old_state_format.ok_or(abi::ABSENT)) }
 }
 
 unsafe extern "C" fn send(

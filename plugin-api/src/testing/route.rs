@@ -119,6 +119,7 @@ impl Setup {
             path,
             &config,
             self.folders.clone(),
+            None,
         );
         let instance = Instance::create(code, host, &config, None)?;
         Ok(Route {

@@ -178,27 +178,34 @@ impl Shared {
                     self.counts().opened += 1;
                     *turn = Some(session);
                 }
-                Err((refused, session)) => self.open_failed(client, &refused, &session),
+                Err((refused, session)) => self.open_failed(&instance, client, &refused, session),
             }
         }
         self.settle();
         Ok((client, subprotocol, head))
     }
 
-    fn open_failed(&self, client: u64, refused: &Refused, session: &Session) {
+    fn open_failed(&self, instance: &Instance, client: u64, refused: &Refused, session: Session) {
         self.note(format!(
             "WARN client {client}: {}",
             refused.sentence("on_open")
         ));
-        if !session.is_null() {
-            self.counts().leak(format!(
-                "client {client}: on_open gave a session and failed, so that nobody frees it"
-            ));
-        }
         let mut state = self.world.lock();
         state.end(client, Some((1011, fault_reason(refused).to_owned())));
         state.ending.retain(|(of, _)| *of != client);
         drop(state);
+        if instance.code.closes_failed_opens {
+            let (code, reason) = (1011, fault_reason(refused).to_owned());
+            let by = abi::BY_SERVER;
+            if let Err(refused) = instance.on_close(client, session, &End { code, reason, by }) {
+                let sentence = refused.sentence("on_close");
+                self.note(format!("WARN client {client}: {sentence}"));
+            }
+        } else if !session.is_null() {
+            self.counts().leak(format!(
+                "client {client}: on_open gave a session and failed, so that nobody frees it"
+            ));
+        }
         lock(&self.seats).remove(&client);
         self.counts().open_failed += 1;
     }
@@ -380,9 +387,10 @@ impl Shared {
         let busy = || "a callback has not returned".to_owned();
         let mut gate = self.gate.try_write().map_err(|_| busy())?;
         let (old, new) = (gate.code.state_format, code.state_format);
-        if old != new {
+        if old != new && !code.reads_state_formats.contains(&old) {
             return Err(format!(
-                "the new library reads state format {new}, the one at work writes {old}: restart the server to replace it"
+                "the new library reads state format {}, the one at work writes {old}: restart the server to replace it",
+                code.formats()
             ));
         }
         let seats = lock(&self.seats).clone();
@@ -401,6 +409,7 @@ impl Shared {
             path,
             config,
             self.folders.clone(),
+            Some(old),
         );
         let new = Instance::create(code, host, config, state.as_deref())?;
         let mut moved = Vec::new();

@@ -48,6 +48,8 @@ impl Plugin for Answering {
 }
 
 impl plugin_api::declaration::Exported for Answering {
+    plugin_api::export!(@session Answering);
+
     const DECLARATION: plugin_api::declaration::Declaration =
         plugin_api::declaration::Declaration::new(
             "answering",

@@ -49,6 +49,8 @@ fn told(read: Result<String, plugin_api::BodyError>) -> Response {
 }
 
 impl plugin_api::declaration::Exported for Reader {
+    plugin_api::export!(@session Reader);
+
     const DECLARATION: plugin_api::declaration::Declaration =
         plugin_api::declaration::Declaration::new("reader", "1.0.0", module_path!(), "/reader");
 }

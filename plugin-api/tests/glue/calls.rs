@@ -70,6 +70,8 @@ impl Plugin for Caller {
 }
 
 impl Exported for Caller {
+    plugin_api::export!(@session Caller);
+
     const DECLARATION: Declaration = Declaration::new("caller", "1.0.0", module_path!(), "/caller");
 }
 

@@ -23,6 +23,8 @@ impl Plugin for Ignorant {
 }
 
 impl Exported for Ignorant {
+    plugin_api::export!(@session Ignorant);
+
     const DECLARATION: Declaration =
         Declaration::new("ignorant", "1.2.3", module_path!(), "/ignorant")
             .subprotocols(&["a", "b"]);
@@ -115,6 +117,8 @@ impl Plugin for Careful {
 }
 
 impl Exported for Careful {
+    plugin_api::export!(@session Careful);
+
     const DECLARATION: Declaration =
         Declaration::new("careful", "1.0.0", module_path!(), "/careful");
 }
@@ -132,6 +136,8 @@ impl Plugin for Declared {
 
 /// As `options = Options` of the export macro makes it; a program has room for one such macro.
 impl Exported for Declared {
+    plugin_api::export!(@session Declared);
+
     const DECLARATION: Declaration =
         Declaration::new("declared", "1.0.0", module_path!(), "/declared");
 

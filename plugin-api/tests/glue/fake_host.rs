@@ -93,6 +93,7 @@ fn table() -> abi::Host {
         config_integer,
         config_boolean,
         config_only,
+        old_state_format,
     }
 }
 
@@ -413,4 +414,8 @@ unsafe extern "C" fn config_only(
     _: *const abi::Sink,
 ) -> Status {
     abi::UNSUPPORTED
+}
+
+unsafe extern "C" fn old_state_format(_: *const abi::Host, format: *mut u32) -> Status {
+    fill(format, 6)
 }

@@ -19,6 +19,8 @@ impl Plugin for Curious {
 }
 
 impl Exported for Curious {
+    plugin_api::export!(@session Curious);
+
     const DECLARATION: Declaration =
         Declaration::new("curious", "1.0.0", module_path!(), "/curious");
 }

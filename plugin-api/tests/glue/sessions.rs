@@ -74,6 +74,8 @@ impl Plugin for Counting {
 
 // The symbol is exported once a library; this one has it in `panics.rs`.
 impl plugin_api::declaration::Exported for Counting {
+    plugin_api::export!(@session Counting);
+
     const DECLARATION: plugin_api::declaration::Declaration =
         plugin_api::declaration::Declaration::new("counting", "1.0.0", module_path!(), "/counting");
 }

@@ -3,7 +3,7 @@
 mod past;
 
 use plugin_api::{Cause, Client, Config, Host, Keep, Message, Plugin, Request, Response, Result};
-use plugin_api::{Since, Upgrade, load, log, save};
+use plugin_api::{Saved, Since, Upgrade, load, log, save};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The board and its options: who speaks does not hear it; newcomers get so many of the last lines.
@@ -71,7 +71,7 @@ impl Plugin for Chat {
         save(&self.last_id)
     }
 
-    fn resume(host: Host, config: Config, state: &[u8]) -> Result<Self> {
+    fn resume(host: Host, config: Config, state: Saved<'_>) -> Result<Self> {
         let board = Self::create(host, config)?;
         board.last_id.store(load(state)?, Relaxed);
         Ok(board)
@@ -81,7 +81,7 @@ impl Plugin for Chat {
         save(id)
     }
 
-    fn on_resume(&self, client: &Client, request: &Request, id: Option<&[u8]>) -> Result<u64> {
+    fn on_resume(&self, client: &Client, request: &Request, id: Option<Saved<'_>>) -> Result<u64> {
         if self.past > 0 {
             // Nothing happens where it reads the board already.
             client.join_from(past::BOARD, Since::Now)?;

@@ -171,19 +171,8 @@ impl Connection {
             let name = outbox.name();
             refusals.note(error.level(), format_args!("{name}: {error}"));
             if !plugin.on_error(client, session, &error) {
-                outbox.close(Cause::server(INTERNAL, fault_reason(&error)));
+                outbox.close(Cause::server(INTERNAL, error.reason()));
             }
         });
-    }
-}
-
-/// What a Close frame gives as reason where the plugin is at fault.
-pub(super) fn fault_reason(error: &CallbackError) -> &'static str {
-    match error {
-        CallbackError::Panicked { .. } => "the plugin panicked",
-        CallbackError::Failed { .. }
-        | CallbackError::Transport { .. }
-        | CallbackError::NotStored(_) => "the plugin failed",
-        CallbackError::OutOfService => "the plugin is out of service",
     }
 }

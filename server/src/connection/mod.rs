@@ -40,7 +40,7 @@ use frames::Guarded;
 pub(crate) use frames::fuzz::agree as frames_agree;
 use handshake::Admitted;
 use listening::Listener;
-use messages::{Connection, fault_reason};
+use messages::Connection;
 use stream::{Manner, OutboxStream};
 use terms::Terms;
 
@@ -88,7 +88,7 @@ pub fn run(
             let line = format_args!("{name}: {error}; closed with {INTERNAL}");
             let about = About::closed(INTERNAL);
             context.refusals.note_about(error.level(), &about, line);
-            outbox.close(Cause::server(INTERNAL, fault_reason(&error)));
+            outbox.close(Cause::server(INTERNAL, error.reason()));
             outbox.finish(Ending::LastWord);
         }
     }

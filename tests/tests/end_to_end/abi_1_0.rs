@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use plugin_api::testing::Route;
 use tests::{Client, Raw, Server, Setup, compile_c_file_with_header};
 
 /// What is kept of ABI 1.0.
@@ -66,4 +67,34 @@ fn the_library_of_back_then() {
     let bytes = fs::read(kept().join("libveteran-x86_64.so")).expect("it is kept");
     let server = Setup::new().file("libveteran.so", &bytes).start();
     assert_works(&server);
+}
+
+/// What a client is told that comes behind one whose `on_open` has failed, on the server and in memory.
+fn after_a_failed_open(header: &Path) -> (String, String) {
+    let setup = Setup::new();
+    let library = setup.plugins_folder().join("libghost.so");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("c/ghost.c");
+    compile_c_file_with_header(&source, header, &library);
+    let route = Route::of_library(&library).start();
+    route.connect("/ghost?fails");
+    let in_memory = route.connect("/ghost");
+    in_memory.send("who");
+    let in_memory = in_memory.text();
+    // An older plugin leaks the session of its ghost, which the kit tells.
+    let stopped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| route.stop()));
+    assert_eq!(stopped.is_err(), in_memory == "2 here");
+    let server = setup.start();
+    let mut ghost = Client::connect(&server, "/ghost?fails");
+    assert_eq!(ghost.closed(), (1011, "the plugin failed".to_owned()));
+    let mut client = Client::connect(&server, "/ghost");
+    client.send("who");
+    (client.text(), in_memory)
+}
+
+#[test]
+fn an_open_that_fails_is_followed_by_a_close_since_1_1_alone() {
+    let both = |text: &str| (text.to_owned(), text.to_owned());
+    assert_eq!(after_a_failed_open(&kept()), both("2 here"));
+    let header = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugin-api/include");
+    assert_eq!(after_a_failed_open(&header), both("1 here"));
 }

@@ -34,6 +34,12 @@ fn a_few_lines_say_what_is_there() {
     assert_eq!(printed[7], format!("listening on {}", server.address()));
     assert_ne!(server.address().port(), 0);
 
+    let debug = ["libecho.so: plugin echo is a debug build, which is slow"];
+    assert_eq!(
+        server.count_log(&debug),
+        usize::from(cfg!(debug_assertions))
+    );
+
     Client::connect(&server, "/chat").send("hello");
     server.wait_for_log(&["Client 1 says: hello"]);
     server.stop();

@@ -8,7 +8,7 @@ on_both!(
     a_client_that_is_cut_off_is_told_of,
     a_panic_ends_its_client_and_says_where,
     an_error_that_is_forgiven_ends_nobody,
-    an_open_that_fails_has_no_close,
+    an_open_that_fails_is_undone_once,
     a_close_that_fails_is_only_logged,
     a_handshake_that_fails_is_answered_500,
     ten_panics_take_the_route_out_of_service,
@@ -48,7 +48,7 @@ fn an_error_that_is_forgiven_ends_nobody<S: Stage>() {
     stage.wait_for_log(&["error of 1: told to fail"]);
 }
 
-fn an_open_that_fails_has_no_close<S: Stage>() {
+fn an_open_that_fails_is_undone_once<S: Stage>() {
     let stage = S::start("faulty", &[]);
     let mut ann = stage.open("/faulty?open=fail");
     assert_eq!(ann.closed(), (1011, "the plugin failed".to_owned()));
@@ -56,6 +56,9 @@ fn an_open_that_fails_has_no_close<S: Stage>() {
     let mut bob = stage.open("/faulty?open=panic");
     assert_eq!(bob.closed(), (1011, "the plugin panicked".to_owned()));
     stage.wait_for_log(&["on_open panicked: told to panic"]);
+    stage.wait_for_log(&["never opened 1: 1011 the plugin failed by Server, send Gone"]);
+    stage.wait_for_log(&["never opened 2: 1011 the plugin panicked by Server, send Gone"]);
+    assert_eq!(stage.count_log(&["never opened"]), 2);
     assert_eq!(
         stage.count_log(&["closed 1"]) + stage.count_log(&["closed 2"]),
         0

@@ -10,6 +10,7 @@ on_both!(
     code_that_saves_nothing_gets_its_clients_anew,
     where_a_step_fails_the_old_code_goes_on,
     another_state_format_is_refused,
+    an_older_state_format_is_read_where_the_new_code_says_so,
 );
 
 fn clients_and_state_go_over_to_the_new_code<S: Stage>() {
@@ -77,9 +78,32 @@ fn another_state_format_is_refused<S: Stage>() {
     let mut bytes = std::fs::read(library("variant")).expect("it was built");
     set_state_format(&mut bytes, 7, 8);
     let problem = stage.replace(&bytes);
-    let why = "the new library reads state format 8, the one at work writes 7";
+    let why = "the new library reads state format 8, 5, 6, the one at work writes 7";
     assert!(problem.contains(why), "{problem}");
     assert_eq!(ann.ask("on"), "first 1 1 0  on");
+}
+
+fn an_older_state_format_is_read_where_the_new_code_says_so<S: Stage>() {
+    let mut stage = S::start("variant", &[]);
+    let mut ann = stage.open("/variant");
+    assert_eq!(ann.ask("one"), "first 1 1 0  one");
+    // The one at work knows 7, 5 and 6 alone; the older code is put in as what saves nothing that anybody reads.
+    let mut older = variant("older");
+    set_state_format(&mut older, 7, 6);
+    let problem = stage.replace(&older);
+    let why = "the new library reads state format 6, 5, 6, the one at work writes 7";
+    assert!(problem.contains(why), "{problem}");
+    drop((stage, ann));
+    let mut stage = S::start_with("variant", &older);
+    let mut ann = stage.open("/variant");
+    assert_eq!(ann.ask("one"), "older 1 1 0  one");
+    assert_eq!(stage.replace(&variant("newer")), "");
+    assert_eq!(ann.ask("two"), "newer 2 2 1  two");
+    stage.wait_for_log(&["newer resumes from format 6"]);
+    stage.wait_for_log(&["newer takes 1 over from format 6"]);
+    assert_eq!(stage.replace(&variant("newest")), "");
+    stage.wait_for_log(&["newest resumes from format 7"]);
+    assert_eq!(ann.ask("three"), "newest 3 3 2  three");
 }
 
 /// Writes over the number behind the size of the descriptor.

@@ -11,6 +11,8 @@ pub(crate) trait Stage: Sized {
 
     /// Serves a plugin on `/NAME`, with options as they stand in a configuration and as `(name, value)`.
     fn start(plugin: &'static str, options: &[(&str, &str)]) -> Self;
+    /// Serves these bytes as the library of a plugin on `/NAME`.
+    fn start_with(plugin: &'static str, library: &[u8]) -> Self;
     /// A client connects, or is refused: status and body.
     fn connect(&self, path: &str, headers: &[(&str, &str)]) -> Result<Self::Guest, (u16, String)>;
     /// A plain request: status and body of the answer.
@@ -69,6 +71,14 @@ impl Stage for Memory {
             route: setup.start(),
             plugin,
         }
+    }
+
+    fn start_with(plugin: &'static str, library: &[u8]) -> Memory {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let file = folder.path().join(format!("lib{plugin}.so"));
+        std::fs::write(&file, library).expect("the folder can be written");
+        let route = testing::Route::of_library(&file).start();
+        Memory { route, plugin }
     }
 
     fn connect(
@@ -173,6 +183,12 @@ impl Stage for Real {
             server: setup.start(),
             plugin,
         }
+    }
+
+    fn start_with(plugin: &'static str, library: &[u8]) -> Real {
+        let server = Setup::new().file(&format!("lib{plugin}.so"), library);
+        let server = server.start();
+        Real { server, plugin }
     }
 
     fn connect(&self, path: &str, headers: &[(&str, &str)]) -> Result<Client, (u16, String)> {

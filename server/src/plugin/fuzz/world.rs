@@ -67,7 +67,7 @@ impl World {
         let guests = [0, 0, 1].map(|route| Guest::enter(&ways[route], &roster, &drain));
         set_own_outbox(guests[OWN].id, RouteId(0), guests[OWN].outbox.clone());
         World {
-            host: RouteHost::leak(host_table::table(), parts, "fuzz", "{}"),
+            host: RouteHost::leak(host_table::table(), parts, "fuzz", "{}", None),
             guests: guests.into(),
             roster,
             hub,

@@ -51,6 +51,7 @@ pub(in crate::plugin) fn table() -> abi::Host {
         config_integer: reading_table::config_integer,
         config_boolean: reading_table::config_boolean,
         config_only: reading_table::config_only,
+        old_state_format,
     }
 }
 
@@ -259,6 +260,15 @@ unsafe extern "C" fn state_folder(
         // SAFETY: see above.
         unsafe { sink::write(sink, &text) };
         status
+    })
+}
+
+unsafe extern "C" fn old_state_format(host: *const abi::Host, format: *mut u32) -> Status {
+    guard(|| {
+        // SAFETY: see above.
+        let host = unsafe { RouteHost::from_abi(host) };
+        // SAFETY: see above.
+        unsafe { answer(host.old_state_format.ok_or(ABSENT), format) }
     })
 }
 

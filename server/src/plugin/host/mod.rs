@@ -96,6 +96,8 @@ pub(in crate::plugin) struct RouteHost {
     pub(in crate::plugin) route: RouteParts,
     /// The plugin's name.
     plugin: Box<str>,
+    /// Of what the instance before writes.
+    old_state_format: Option<u32>,
     /// The route's table of the configuration, as JSON.
     config: Mutex<Arc<str>>,
     pub(in crate::plugin) outgoing: Outgoing,
@@ -111,12 +113,14 @@ impl RouteHost {
         route: RouteParts,
         plugin: &str,
         config: &str,
+        old_state_format: Option<u32>,
     ) -> &'static RouteHost {
         let outgoing = Outgoing::new(route.hub.clone());
         Box::leak(Box::new(RouteHost {
             table,
             route,
             plugin: plugin.into(),
+            old_state_format,
             config: Mutex::new(config.into()),
             outgoing,
             timers: Timers::default(),

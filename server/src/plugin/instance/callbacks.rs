@@ -4,6 +4,7 @@
 //! long as they like: nothing is locked around them.
 #![allow(unsafe_code)]
 
+use std::ffi::c_void;
 use std::time::Instant;
 
 use http::StatusCode;
@@ -61,6 +62,17 @@ pub enum CallbackError {
 }
 
 impl CallbackError {
+    /// What a Close frame gives as reason where the plugin is at fault.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            CallbackError::Panicked { .. } => "the plugin panicked",
+            CallbackError::Failed { .. }
+            | CallbackError::Transport { .. }
+            | CallbackError::NotStored(_) => "the plugin failed",
+            CallbackError::OutOfService => "the plugin is out of service",
+        }
+    }
+
     /// How loud the log is about it: a panic is a fault of the plugin's code, whatever a client said.
     pub fn level(&self) -> Level {
         match self {
@@ -68,6 +80,15 @@ impl CallbackError {
             _ => Level::Warn,
         }
     }
+}
+
+/// An `on_open` that failed.
+#[derive(Debug)]
+pub struct FailedOpen {
+    /// How.
+    pub error: CallbackError,
+    /// What it wrote as the session, null or not, where an `on_close` is to follow.
+    pub left: Option<Session>,
 }
 
 /// What a plugin says to a handshake.
@@ -129,8 +150,9 @@ impl Instance {
     /// Connection thread, after 101.
     ///
     /// # Errors
-    /// The callback failed or panicked: there is no session, and no `on_close` follows.
-    pub fn on_open(&self, client: ClientId, request: &Request) -> Result<Session, CallbackError> {
+    /// The callback failed or panicked: there is no session, and `on_close` follows only where
+    /// [`FailedOpen`] says so.
+    pub fn on_open(&self, client: ClientId, request: &Request) -> Result<Session, FailedOpen> {
         self.open_session(client, request, None)
     }
 
@@ -140,7 +162,7 @@ impl Instance {
         client: ClientId,
         request: &Request,
         resumed: Option<Bytes>,
-    ) -> Result<Session, CallbackError> {
+    ) -> Result<Session, FailedOpen> {
         let mut session = std::ptr::null_mut();
         let Some(on_open) = self.library.functions.on_open else {
             return Ok(Session::new(session));
@@ -154,7 +176,7 @@ impl Instance {
             .as_ref()
             .map_or(std::ptr::null(), std::ptr::from_ref);
         let request = request_as_abi(request);
-        self.call(self.activity(client), Callback::Open, |error| {
+        let opened = self.call(self.activity(client), Callback::Open, |error| {
             // SAFETY: as the ABI names them, valid until the call returns.
             unsafe {
                 on_open(
@@ -166,8 +188,20 @@ impl Instance {
                     error,
                 )
             }
-        })?;
-        Ok(Session::new(session))
+        });
+        match opened {
+            Ok(()) => Ok(Session::new(session)),
+            Err(error) => Err(self.failed_open(error, session)),
+        }
+    }
+
+    fn failed_open(&self, error: CallbackError, session: *mut c_void) -> FailedOpen {
+        let has_begun = !matches!(error, CallbackError::OutOfService);
+        let is_to_close = has_begun && self.library.closes_failed_opens;
+        FailedOpen {
+            error,
+            left: is_to_close.then(|| Session::new(session)),
+        }
     }
 
     /// Connection thread: one text message.

@@ -14,7 +14,7 @@ use plugin_api::abi::{Bytes, Sink, Status};
 
 use super::Instance;
 use super::callbacks::CallbackError;
-use super::lifecycle::{NotDone, call};
+use super::lifecycle::{Before, NotDone, call};
 use super::route::Route;
 use crate::ids::ClientId;
 use crate::limits::HAND_OVER_WAIT;
@@ -35,8 +35,8 @@ pub enum HandOverError {
     StateFormat {
         /// Of the library at work.
         old: u32,
-        /// Of the new one.
-        new: u32,
+        /// Those that the new one reads.
+        new: String,
     },
     /// A call failed or panicked.
     #[error("{0}")]
@@ -87,16 +87,21 @@ impl<'a> HandOver<'a> {
         config: &str,
     ) -> Result<HandOver<'a>, HandOverError> {
         let old = route.instance();
-        let (from, to) = (old.library.state_format, library.state_format);
-        if from != to {
-            return Err(HandOverError::StateFormat { old: from, new: to });
+        let from = old.library.state_format;
+        if !library.reads_state_format(from) {
+            let new = library.state_formats();
+            return Err(HandOverError::StateFormat { old: from, new });
         }
         let since = Instant::now();
         let (gate, seats) = hold(route, since + HAND_OVER_WAIT)?;
         let state = save_state(&old)?;
         let generation = old.generation + 1;
         let parts = route.parts.clone();
-        let new = Instance::create(library, parts, generation, config, state.as_deref())
+        let before = Before {
+            state_format: from,
+            state: state.as_deref(),
+        };
+        let new = Instance::create(library, parts, generation, config, Some(before))
             .map_err(HandOverError::Call)?;
         let mut hand_over = HandOver {
             route,
@@ -249,6 +254,8 @@ impl Instance {
         request: &crate::http::request::Request,
         saved: Option<&[u8]>,
     ) -> Result<Session, CallbackError> {
-        self.open_session(client, request, Some(saved.map_or(Bytes::NONE, Bytes::new)))
+        let saved = saved.map_or(Bytes::NONE, Bytes::new);
+        let opened = self.open_session(client, request, Some(saved));
+        opened.map_err(|failed| failed.error)
     }
 }

@@ -29,14 +29,21 @@ impl Instance {
         route: RouteParts,
         generation: u32,
         config: &str,
-        old_state: Option<&[u8]>,
+        before: Option<Before<'_>>,
     ) -> Result<Arc<Instance>, String> {
         let Some(create) = library.functions.create else {
             return Err("create is not implemented".to_owned());
         };
-        let host = RouteHost::leak(host_table::table(), route, &library.name, config);
+        let old_format = before.as_ref().map(|before| before.state_format);
+        let host = RouteHost::leak(
+            host_table::table(),
+            route,
+            &library.name,
+            config,
+            old_format,
+        );
         let mut data = std::ptr::null_mut();
-        let old_state = old_state.map(Bytes::new);
+        let old_state = before.and_then(|before| before.state).map(Bytes::new);
         let old_state = old_state
             .as_ref()
             .map_or(std::ptr::null(), std::ptr::from_ref);
@@ -103,6 +110,14 @@ impl Instance {
             unsafe { destroy(self.data) };
         }
     }
+}
+
+/// What an instance takes over.
+pub(in crate::plugin) struct Before<'a> {
+    /// The format of what its predecessor writes.
+    pub(in crate::plugin) state_format: u32,
+    /// What that saved of itself.
+    pub(in crate::plugin) state: Option<&'a [u8]>,
 }
 
 /// Why a call on the main thread did nothing.

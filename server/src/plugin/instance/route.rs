@@ -16,7 +16,7 @@ use parking_lot::{Mutex, RwLock};
 use plugin_api::abi::TimerId;
 
 use super::Instance;
-use super::callbacks::{CallbackError, Upgrade};
+use super::callbacks::{CallbackError, FailedOpen, Upgrade};
 use crate::counters::{COUNTERS, Exchanged, OwnMetrics, RouteCounts};
 use crate::http::request::Request;
 use crate::http::response::Response;
@@ -25,7 +25,7 @@ use crate::ids::{ClientId, RouteId};
 use crate::journal::Bounds;
 use crate::journal::store::Store;
 use crate::outbox::Outbox;
-use crate::outbox::cause::{Cause, GOING_AWAY, Initiator};
+use crate::outbox::cause::{Cause, GOING_AWAY, INTERNAL, Initiator};
 use crate::plugin::host::{RouteParts, Services, answers};
 use crate::plugin::library::Library;
 use crate::roster::activity::{Activity, Running};
@@ -314,8 +314,8 @@ impl Place {
     /// `on_open`.
     ///
     /// # Errors
-    /// The callback failed or panicked; the client has left the route again, and no `on_close`
-    /// follows.
+    /// The callback failed or panicked; the client has left the route again, and of a plugin built against 1.1 or
+    /// later `on_close` has undone what had begun.
     pub fn open(
         route: Arc<Route>,
         client: ClientId,
@@ -341,10 +341,10 @@ impl Place {
         outbox: &Arc<Outbox>,
         request: Box<Request>,
     ) -> Result<(), CallbackError> {
-        let route = &self.route;
+        let route = self.route.clone();
         let _gate = route.gate.read();
         self.instance = route.instance();
-        let instance = &self.instance;
+        let instance = self.instance.clone();
         fault_point("open");
         // The hub may have closed everyone before it saw this one.
         if let Some(cause) = route.farewell.get() {
@@ -352,7 +352,10 @@ impl Place {
         } else if instance.is_out_of_service() {
             outbox.close(Instance::out_of_service());
         }
-        let session = instance.on_open(self.client, &request)?;
+        let session = match instance.on_open(self.client, &request) {
+            Ok(session) => session,
+            Err(failed) => return Err(self.undo(failed)),
+        };
         let seat = Seat {
             route: route.id(),
             generation: instance.generation,
@@ -362,6 +365,21 @@ impl Place {
         route.parts.services.roster.seat(self.client, seat);
         COUNTERS.of(self.client).opened.add(1);
         Ok(())
+    }
+
+    /// Its `on_open` has failed: `on_close` follows where that is what the plugin expects. The gate is held.
+    fn undo(&mut self, failed: FailedOpen) -> CallbackError {
+        let FailedOpen { error, left } = failed;
+        if let Some(mut left) = left {
+            self.is_open = false;
+            depart(&self.route.parts, self.client);
+            let cause = Cause::server(INTERNAL, error.reason());
+            if let Err(error) = self.instance.on_close(self.client, &mut left, &cause) {
+                warn!("client {} on {}: {error}", self.client, self.route.path());
+            }
+            self.count_traffic();
+        }
+        error
     }
 
     /// The path of the route.
@@ -405,9 +423,15 @@ impl Place {
                 .on_close(self.client, &mut left.session, cause)
         });
         roster.unseat(self.client);
+        self.count_traffic();
+        result
+    }
+
+    /// What it has said and was answered counts among what the route's past clients have.
+    fn count_traffic(&self) {
+        let roster = &self.route.parts.services.roster;
         let all = roster.traffic(self.client).exchanged();
         self.route.counts().leave(all.since(self.before));
-        result
     }
 }
 

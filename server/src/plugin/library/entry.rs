@@ -3,12 +3,13 @@
 
 use std::path::Path;
 
+use log::info;
 use plugin_api::abi::{
-    ABI_MAJOR, Bytes, Descriptor, Entry, FLAG_EVENT_STREAM, Functions, MAGIC, OK,
+    ABI_MAJOR, Bytes, Descriptor, Entry, FLAG_DEBUG_BUILD, FLAG_EVENT_STREAM, Functions, MAGIC, OK,
 };
 use plugin_api::covers;
 
-use super::{Library, LoadError, options};
+use super::{Library, LoadError, file_name, options};
 use crate::logging::levels;
 use crate::plugin::host::log_table::LOG;
 
@@ -40,6 +41,10 @@ pub(in crate::plugin) fn describe(
     let more_paths = more_paths(descriptor).ok_or(broken(
         "one of its further paths does not begin with / or has a ? or #",
     ))?;
+    if flags(descriptor) & FLAG_DEBUG_BUILD != 0 {
+        let file = file_name(path);
+        info!("{file}: plugin {name} is a debug build, which is slow: build it with --release");
+    }
     if let Some(init) = entry.init {
         // SAFETY: a function of the ABI; the log is a static.
         if unsafe { init(&raw const LOG.0, levels::of_plugin(&name) as u32) } != OK {
@@ -50,6 +55,8 @@ pub(in crate::plugin) fn describe(
         file: path.to_owned(),
         version: text(descriptor.version).unwrap_or_default(),
         state_format: descriptor.state_format,
+        reads_state_formats: reads_state_formats(descriptor).to_vec(),
+        closes_failed_opens: entry.abi_minor >= 1,
         subprotocols: subprotocols(descriptor).ok_or(broken("a subprotocol is no token"))?,
         has_event_stream: flags(descriptor) & FLAG_EVENT_STREAM != 0,
         functions: functions(descriptor).ok_or(broken("no functions, or no create"))?,
@@ -95,6 +102,19 @@ fn flags(descriptor: &Descriptor) -> u64 {
     } else {
         0
     }
+}
+
+fn reads_state_formats(descriptor: &'static Descriptor) -> &'static [u32] {
+    let has_any = covers!(descriptor.size, Descriptor, reads_state_format_count);
+    if !has_any || descriptor.reads_state_formats.is_null() {
+        return &[];
+    }
+    let (first, count) = (
+        descriptor.reads_state_formats,
+        descriptor.reads_state_format_count,
+    );
+    // SAFETY: the ABI says that as many follow, constant.
+    unsafe { std::slice::from_raw_parts(first, count) }
 }
 
 fn more_paths(descriptor: &Descriptor) -> Option<Vec<String>> {

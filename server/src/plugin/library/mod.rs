@@ -62,6 +62,10 @@ pub struct Library {
     pub default_paths: Vec<String>,
     /// Version of what it saves for its successor.
     pub state_format: u32,
+    /// Versions beside that one that it takes over from.
+    pub reads_state_formats: Vec<u32>,
+    /// An `on_close` of it follows where `on_open` has failed: it was built against 1.1 or later.
+    pub closes_failed_opens: bool,
     /// Subprotocols that it speaks, best first.
     pub subprotocols: Vec<String>,
     /// Whether it takes clients of event streams where the settings do not say.
@@ -72,6 +76,17 @@ pub struct Library {
 }
 
 impl Library {
+    /// Whether it takes over from a library that writes this format.
+    pub fn reads_state_format(&self, format: u32) -> bool {
+        self.state_format == format || self.reads_state_formats.contains(&format)
+    }
+
+    /// The formats that it takes over from, for people.
+    pub fn state_formats(&self) -> String {
+        let all = std::iter::once(&self.state_format).chain(&self.reads_state_formats);
+        all.map(u32::to_string).collect::<Vec<_>>().join(", ")
+    }
+
     /// The file's name without its folder.
     pub fn file_name(&self) -> String {
         file_name(&self.file)

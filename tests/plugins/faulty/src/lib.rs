@@ -160,6 +160,12 @@ impl Plugin for Faulty {
         Ok(())
     }
 
+    fn on_open_failed(&self, client: &Client, cause: &Cause) -> Result {
+        let (id, by, sent) = (client.id(), cause.initiator(), client.send("too late")?);
+        log::info!("never opened {id}: {cause} by {by:?}, send {sent:?}");
+        Ok(())
+    }
+
     fn on_close(&self, client: &Client, session: Session, cause: &Cause) -> Result {
         log::info!("closed {}: {cause}", client.id());
         obey(&session.close)

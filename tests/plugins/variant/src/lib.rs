@@ -12,8 +12,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use plugin_api::{
-    Cause, Client, Config, Delivery, Host, Message, Plugin, Reconfigured, Request, Result, Timer,
-    load, log, save,
+    Cause, Client, Config, Delivery, Host, Message, Plugin, Reconfigured, Request, Result, Saved,
+    Timer, load, log, save,
 };
 use serde::{Deserialize, Serialize};
 
@@ -173,11 +173,12 @@ impl Plugin for Variant {
         })
     }
 
-    fn resume(host: Host, config: Config, state: &[u8]) -> Result<Self> {
+    fn resume(host: Host, config: Config, state: Saved<'_>) -> Result<Self> {
         let variant = Self::create(host, config)?;
         if is("fail-resume") {
             return Err("told not to understand the state".into());
         }
+        log::info!("{} resumes from format {}", name(), state.format());
         variant.total.store(load(state)?, SeqCst);
         Ok(variant)
     }
@@ -215,7 +216,7 @@ impl Plugin for Variant {
         &self,
         client: &Client,
         request: &Request,
-        saved: Option<&[u8]>,
+        saved: Option<Saved<'_>>,
     ) -> Result<Session> {
         let Some(saved) = saved else {
             client.send(format!("{} has no memory of you", name()))?;
@@ -226,6 +227,12 @@ impl Plugin for Variant {
             return Err("told not to take odd ones".into());
         }
         session.resumed += 1;
+        log::info!(
+            "{} takes {} over from format {}",
+            name(),
+            client.id(),
+            saved.format()
+        );
         Ok(session)
     }
 
@@ -309,4 +316,9 @@ impl Drop for Variant {
     }
 }
 
-plugin_api::export!(Variant, path = "/variant", state_format = 7);
+plugin_api::export!(
+    Variant,
+    path = "/variant",
+    state_format = 7,
+    reads_state_formats = [5, 6]
+);

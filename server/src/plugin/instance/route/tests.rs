@@ -213,6 +213,8 @@ fn library() -> Arc<Library> {
         default_paths: vec!["/counts".to_owned()],
         has_event_stream: false,
         state_format: 0,
+        reads_state_formats: Vec::new(),
+        closes_failed_opens: true,
         subprotocols: Vec::new(),
         functions: Functions {
             size: size_of::<Functions>() as u32,
