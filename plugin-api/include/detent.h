@@ -499,6 +499,55 @@ typedef struct detent_label {
     detent_status (*set)(const detent_host *host, detent_client_id client, detent_bytes label);
 } detent_label;
 
+/* Id of the host's extension detent_members. */
+#define DETENT_MEMBERS "detent.members/1"
+
+/* Takes the clients of a list, one after the other, by the thread that asks and before its call returns. */
+typedef struct detent_member_sink {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* Zero. */
+    uint32_t reserved;
+    /* Handed back to `member`. */
+    void *context;
+    /* One client, with what the plugin says that it is called: empty where it says nothing. [the thread of
+     * the call] */
+    void (*member)(void *context, detent_client_id client, detent_bytes label);
+} detent_member_sink;
+
+/* What is said to a topic; of kind 0 nothing is. */
+typedef struct detent_word {
+    /* DETENT_TEXT, DETENT_BINARY, or 0 for nothing. */
+    uint32_t kind;
+    /* Zero. */
+    uint32_t reserved;
+    /* 1,024 bytes at most. */
+    detent_bytes payload;
+} detent_word;
+
+/* Extension DETENT_MEMBERS of the host: who is here, and who comes and goes. Since 1.1. */
+typedef struct detent_members {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* Zero. */
+    uint32_t reserved;
+
+    /* Gives `sink` the members of `topic`, or of an empty one the clients of the route: 10,000 at most, in
+     * no order, as they are after all that this thread has asked for before; and writes to `count` (may be
+     * null) how many there are. Waits until the host has come to it, as member_count does. [any] */
+    detent_status (*list)(const detent_host *host, detent_bytes topic, const detent_member_sink *sink,
+                          uint64_t *count);
+
+    /* As join of the host, and the other members are told: at once with `joined`, unless it was a member
+     * before, and with `left` when it is none any more, whether by leave or since its connection has
+     * ended, in whatever way. Either may be null. A later call says other words for the end. They stay when
+     * the plugin's code is replaced. Of each client the ends of 16 memberships are told. Nobody is told
+     * when the server stops or the route goes. DETENT_INVALID: as of join and publish, or more than 1,024
+     * bytes. [any] */
+    detent_status (*join_told)(const detent_host *host, detent_client_id client, detent_bytes topic,
+                               const detent_word *joined, const detent_word *left);
+} detent_members;
+
 /* Bytes of detent_host in version 1.0: what every host has. */
 #define DETENT_HOST_SIZE_1_0 offsetof(detent_host, config_folder)
 

@@ -17,6 +17,7 @@
 mod host;
 mod journal;
 mod label;
+mod members;
 mod metrics;
 mod plugin;
 
@@ -25,6 +26,7 @@ use std::ffi::c_void;
 pub use host::*;
 pub use journal::*;
 pub use label::*;
+pub use members::*;
 pub use metrics::*;
 pub use plugin::*;
 
@@ -36,7 +38,7 @@ pub const ABI_MAJOR: u32 = 1;
 
 /// A plugin whose `minor_required` is above the host's minor version is refused.
 ///
-/// 1 added [`CHECK`], [`JOURNAL`], [`METRICS`], [`LABEL`], behind the first [`HOST_SIZE_1_0`] bytes of [`Host`] the
+/// 1 added [`CHECK`], [`JOURNAL`], [`METRICS`], [`LABEL`], [`MEMBERS`], behind the first [`HOST_SIZE_1_0`] bytes of [`Host`] the
 /// folders, further paths and formats in the [`Descriptor`], the fields [`FIELD_KIND`] and [`FIELD_PAGE`] of a request,
 /// and `on_close` behind an `on_open` that failed.
 pub const ABI_MINOR: u32 = 1;

@@ -7,6 +7,7 @@
 
 pub(crate) mod journal;
 mod label;
+mod members;
 
 use std::ffi::c_void;
 use std::ptr::NonNull;

@@ -66,7 +66,8 @@
 //!
 //! [`on_upgrade`](Plugin::on_upgrade) admits or refuses before the handshake is answered;
 //! [`on_open`](Plugin::on_open) makes the session; [`on_close`](Plugin::on_close) ends it and comes
-//! exactly once for each `on_open` that succeeded, whoever closed, with the [`Cause`]. Plain HTTP on the
+//! exactly once for each `on_open` that succeeded, whoever closed, with the [`Cause`]; where `on_open` failed,
+//! [`on_open_failed`](Plugin::on_open_failed) can undo what it had begun. Plain HTTP on the
 //! path of the route goes to [`on_request`](Plugin::on_request), so a route can have a page.
 //!
 //! # Sending
@@ -96,6 +97,13 @@
 //! A topic is a name, and all who joined it: [`Client::join`], [`Client::leave`], [`Host::publish`]. The
 //! server keeps the members, and forgets a client that goes. All members get the messages of a topic in
 //! the same order. Each route has its own topics.
+//!
+//! # Who is here
+//!
+//! [`Host::clients`] and [`Host::members`] list clients with what [`Client::set_label`] says that they are called.
+//! [`Client::join_told`] joins a topic and tells its other members, at once and when the client is none any more, whether
+//! it leaves, closes, vanishes or is closed: [`Presence`] has the words. Whoever joins so and then asks for the list misses
+//! nobody and counts nobody double.
 //!
 //! # Journals
 //!
@@ -212,6 +220,7 @@ mod glue;
 mod host;
 mod journal;
 mod logging;
+mod members;
 mod message;
 pub mod metrics;
 mod panics;
@@ -236,6 +245,7 @@ pub use journal::{
     Published, Since,
 };
 pub use log;
+pub use members::{Member, MembersError, Presence};
 pub use message::{Delivery, Message, SendError, ToMessage, json};
 pub use plugin::{Checked, Plugin, Reconfigured};
 pub use request::{Kind, Page, Request};

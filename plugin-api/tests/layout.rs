@@ -15,12 +15,13 @@ use plugin_api::abi;
 
 const ABI: &str = include_str!("../src/abi.rs");
 /// Its parts, in files of their own.
-const PARTS: [&str; 5] = [
+const PARTS: [&str; 6] = [
     include_str!("../src/abi/plugin.rs"),
     include_str!("../src/abi/host.rs"),
     include_str!("../src/abi/metrics.rs"),
     include_str!("../src/abi/journal.rs"),
     include_str!("../src/abi/label.rs"),
+    include_str!("../src/abi/members.rs"),
 ];
 const HEADER: &str = include_str!("../include/detent.h");
 
@@ -91,6 +92,9 @@ fn layouts() -> Vec<Layout> {
             state_folder, request_query, request_cookie, config_string, config_integer,
             config_boolean, config_only, old_state_format,
         }),
+        layout!(MemberSink = "detent_member_sink" { size, reserved, context, member }),
+        layout!(Word = "detent_word" { kind, reserved, payload }),
+        layout!(Members = "detent_members" { size, reserved, list, join_told }),
         layout!(Journal = "detent_journal" { size, reserved, publish, join_from, read, envelope }),
         layout!(JournalPublish = "detent_journal_publish" {
             size, kind, topic, payload, except, position_at, flags, reserved,
@@ -177,12 +181,13 @@ fn constants() -> Vec<(&'static str, i128)> {
 }
 
 /// Constants that are text: each is compared by itself.
-const TEXTS: [(&str, &str); 5] = [
+const TEXTS: [(&str, &str); 6] = [
     ("ENTRY_SYMBOL", abi::ENTRY_SYMBOL),
     ("CHECK", abi::CHECK),
     ("JOURNAL", abi::JOURNAL),
     ("METRICS", abi::METRICS),
     ("LABEL", abi::LABEL),
+    ("MEMBERS", abi::MEMBERS),
 ];
 
 fn type_sizes() -> Vec<Fact> {
@@ -242,7 +247,7 @@ fn rust_and_c_agree_on_every_size_offset_and_value() {
 }
 
 /// What came after 1.0.
-const SINCE_1_0: [&str; 32] = [
+const SINCE_1_0: [&str; 34] = [
     "LATER",
     "request_query",
     "request_cookie",
@@ -252,6 +257,8 @@ const SINCE_1_0: [&str; 32] = [
     "config_only",
     "detent_check",
     "detent_label",
+    "detent_member",
+    "detent_word",
     "detent_metric",
     "COUNTER",
     "GAUGE",

@@ -10,7 +10,7 @@ use std::ffi::c_void;
 use super::host::MemoryHost;
 use super::place::{fill, status, write};
 use super::world::{Order, message, topic};
-use super::{http, journal_table, label_table, metrics_table, reading_table};
+use super::{http, journal_table, label_table, members_table, metrics_table, reading_table};
 use crate::abi::{self, Bytes, Status};
 
 /// The table that stands in front of every [`MemoryHost`].
@@ -253,6 +253,7 @@ unsafe extern "C" fn get_extension(_: *const abi::Host, id: Bytes) -> *const c_v
     match unsafe { id.as_slice() } {
         id if id == abi::JOURNAL.as_bytes() => journal_table::table(),
         id if id == abi::LABEL.as_bytes() => label_table::table(),
+        id if id == abi::MEMBERS.as_bytes() => members_table::table(),
         id if id == abi::METRICS.as_bytes() => metrics_table::table(),
         _ => std::ptr::null(),
     }

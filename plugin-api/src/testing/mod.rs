@@ -82,6 +82,7 @@ mod instance;
 mod journal;
 mod journal_table;
 mod label_table;
+mod members_table;
 mod metrics;
 mod metrics_table;
 mod place;

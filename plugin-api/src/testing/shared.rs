@@ -449,6 +449,7 @@ impl Shared {
 
     /// The server stops: every client is closed with 1001, then the value ends.
     pub(super) fn stop(&self) {
+        self.world.lock().is_over = true;
         let clients: Vec<u64> = lock(&self.seats).keys().copied().collect();
         for client in clients {
             self.on_turn(client, |instance, turn| {

@@ -19,6 +19,10 @@ pub(super) struct World(Mutex<State>);
 pub(super) struct State {
     pub(super) clients: BTreeMap<u64, Guest>,
     topics: BTreeMap<String, BTreeSet<u64>>,
+    /// What a topic is told when a client is no member of it any more.
+    last_words: BTreeMap<(u64, String), Received>,
+    /// Everybody goes, and nobody is told of each.
+    pub(super) is_over: bool,
     pub(super) journals: HashMap<String, Journal>,
     /// Messages that a journal keeps.
     pub(super) journal_messages_max: usize,
@@ -55,6 +59,15 @@ pub(super) enum Order {
     Publish(Option<String>, Received, u64),
     Keep(Box<KeepOrder>),
     JoinFrom(Box<JoinOrder>),
+    JoinTold(Box<ToldOrder>),
+}
+
+#[derive(Clone)]
+pub(super) struct ToldOrder {
+    pub(super) client: u64,
+    pub(super) topic: String,
+    pub(super) joined: Option<Received>,
+    pub(super) left: Option<Received>,
 }
 
 #[derive(Clone)]
@@ -73,11 +86,16 @@ pub(super) struct JoinOrder {
     pub(super) notices: Notices,
 }
 
+/// Memberships of a client whose ends are told, as in the server.
+const LAST_WORDS_MAX: usize = 16;
+
 impl World {
     pub(super) fn new(journal_messages_max: usize) -> Arc<World> {
         Arc::new(World(Mutex::new(State {
             clients: BTreeMap::new(),
             topics: BTreeMap::new(),
+            last_words: BTreeMap::new(),
+            is_over: false,
             journals: HashMap::new(),
             journal_messages_max,
             metrics: MetricBook::default(),
@@ -138,7 +156,55 @@ impl State {
             return false;
         }
         guest.closed = frame;
+        let topics = self.last_words.keys().filter(|(of, _)| *of == client);
+        let topics: Vec<String> = topics.map(|(_, topic)| topic.clone()).collect();
+        for topic in topics {
+            self.say_last_word(client, &topic);
+        }
         true
+    }
+
+    fn say_last_word(&mut self, client: u64, topic: &str) {
+        let word = self.last_words.remove(&(client, topic.to_owned()));
+        if let Some(word) = word.filter(|_| !self.is_over) {
+            self.publish(Some(topic.to_owned()), &word, 0);
+        }
+    }
+
+    fn join_told(&mut self, order: ToldOrder) {
+        let ToldOrder {
+            client,
+            topic,
+            joined,
+            left,
+        } = order;
+        if !self.is_open(client) {
+            return;
+        }
+        let is_new = self.topics.entry(topic.clone()).or_default().insert(client);
+        let key = (client, topic.clone());
+        let told = self.last_words.keys().filter(|(of, _)| *of == client);
+        let has_room = told.count() < LAST_WORDS_MAX || self.last_words.contains_key(&key);
+        match left {
+            Some(left) if has_room => drop(self.last_words.insert(key, left)),
+            Some(_) => {}
+            None => drop(self.last_words.remove(&key)),
+        }
+        if let Some(joined) = joined.filter(|_| is_new) {
+            self.publish(Some(topic), &joined, client);
+        }
+    }
+
+    /// Members of a topic, or all clients, with their labels.
+    pub(super) fn list(&self, topic: Option<&str>) -> Vec<(u64, String)> {
+        let is_meant = |client: &u64| match topic {
+            None => true,
+            Some(topic) => self.topics.get(topic).is_some_and(|of| of.contains(client)),
+        };
+        let open = self.clients.iter().filter(|(_, guest)| guest.is_open);
+        open.filter(|(client, _)| is_meant(client))
+            .map(|(client, guest)| (*client, guest.label.clone()))
+            .collect()
     }
 
     /// Does what was asked for.
@@ -155,6 +221,7 @@ impl State {
                 if let Some(members) = self.topics.get_mut(&topic) {
                     members.remove(&client);
                 }
+                self.say_last_word(client, &topic);
             }
             Order::Label(client, label) => {
                 if let Some(guest) = self.clients.get_mut(&client) {
@@ -164,6 +231,7 @@ impl State {
             Order::Publish(topic, message, except) => self.publish(topic, &message, except),
             Order::Keep(order) => drop(self.keep(*order)),
             Order::JoinFrom(order) => drop(self.join_from(*order)),
+            Order::JoinTold(order) => self.join_told(*order),
         }
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 
 use super::message::{Audience, Message};
-use super::requests::{JoinFrom, Keep, Read};
+use super::requests::{JoinFrom, JoinTold, Keep, Listed, Read};
 use crate::ids::ClientId;
 use crate::journal::Bounds;
 use crate::journal::store::{Fetched, News};
@@ -67,6 +67,8 @@ pub enum Event {
         /// Of what.
         topic: Audience,
     },
+    /// A client becomes a member of a topic, whose members are told.
+    JoinTold(Box<JoinTold>),
     /// A client stops being a member.
     Leave {
         /// Who.
@@ -87,6 +89,15 @@ pub enum Event {
         topic: Audience,
         /// Takes one answer; has room for it.
         reply: Sender<u64>,
+    },
+    /// Who the members of a topic are, after all events before.
+    List {
+        /// Of what.
+        topic: Audience,
+        /// So many at most.
+        most: usize,
+        /// Takes one answer; has room for it.
+        reply: Sender<Listed>,
     },
     /// A message for the members of a topic, which is kept for who comes back.
     Keep(Box<Keep>),
@@ -171,6 +182,8 @@ impl Event {
             | Event::JoinFrom(_)
             | Event::Read(_)
             | Event::Store(_)
+            | Event::JoinTold(_)
+            | Event::List { .. }
             | Event::Count { .. } => Manner::Patient,
         }
     }
@@ -181,6 +194,7 @@ impl Event {
             Event::Publish { message, .. } | Event::Send { message, .. } => message.bytes(),
             Event::Keep(keep) => keep.message.bytes() + size_of::<Keep>(),
             Event::JoinFrom(join) => join.bytes(),
+            Event::JoinTold(told) => told.bytes(),
             Event::Read(_) => size_of::<Read>(),
             Event::Label { label, .. } => label.len(),
             Event::Fetched(fetched) => fetched.bytes(),

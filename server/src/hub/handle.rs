@@ -10,6 +10,7 @@ use super::event::Event;
 use super::message::Audience;
 use super::queue::{Queue, QueueLoad};
 use super::register::Register;
+use super::requests::Listed;
 use crate::counters::RouteCounts;
 use crate::ids::RouteId;
 use crate::outbox::cause::Cause;
@@ -79,6 +80,14 @@ impl RouteHandle {
     pub fn count(&self, topic: Audience) -> Option<u64> {
         let (reply, answer) = bounded(1);
         self.post(Event::Count { topic, reply });
+        answer.recv().ok()
+    }
+
+    /// Who the members of `topic` are, so many at most. Waits until the hub has come to it; none where the route has
+    /// ended.
+    pub fn list(&self, topic: Audience, most: usize) -> Option<Listed> {
+        let (reply, answer) = bounded(1);
+        self.post(Event::List { topic, most, reply });
         answer.recv().ok()
     }
 

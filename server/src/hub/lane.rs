@@ -57,7 +57,7 @@ pub(super) struct Lane {
     pub(super) sending: Duration,
     gathering: Gathering,
     /// Everyone was closed for this cause: who comes late is too.
-    farewell: Option<Cause>,
+    pub(super) farewell: Option<Cause>,
     has_ended: bool,
 }
 
@@ -161,6 +161,11 @@ impl Lane {
                     }
                     _ => Walk::Queueing { at: 0 },
                 });
+                self.taken.events.push_front(event);
+                continue;
+            }
+            if self.say_last_word(&event) {
+                // What it has said stands in the run, which the end itself comes behind.
                 self.taken.events.push_front(event);
                 continue;
             }
@@ -294,12 +299,16 @@ impl Lane {
                 self.run.is_full_for(message.frame().len()) && hears(client)
             }
             Event::Opened { .. } => is_running(self.members.topic(&Audience::Everyone)),
-            Event::Join { topic, .. } | Event::Leave { topic, .. } => {
-                is_running(self.members.topic(topic))
+            Event::Join { topic, .. } => is_running(self.members.topic(topic)),
+            Event::Leave { topic, .. } => {
+                is_running(self.members.topic(topic)) || self.has_last_word(event)
             }
-            Event::Closed { client } | Event::Close { client, .. } => hears(client),
+            Event::Closed { client } => hears(client) || self.has_last_word(event),
+            Event::Close { client, .. } => hears(client),
+            Event::JoinTold(_) => true,
             Event::CloseAll { .. } | Event::Farewell { .. } => true,
             Event::Label { .. }
+            | Event::List { .. }
             | Event::Count { .. }
             | Event::Read(_)
             | Event::Store(_)
@@ -350,6 +359,7 @@ impl Lane {
             Event::Leave { client, topic } => self.leave(client, &topic),
             Event::Keep(keep) => self.keep(*keep),
             Event::JoinFrom(join) => self.join_from(*join),
+            Event::JoinTold(told) => self.join_told(*told),
             Event::Read(read) => self.read(*read),
             Event::Store(news) => self.hear_of_store(*news),
             Event::Fetched(fetched) => self.fetched(*fetched),
@@ -380,6 +390,10 @@ impl Lane {
                 let count = self.members.count(&topic) + self.count_behind(&topic);
                 // Who asked may have been ended by a panic; there is room for the answer.
                 reply.try_send(count).ok();
+            }
+            Event::List { topic, most, reply } => {
+                // As above.
+                reply.try_send(self.list(&topic, most)).ok();
             }
             Event::End => {
                 self.has_ended = true;

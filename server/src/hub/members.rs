@@ -7,9 +7,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::message::Audience;
+use super::message::{Audience, Message};
+use super::requests::{LastWord, Listed};
 use crate::ids::{ByNumber, ClientId};
-use crate::limits::TOPICS_PER_CLIENT_MAX;
+use crate::limits::{LAST_WORDS_PER_CLIENT_MAX, TOPICS_PER_CLIENT_MAX};
 use crate::outbox::Outbox;
 use crate::outbox::encoding::Encoding;
 
@@ -35,6 +36,8 @@ struct Client {
     places: HashMap<TopicId, u32, ByNumber>,
     /// A join of it was refused already.
     was_refused: bool,
+    /// What is said when it leaves; most clients have none.
+    last_words: Vec<LastWord>,
 }
 
 struct Topic {
@@ -115,6 +118,47 @@ impl Members {
         topic.is_some_and(|&topic| self.is_member(id, topic))
     }
 
+    /// Members of a topic, so many at most, and how many there are.
+    pub(super) fn list(&self, audience: &Audience, most: usize) -> Listed {
+        let members = self.topic(audience).map_or(&[][..], |of| self.members(of));
+        let clients = members.iter().take(most).map(|member| member.client);
+        Listed {
+            clients: clients.collect(),
+            count: members.len() as u64,
+        }
+    }
+
+    /// What is said to the others when a client is no member of `topic` any more. Past so many topics a client's
+    /// ends are not told.
+    pub(super) fn set_last_word(&mut self, id: ClientId, topic: Box<str>, word: Option<Message>) {
+        let Some(client) = self.clients.get_mut(&id) else {
+            return;
+        };
+        client.last_words.retain(|(of, _)| *of != topic);
+        if let Some(word) = word
+            && client.last_words.len() < LAST_WORDS_PER_CLIENT_MAX
+        {
+            client.last_words.push((topic, word));
+        }
+    }
+
+    /// Whether something is said when a client leaves a topic, or any.
+    pub(super) fn has_last_word(&self, id: ClientId, topic: Option<&Audience>) -> bool {
+        let words = self.clients.get(&id).map(|client| &client.last_words);
+        words.is_some_and(|words| words.iter().any(|(of, _)| is_meant(of, topic)))
+    }
+
+    /// Takes it, to be said.
+    pub(super) fn take_last_word(
+        &mut self,
+        id: ClientId,
+        topic: Option<&Audience>,
+    ) -> Option<LastWord> {
+        let words = &mut self.clients.get_mut(&id)?.last_words;
+        let at = words.iter().position(|(of, _)| is_meant(of, topic))?;
+        Some(words.swap_remove(at))
+    }
+
     /// Topics of which a client is a member.
     pub(super) fn topics_of(&self, id: ClientId) -> usize {
         self.clients
@@ -136,6 +180,7 @@ impl Members {
             place,
             places: HashMap::default(),
             was_refused: false,
+            last_words: Vec::new(),
         };
         self.clients.insert(id, client);
     }
@@ -241,5 +286,13 @@ impl Members {
             self.topic_ids.remove(&ended.name);
             self.free_topics.push(topic);
         }
+    }
+}
+
+fn is_meant(of: &str, topic: Option<&Audience>) -> bool {
+    match topic {
+        None => true,
+        Some(Audience::Topic(name)) => of == &**name,
+        Some(Audience::Everyone) => false,
     }
 }

@@ -80,6 +80,7 @@ mod lane;
 mod members;
 mod message;
 mod past;
+mod presence;
 mod queue;
 mod register;
 mod requests;
@@ -96,7 +97,9 @@ pub use event::Event;
 pub use handle::{HubHandle, RouteHandle};
 pub use message::{Audience, Message};
 pub use queue::QueueLoad;
-pub use requests::{Answer, JoinFrom, Joined, Keep, Kept, Notice, Notices, Published, Read};
+pub use requests::{
+    Answer, JoinFrom, JoinTold, Joined, Keep, Kept, Listed, Notice, Notices, Published, Read,
+};
 
 use crate::ids::ClientId;
 use register::Register;

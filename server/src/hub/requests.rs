@@ -1,4 +1,5 @@
-//! What is asked of the past: to keep a message, to join from somewhere in it, to read it.
+//! What is asked of the past: to keep a message, to join from somewhere in it, to read it. And of the presence: who is
+//! here, and what is said of who comes and goes.
 
 use std::sync::Arc;
 
@@ -143,3 +144,35 @@ pub struct Kept {
     /// Whether more is kept behind it.
     pub has_more: bool,
 }
+
+/// Who the members of a topic are.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// Those that were asked for, in no order.
+    pub clients: Vec<ClientId>,
+    /// All of them.
+    pub count: u64,
+}
+
+/// A client becomes a member of a topic, whose members are told.
+pub struct JoinTold {
+    /// Who.
+    pub client: ClientId,
+    /// Of what.
+    pub topic: Box<str>,
+    /// What the others hear where it was none before.
+    pub joined: Option<Message>,
+    /// What the others hear when it is none any more; in place of what was to be said before.
+    pub left: Option<Message>,
+}
+
+impl JoinTold {
+    /// Bytes of memory that it takes.
+    pub(super) fn bytes(&self) -> usize {
+        let messages = [&self.joined, &self.left].into_iter().flatten();
+        size_of::<JoinTold>() + messages.map(Message::bytes).sum::<usize>()
+    }
+}
+
+/// Of a client: what is said to a topic when it is no member of it any more.
+pub(super) type LastWord = (Box<str>, Message);

@@ -244,6 +244,15 @@ pub const PIECES_PER_ROUND: usize = 16;
 /// Topics of one client; a join past it is ignored with a log line.
 pub const TOPICS_PER_CLIENT_MAX: usize = 1024;
 
+/// Topics of one client whose members are told when it leaves; its ends in further ones are not told.
+pub const LAST_WORDS_PER_CLIENT_MAX: usize = 16;
+
+/// Bytes of what they are told, of either kind.
+pub const LAST_WORD_BYTES_MAX: usize = 1024;
+
+/// Clients that one list of members or of a route's clients tells of.
+pub const LISTED_MAX: usize = 10_000;
+
 /// Bytes of a topic's name.
 pub const TOPIC_BYTES_MAX: usize = 255;
 

@@ -93,6 +93,7 @@ fn a_plugin_in_c_labels_its_clients_and_a_replacement_of_its_code_keeps_the_labe
     assert_eq!(tell(&mut client, "device 17"), "labelled");
     assert_eq!(tell(&mut client, "de\tvice"), "refused");
     wait_for_label(&server, "/labelled", &Value::from("device 17"));
+    assert_eq!(tell(&mut client, "who"), "device 17");
     // The same with what a debugger wants: other bytes.
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/c/labelled.c");
     let other = server.folder().join("other.so");

@@ -4,6 +4,7 @@
 mod calls;
 mod ends;
 mod journals;
+mod members;
 mod real_server;
 mod replacing;
 mod requests;

@@ -110,7 +110,11 @@ fn an_older_state_format_is_read_where_the_new_code_says_so<S: Stage>() {
 fn set_state_format(library: &mut [u8], old: u32, new: u32) {
     let size = size_of::<plugin_api::abi::Descriptor>() as u32;
     let descriptor = [size.to_le_bytes(), old.to_le_bytes()].concat();
-    let is_here = |at: &usize| library[*at..].starts_with(&descriptor);
+    // Behind both stands the name: where it is, and its length.
+    let length = "variant".len().to_le_bytes();
+    let is_here = |at: &usize| {
+        library[*at..].starts_with(&descriptor) && library[at + 16..].starts_with(&length)
+    };
     let places: Vec<usize> = (0..library.len()).filter(is_here).collect();
     let &[at] = places.as_slice() else {
         panic!("a descriptor stands at {places:?}");

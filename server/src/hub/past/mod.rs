@@ -84,6 +84,12 @@ impl Past {
         behind.filter(|behind| behind.hears(topic)).count() as u64
     }
 
+    /// Who they are.
+    pub(super) fn behind_in(&self, topic: &str) -> impl Iterator<Item = ClientId> {
+        let behind = self.behind.iter();
+        behind.filter_map(move |(&client, behind)| behind.hears(topic).then_some(client))
+    }
+
     /// Whether a client is behind in a topic.
     pub(super) fn is_behind_in(&self, client: ClientId, topic: &str) -> bool {
         let behind = self.behind.get(&client);

@@ -11,6 +11,7 @@ use plugin_api::abi::{self, ABI_MINOR, ABSENT, Bytes, FAILED, INVALID, OK, Sink,
 
 use super::guard::guard;
 use super::label_table::LABEL;
+use super::members_table::MEMBERS;
 use super::metrics_table::METRICS;
 use super::{NoFolder, RouteHost};
 use super::{host_http, journal_table, reading_table, sink};
@@ -278,6 +279,7 @@ unsafe extern "C" fn get_extension(_: *const abi::Host, id: Bytes) -> *const c_v
         id if id == abi::JOURNAL.as_bytes() => journal_table::table(),
         id if id == abi::METRICS.as_bytes() => (&raw const METRICS).cast(),
         id if id == abi::LABEL.as_bytes() => (&raw const LABEL).cast(),
+        id if id == abi::MEMBERS.as_bytes() => (&raw const MEMBERS).cast(),
         _ => std::ptr::null(),
     }
 }

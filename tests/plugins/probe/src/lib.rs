@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use plugin_api::metrics::MetricError;
 use plugin_api::{
-    Cause, Client, ClientId, Config, Host, Kind, Message, Plugin, Request, Response, Result, Timer,
-    Upgrade, log,
+    Cause, Client, ClientId, Config, Host, Kind, Message, Plugin, Presence, Request, Response,
+    Result, Timer, Upgrade, log,
 };
 
 thread_local! {
@@ -267,6 +267,24 @@ impl Probe {
             "label" => {
                 let told = client.set_label(argument);
                 return Ok(told.map_or_else(|error| error.to_string(), |()| "labelled".to_owned()));
+            }
+            "join-told" => {
+                let (joined, left) = (format!("{rest} came"), format!("{rest} went"));
+                let presence = Presence::new().joined(&joined).left(&left);
+                let told = client.join_told(first, &presence);
+                return Ok(told.map_or_else(|error| error.to_string(), |()| "joined".to_owned()));
+            }
+            "list" => {
+                let listed = match argument {
+                    "" => self.host.clients()?,
+                    topic => self.host.members(topic)?,
+                };
+                let mut listed: Vec<String> = listed
+                    .iter()
+                    .map(|member| format!("{}={}", member.id(), member.label()))
+                    .collect();
+                listed.sort();
+                return Ok(format!("[{}]", listed.join(" ")));
             }
             "say" => drop(client.send(argument)?),
             "flush" => client.flush(),
