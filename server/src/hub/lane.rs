@@ -305,8 +305,7 @@ impl Lane {
             }
             Event::Closed { client } => hears(client) || self.has_last_word(event),
             Event::Close { client, .. } => hears(client),
-            Event::JoinTold(_) => true,
-            Event::CloseAll { .. } | Event::Farewell { .. } => true,
+            Event::JoinTold(_) | Event::CloseAll { .. } | Event::Farewell { .. } => true,
             Event::Label { .. }
             | Event::List { .. }
             | Event::Count { .. }

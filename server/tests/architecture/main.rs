@@ -41,6 +41,7 @@ const UNSAFE: &[&str] = &[
     "plugin/host/host_table",
     "plugin/host/journal_table",
     "plugin/host/label_table",
+    "plugin/host/members_table",
     "plugin/host/reading_table",
     "plugin/host/log_table",
     "plugin/host/metrics_table",

@@ -11,7 +11,7 @@ use std::time::Duration;
 use plugin_api::metrics::MetricError;
 use plugin_api::{
     Cause, Client, ClientId, Config, Host, Kind, Message, Plugin, Presence, Request, Response,
-    Result, Timer, Upgrade, log,
+    Result, Saved, Timer, Upgrade, log,
 };
 
 thread_local! {
@@ -51,6 +51,28 @@ impl Gate {
 struct Session {
     messages: u64,
     request: String,
+}
+
+fn session_of(request: &Request) -> Session {
+    let headers: Vec<String> = request
+        .headers()
+        .map(|(name, value)| format!("{name}={}", String::from_utf8_lossy(value)))
+        .collect();
+    let request = format!(
+        "method={} path={} query={:?} name={:?} peer={} address={} inside={} {}",
+        request.method(),
+        request.path(),
+        request.query_string(),
+        request.param("name"),
+        request.peer(),
+        request.client_address(),
+        request.is_inside(),
+        headers.join(" "),
+    );
+    Session {
+        request,
+        ..Session::default()
+    }
 }
 
 #[derive(serde::Deserialize)]
@@ -104,26 +126,13 @@ impl Plugin for Probe {
         if request.kind() == Kind::EventStream {
             client.send(format!("{:?} {:?}", request.kind(), request.page()))?;
         }
-        let headers: Vec<String> = request
-            .headers()
-            .map(|(name, value)| format!("{name}={}", String::from_utf8_lossy(value)))
-            .collect();
-        let request = format!(
-            "method={} path={} query={:?} name={:?} peer={} address={} inside={} {}",
-            request.method(),
-            request.path(),
-            request.query_string(),
-            request.param("name"),
-            request.peer(),
-            request.client_address(),
-            request.is_inside(),
-            headers.join(" "),
-        );
         log::info!("opened {}", client.id());
-        Ok(Session {
-            messages: 0,
-            request,
-        })
+        Ok(session_of(request))
+    }
+
+    /// Its predecessor's clients begin anew, and have not come a second time.
+    fn on_resume(&self, _: &Client, request: &Request, _: Option<Saved<'_>>) -> Result<Session> {
+        Ok(session_of(request))
     }
 
     fn on_message(&self, client: &Client, session: &mut Session, message: Message) -> Result {
