@@ -43,7 +43,7 @@ pub use raw::{
 pub use server::Server;
 pub use setup::{Setup, run_server};
 pub use tungstenite::Message;
-pub use variant::variant;
+pub use variant::{set_state_format, variant};
 
 use std::thread;
 use std::time::{Duration, Instant};

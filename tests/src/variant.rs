@@ -30,6 +30,24 @@ fn write_over(library: &mut [u8], old: &[u8], new: &[u8], length: usize) {
     library[at..at + new.len()].copy_from_slice(new);
 }
 
+/// Writes another state format into a library of that plugin.
+#[track_caller]
+pub fn set_state_format(library: &mut [u8], old: u32, new: u32) {
+    // The descriptor begins with its size and the format.
+    let size = size_of::<plugin_api::abi::Descriptor>() as u32;
+    let descriptor = [size.to_le_bytes(), old.to_le_bytes()].concat();
+    // Behind both stands the name: where it is, and its length.
+    let length = "variant".len().to_le_bytes();
+    let is_here = |at: &usize| {
+        library[*at..].starts_with(&descriptor) && library[at + 16..].starts_with(&length)
+    };
+    let places: Vec<usize> = (0..library.len()).filter(is_here).collect();
+    let &[at] = places.as_slice() else {
+        panic!("a descriptor stands at {places:?}");
+    };
+    library[at + 4..at + 8].copy_from_slice(&new.to_le_bytes());
+}
+
 impl Server {
     /// The file of a library in the plugins folder.
     pub fn plugin_file(&self, name: &str) -> PathBuf {

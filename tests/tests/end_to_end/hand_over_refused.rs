@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use tests::{Client, Raw, Server, Setup, TEXT, frame, handshake, library, variant};
+use tests::{
+    Client, Raw, Server, Setup, TEXT, frame, handshake, library, set_state_format, variant,
+};
 
 const FILE: &str = "libvariant.so";
 
@@ -92,19 +94,12 @@ fn where_the_old_one_cannot_save() {
 fn where_the_state_has_another_format() {
     let (server, mut client) = start();
     let mut bytes = variant("new");
-    // The descriptor begins with its size and the format of the state.
-    let size = u32::try_from(size_of::<plugin_api::abi::Descriptor>()).expect("it is small");
-    let old = [size.to_ne_bytes(), 7_u32.to_ne_bytes()].concat();
-    let places: Vec<usize> = (0..bytes.len())
-        .filter(|&at| bytes[at..].starts_with(&old))
-        .collect();
-    assert_eq!(places.len(), 1, "the descriptor is found");
-    bytes[places[0] + 4] = 8;
+    set_state_format(&mut bytes, 7, 8);
     server.put_plugin(FILE, &bytes);
     server.reload();
     server.wait_for_log(&[
         "ERROR",
-        "reads state format 8, the one at work writes 7",
+        "reads state format 8, 5, 6, the one at work writes 7",
         "restart",
     ]);
     assert_old_goes_on(&mut client, 2);

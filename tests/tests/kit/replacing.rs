@@ -1,6 +1,6 @@
 //! Another build takes over, with state and sessions: all of it, or nothing.
 
-use tests::{library, variant};
+use tests::{library, set_state_format, variant};
 
 use crate::on_both;
 use crate::stage::{Guest, Stage};
@@ -104,20 +104,4 @@ fn an_older_state_format_is_read_where_the_new_code_says_so<S: Stage>() {
     assert_eq!(stage.replace(&variant("newest")), "");
     stage.wait_for_log(&["newest resumes from format 7"]);
     assert_eq!(ann.ask("three"), "newest 3 3 2  three");
-}
-
-/// Writes over the number behind the size of the descriptor.
-fn set_state_format(library: &mut [u8], old: u32, new: u32) {
-    let size = size_of::<plugin_api::abi::Descriptor>() as u32;
-    let descriptor = [size.to_le_bytes(), old.to_le_bytes()].concat();
-    // Behind both stands the name: where it is, and its length.
-    let length = "variant".len().to_le_bytes();
-    let is_here = |at: &usize| {
-        library[*at..].starts_with(&descriptor) && library[at + 16..].starts_with(&length)
-    };
-    let places: Vec<usize> = (0..library.len()).filter(is_here).collect();
-    let &[at] = places.as_slice() else {
-        panic!("a descriptor stands at {places:?}");
-    };
-    library[at + 4..at + 8].copy_from_slice(&new.to_le_bytes());
 }
