@@ -61,7 +61,7 @@ impl AsRef<[u8]> for Saved<'_> {
 /// ```
 /// let saved = plugin_api::save(&("ann", 7))?;
 /// assert_eq!(saved.as_deref(), Some(&br#"["ann",7]"#[..]));
-/// # plugin_api::Result::Ok(())
+/// # Ok::<(), plugin_api::Error>(())
 /// ```
 ///
 /// # Errors
@@ -76,7 +76,7 @@ pub fn save(value: &impl Serialize) -> Result<Option<Vec<u8>>> {
 /// ```
 /// let (name, number): (String, u64) = plugin_api::load(br#"["ann",7]"#)?;
 /// assert_eq!((name.as_str(), number), ("ann", 7));
-/// # plugin_api::Result::Ok(())
+/// # Ok::<(), plugin_api::Error>(())
 /// ```
 ///
 /// # Errors

@@ -151,7 +151,7 @@ impl Instance {
     ///
     /// # Errors
     /// The callback failed or panicked: there is no session, and `on_close` follows only where
-    /// [`FailedOpen`] says so.
+    /// `FailedOpen` says so.
     pub fn on_open(&self, client: ClientId, request: &Request) -> Result<Session, FailedOpen> {
         self.open_session(client, request, None)
     }
