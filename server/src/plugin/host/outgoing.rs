@@ -134,9 +134,9 @@ mod tests {
     use crate::limits::{HELD_BYTES_MAX, HELD_EVENTS_MAX};
     use crate::outbox::frame::Opcode;
 
-    /// How many of these are held back before one is too many.
-    fn count(outgoing: &Outgoing, event: impl Fn() -> Event) -> usize {
-        let held = (0..).take_while(|_| outgoing.post(event()) != Err(EXHAUSTED));
+    /// How many of these are held back before one is too many, or one more than `most`.
+    fn count(outgoing: &Outgoing, most: usize, event: impl Fn() -> Event) -> usize {
+        let held = (0..=most).take_while(|_| outgoing.post(event()) != Err(EXHAUSTED));
         held.count()
     }
 
@@ -158,9 +158,9 @@ mod tests {
         let mebibyte = 1024 * 1024;
         let most = HELD_BYTES_MAX as usize / mebibyte;
         // The message itself takes some bytes too.
-        assert_eq!(count(&large, || publish(mebibyte)), most - 1);
+        assert_eq!(count(&large, most, || publish(mebibyte)), most - 1);
         assert_eq!(large.post(leave()), Ok(0), "what is small has room still");
-        assert_eq!(count(&small, leave), HELD_EVENTS_MAX);
+        assert_eq!(count(&small, HELD_EVENTS_MAX, leave), HELD_EVENTS_MAX);
         for outgoing in [large, small] {
             outgoing.end();
         }
