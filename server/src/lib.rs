@@ -43,7 +43,7 @@
 //! | room | holds |
 //! | --- | --- |
 //! | [`life`] | the run as a whole: start, signals, reload, stop |
-//! | [`caller`] | the other side: `server push` and `server listen` |
+//! | [`caller`] | the other side: `server push`, `server listen`, and what asks the admin listener |
 //! | [`admin`] | the listener for the one who runs it: health, figures, orders |
 //! | [`entrance`] | from the listening socket to a connection thread, or to a refusal |
 //! | [`connection`] | the thread of one client: its requests, its messages, its deadlines, its end |

@@ -43,7 +43,7 @@ fn main() -> ExitCode {
 
 /// Asks a server that runs.
 fn ask(question: &Question) -> ExitCode {
-    match server::admin::remote::run(question) {
+    match server::caller::remote::run(question) {
         Ok(text) => {
             // Whoever reads along may have seen enough.
             writeln!(io::stdout(), "{}", text.trim_end()).ok();

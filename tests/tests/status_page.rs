@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use serde_json::json;
 use tests::webdriver::{Browser, ENTER, Window};
@@ -187,6 +189,74 @@ fn a_page_of_elsewhere_neither_reads_nor_orders_nor_frames() {
     client.send("still here");
     assert!(client.text().ends_with("still here"));
     assert_eq!(server.count_log(&["closes"]), 0);
+}
+
+/// A label is what a stranger may have chosen, and a rate is what a look has more than the one before.
+#[test]
+fn on_a_phone_labels_are_text_and_rates_are_told_in_light_and_dark() {
+    const LABEL: &str = "R\u{f6}m & <b>s\u{f6}hne</b> <img src=x onerror=document.title='run'>";
+    let server = start(&["probe", "echo"]);
+    let browser = Browser::start();
+    let window = open(&browser, &server);
+    let mut labelled = Client::connect(&server, "/probe");
+    labelled.send(&format!("label {LABEL}"));
+    assert_eq!(labelled.text(), "labelled");
+    window.resize(320, 568);
+    let mut busy = Client::connect(&server, "/echo");
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                busy.send("hello");
+                busy.text();
+            }
+        });
+        let _over = Over(&is_over);
+        let cell = |table: &str, key: &str, head: &str| {
+            let key = json!(key).to_string();
+            format!(
+                "[...document.querySelectorAll('#{table} tr')].find((row) => row.dataset.key === {key})?.cells[[...document.querySelectorAll('#{table} th')].findIndex((head) => head.textContent === '{head}')]"
+            )
+        };
+        for scheme in ["light", "dark"] {
+            window.prefer(scheme);
+            window.wait_until(&format!(
+                "matchMedia('(prefers-color-scheme: {scheme})').matches"
+            ));
+            let label = cell("clients", "1", "Label");
+            let wanted = json!(LABEL);
+            window.wait_until(&format!("{label}?.textContent === {wanted}"));
+            assert_eq!(window.eval(&format!("{label}.childElementCount")), 0);
+            let is_shown = format!(
+                "(() => {{ const box = {label}.getBoundingClientRect(); return box.width > 0 && box.left >= 0 && box.right <= innerWidth; }})()"
+            );
+            assert_eq!(window.eval(&is_shown), true, "{scheme}");
+            for head in ["In", "Out"] {
+                let rate = cell("routes", "/echo", head);
+                window.wait_until(&format!(
+                    "/^[1-9][0-9,.]*\\/s$/.test({rate}?.textContent) && getComputedStyle({rate}).display !== 'none'"
+                ));
+            }
+            // Of who is silent nothing is told.
+            let silent = cell("routes", "/probe", "In");
+            window.wait_until(&format!("getComputedStyle({silent}).display === 'none'"));
+            assert_eq!(
+                window.eval("document.documentElement.scrollWidth <= innerWidth"),
+                true,
+                "{scheme}"
+            );
+        }
+    });
+    assert_ne!(window.eval("document.title"), "run");
+}
+
+/// Ends what goes on beside a test, also where that fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 #[test]

@@ -24,7 +24,6 @@ mod pace;
 mod page;
 mod process;
 mod query;
-pub mod remote;
 mod stream;
 
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! The other side, for scripts and for people at a shell: `server push` and `server listen`.
+//! The other side, for scripts and for people at a shell: `server push` and `server listen`, and what asks the admin
+//! listener ([`remote`]).
 //!
 //! The main thread of a process that serves nothing. Blocks on its socket, on standard input and on standard
 //! output. Knows nothing of the server but its address.
@@ -8,6 +9,7 @@ mod letter;
 mod listen;
 mod place;
 mod push;
+pub mod remote;
 mod socket;
 
 use std::io;

@@ -1,5 +1,6 @@
 //! Where a URL leads, and the connection there.
 
+use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
@@ -68,25 +69,26 @@ impl Place {
     /// # Errors
     /// [`CallError::Unreachable`].
     pub(super) fn connect(&self) -> Result<TcpStream, CallError> {
-        let failed = |error: &dyn std::fmt::Display| {
-            CallError::Unreachable(format!("{}: {error}", self.authority))
-        };
-        let addresses = (self.host.as_str(), self.port).to_socket_addrs();
-        let mut last = None;
-        for address in addresses.map_err(|error| failed(&error))? {
-            match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
-                Ok(stream) => {
-                    keep_alive(&stream);
-                    return Ok(stream);
-                }
-                Err(error) => last = Some(error),
-            }
-        }
-        Err(match last {
-            Some(error) => failed(&error),
-            None => failed(&"the name has no address"),
-        })
+        let stream = connect((self.host.as_str(), self.port))
+            .map_err(|error| CallError::Unreachable(format!("{}: {error}", self.authority)))?;
+        keep_alive(&stream);
+        Ok(stream)
     }
+}
+
+/// Connects to the first address of a place that answers. Blocks for that, at most ten seconds for each.
+///
+/// # Errors
+/// That of the last address; there may be none.
+pub(super) fn connect(place: impl ToSocketAddrs) -> io::Result<TcpStream> {
+    let mut last = io::Error::other("the name has no address");
+    for address in place.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, CONNECT_TIMEOUT) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
 }
 
 /// A stream may be silent for as long as it likes, and its server may vanish without a word.

@@ -78,7 +78,7 @@ pub fn run(
     };
     set_own_outbox(client, admitted.mounted.route.id(), outbox.clone());
     let path = admitted.mounted.route.path();
-    outbox.set_route(path.clone());
+    outbox.set_route(path.clone(), admitted.mounted.route.counts().clone());
     outbox.set_bounds(bounds(&admitted.mounted.client));
     match open(context, client, outbox, admitted) {
         Ok(Opened::WebSocket(connection)) => connection.run_to_end(),

@@ -23,9 +23,11 @@ pub const OTHER: u16 = 0;
 pub type ByCode = BTreeMap<u16, u64>;
 
 /// Numbers by HTTP status.
+#[derive(Debug)]
 pub struct Statuses(Codes<{ STATUSES.len() }>);
 
 /// Numbers by close code.
+#[derive(Debug)]
 pub struct CloseCodes(Codes<{ CLOSE_CODES.len() }>);
 
 impl Statuses {
@@ -40,6 +42,12 @@ impl Statuses {
 
     pub(super) fn add_to(&self, sum: &mut ByCode) {
         self.0.add_to(&STATUSES, sum);
+    }
+}
+
+impl Default for CloseCodes {
+    fn default() -> CloseCodes {
+        CloseCodes::new()
     }
 }
 
@@ -58,6 +66,7 @@ impl CloseCodes {
     }
 }
 
+#[derive(Debug)]
 struct Codes<const N: usize> {
     counts: [Count; N],
     others: Count,

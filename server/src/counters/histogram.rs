@@ -1,10 +1,10 @@
 //! How long things took: numbers of them by bounds, and whether anybody measures at all.
 //!
 //! A clock costs more than what it would measure in some places, so that times are only taken where
-//! somebody looks at them: [`begin`] gives none otherwise.
+//! somebody looks at them ([`is_measured`]), and what comes with each message is sampled.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::Count;
 
@@ -53,6 +53,12 @@ const _: () = {
     }
 };
 
+/// Capped at some 584 years.
+fn nanoseconds(time: Duration) -> u64 {
+    let seconds = time.as_secs().saturating_mul(1_000_000_000);
+    seconds.saturating_add(time.subsec_nanos().into())
+}
+
 fn place(nanoseconds: u64) -> usize {
     let least = usize::from(BELOW[(nanoseconds | 1).ilog2() as usize]);
     let is_above = BOUNDS.get(least).is_some_and(|&bound| bound < nanoseconds);
@@ -64,12 +70,6 @@ static IS_MEASURED: AtomicBool = AtomicBool::new(false);
 /// Whether times are taken from now on. Only the main thread says so.
 pub fn measure(is_measured: bool) {
     IS_MEASURED.store(is_measured, Ordering::Relaxed);
-}
-
-/// Now, where times are taken; none otherwise, for the price of a look.
-#[inline]
-pub fn begin() -> Option<Instant> {
-    IS_MEASURED.load(Ordering::Relaxed).then(Instant::now)
 }
 
 /// Whether times are taken.
@@ -102,10 +102,14 @@ impl Histogram {
 
     /// One took so long.
     pub fn add(&self, time: Duration) {
-        let seconds = time.as_secs().saturating_mul(1_000_000_000);
-        let nanoseconds = seconds.saturating_add(time.subsec_nanos().into());
-        self.counts[place(nanoseconds)].add(1);
-        self.nanoseconds.add(nanoseconds);
+        self.add_for(time, 1);
+    }
+
+    /// One of so many took so long, and stands for all of them.
+    pub fn add_for(&self, time: Duration, count: u64) {
+        let nanoseconds = nanoseconds(time);
+        self.counts[place(nanoseconds)].add(count);
+        self.nanoseconds.add(nanoseconds.saturating_mul(count));
     }
 
     /// What there was so far.

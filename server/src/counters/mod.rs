@@ -15,6 +15,7 @@ mod own_metrics;
 mod route;
 mod totals;
 mod traffic;
+mod visits;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -24,11 +25,12 @@ use crate::ids::ClientId;
 use codes::{CloseCodes, Statuses};
 
 pub use codes::{ByCode, OTHER};
-pub use histogram::{Histogram, Times, begin, is_measured, measure};
+pub use histogram::{Histogram, Times, is_measured, measure};
 pub use own_metrics::{Declaration, MetricError, MetricKind, Number, OwnFigures, OwnMetrics};
 pub use route::{HubShare, JournalFigures, RouteCounts};
-pub use totals::{Closed, Totals};
+pub use totals::Totals;
 pub use traffic::{Amount, Exchanged, Tally, Traffic};
+pub use visits::{Closed, Visited, Visits};
 
 /// Shares of the connection threads' numbers: on a machine with as many processors two busy threads
 /// rarely meet.
@@ -70,16 +72,8 @@ pub struct AcceptorCounts {
 pub struct ClientCounts {
     /// Requests by the status of their answer; 101 is a client that was let in.
     pub answered: Statuses,
-    /// Clients that came onto a route.
-    pub opened: Count,
-    /// Clients that left it after their peer closed or vanished, by close code.
-    pub closed_by_peer: CloseCodes,
-    /// The same where the plugin closed.
-    pub closed_by_plugin: CloseCodes,
-    /// The same where the server did.
-    pub closed_by_server: CloseCodes,
-    /// Messages that a full backlog did not take (`slow_client = "drop"`).
-    pub dropped: Count,
+    /// Clients that came onto a route, and left it.
+    pub visits: Visits,
 }
 
 /// What the main thread counts.
@@ -230,11 +224,7 @@ impl ClientCounts {
     const fn new() -> ClientCounts {
         ClientCounts {
             answered: Statuses::new(),
-            opened: Count::new(),
-            closed_by_peer: CloseCodes::new(),
-            closed_by_plugin: CloseCodes::new(),
-            closed_by_server: CloseCodes::new(),
-            dropped: Count::new(),
+            visits: Visits::new(),
         }
     }
 }

@@ -7,13 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crossbeam_utils::CachePadded;
 
-use super::{Amount, Count, Exchanged, Histogram, Tally};
+use super::{Amount, Count, Exchanged, Histogram, Tally, Visits};
 
 /// Of one route, over all instances that serve it one after the other.
 #[derive(Debug, Default)]
 pub struct RouteCounts {
     /// What the hub counts.
     pub hub: CachePadded<HubShare>,
+    /// What is counted where clients come, leave and are too slow.
+    pub visits: CachePadded<Visits>,
     left: [Count; 4],
     /// The most that was told so far.
     told: [Count; 4],

@@ -15,8 +15,8 @@ fn what_many_threads_count_is_added_up() {
             thread::spawn(move || {
                 for number in 0..1000 {
                     let client = ClientId(thread * 1000 + number);
-                    counters.of(client).opened.add(1);
-                    counters.of(client).closed_by_peer.add(1000);
+                    counters.of(client).visits.opened.add(1);
+                    counters.of(client).visits.closed_by_peer.add(1000);
                     counters.acceptors.accepted.add(2);
                 }
             })
@@ -64,7 +64,7 @@ fn a_code_that_nobody_knows_is_counted_with_the_others() {
         client.answered.add(status);
     }
     for code in [3000, 4999] {
-        client.closed_by_plugin.add(code);
+        client.visits.closed_by_plugin.add(code);
     }
     let totals = counters.totals(Exchanged::default());
     assert_eq!(
@@ -129,11 +129,11 @@ fn one_of_each() -> (Counters, Exchanged) {
     // Of two shares, so that each number is a sum.
     for client in [1, 2].map(|number| counters.of(ClientId(number))) {
         client.answered.add(101);
-        client.opened.add(15);
-        client.closed_by_peer.add(1000);
-        client.closed_by_plugin.add(1011);
-        client.closed_by_server.add(1001);
-        client.dropped.add(16);
+        client.visits.opened.add(15);
+        client.visits.closed_by_peer.add(1000);
+        client.visits.closed_by_plugin.add(1011);
+        client.visits.closed_by_server.add(1001);
+        client.visits.dropped.add(16);
     }
     let traffic = Traffic::default();
     traffic.received(100);
@@ -202,7 +202,7 @@ fn every_code_that_the_server_knows_is_counted_by_itself() {
     let counters = Counters::new();
     let client = counters.of(ClientId(1));
     (100..600).for_each(|status| client.answered.add(status));
-    (1000..5000).for_each(|code| client.closed_by_server.add(code));
+    (1000..5000).for_each(|code| client.visits.closed_by_server.add(code));
     let totals = counters.totals(Exchanged::default());
     let apart = |codes: &ByCode| codes.values().filter(|&&number| number == 1).count() as u64;
     assert_eq!(totals.answered[&OTHER], 500 - apart(&totals.answered));
@@ -234,10 +234,10 @@ fn the_log_gets_one_line_of_what_happened() {
     counters.acceptors.refused.add(503);
     let client = counters.of(ClientId(1));
     client.answered.add(101);
-    client.opened.add(2);
-    client.closed_by_server.add(1001);
-    client.closed_by_peer.add(4000);
-    client.dropped.add(5);
+    client.visits.opened.add(2);
+    client.visits.closed_by_server.add(1001);
+    client.visits.closed_by_peer.add(4000);
+    client.visits.dropped.add(5);
     counters.hub.messages.add(4);
     counters.hub.bytes.add(40);
     let traffic = Traffic::default();

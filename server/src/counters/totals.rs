@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Amount, ByCode, Count, Counters, Exchanged, OTHER};
+use super::{Amount, ByCode, Closed, Count, Counters, Exchanged, OTHER, Visited};
 
 /// Everything that was counted since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,17 +59,6 @@ pub struct Totals {
     pub log_lines_left_out: u64,
 }
 
-/// Clients that left, by close code and by who began.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Closed {
-    /// The peer.
-    pub by_peer: ByCode,
-    /// The plugin.
-    pub by_plugin: ByCode,
-    /// The server.
-    pub by_server: ByCode,
-}
-
 impl Totals {
     pub(super) fn of(counters: &Counters, traffic: Exchanged) -> Totals {
         let Counters {
@@ -109,30 +98,17 @@ impl Totals {
             ..Totals::default()
         };
         acceptors.refused.add_to(&mut totals.refused);
+        let mut visited = Visited::default();
         for share in clients {
             share.answered.add_to(&mut totals.answered);
-            share.closed_by_peer.add_to(&mut totals.closed.by_peer);
-            share.closed_by_plugin.add_to(&mut totals.closed.by_plugin);
-            share.closed_by_server.add_to(&mut totals.closed.by_server);
-            totals.opened += share.opened.get();
-            totals.dropped += share.dropped.get();
+            share.visits.add_to(&mut visited);
         }
-        totals
-    }
-}
-
-impl Closed {
-    /// All of them.
-    pub fn all(&self) -> u64 {
-        let Closed {
-            by_peer,
-            by_plugin,
-            by_server,
-        } = self;
-        [by_peer, by_plugin, by_server]
-            .into_iter()
-            .flat_map(|of| of.values())
-            .sum()
+        Totals {
+            opened: visited.opened,
+            closed: visited.closed,
+            dropped: visited.dropped,
+            ..totals
+        }
     }
 }
 
@@ -141,19 +117,23 @@ impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let of = |codes: &ByCode| codes.values().sum::<u64>();
         write!(f, "{} connections", self.accepted)?;
-        write_codes(f, "refused", of(&self.refused), &[("", &self.refused)])?;
-        write_codes(f, "requests", of(&self.answered), &[("", &self.answered)])?;
+        write_codes(
+            f,
+            "refused",
+            of(&self.refused),
+            &[(String::new(), &self.refused)],
+        )?;
+        write_codes(
+            f,
+            "requests",
+            of(&self.answered),
+            &[(String::new(), &self.answered)],
+        )?;
         write!(f, "; {} clients", self.opened)?;
-        let Closed {
-            by_peer,
-            by_plugin,
-            by_server,
-        } = &self.closed;
-        let closed = [
-            (" by peer", by_peer),
-            (" by plugin", by_plugin),
-            (" by server", by_server),
-        ];
+        let closed = self
+            .closed
+            .tables()
+            .map(|(by, codes)| (format!(" by {by}"), codes));
         write_codes(f, "closed", self.closed.all(), &closed)?;
         write!(
             f,
@@ -199,7 +179,7 @@ fn write_codes(
     f: &mut fmt::Formatter<'_>,
     what: &str,
     sum: u64,
-    tables: &[(&str, &ByCode)],
+    tables: &[(String, &ByCode)],
 ) -> fmt::Result {
     if sum == 0 {
         return Ok(());

@@ -97,7 +97,7 @@ impl RouteHandle {
     }
 
     /// What is counted of the route.
-    pub fn counts(&self) -> &RouteCounts {
+    pub fn counts(&self) -> &Arc<RouteCounts> {
         self.queue.counts()
     }
 

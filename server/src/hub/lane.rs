@@ -235,12 +235,16 @@ impl Lane {
 
     /// It was worked on for so long, where that is measured: rounds that have ended meanwhile have taken equal parts of it.
     pub(super) fn note_work(&mut self, time: Duration) {
-        self.spent += time;
         let ended = take(&mut self.ended_rounds);
+        let rounds = &self.queue.counts().hub.rounds;
+        // As nearly always, and without a division.
+        if ended == 1 && self.spent.is_zero() {
+            return rounds.add(time);
+        }
+        self.spent += time;
         if let Some(each) = self.spent.checked_div(ended) {
             self.spent = Duration::ZERO;
-            let rounds = &self.queue.counts().hub.rounds;
-            (0..ended).for_each(|_| rounds.add(each));
+            rounds.add_for(each, ended.into());
         }
     }
 

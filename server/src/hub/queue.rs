@@ -28,7 +28,7 @@ pub(super) struct Queue {
     room: Condvar,
     /// Number of the last event whose effects stand in the outboxes of those whom it concerns.
     settled: AtomicU64,
-    counts: RouteCounts,
+    counts: Arc<RouteCounts>,
 }
 
 /// What the hub has taken out and not looked at.
@@ -108,12 +108,12 @@ impl Queue {
             state: Mutex::default(),
             room: Condvar::new(),
             settled: AtomicU64::new(0),
-            counts: RouteCounts::default(),
+            counts: Arc::default(),
         }
     }
 
     /// What is counted of the route.
-    pub(super) fn counts(&self) -> &RouteCounts {
+    pub(super) fn counts(&self) -> &Arc<RouteCounts> {
         &self.counts
     }
 

@@ -482,6 +482,16 @@ pub const ADMIN_CLOSED_NAMED_MAX: usize = 20;
 /// cost a hundredth of a broadcast to twenty.
 pub const WAITS_SAMPLED: u64 = 8;
 
+/// A thread takes the time of so many calls of `on_message` each ...
+pub const CALLS_TIMED_FIRST: u32 = 32;
+
+/// ... and then of one of so many, which stands for all of them: two looks at a clock would cost a tenth of an echo. No
+/// power of two, so that a client that says two things in turns is not seen to say one of them.
+pub const CALLS_SAMPLED: u32 = 61;
+
+/// A call that takes so many seconds or longer is counted by itself, whatever is sampled.
+pub const CALL_SECONDS_COUNTED: u64 = 2;
+
 /// Lines that wait for the log writer; past it lines are dropped and counted.
 pub const LOG_QUEUE_LINES: usize = 4096;
 

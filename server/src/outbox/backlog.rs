@@ -159,7 +159,10 @@ impl Outbox {
         }
         state.dropped += left_out;
         if let Some(client) = self.client {
-            COUNTERS.of(client).dropped.add(left_out);
+            COUNTERS.of(client).visits.dropped.add(left_out);
+        }
+        if let Some(place) = self.place.get() {
+            place.counts.visits.dropped.add(left_out);
         }
     }
 

@@ -91,7 +91,7 @@ impl Outbox {
 
     /// The path of its route, once it is on one.
     pub fn route(&self) -> Option<Arc<str>> {
-        self.route.get().cloned()
+        self.place.get().map(|place| place.path.clone())
     }
 
     /// Its client is called so from now on; nothing where that is empty.

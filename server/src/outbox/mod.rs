@@ -42,7 +42,7 @@ use parking_lot::{Condvar, Mutex};
 use rustix::net::RecvFlags;
 use socket2::Socket;
 
-use crate::counters::Exchanged;
+use crate::counters::{Exchanged, RouteCounts};
 use crate::ids::ClientId;
 use crate::limits::FLUSH_BYTES;
 use crate::logging::Address;
@@ -83,7 +83,8 @@ pub enum Delivery {
 pub struct Outbox {
     socket: Socket,
     client: Option<ClientId>,
-    route: OnceLock<Arc<str>>,
+    /// Once it is on a route.
+    place: OnceLock<Place>,
     /// The client's address as the log has it.
     address: OnceLock<Address>,
     /// What its plugin says that it is called.
@@ -110,6 +111,12 @@ pub struct Outbox {
     encoding: AtomicU8,
     /// The hub has something to give it first; read without the lock for each answer.
     behind: AtomicBool,
+}
+
+/// The route that a client is on.
+struct Place {
+    path: Arc<str>,
+    counts: Arc<RouteCounts>,
 }
 
 struct State {
@@ -204,7 +211,7 @@ impl Outbox {
         Arc::new(Outbox {
             socket,
             client,
-            route: OnceLock::new(),
+            place: OnceLock::new(),
             address: OnceLock::new(),
             label: Mutex::default(),
             drain,
@@ -272,9 +279,9 @@ impl Outbox {
         self.address.get_or_init(|| address);
     }
 
-    /// Names the route in what is logged about this client.
-    pub fn set_route(&self, path: Arc<str>) {
-        self.route.get_or_init(|| path);
+    /// Its client is on a route: named in what is logged about it, and with `counts` of its own.
+    pub fn set_route(&self, path: Arc<str>, counts: Arc<RouteCounts>) {
+        self.place.get_or_init(|| Place { path, counts });
     }
 
     /// Whether our side has ended the connection: it has said so or is about to, or has cut it off. From then
@@ -437,7 +444,7 @@ impl Outbox {
     fn about(&self) -> About<'_> {
         About {
             client: self.client,
-            route: self.route.get().map(|path| &**path),
+            route: self.place.get().map(|place| &*place.path),
             address: self.address.get().map(|address| &**address as &dyn Display),
             ..About::default()
         }
@@ -445,7 +452,8 @@ impl Outbox {
 
     /// The client as the log names it: `203.0.113.7 client 3 on /chat`.
     pub fn name(&self) -> String {
-        let route = self.route.get().map_or("a handshake", |path| path);
+        let place = self.place.get();
+        let route = place.map_or("a handshake", |place| &place.path);
         match self.client {
             Some(client) => {
                 let address = self.address.get();

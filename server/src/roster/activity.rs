@@ -74,10 +74,12 @@ pub struct Running {
 }
 
 impl Activity {
-    /// Notes that `callback` begins now.
-    pub fn begin(&self, route: RouteId, callback: Callback, clock: &Clock) {
+    /// Notes that `callback` begins now; gives the tick.
+    pub fn begin(&self, route: RouteId, callback: Callback, clock: &Clock) -> u64 {
         let what = u64::from(route.0) << 8 | callback as u64;
-        self.0.store(clock.tick() << 32 | what, Ordering::Relaxed);
+        let tick = clock.tick();
+        self.0.store(tick << 32 | what, Ordering::Relaxed);
+        tick
     }
 
     /// Notes that it has returned.

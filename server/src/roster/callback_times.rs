@@ -1,17 +1,18 @@
 //! How long the callbacks of one route take, and how they went.
 //!
 //! Added to by whatever thread has run one, read by the admin listener. Times are only there where somebody
-//! measures ([`begin`](crate::counters::begin)).
+//! measures ([`is_measured`]), and those of messages are sampled.
 
 use std::cell::Cell;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_utils::CachePadded;
 
 use super::activity::Callback;
-use crate::counters::{Count, Histogram, Times};
+use crate::counters::{Count, Histogram, Times, is_measured};
+use crate::limits::{CALL_SECONDS_COUNTED, CALLS_SAMPLED, CALLS_TIMED_FIRST};
 
 /// Shares of the threads that run callbacks, so that busy ones rarely meet in a cache line.
 const SHARES: usize = 8;
@@ -31,11 +32,57 @@ pub struct CallbackTimes {
     pub is_held_out: AtomicBool,
 }
 
+/// A call that is under way.
+pub struct Timing {
+    callback: Callback,
+    /// When it began, where its time is taken, and how many calls it stands for.
+    began: Option<Instant>,
+    count: u32,
+    tick: u64,
+}
+
+impl Timing {
+    /// A call begins, at this tick of the roster's clock. Costs a look where no times are taken, and one more where this
+    /// call is one of those that another one stands for.
+    #[inline(always)]
+    pub fn begin(callback: Callback, tick: u64) -> Timing {
+        let count = match callback {
+            _ if !is_measured() => 0,
+            Callback::Message => OWN.with(Own::next_call),
+            _ => 1,
+        };
+        Timing {
+            callback,
+            began: (count > 0).then(Instant::now),
+            count,
+            tick,
+        }
+    }
+}
+
 impl CallbackTimes {
-    /// One took so long.
-    pub fn add(&self, callback: Callback, time: Duration) {
+    /// A call has returned, at this tick.
+    #[inline(always)]
+    pub fn end(&self, timing: &Timing, tick: u64) {
+        let ticks = tick.wrapping_sub(timing.tick);
+        if timing.began.is_some() || ticks >= CALL_SECONDS_COUNTED {
+            self.note(timing, ticks);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn note(&self, timing: &Timing, ticks: u64) {
+        let time = match timing.began {
+            Some(began) => began.elapsed(),
+            None if is_measured() => Duration::from_secs(ticks),
+            None => return,
+        };
+        // Every one that is so long is counted, and stands for itself.
+        let is_long = ticks >= CALL_SECONDS_COUNTED;
+        let count = if is_long { 1 } else { timing.count };
         let shares = self.shares.get_or_init(Box::default);
-        shares[own_share()][callback.index()].add(time);
+        shares[OWN.with(Own::share)][timing.callback.index()].add_for(time, count.into());
     }
 
     /// What was measured of `callback`; none where nothing ever was.
@@ -46,37 +93,110 @@ impl CallbackTimes {
     }
 }
 
-/// The share of this thread; threads take them in turn.
-fn own_share() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
-    thread_local! {
-        static OWN: Cell<usize> = const { Cell::new(usize::MAX) };
+/// What one thread that runs callbacks keeps of them.
+struct Own {
+    /// Its share; none before its first call.
+    share: Cell<usize>,
+    /// Calls of `on_message` whose time was taken, and those to come whose time is not.
+    timed: Cell<u32>,
+    left: Cell<u32>,
+}
+
+thread_local! {
+    static OWN: Own = const { Own {
+        share: Cell::new(usize::MAX),
+        timed: Cell::new(0),
+        left: Cell::new(0),
+    } };
+}
+
+impl Own {
+    /// Threads take shares in turn.
+    fn share(&self) -> usize {
+        static NEXT: AtomicUsize = AtomicUsize::new(0);
+        if self.share.get() == usize::MAX {
+            self.share
+                .set(NEXT.fetch_add(1, Ordering::Relaxed) % SHARES);
+        }
+        self.share.get()
     }
-    if OWN.get() == usize::MAX {
-        OWN.set(NEXT.fetch_add(1, Ordering::Relaxed) % SHARES);
+
+    /// One more call of `on_message`: how many the time of this one stands for, those behind the last one that was
+    /// timed and itself; 0 where its time is not taken.
+    #[inline(always)]
+    fn next_call(&self) -> u32 {
+        let left = self.left.get();
+        if left > 0 {
+            self.left.set(left - 1);
+            return 0;
+        }
+        self.sample()
     }
-    OWN.get()
+
+    #[cold]
+    #[inline(never)]
+    fn sample(&self) -> u32 {
+        let timed = self.timed.get();
+        if timed < CALLS_TIMED_FIRST {
+            self.timed.set(timed + 1);
+            if timed + 1 == CALLS_TIMED_FIRST {
+                self.left.set(CALLS_SAMPLED - 1);
+            }
+            return 1;
+        }
+        self.left.set(CALLS_SAMPLED - 1);
+        CALLS_SAMPLED
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::CallbackTimes;
+    use super::{CallbackTimes, Timing};
+    use crate::counters::measure;
+    use crate::limits::{CALL_SECONDS_COUNTED, CALLS_SAMPLED, CALLS_TIMED_FIRST};
     use crate::roster::activity::Callback;
-    use std::time::Duration;
 
+    /// One test, since whether times are taken is said for the whole process.
     #[test]
-    fn what_threads_measure_is_added_up() {
+    fn what_threads_measure_is_added_up_and_messages_are_sampled() {
         let times = CallbackTimes::default();
+        let call = |callback, ticks| {
+            let timing = Timing::begin(callback, 1);
+            times.end(&timing, 1 + ticks);
+        };
+        call(Callback::Message, CALL_SECONDS_COUNTED);
         assert_eq!(times.of(Callback::Message), None);
+        measure(true);
         std::thread::scope(|scope| {
             for _ in 0..3 {
-                scope.spawn(|| times.add(Callback::Message, Duration::from_millis(2)));
+                scope.spawn(|| call(Callback::Message, 0));
             }
         });
-        times.add(Callback::Close, Duration::from_secs(1));
+        call(Callback::Close, 0);
         let of = |callback| times.of(callback).map(|times| times.count());
         assert_eq!(of(Callback::Message), Some(3));
         assert_eq!(of(Callback::Close), Some(1));
         assert_eq!(of(Callback::Timer), Some(0));
+        let (first, sampled) = (u64::from(CALLS_TIMED_FIRST), u64::from(CALLS_SAMPLED));
+        for count in 1..=first + 3 * sampled {
+            call(Callback::Message, 0);
+            let told = of(Callback::Message).map(|told| told - 3);
+            let expected = match count {
+                _ if count <= first => count,
+                _ => first + (count - first) / sampled * sampled,
+            };
+            assert_eq!(told, Some(expected), "never more than there were");
+        }
+        // One that nobody has looked at the clock for, and one that others were to be told by.
+        let before = of(Callback::Message).expect("there are some");
+        (0..sampled).for_each(|_| call(Callback::Message, CALL_SECONDS_COUNTED));
+        assert_eq!(of(Callback::Message), Some(before + sampled));
+        let seconds = times.of(Callback::Message).map(|times| times.seconds());
+        let least = ((sampled - 1) * CALL_SECONDS_COUNTED) as f64;
+        assert!(
+            seconds.is_some_and(|seconds| seconds >= least),
+            "{seconds:?}"
+        );
+        measure(false);
     }
 }

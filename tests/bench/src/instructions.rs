@@ -16,6 +16,10 @@ use crate::script::{Echo, Room, Script, Shape, rest};
 use crate::servers::{Folders, Server};
 use crate::swarm::{Connecting, Swarm, targets};
 
+/// What `[admin]` may cost: looking at a server is to change nothing.
+const ADMIN_SHARE: f64 = 0.01;
+/// How often a scenario is played with and without it; the least counts, since what threads do beside it only adds.
+const ADMIN_PLAYS: usize = 3;
 /// Threads meet in another order each time, so that counts differ a little from run to run.
 const TOLERANCE_SHARE: f64 = 0.05;
 /// Time for one scenario; the server is some fifty times slower under callgrind.
@@ -79,10 +83,43 @@ pub fn run(folders: &Folders, server: &Server, save: bool) -> Result<ExitCode, S
         counts.instructions.insert(scenario.name.to_owned(), each);
     }
     let code = compare(&counts, stored.as_ref());
+    let admin = admin(folders, server)?;
     if save {
         let text = serde_json::to_string_pretty(&counts).map_err(|error| error.to_string())?;
         fs::write(&path, text + "\n").map_err(|error| format!("{}: {error}", path.display()))?;
-        return Ok(ExitCode::SUCCESS);
+        return Ok(admin);
+    }
+    Ok(if code == ExitCode::SUCCESS { admin } else { code })
+}
+
+/// Each scenario with times and figures taken, as where there is an admin listener, and without. Fails where that costs
+/// more than its share.
+fn admin(folders: &Folders, server: &Server) -> Result<ExitCode, String> {
+    let file = folders.work.join("admin.toml");
+    fs::write(&file, "[admin]\nlisten = \"127.0.0.1:0\"\n")
+        .map_err(|error| format!("{}: {error}", file.display()))?;
+    let looked_at = server.with_arguments(["--config".into(), file.into()]);
+    println!("\n| instructions | without `[admin]` | with it | change |\n| --- | --: | --: | --: |");
+    let mut code = ExitCode::SUCCESS;
+    for scenario in &SCENARIOS {
+        let [mut without, mut with] = [f64::INFINITY; 2];
+        for _ in 0..ADMIN_PLAYS {
+            for (server, least) in [(server, &mut without), (&looked_at, &mut with)] {
+                let base = count(folders, server, |_| Ok(1.0))?.0;
+                let (instructions, units) = count(folders, server, scenario.play)?;
+                *least = least.min((instructions - base) / units);
+            }
+        }
+        let change = with / without - 1.0;
+        let mark = if change > ADMIN_SHARE {
+            code = ExitCode::FAILURE;
+            " TOO MUCH"
+        } else {
+            ""
+        };
+        let (name, change) = (scenario.name, change * 100.0);
+        let (without, with) = (number(without), number(with));
+        println!("| {name} | {without} | {with} | {change:+.1} %{mark} |");
     }
     Ok(code)
 }

@@ -33,20 +33,47 @@ fn the_socket_unit_is_what_the_readme_says() {
     let line = |text: &Text, of: &str| text.as_str().lines().any(|line| line == of);
     assert!(line(&unit, "FileDescriptorName=detent"));
     assert!(line(&unit, "ListenStream=127.0.0.1:25252"));
-    assert!(
-        Text::of("README.md")
-            .as_str()
-            .contains("/listen = [\"systemd:detent\"]/")
-    );
-    assert!(line(
-        &Text::of("detent.toml"),
-        "listen = [\"127.0.0.1:25252\"]"
-    ));
     let backlog = unit
         .as_str()
         .lines()
         .find_map(|line| line.strip_prefix("Backlog="));
     assert_eq!(backlog, Some("4096"), "as the server asks for by itself");
+}
+
+/// Cause: the command of the README changed every `listen` of the file, the admin listener's too, and the service did not
+/// start again.
+#[test]
+fn the_readme_puts_the_socket_into_the_configuration() {
+    let readme = Text::of("README.md");
+    let mut lines = readme.as_str().lines();
+    let command = lines.find(|line| line.starts_with("sed --in-place"));
+    let setup = Setup::new().plugins(&["echo"]);
+    let file = setup.folder().join("detent.toml");
+    Text::of("detent.toml")
+        .put(
+            "/opt/detent/plugins",
+            &setup.plugins_folder().display().to_string(),
+        )
+        .write(&file);
+    let command = command
+        .expect("the README has it")
+        .replace("/opt/detent/detent.toml", &file.display().to_string());
+    let status = Command::new("sh").args(["-c", &command]).status();
+    assert!(status.is_ok_and(|status| status.success()), "{command}");
+    let path = file.display().to_string();
+    run_server(&["--config", &path, "--check"]).assert_code(0);
+    let text = std::fs::read_to_string(&file).expect("it is there");
+    let listens: Vec<_> = text
+        .lines()
+        .filter(|line| line.starts_with("listen"))
+        .collect();
+    assert_eq!(
+        listens,
+        [
+            "listen = [\"systemd:detent\"]",
+            "listen = \"127.0.0.1:25250\""
+        ]
+    );
 }
 
 /// systemd's own tool binds, waits for the first connection, and becomes the server with it.

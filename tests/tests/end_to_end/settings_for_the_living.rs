@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tests::{CLOSE, Client, PING, PONG, Raw, Server, Setup, TEXT, frame};
+use tests::{Admin, CLOSE, Client, PING, PONG, Raw, Server, Setup, TEXT, frame};
 
 fn setup(configuration: &str) -> Setup {
     let setup = Setup::new().plugins(&["echo", "probe"]);
@@ -124,10 +124,12 @@ fn backlog_also_of_one_that_is_over_it_already() {
 
 #[test]
 fn slow_client_and_what_was_dropped_is_counted() {
-    let server = start("client.backlog = \"64 KiB\"\n");
+    let admin = "admin.listen = \"127.0.0.1:0\"\n";
+    let server = start(&format!("client.backlog = \"64 KiB\"\n{admin}"));
     let mut slow = Raw::upgrade(&server, "/probe");
     let mut speaker = Client::connect(&server, "/probe");
-    server.reload_with("client.backlog = \"64 KiB\"\nclient.slow_client = \"drop\"\n");
+    let dropping = "client.backlog = \"64 KiB\"\nclient.slow_client = \"drop\"\n";
+    server.reload_with(&format!("{dropping}{admin}"));
     broadcast(&mut speaker);
     // It reads whole frames, until one that was said when there was room again.
     let reading = thread::spawn(move || {
@@ -154,6 +156,17 @@ fn slow_client_and_what_was_dropped_is_counted() {
         .and_then(|(_, rest)| rest.split(' ').next()?.parse().ok())
         .expect("a number");
     assert!(dropped >= BROADCASTS - count, "{line}, and {count} came");
+    // Whoever looks at the server finds the same, of the route and of all.
+    for metric in [
+        "detent_route_dropped_messages_total{route=\"/probe\",plugin=\"probe\"}",
+        "detent_dropped_messages_total",
+    ] {
+        assert_eq!(
+            Admin::of(&server).metric(metric),
+            Some(dropped as f64),
+            "{metric}"
+        );
+    }
 }
 
 const PLAIN: &str = "GET /probe HTTP/1.1\r\nHost: h\r\n\r\n";

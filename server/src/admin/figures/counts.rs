@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use crate::counters::{Amount, ByCode, OTHER, Totals};
+use crate::counters::{Amount, ByCode, Closed, OTHER, Totals};
+
+/// By whom, close code, number.
+pub(in crate::admin) type Closes = Vec<(&'static str, String, u64)>;
 
 /// What has happened since the start.
 #[derive(Debug, Serialize)]
@@ -21,8 +24,8 @@ pub(in crate::admin) struct Counts {
     pub(in crate::admin) stalled: u64,
     /// Requests and newcomers by the status of their answer.
     pub(in crate::admin) statuses: Vec<(String, u64)>,
-    /// Clients that left: by whom, close code, number.
-    pub(in crate::admin) closes: Vec<(&'static str, String, u64)>,
+    /// Clients that left.
+    pub(in crate::admin) closes: Closes,
     /// Messages that were put into a journal, clients that came back and got all that they had missed, or were told that
     /// something is missing, and those that were closed since it was let go meanwhile.
     pub(in crate::admin) kept: u64,
@@ -46,21 +49,11 @@ impl Counts {
         for (status, count) in &totals.answered {
             *statuses.entry(*status).or_default() += count;
         }
-        let closed = &totals.closed;
-        let closes = [
-            ("peer", &closed.by_peer),
-            ("plugin", &closed.by_plugin),
-            ("server", &closed.by_server),
-        ];
-        let closes = closes.into_iter().flat_map(|(by, codes)| {
-            let of_one = |(&code, &count): (&u16, &u64)| (by, code_text(code), count);
-            codes.iter().map(of_one).collect::<Vec<_>>()
-        });
         let Amount { messages, bytes } = totals.incoming;
         Counts {
             accepted: totals.accepted,
             opened: totals.opened,
-            closed: closed.all(),
+            closed: totals.closed.all(),
             refused: of(&totals.refused) + totals.unanswered,
             messages_in: messages,
             bytes_in: bytes,
@@ -74,7 +67,7 @@ impl Counts {
                 .iter()
                 .map(|(&status, &count)| (code_text(status), count))
                 .collect(),
-            closes: closes.collect(),
+            closes: closes(&totals.closed),
             kept: totals.kept,
             recovered: totals.recovered,
             gaps: totals.gaps,
@@ -86,6 +79,16 @@ impl Counts {
             unanswered: totals.unanswered,
         }
     }
+}
+
+/// One row for each who began and each close code.
+pub(super) fn closes(closed: &Closed) -> Closes {
+    let tables = closed.tables().into_iter();
+    let rows = tables.flat_map(|(by, codes)| {
+        let row = move |(&code, &count): (&u16, &u64)| (by, code_text(code), count);
+        codes.iter().map(row)
+    });
+    rows.collect()
 }
 
 /// A status or close code as labels have it.

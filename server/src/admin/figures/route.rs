@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::counts::{Closes, closes};
 use super::own::OwnMetric;
 use super::{Connections, finite};
 use crate::admin::View;
-use crate::counters::{Exchanged, JournalFigures, Times};
+use crate::counters::{Exchanged, JournalFigures, Times, Visited};
 use crate::hub::QueueLoad;
 use crate::ids::RouteId;
 use crate::limits::CALLBACK_SECONDS_MAX;
@@ -27,6 +28,10 @@ pub(in crate::admin) struct RouteFigures {
     /// The one who runs the server has put it out of service, and not its panics.
     pub(in crate::admin) is_held_out: bool,
     pub(in crate::admin) clients: u64,
+    /// Clients that came, and that left, since the start.
+    pub(in crate::admin) opened: u64,
+    pub(in crate::admin) closed: u64,
+    pub(in crate::admin) closes: Closes,
     pub(in crate::admin) slow_clients: u64,
     pub(in crate::admin) backlog_bytes: u64,
     /// By what they are.
@@ -38,6 +43,8 @@ pub(in crate::admin) struct RouteFigures {
     pub(in crate::admin) bytes_answered: u64,
     pub(in crate::admin) messages_delivered: u64,
     pub(in crate::admin) bytes_delivered: u64,
+    /// Messages that a full backlog did not take.
+    pub(in crate::admin) dropped: u64,
     pub(in crate::admin) queue_bytes: u64,
     pub(in crate::admin) queue_waiting: u64,
     pub(in crate::admin) queue_waited: u64,
@@ -165,6 +172,11 @@ impl Seen {
         let on_route = self.by_route.get(&route.id()).unwrap_or(&none);
         let (library, times, counts) = (route.library(), route.times(), route.counts());
         let Exchanged { incoming, answers } = counts.tell(on_route.exchanged);
+        let Visited {
+            opened,
+            closed,
+            dropped,
+        } = counts.visits.read();
         let deliveries = counts.hub.deliveries.get();
         let (rounds, waits) = (counts.hub.rounds.times(), counts.hub.waits.times());
         let QueueLoad {
@@ -181,6 +193,9 @@ impl Seen {
             is_in_service: !route.is_out_of_service(),
             is_held_out: route.is_held_out(),
             clients: on_route.clients.clients,
+            opened,
+            closed: closed.all(),
+            closes: closes(&closed),
             slow_clients: on_route.clients.slow,
             backlog_bytes: on_route.clients.backlog_bytes,
             kinds: kinds
@@ -192,6 +207,7 @@ impl Seen {
             bytes_answered: answers.bytes,
             messages_delivered: deliveries.messages,
             bytes_delivered: deliveries.bytes,
+            dropped,
             queue_bytes: bytes,
             queue_waiting: waiting,
             queue_waited: waited,

@@ -41,7 +41,17 @@ const GAUGES: [Family<RouteFigures>; 6] = [
     ),
 ];
 
-const COUNTERS: [Family<RouteFigures>; 4] = [
+const COUNTERS: [Family<RouteFigures>; 6] = [
+    (
+        "detent_route_opened",
+        "Clients that came onto the route",
+        |of| of.opened,
+    ),
+    (
+        "detent_route_dropped_messages",
+        "Messages for clients of the route that a full backlog did not take",
+        |of| of.dropped,
+    ),
     (
         "detent_queue_waited",
         "Calls that had to wait for room in that queue",
@@ -100,6 +110,7 @@ pub(super) fn write(figures: &Figures, writer: &mut Writer<'_>) -> fmt::Result {
         let rows = routes.iter().map(|of| (labels(of), value(of) as f64));
         writer.counters(name, help, rows)?;
     }
+    closes(routes, writer)?;
     messages(routes, writer)?;
     journals(routes, writer)?;
     times(routes, writer)
@@ -111,6 +122,18 @@ fn labels(route: &RouteFigures) -> Labels {
         ("route", route.path.clone()),
         ("plugin", route.plugin.clone()),
     ]
+}
+
+fn closes(routes: &[RouteFigures], writer: &mut Writer<'_>) -> fmt::Result {
+    let rows = routes.iter().flat_map(|route| {
+        route.closes.iter().map(|(by, code, count)| {
+            let mut labels = labels(route);
+            labels.extend([("by", (*by).to_owned()), ("code", code.clone())]);
+            (labels, *count as f64)
+        })
+    });
+    let help = "Clients that left the route, by who began and by close code";
+    writer.counters("detent_route_closed", help, rows)
 }
 
 fn messages(routes: &[RouteFigures], writer: &mut Writer<'_>) -> fmt::Result {

@@ -243,11 +243,11 @@ function showRoutes(of, before) {
   });
   const rank = ({ route, heard, said }) => [route.is_in_service ? 0 : 1, route.slow_clients, route.long_now, heard + said];
   const compare = (one, other) => rank(other).map((value, at) => value - rank(one)[at]).find((more) => more) ?? 0;
-  fill($('routes'), [['Path', 'text'], ['Plugin', 'text'], ['Service', 'text'], 'Clients', 'In', 'Out', 'Slow', 'Backlog', 'Queue', 'Waits', 'Journal', 'Failed', 'Panicked', 'Long', ''], rates.sort(compare).map(({ route, heard, said }) => [
+  fill($('routes'), [['Path', 'text'], ['Plugin', 'text'], ['Service', 'text'], 'Clients', 'Opened', 'Closed', 'In', 'Out', 'Slow', 'Backlog', 'Dropped', 'Queue', 'Waits', 'Journal', 'Failed', 'Panicked', 'Long', ''], rates.sort(compare).map(({ route, heard, said }) => [
     route.is_in_service ? (route.slow_clients ? 'slow' : '') : 'out', route.path, [
       [route.path, 'text wide name'], [`${route.plugin} ${route.plugin_version}`, 'text plain'], [route.is_in_service ? 'in' : 'out', 'text'],
-      streams(route) ? `${whole(route.clients)}, ${whole(streams(route))} by event stream` : whole(route.clients), rate(heard), rate(said), whole(route.slow_clients),
-      bytes(route.backlog_bytes), bytes(route.queue_bytes), route.wait_p99 ? short(route.wait_p99) : '–', route.journal ? `${whole(route.journal.messages)} (${bytes(route.journal.bytes)})` : '–',
+      streams(route) ? `${whole(route.clients)}, ${whole(streams(route))} by event stream` : whole(route.clients), whole(route.opened), whole(route.closed), rate(heard), rate(said), whole(route.slow_clients),
+      bytes(route.backlog_bytes), whole(route.dropped), bytes(route.queue_bytes), route.wait_p99 ? short(route.wait_p99) : '–', route.journal ? `${whole(route.journal.messages)} (${bytes(route.journal.bytes)})` : '–',
       whole(route.failed), whole(route.panicked), whole(route.long_now),
       route.is_in_service
         ? button('Take out', () => order('/route', { path: route.path, service: 'out' }))

@@ -15,7 +15,7 @@ use plugin_api::abi::{
 };
 
 use super::Instance;
-use crate::counters::{self, COUNTERS};
+use crate::counters::COUNTERS;
 use crate::http::request::{Kind, Request};
 use crate::http::response::Response;
 use crate::hub::Event;
@@ -27,6 +27,7 @@ use crate::plugin::host::host_http::{Draft, request_as_abi};
 use crate::plugin::host::sink;
 use crate::roster::Session;
 use crate::roster::activity::{Activity, Callback};
+use crate::roster::callback_times::Timing;
 
 /// A callback, or a connection, did not do what it should.
 #[derive(Debug, thiserror::Error)]
@@ -378,18 +379,13 @@ impl Instance {
         if callback != Callback::Close && self.is_out_of_service() {
             return Err(CallbackError::OutOfService);
         }
-        activity.begin(
-            self.host.route.id,
-            callback,
-            &self.host.route.services.roster.clock,
-        );
-        let began = counters::begin();
+        let clock = &self.host.route.services.roster.clock;
+        let tick = activity.begin(self.host.route.id, callback, clock);
+        let timing = Timing::begin(callback, tick);
         let (status, text) = sink::collect(function);
         activity.end();
         let times = &self.host.route.times;
-        if let Some(began) = began {
-            times.add(callback, began.elapsed());
-        }
+        times.end(&timing, clock.tick());
         match status {
             // A plugin that does not implement what its table names has nothing to say.
             OK | UNSUPPORTED => Ok(()),

@@ -17,7 +17,7 @@ use plugin_api::abi::TimerId;
 
 use super::Instance;
 use super::callbacks::{CallbackError, FailedOpen, Upgrade};
-use crate::counters::{COUNTERS, Exchanged, OwnMetrics, RouteCounts};
+use crate::counters::{COUNTERS, Exchanged, OwnMetrics, RouteCounts, Visits};
 use crate::http::request::Request;
 use crate::http::response::Response;
 use crate::hub::{Event, Message, QueueLoad};
@@ -171,8 +171,8 @@ impl Route {
         &self.parts.own_metrics
     }
 
-    /// What the hub, and who has left, have counted.
-    pub fn counts(&self) -> &RouteCounts {
+    /// What is counted of it by the hub, and where clients come and leave.
+    pub fn counts(&self) -> &Arc<RouteCounts> {
         self.parts.hub.counts()
     }
 
@@ -363,7 +363,9 @@ impl Place {
             request,
         };
         route.parts.services.roster.seat(self.client, seat);
-        COUNTERS.of(self.client).opened.add(1);
+        for visits in [&COUNTERS.of(self.client).visits, &*route.counts().visits] {
+            visits.opened.add(1);
+        }
         Ok(())
     }
 
@@ -415,7 +417,12 @@ impl Place {
         let mut seat = roster.seat_of(self.client).lock();
         // Empty from here on: a replacement waits for the lock and then passes this client over.
         let result = seat.take().map_or(Ok(()), |mut left| {
-            count_closed(self.client, cause);
+            for visits in [
+                &COUNTERS.of(self.client).visits,
+                &*self.route.counts().visits,
+            ] {
+                count_closed(visits, cause);
+            }
             if left.generation != self.instance.generation {
                 self.instance = self.route.instance();
             }
@@ -455,12 +462,11 @@ fn arrive(route: &RouteParts, client: ClientId, outbox: Arc<Outbox>) {
     route.hub.post(Event::Opened { client, outbox });
 }
 
-fn count_closed(client: ClientId, cause: &Cause) {
-    let counts = COUNTERS.of(client);
+fn count_closed(visits: &Visits, cause: &Cause) {
     let closed = match cause.initiator {
-        Initiator::Peer => &counts.closed_by_peer,
-        Initiator::Plugin => &counts.closed_by_plugin,
-        Initiator::Server => &counts.closed_by_server,
+        Initiator::Peer => &visits.closed_by_peer,
+        Initiator::Plugin => &visits.closed_by_plugin,
+        Initiator::Server => &visits.closed_by_server,
     };
     closed.add(cause.code);
 }

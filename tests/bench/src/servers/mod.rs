@@ -61,6 +61,17 @@ pub struct Folders {
 }
 
 impl Server {
+    /// The same with further arguments.
+    pub fn with_arguments(&self, more: impl IntoIterator<Item = OsString>) -> Server {
+        Server {
+            name: self.name.clone(),
+            version: self.version.clone(),
+            program: self.program.clone(),
+            arguments: self.arguments.iter().cloned().chain(more).collect(),
+            ..*self
+        }
+    }
+
     /// Starts it; what it says on stderr goes into a file that an error names.
     ///
     /// # Errors

@@ -2,14 +2,16 @@
 
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::RemoteError;
+use crate::caller::http::authorization;
+use crate::caller::place::connect;
 
-/// How long a connect, and each wait for bytes, may take; a reload may wait for plugins.
+/// How long each wait for bytes may take; a reload may wait for plugins.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Bytes of an answer that are read at most.
@@ -74,15 +76,14 @@ pub(super) fn ask(
         target: target.to_string(),
         why: error.to_string(),
     };
-    let token = token.map(|token| format!("Authorization: Bearer {token}\r\n"));
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\nX-Detent-Admin: command line\r\n\
          Content-Length: 0\r\n{}\r\n",
         target.host(),
-        token.unwrap_or_default()
+        authorization(token)
     );
     let answer = match target {
-        Target::Tcp(place) => exchange(connect(place).map_err(unreachable)?, &request),
+        Target::Tcp(place) => exchange(connect_tcp(place).map_err(unreachable)?, &request),
         Target::Unix(path) => exchange(connect_unix(path).map_err(unreachable)?, &request),
     };
     parse(&answer.map_err(unreachable)?).ok_or_else(|| RemoteError::Unreachable {
@@ -91,19 +92,11 @@ pub(super) fn ask(
     })
 }
 
-fn connect(place: &str) -> io::Result<TcpStream> {
-    let mut last = io::Error::other("the name means no address");
-    for address in place.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, PATIENCE) {
-            Ok(stream) => {
-                stream.set_read_timeout(Some(PATIENCE))?;
-                stream.set_write_timeout(Some(PATIENCE))?;
-                return Ok(stream);
-            }
-            Err(error) => last = error,
-        }
-    }
-    Err(last)
+fn connect_tcp(place: &str) -> io::Result<TcpStream> {
+    let stream = connect(place)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
 }
 
 fn connect_unix(path: &Path) -> io::Result<UnixStream> {
