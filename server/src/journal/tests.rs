@@ -199,7 +199,7 @@ fn a_clock_that_goes_back_lets_nothing_go_and_changes_no_order() {
     let mut journals = Journals::new(an_hour);
     journals.begin("a", |_| false);
     let hour = 3_600_000;
-    let mut say = |journals: &mut Journals<String>, now, text: &str| {
+    let say = |journals: &mut Journals<String>, now, text: &str| {
         let made = |_| Arc::new(text.to_owned());
         journals.append("a", now, None, text.len(), None, made)
     };

@@ -64,7 +64,7 @@ impl Past {
     }
 
     /// What was kept is noted, so that no position of it is ever given twice: from now on it may be seen. Once for
-    /// all that was kept together, since it is a call to the kernel where there is a file.
+    /// what is given out together, a run of one topic, since it is a call to the kernel where there is a file.
     pub(super) fn settle(&mut self) {
         self.journals.settle();
         for (reply, published) in self.replies.drain(..) {

@@ -1,9 +1,10 @@
 //! What was given out last on each topic, where it outlives the process: a file of the system's shared memory.
 //!
-//! The hub's thread writes it before anybody sees a message, once for all that it has taken together, and the next run reads it where this one has no end of
-//! its own (`kill -9`, a crash): so exactly those topics have a hole of which something was said that the disk did
-//! not get. It is memory, so that writing it never waits for a disk; it goes with the machine, and then
-//! everything that may have been given out is a hole.
+//! The hub's thread writes it before anybody sees a message, once for messages that are given out together (a run of
+//! one topic, the answers of those who publish), and the next run reads it where this one has no end of its own
+//! (`kill -9`, a crash): so exactly those topics have a hole of which something was said that the disk did not get. It is
+//! memory, so that writing it never waits for a disk; it goes with the machine, and then everything that may have been
+//! given out is a hole.
 
 use std::fs::{self, File, OpenOptions};
 use std::hash::{DefaultHasher, Hash, Hasher};
