@@ -424,7 +424,7 @@ impl Lane {
         }
         let bytes = message.in_encoding(outbox.encoding());
         self.queue.count_deliveries(1, bytes.len() as u64);
-        if outbox.queue_to_flush(Frames::Copied(&bytes)) {
+        if outbox.queue_to_flush(Frames::copied(&bytes)) {
             self.touched.push_back(outbox.clone());
         }
     }

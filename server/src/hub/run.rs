@@ -58,8 +58,8 @@ impl Share<'_> {
     #[inline(always)]
     pub(super) fn frames(&self) -> Frames<'_> {
         match self {
-            Share::Whole(run) => Frames::Shared(run),
-            Share::Patched(run) => Frames::Copied(run),
+            Share::Whole(run) => Frames::shared(run),
+            Share::Patched(run) => Frames::copied(run),
         }
     }
 }

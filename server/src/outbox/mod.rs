@@ -68,7 +68,7 @@ pub use own::{OwnOutbox, come_behind, end_own_for_fault, own_outbox, set_own_out
 pub use piece::{Offered, Waker};
 
 /// For a send of what is queued alone.
-const NOTHING: Frames<'_> = Frames::Copied(&[]);
+const NOTHING: Frames<'_> = Frames::copied(&[]);
 
 /// What became of bytes that were offered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -309,10 +309,10 @@ impl Outbox {
             return self.take_once(&mut state, frames);
         }
         if state.is_waiting {
-            return self.append_to_backlog(&mut state, Frames::Copied(frames));
+            return self.append_to_backlog(&mut state, Frames::copied(frames));
         }
         if state.queue.len() + frames.len() > FLUSH_BYTES {
-            self.send(&mut state, Frames::Copied(frames));
+            self.send(&mut state, Frames::copied(frames));
         } else {
             state.queue.append(frames);
         }
@@ -361,7 +361,7 @@ impl Outbox {
         if state.is_waiting {
             // As large as it may be, it is not copied once more.
             let frame = Arc::new(Shared::new(frame::encode(opcode, payload)));
-            return self.append_to_backlog(&mut state, Frames::Shared(&frame));
+            return self.append_to_backlog(&mut state, Frames::shared(&frame));
         }
         if state.queue.len() + payload.len() + HEADER_BYTES_MAX <= FLUSH_BYTES {
             state.queue.append_frame(opcode, payload);

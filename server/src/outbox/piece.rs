@@ -51,7 +51,7 @@ impl Outbox {
             state.waker = Some(waker());
             return Offered::Full;
         }
-        self.send(&mut state, Frames::Copied(piece));
+        self.send(&mut state, Frames::copied(piece));
         if !state.is_waiting {
             return Offered::Sent;
         }

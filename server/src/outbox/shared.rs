@@ -58,30 +58,40 @@ impl Deref for Shared {
     }
 }
 
-/// Whole frames that are offered to one client.
+/// Whole frames that are offered to one client. Where they are its bytes is told once: they are looked at again and
+/// again on the way to the system call.
 #[derive(Clone, Copy, Debug)]
-pub enum Frames<'a> {
-    /// Of which what has to wait is copied.
-    Copied(&'a [u8]),
-    /// Of which what has to wait is shared where it is large.
-    Shared(&'a Arc<Shared>),
+pub struct Frames<'a> {
+    bytes: &'a [u8],
+    /// Of which what has to wait is shared where it is large; else it is copied.
+    run: Option<&'a Arc<Shared>>,
 }
 
 impl<'a> Frames<'a> {
+    /// Of which what has to wait is copied.
+    #[inline(always)]
+    pub const fn copied(bytes: &'a [u8]) -> Frames<'a> {
+        Frames { bytes, run: None }
+    }
+
+    /// All of a run.
+    #[inline(always)]
+    pub fn shared(run: &'a Arc<Shared>) -> Frames<'a> {
+        Frames {
+            bytes: run,
+            run: Some(run),
+        }
+    }
+
     /// Their bytes.
     #[inline(always)]
     pub fn bytes(self) -> &'a [u8] {
-        match self {
-            Frames::Copied(bytes) => bytes,
-            Frames::Shared(run) => run,
-        }
+        self.bytes
     }
 
     /// The run to keep a share of for all bytes behind the first `sent`, where that is worth while.
     pub(super) fn share(self, sent: usize) -> Option<&'a Arc<Shared>> {
-        match self {
-            Frames::Shared(run) if run.len() - sent >= SHARED_BYTES_LEAST => Some(run),
-            _ => None,
-        }
+        self.run
+            .filter(|run| run.len() - sent >= SHARED_BYTES_LEAST)
     }
 }

@@ -59,7 +59,7 @@ fn what_a_full_socket_does_not_take_follows_in_order() {
     // Nobody reads: the socket fills up, then half of the backlog.
     while !outbox.is_waiting() {
         for frame in numbered(next, 50, 1000) {
-            assert_eq!(outbox.deliver(Frames::Copied(&frame)), Delivery::Queued);
+            assert_eq!(outbox.deliver(Frames::copied(&frame)), Delivery::Queued);
             expected.extend(frame);
         }
         next += 50;
@@ -184,10 +184,10 @@ fn a_backlog_over_its_limit_ends_with_a_whole_close_frame() {
     let drain = Drain::start().expect("a thread");
     let (outbox, peer) = pair(&drain);
     let frame = frame::encode(Opcode::Binary, &[7; 60_000]);
-    while outbox.deliver(Frames::Copied(&frame)) == Delivery::Queued {}
+    while outbox.deliver(Frames::copied(&frame)) == Delivery::Queued {}
     assert!(outbox.is_closing());
     assert_eq!(outbox.cause().expect("it was closed").code, POLICY);
-    assert_eq!(outbox.deliver(Frames::Copied(&frame)), Delivery::Gone);
+    assert_eq!(outbox.deliver(Frames::copied(&frame)), Delivery::Gone);
     outbox.finish(Ending::LastWord);
     let received = read_all(peer);
     let whole = received
@@ -251,7 +251,7 @@ fn room_wakes_the_thread_that_waits_for_it() {
     let frame = frame::encode(Opcode::Binary, &[7; 10_000]);
     let mut unread = 0;
     while !outbox.is_waiting() {
-        outbox.deliver(Frames::Copied(&frame));
+        outbox.deliver(Frames::copied(&frame));
         unread += frame.len();
     }
     for _ in 0..15 {
@@ -294,11 +294,11 @@ fn each_byte_that_a_full_socket_takes_begins_its_time_anew() {
     outbox.set_bounds(bounds);
     let frame = frame::encode(Opcode::Binary, &[7; STEP]);
     while !outbox.is_waiting() {
-        outbox.deliver(Frames::Copied(&frame));
+        outbox.deliver(Frames::copied(&frame));
     }
     // As much again and more than the peer reads below.
     for _ in 0..1000 {
-        outbox.deliver(Frames::Copied(&frame));
+        outbox.deliver(Frames::copied(&frame));
     }
     let mut now = Instant::now();
     for _ in 0..3 {
@@ -336,7 +336,7 @@ fn a_client_that_is_to_drop_messages_gets_those_that_fit() {
     let mut sent = 0;
     while outbox.dropped() == 0 {
         for frame in numbered(sent, 50, 1000) {
-            assert_eq!(outbox.deliver(Frames::Copied(&frame)), Delivery::Queued);
+            assert_eq!(outbox.deliver(Frames::copied(&frame)), Delivery::Queued);
         }
         sent += 50;
     }
@@ -370,7 +370,7 @@ fn a_turn_of_the_drain_thread_is_bounded_in_bytes() {
     let frames = frame::encode(Opcode::Binary, &vec![7; TURN_BYTES - 20]);
     let mut in_socket = 0;
     while !outbox.is_waiting() {
-        outbox.deliver(Frames::Copied(&frames));
+        outbox.deliver(Frames::copied(&frames));
         in_socket += frames.len();
     }
     in_socket -= backlog(&outbox);
@@ -457,7 +457,7 @@ fn what_is_handed_over_goes_first_and_makes_nobody_slow() {
         outbox.queue(&own);
         on_a_new_thread(|| outbox.flush_own());
         // The drain thread may come before or after it.
-        assert_eq!(outbox.deliver(Frames::Copied(&run)), Delivery::Queued);
+        assert_eq!(outbox.deliver(Frames::copied(&run)), Delivery::Queued);
         let mut received = vec![0; own.len() + run.len()];
         peer.read_exact(&mut received).expect("both are sent");
         assert!(received == [&own[..], &run[..]].concat());
@@ -505,7 +505,7 @@ fn what_a_socket_leaves_of_several_messages_has_to_fit_too() {
         });
         // More than any socket takes.
         let run = Arc::new(Shared::new(numbered(0, 20_000, 1000).concat()));
-        outbox.deliver(Frames::Shared(&run));
+        outbox.deliver(Frames::shared(&run));
         // What is left of the frame that was begun, or the Close frame behind that.
         let least = numbered(0, 1, 1000)[0].len() + limit;
         assert!(backlog(&outbox) <= least, "{slow_client:?}");
@@ -520,16 +520,16 @@ fn a_message_over_the_limit_passes_an_empty_outbox_alone() {
     let (outbox, mut peer) = pair(&drain);
     let large = frame::encode(Opcode::Binary, &vec![7; 64 * LIMIT]);
     let run = Arc::new(Shared::new(large));
-    assert_eq!(outbox.deliver(Frames::Shared(&run)), Delivery::Queued);
+    assert_eq!(outbox.deliver(Frames::shared(&run)), Delivery::Queued);
     assert!(outbox.is_waiting() && !outbox.is_closing());
     let mut received = vec![0; run.len()];
     peer.read_exact(&mut received).expect("all of it arrives");
     assert!(received == **run);
-    assert_eq!(outbox.deliver(Frames::Shared(&run)), Delivery::Queued);
+    assert_eq!(outbox.deliver(Frames::shared(&run)), Delivery::Queued);
     assert!(outbox.is_waiting() && !outbox.is_closing());
     // What comes behind it does not fit.
     let small = frame::encode(Opcode::Text, b"late");
-    assert_eq!(outbox.deliver(Frames::Copied(&small)), Delivery::Gone);
+    assert_eq!(outbox.deliver(Frames::copied(&small)), Delivery::Gone);
     assert_eq!(outbox.cause().expect("it is closed").code, POLICY);
     drain.end();
 }
@@ -613,7 +613,7 @@ fn who_keeps_the_pace_is_never_closed_however_long_it_is_behind() {
     for _ in 0..60 {
         // Behind at all times, however much the socket takes.
         while backlog(&outbox) < STEP {
-            outbox.deliver(Frames::Copied(&frame));
+            outbox.deliver(Frames::copied(&frame));
         }
         // 11 KiB a second.
         now += Duration::from_secs(6);

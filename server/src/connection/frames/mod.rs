@@ -72,10 +72,12 @@ impl<S> Guarded<S> {
 }
 
 impl<S: Source> Guarded<S> {
-    /// A message has been handled.
+    /// What came was handled.
     pub(super) fn has_handled(&mut self) {
+        if self.under_way >= RECEIVED_GRAIN_BYTES {
+            self.stream.holds(0);
+        }
         self.under_way = 0;
-        self.stream.holds(0);
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -102,7 +104,7 @@ impl<S: Source> Read for Guarded<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.guard.is_between_messages() {
             // tungstenite has given out all of them before it reads on.
-            self.under_way = 0;
+            self.has_handled();
         }
         loop {
             if let Some(violation) = self.guard.violation() {
@@ -132,8 +134,11 @@ impl<S: Source> Read for Guarded<S> {
             let passed = self.guard.pass(&mut buffer[..start + count], most);
             if passed > 0 {
                 self.under_way += passed;
-                self.stream
-                    .holds(self.under_way / RECEIVED_GRAIN_BYTES * RECEIVED_GRAIN_BYTES);
+                // A message of fewer bytes pays for no more than this look.
+                if self.under_way >= RECEIVED_GRAIN_BYTES {
+                    let grains = self.under_way / RECEIVED_GRAIN_BYTES;
+                    self.stream.holds(grains * RECEIVED_GRAIN_BYTES);
+                }
                 return Ok(passed);
             }
         }

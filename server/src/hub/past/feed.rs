@@ -384,7 +384,7 @@ fn deliver_held(behind: &mut Behind, queue: &Queue) -> Fed {
         queue.count_deliveries(1, message.bytes() as u64);
         let encoding = behind.outbox.encoding();
         let bytes = message.in_encoding(encoding);
-        behind.outbox.deliver(Frames::Copied(&bytes));
+        behind.outbox.deliver(Frames::copied(&bytes));
     }
     Fed::More
 }

@@ -131,7 +131,7 @@ impl Standing {
             topic: Some(&self.topic),
             ..Marked::default()
         });
-        if !first.is_empty() && outbox.queue_to_flush(Frames::Copied(&first)) {
+        if !first.is_empty() && outbox.queue_to_flush(Frames::copied(&first)) {
             flush(outbox);
         }
     }

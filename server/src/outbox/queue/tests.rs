@@ -22,12 +22,12 @@ fn every_cut_of_queue_and_run_keeps_every_byte() {
     for count in 0..whole.len() {
         let mut queue = Queue::default();
         queue.append(&queued);
-        assert!(!queue.take(count, Frames::Copied(&run)));
+        assert!(!queue.take(count, Frames::copied(&run)));
         assert_eq!(queue.bytes(), &whole[count..]);
         for more in 0..queue.len() {
             let mut queue = Queue::default();
             queue.append(&queued);
-            queue.take(count, Frames::Copied(&run));
+            queue.take(count, Frames::copied(&run));
             queue.advance(more);
             assert_eq!(queue.bytes(), &whole[count + more..]);
         }
@@ -66,7 +66,7 @@ fn giving_up_keeps_only_the_frame_that_is_cut() {
         (40, 26),
     ] {
         let mut queue = Queue::default();
-        queue.take(sent, Frames::Copied(&run));
+        queue.take(sent, Frames::copied(&run));
         queue.keep_cut_frame();
         assert_eq!(queue.len(), kept, "after {sent} bytes");
     }
@@ -121,7 +121,7 @@ fn a_backlog_of_blocks_and_shares_keeps_every_byte_in_its_order() {
     for step in [1000, 4096, 65_537, usize::MAX] {
         for sent in [0, 1, 7, large.len() / 2, large.len() - 1] {
             let mut queue = Queue::default();
-            assert!(!queue.take(sent, Frames::Shared(&large)));
+            assert!(!queue.take(sent, Frames::shared(&large)));
             let mut whole = large[sent..].to_vec();
             for round in 0..5 {
                 queue.append(&small);
@@ -130,7 +130,7 @@ fn a_backlog_of_blocks_and_shares_keeps_every_byte_in_its_order() {
                     queue.append(&half_a_block);
                     whole.extend_from_slice(&half_a_block);
                 } else {
-                    queue.append_frames(Frames::Shared(&several));
+                    queue.append_frames(Frames::shared(&several));
                     whole.extend_from_slice(&several);
                 }
             }
@@ -155,8 +155,8 @@ fn a_large_run_is_held_once_and_a_small_one_is_copied() {
     let small = Arc::new(Shared::new(frames(&[1000])));
     let mut queues: Vec<Queue> = (0..10).map(|_| Queue::default()).collect();
     for queue in &mut queues {
-        queue.take(100_000, Frames::Shared(&large));
-        queue.append_frames(Frames::Shared(&small));
+        queue.take(100_000, Frames::shared(&large));
+        queue.append_frames(Frames::shared(&small));
         assert_eq!(queue.len(), large.len() - 100_000 + small.len());
     }
     assert_eq!(Arc::strong_count(&large), 11);
@@ -185,7 +185,7 @@ fn frames_that_do_not_fit_are_given_up_from_the_end_and_the_first_one_stays() {
     for sent in [0, 1, 15_000] {
         for (room, kept, left_out) in cases {
             let mut queue = Queue::default();
-            queue.take(sent, Frames::Shared(&run));
+            queue.take(sent, Frames::shared(&run));
             queue.append(&frames(&[5]));
             let whole = [&run[sent..], &frames(&[5])].concat();
             let room = room - sent.min(room);
@@ -204,7 +204,7 @@ fn one_frame_is_one_however_much_of_it_is_sent() {
     let one = frames(&[70_000]);
     for sent in [0, 1, 69_000] {
         let mut queue = Queue::default();
-        queue.take(sent, Frames::Copied(&one));
+        queue.take(sent, Frames::copied(&one));
         assert!(queue.is_one_frame());
         queue.append(&frames(&[0]));
         assert!(!queue.is_one_frame());
