@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::limits::{LISTEN_BACKLOG, SOCKET_UNREAD_BYTES, SOCKET_UNSENT_BYTES};
+use crate::limits::{LISTEN_BACKLOG, SOCKET_SPLICE_WAIT, SOCKET_UNREAD_BYTES, SOCKET_UNSENT_BYTES};
 
 /// A socket that listens on `address`; where it shares the port, others may too.
 ///
@@ -60,6 +60,8 @@ pub(super) fn set_options(socket: &Socket) -> io::Result<()> {
     // Answers are small and wait for nobody.
     socket.set_tcp_nodelay(true)?;
     socket.set_tcp_notsent_lowat(SOCKET_UNSENT_BYTES)?;
+    // Nothing that is sent waits, but for what a pipe passes on where the kernel has no memory left.
+    socket.set_write_timeout(Some(SOCKET_SPLICE_WAIT))?;
     // The kernel takes less where `net.core.rmem_max` says so, and doubles it for its own needs.
     socket.set_recv_buffer_size(SOCKET_UNREAD_BYTES)
 }

@@ -107,6 +107,9 @@ pub const SOCKET_UNSENT_BYTES: u32 = 128 * 1024;
 /// costs large messages a fifth more.
 pub const SOCKET_UNREAD_BYTES: usize = 256 * 1024;
 
+/// How long a page may wait that a pipe passes on to a socket with room, where the kernel has no memory for it.
+pub const SOCKET_SPLICE_WAIT: Duration = Duration::from_millis(1);
+
 /// Bytes of a backlog that are sent in one turn, under the lock of the outbox: the hub may wait for that
 /// lock, and other full sockets for their turn. Copying as many takes a tenth of a millisecond.
 pub const TURN_BYTES: usize = 256 * 1024;

@@ -25,6 +25,7 @@ pub mod marked;
 mod once;
 mod own;
 mod piece;
+mod pipe;
 mod pressure;
 mod queue;
 mod quiet;

@@ -2,8 +2,9 @@
 //!
 //! A thread that has once called `send` on a TCP socket keeps a fragment of 32 KiB of the kernel's memory until
 //! it ends (`tcp_sendmsg` copies into `current->task_frag`), which would be half of what an idle client costs.
-//! So the thread of a client that seldom has anything to send never does: the answer to the handshake, pings,
-//! pongs, now and then a message wait in the outbox until the drain thread comes by, or the hub does. A client
+//! So the thread of a client that seldom has anything to send never does: pings,
+//! pongs, now and then a message wait in the outbox until the drain thread comes by, or the hub does. The answer to
+//! the handshake takes another way (`outbox::pipe`), since a switch to another thread is dear where many come. A client
 //! that is answered often is worth its fragment, and a switch to another thread for each answer is not.
 //!
 //! Only for connection threads. Nothing here waits.
@@ -12,7 +13,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::{NOTHING, Outbox};
+use super::{NOTHING, Outbox, pipe};
 use crate::limits::{QUIET_BYTES_MAX, QUIET_PAUSE, QUIET_SENDS_MAX};
 
 /// How often a thread has something to send.
@@ -51,7 +52,8 @@ fn is_quiet() -> bool {
 }
 
 impl Outbox {
-    /// As [`Outbox::flush`], for the client's own thread: where the client is quiet, the drain thread sends.
+    /// As [`Outbox::flush`], for the client's own thread: where the client is quiet, the drain thread sends, all but
+    /// the first bytes.
     /// Whoever else has something for the client meanwhile takes it along.
     #[inline]
     pub fn flush_own(self: &Arc<Self>) {
@@ -59,11 +61,20 @@ impl Outbox {
         if state.is_waiting || state.queue.is_empty() {
             return;
         }
-        if state.queue.len() <= QUIET_BYTES_MAX && is_quiet() {
+        if state.queue.len() > QUIET_BYTES_MAX || !is_quiet() {
+            self.send(&mut state, NOTHING);
+            return;
+        }
+        let is_first = state.sent == 0;
+        let bytes = state.queue.bytes();
+        let sent = is_first
+            .then(|| pipe::send_first(&self.socket, bytes))
+            .flatten();
+        if sent.is_some() {
+            self.note_sent(&mut state, sent, |queue, count| queue.take(count, NOTHING));
+        } else {
             state.is_handed_over = true;
             self.notice(&mut state);
-        } else {
-            self.send(&mut state, NOTHING);
         }
     }
 }
