@@ -70,9 +70,14 @@ macro_rules! export {
             $crate::export!(@session $plugin);
         }
 
-        /// A library is one plugin: two `export!` in one module are told by this name, others by the symbol's.
-        #[allow(dead_code)]
-        struct OnePluginForEachLibrary;
+        /// A library is one plugin: a second `export!`, in whatever module, is told by this name, since each of them
+        /// puts it at the root of the crate.
+        #[doc(hidden)]
+        #[macro_export]
+        #[allow(non_local_definitions)]
+        macro_rules! OnePluginForEachLibrary {
+            () => {};
+        }
 
         const _: () = {
             #[unsafe(export_name = "detent_plugin")]

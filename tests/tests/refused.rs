@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Name of the file, and what the compiler says of it.
-const REFUSED: [(&str, &str); 9] = [
+const REFUSED: [(&str, &str); 11] = [
     (
         "path_with_a_space",
         "the path of a plugin has no spaces, no `?`, no `#`, and nothing that is not ASCII",
@@ -27,6 +27,14 @@ const REFUSED: [(&str, &str); 9] = [
     ),
     (
         "two_exports_of_two_types",
+        "the name `OnePluginForEachLibrary` is defined multiple times",
+    ),
+    (
+        "two_exports_in_two_modules",
+        "the name `OnePluginForEachLibrary` is defined multiple times",
+    ),
+    (
+        "two_exports_of_one_type_in_two_modules",
         "the name `OnePluginForEachLibrary` is defined multiple times",
     ),
     (
