@@ -17,6 +17,7 @@ use serde::Serialize;
 use super::process::{self, Process};
 use super::{Reload, View};
 use crate::counters::COUNTERS;
+use crate::memory::LEDGER;
 pub(super) use counts::{Counts, code_text};
 use hub::HubFigures;
 use route::Seen;
@@ -39,10 +40,19 @@ pub(super) struct Figures {
     pub(super) hub: HubFigures,
     pub(super) store: StoreFigures,
     pub(super) process: Process,
+    pub(super) memory: Memory,
     /// Libraries that were loaded so far; none is ever unloaded.
     pub(super) library_loads: u64,
     pub(super) reloads: Reloads,
     pub(super) log_level: String,
+}
+
+/// What is held for clients, by part, and how much may be (`limits.memory`).
+#[derive(Debug, Serialize)]
+pub(super) struct Memory {
+    pub(super) limit: u64,
+    pub(super) held: u64,
+    pub(super) parts: Vec<(&'static str, u64)>,
 }
 
 #[derive(Debug, Serialize)]
@@ -70,6 +80,17 @@ pub(super) struct Reloads {
     pub(super) swaps_done: u64,
     pub(super) swaps_refused: u64,
     pub(super) last: Option<Reload>,
+}
+
+impl Memory {
+    fn read() -> Memory {
+        let parts = LEDGER.parts();
+        Memory {
+            limit: parts.limit,
+            held: parts.sum(),
+            parts: parts.named().to_vec(),
+        }
+    }
 }
 
 impl Figures {
@@ -100,6 +121,7 @@ impl Figures {
             store: StoreFigures::read(),
             routes,
             process: process::read(),
+            memory: Memory::read(),
             library_loads: published.library_loads,
             reloads: Reloads {
                 done: main.reloads_done.get(),

@@ -4,7 +4,6 @@ use std::fmt;
 
 use super::writer::{Labels, Writer, one};
 use crate::admin::figures::Figures;
-use crate::memory::LEDGER;
 
 pub(super) fn write(figures: &Figures, writer: &mut Writer<'_>) -> fmt::Result {
     let process = &figures.process;
@@ -14,14 +13,16 @@ pub(super) fn write(figures: &Figures, writer: &mut Writer<'_>) -> fmt::Result {
         help,
         [(Labels::new(), process.cpu_seconds)],
     )?;
-    let parts = LEDGER.parts();
     let help = "What is held for clients, as far as limits.memory counts it";
-    let rows = parts
-        .named()
-        .map(|(name, bytes)| (one("part", name), bytes as f64));
+    let parts = figures.memory.parts.iter();
+    let rows = parts.map(|&(name, bytes)| (one("part", name), bytes as f64));
     writer.gauges("detent_memory_held_bytes", help, rows)?;
     let help = "How much may be held, limits.memory";
-    writer.gauge("detent_memory_limit_bytes", help, parts.limit as f64)?;
+    writer.gauge(
+        "detent_memory_limit_bytes",
+        help,
+        figures.memory.limit as f64,
+    )?;
     let help = "When the process started, in seconds since 1970";
     writer.gauge("process_start_time_seconds", help, figures.started)?;
     for (name, help, value) in [

@@ -96,7 +96,7 @@ const CHARTS = [
   { name: 'Slow clients', form: whole, series: [['full sockets', (of) => of.connections.slow]] },
   { name: 'Backlog', form: bytes, series: [['for full sockets', (of) => of.connections.backlog_bytes], ['for the hub', (of) => sum(of, (route) => route.queue_bytes)]] },
   { name: 'CPU', form: percent, series: [['process', per((of) => 100 * of.process.cpu_seconds)], ['hub', per((of) => 100 * of.hub.busy_seconds)]] },
-  { name: 'Memory', form: bytes, series: [['resident', (of) => of.process.resident_bytes]] },
+  { name: 'Memory', form: bytes, series: [['resident', (of) => of.process.resident_bytes], ['held for clients', (of) => of.memory.held]] },
   { name: 'What goes wrong', form: rate, series: [['refused', per((of) => of.counts.refused + refusals(of))], ['callbacks', per((of) => sum(of, (route) => route.failed + route.panicked))]] },
 ];
 const MORE_CHARTS = [
@@ -273,6 +273,10 @@ function showClients(of) {
     ]];
   }));
 }
+const heldBy = (memory) => {
+  const parts = memory.parts.filter(([, held]) => held).map(([name, held]) => `${name} ${bytes(held)}`);
+  return parts.length ? `: ${parts.join(', ')}` : '';
+};
 function showRest(of) {
   const codes = [...of.counts.statuses.map(([status, count]) => ['', `s${status}`, [['answered', 'text plain'], [status, 'text name'], whole(count)]]),
     ...of.counts.closes.map(([by, code, count]) => ['', `c${by}${code}`, [[`closed by ${by}`, 'text plain'], [code, 'text name'], whole(count)]])];
@@ -280,11 +284,12 @@ function showRest(of) {
   const callbacks = of.routes.flatMap((route) => route.callbacks.map((call) => ({ route, call }))).sort((one, other) => other.call.seconds - one.call.seconds);
   fill($('callbacks'), [['Route', 'text'], ['Callback', 'text'], 'Calls', 'Together', 'Mean', '99 of 100 within'], callbacks.map(({ route, call }) => ['', route.path + call.name, [
     [route.path, 'text wide name'], [call.name, 'text plain'], whole(call.count), short(call.seconds), short(call.seconds / call.count), short(call.p99)]]));
-  const { process, capacity, counts, hub, reloads } = of;
+  const { process, memory, capacity, counts, hub, reloads } = of;
   const last = reloads.last;
   const facts = {
     Capacity: `${whole(of.connections.all)} of ${whole(capacity.connections)} connections (${capacity.limit})`,
     Memory: `${bytes(process.resident_bytes)} resident, ${bytes(process.peak_resident_bytes)} at most`,
+    'Held for clients': `${bytes(memory.held)} of ${bytes(memory.limit)}${heldBy(memory)}`,
     'TCP of the kernel': bytes(process.kernel_tcp_bytes),
     Threads: whole(process.threads),
     Files: `${whole(process.open_files)} of ${whole(process.open_files_max)}`,
