@@ -96,6 +96,21 @@ fn messages_per_second() {
     assert_eq!(client.closed_in_the_end(), (1008, reason));
 }
 
+#[test]
+fn bytes_per_second() {
+    let server = start("");
+    let mut client = Client::connect(&server, "/echo");
+    let payload = "x".repeat(10_000);
+    client.send(&payload);
+    assert_eq!(client.text(), payload);
+    server.reload_with("client.bytes_per_second = \"5 KiB\"\n");
+    for _ in 0..10 {
+        client.try_send(&payload);
+    }
+    let reason = "more than 5120 bytes a second".to_owned();
+    assert_eq!(client.closed_in_the_end(), (1008, reason));
+}
+
 /// Broadcasts of [`PAYLOAD_BYTES`]: more than the buffers of two sockets hold.
 const BROADCASTS: usize = 300;
 const PAYLOAD_BYTES: usize = 60_000;
