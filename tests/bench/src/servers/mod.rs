@@ -68,6 +68,7 @@ impl Server {
             version: self.version.clone(),
             program: self.program.clone(),
             arguments: self.arguments.iter().cloned().chain(more).collect(),
+            filing: self.filing.clone(),
             ..*self
         }
     }
