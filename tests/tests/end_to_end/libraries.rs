@@ -10,7 +10,7 @@ fn line_about(setup: Setup, file: &str) -> String {
     let server = setup.plugins(&["echo"]).start();
     assert_echo_runs(&server);
     let line = server.wait_for_log(&["ERROR", &format!(" server::life::server: {file}: ")]);
-    server.assert_logged(1, &[file]);
+    server.assert_logged(1, &["ERROR", file]);
     server.assert_logged(1, &["ERROR"]);
     line
 }
