@@ -19,10 +19,10 @@ use rustix::event::{EventfdFlags, Timespec, eventfd};
 use rustix::io::Errno;
 use socket2::Socket;
 
-use super::Outbox;
 use super::ending::Service;
 use super::leaving::{Count, Leaver, Told};
 use super::pressure::Pressure;
+use super::{Outbox, pipe};
 use crate::memory::LEDGER;
 use crate::threads::fault_point;
 
@@ -109,6 +109,7 @@ impl Drain {
     /// # Errors
     /// No file descriptor or no thread is to be had.
     pub fn start() -> io::Result<Drain> {
+        pipe::prepare();
         let wake = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         let epoll = epoll::create(CreateFlags::CLOEXEC)?;
         epoll::add(&epoll, &wake, EventData::new_u64(WAKE), EventFlags::IN)?;

@@ -5,7 +5,8 @@
 //! has been sent nothing yet: a page fits into that. Where the kernel itself has no memory for it, `SO_SNDTIMEO` of
 //! the listener ends the waiting.
 //!
-//! For connection threads. One pipe for all: who finds it in use leaves the sending to the drain thread.
+//! For connection threads. One pipe for all, made at the start, so that the number of open files says how many clients there
+//! are: who finds it in use leaves the sending to the drain thread.
 
 use std::os::fd::OwnedFd;
 
@@ -22,6 +23,14 @@ struct Pipe {
     writer: OwnedFd,
 }
 
+/// Makes the pipe, where there is none yet and descriptors are to be had.
+pub(super) fn prepare() {
+    let mut place = PIPE.lock();
+    if place.is_none() {
+        *place = Pipe::new();
+    }
+}
+
 /// Sends `bytes`, at most [`PIPE_BUF`] of them, on a socket that has been sent nothing. Gives how many it took; none
 /// where another way has to be found, which tells of what is wrong with the socket.
 pub(super) fn send_first(socket: &Socket, bytes: &[u8]) -> Option<usize> {
@@ -33,16 +42,20 @@ fn send_through(place: &Mutex<Option<Pipe>>, socket: &Socket, bytes: &[u8]) -> O
         return None;
     }
     let mut place = place.try_lock()?;
-    // It goes back only when it is empty again.
     let pipe = match place.take() {
         Some(pipe) => pipe,
         None => Pipe::new()?,
     };
-    let sent = pipe.pass(socket, bytes)?;
-    if sent == bytes.len() {
-        *place = Some(pipe);
-    }
-    Some(sent)
+    let sent = pipe.pass(socket, bytes);
+    // It stays only when it is empty again.
+    *place = match sent == Some(bytes.len()) {
+        true => Some(pipe),
+        false => {
+            drop(pipe);
+            Pipe::new()
+        }
+    };
+    sent
 }
 
 impl Pipe {
