@@ -303,7 +303,10 @@ impl Server {
         self.mounts.sweep();
         self.admin.sweep();
         watchdog::look(&self.roster, &self.mounts.all());
-        if self.ebb.is_over(Instant::now(), LEDGER.sum()) {
+        if self
+            .ebb
+            .is_over(Instant::now(), LEDGER.sum(), LEDGER.take_highest())
+        {
             let start = Instant::now();
             give_heaps_back();
             debug!(

@@ -15,10 +15,10 @@ pub struct Ebb {
 }
 
 impl Ebb {
-    /// So many bytes are held now. True where memory is to be given back: of what was held, much was let go some
-    /// time ago; and once more a while after that, for those who were late.
-    pub fn is_over(&mut self, now: Instant, bytes: u64) -> bool {
-        self.highest = self.highest.max(bytes);
+    /// So many bytes are held now, and `highest` at most since this was last told. True where memory is to be given
+    /// back: of what was held, much was let go some time ago; and once more a while after that, for those who were late.
+    pub fn is_over(&mut self, now: Instant, bytes: u64, highest: u64) -> bool {
+        self.highest = self.highest.max(bytes).max(highest);
         if self.highest - bytes < EBB_BYTES_LEAST {
             self.since = None;
             return self.again_at.take_if(|at| *at <= now).is_some();
@@ -53,11 +53,20 @@ mod tests {
                 _ => EBB_BYTES_LEAST / 2,
             };
             let now = start + Duration::from_secs(second);
-            if ebb.is_over(now, held) {
+            if ebb.is_over(now, held, held) {
                 given_back.push(Duration::from_secs(second - 20));
             }
         }
         assert_eq!(given_back, [EBB_CALM, EBB_CALM + EBB_AGAIN]);
+    }
+
+    /// Cause: a flood that was over before anybody looked was given back never.
+    #[test]
+    fn what_was_held_between_two_looks_counts() {
+        let mut ebb = Ebb::default();
+        let start = Instant::now();
+        assert!(!ebb.is_over(start, 0, 2 * EBB_BYTES_LEAST));
+        assert!(ebb.is_over(start + EBB_CALM, 0, 0));
     }
 
     #[test]
@@ -70,7 +79,7 @@ mod tests {
             } else {
                 3 * EBB_BYTES_LEAST
             };
-            assert!(!ebb.is_over(start + Duration::from_secs(second), held));
+            assert!(!ebb.is_over(start + Duration::from_secs(second), held, held));
         }
     }
 }

@@ -56,6 +56,8 @@ pub static LEDGER: Ledger = Ledger::new();
 pub struct Ledger {
     limit: AtomicU64,
     sum: CachePadded<AtomicU64>,
+    /// The most that the sum was since somebody asked.
+    highest: CachePadded<AtomicU64>,
     parts: [CachePadded<AtomicU64>; Part::COUNT],
     /// Nothing more is read from who holds much.
     is_paused: AtomicBool,
@@ -72,6 +74,7 @@ impl Ledger {
         Ledger {
             limit: AtomicU64::new(u64::MAX),
             sum: CachePadded::new(AtomicU64::new(0)),
+            highest: CachePadded::new(AtomicU64::new(0)),
             parts: [const { CachePadded::new(AtomicU64::new(0)) }; Part::COUNT],
             is_paused: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
@@ -105,6 +108,11 @@ impl Ledger {
         self.sum.load(Ordering::Relaxed)
     }
 
+    /// The most that was held since this was last asked, however short. For one asker.
+    pub fn take_highest(&self) -> u64 {
+        self.highest.swap(self.sum(), Ordering::Relaxed)
+    }
+
     /// What is held, part by part.
     pub fn parts(&self) -> Parts {
         let of = |part: Part| self.parts[part as usize].load(Ordering::Relaxed);
@@ -129,8 +137,12 @@ impl Ledger {
     fn add(&self, part: Part, bytes: u64) {
         self.parts[part as usize].fetch_add(bytes, Ordering::Relaxed);
         let before = self.sum.fetch_add(bytes, Ordering::Relaxed);
+        let now = before.saturating_add(bytes);
+        if now > self.highest.load(Ordering::Relaxed) {
+            self.highest.fetch_max(now, Ordering::Relaxed);
+        }
         let mark = self.pause_from();
-        if before < mark && before.saturating_add(bytes) >= mark {
+        if before < mark && now >= mark {
             // At once, since the drain thread may have to wait for a processor that all the others fill.
             self.is_paused.store(true, Ordering::Relaxed);
             self.ring();
