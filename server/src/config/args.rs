@@ -100,6 +100,10 @@ pub struct Args {
     /// A plugin that cannot be used ends the start with exit code 2
     #[arg(long)]
     pub strict: bool,
+
+    /// For who develops a plugin: swap a library in when it has changed and is whole, as on SIGHUP
+    #[arg(long, conflicts_with = "check")]
+    pub watch: bool,
 }
 
 /// What this program does beside serving.

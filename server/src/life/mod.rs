@@ -11,3 +11,4 @@ pub mod server;
 pub mod service_manager;
 pub mod signals;
 pub mod stop;
+pub(crate) mod watch;

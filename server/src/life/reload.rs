@@ -24,7 +24,7 @@ struct Prepared {
     output: Option<Output>,
 }
 
-/// Reloads, and tells in one line what has changed; gives that line too.
+/// Reloads, and tells in one line what has changed; gives that too.
 ///
 /// # Errors
 /// What was wrong; everything is as before.
@@ -32,30 +32,29 @@ pub(crate) fn reload(
     server: &mut Server,
     args: &Args,
     logging: &Logging,
-) -> Result<String, String> {
+) -> Result<Reloaded, String> {
     let outcome =
         prepare(server, args, logging).and_then(|prepared| commit(server, prepared, logging));
     // The status first: who reads the line finds it there.
     match outcome {
         Ok(reloaded) => {
-            let told = Ok(reloaded.to_string());
-            server.admin.note_reload(&told);
+            server.admin.note_reload(&Ok(reloaded.to_string()));
             info!("reload done: {reloaded}");
-            told
+            Ok(reloaded)
         }
         Err(problems) => {
             let first = problems.first().map_or("", String::as_str);
-            let told = Err(match problems.len() {
+            let told = match problems.len() {
                 0 | 1 => format!("refused, {first}"),
                 many => format!("refused, {first} and {} more, see the log", many - 1),
-            });
-            server.admin.note_reload(&told);
+            };
+            server.admin.note_reload(&Err(told.clone()));
             for problem in &problems {
                 error!("reload: {problem}");
             }
             reopen_log(logging);
             warn!("reload done: given up, everything is as before");
-            told
+            Err(told)
         }
     }
 }

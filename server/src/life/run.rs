@@ -13,9 +13,11 @@ use crate::life::reload::{reload, reopen_log};
 use crate::life::server::{self, Server, StartError};
 use crate::life::service_manager::Status;
 use crate::life::signals::{Signal, exit_now, survive_file_size_limit};
+use crate::life::watch::{self, Watch};
 use crate::life::{service_manager, stop};
 use crate::logging::{self, Logging};
 use crate::plugin;
+use crate::routes::mounts::Reloaded;
 use crate::threads::{self, be_frugal, fault_point};
 
 /// Exit code after a panic of a thread that the server cannot do without (`EX_SOFTWARE`).
@@ -33,9 +35,10 @@ pub fn run(args: &Args, settings: &Settings) -> Result<ExitCode, StartError> {
         error,
     })?;
     log_panics();
+    let mut watch = args.watch.then(|| Watch::new(settings));
     match server::start(settings) {
         Ok(mut server) => {
-            serve(&mut server, args, &logging);
+            serve(&mut server, args, &logging, watch.as_mut());
             Ok(stop::stop(server, logging))
         }
         Err(error) => {
@@ -50,7 +53,7 @@ pub fn run(args: &Args, settings: &Settings) -> Result<ExitCode, StartError> {
 
 /// The main thread's loop: signals as they come, a tick once a second, and a sign of life for a service
 /// manager that wants one.
-fn serve(server: &mut Server, args: &Args, logging: &Logging) {
+fn serve(server: &mut Server, args: &Args, logging: &Logging, mut watch: Option<&mut Watch>) {
     let second = Duration::from_secs(1);
     let mut next_tick = Instant::now() + second;
     let beat = service_manager::watchdog_interval();
@@ -61,10 +64,15 @@ fn serve(server: &mut Server, args: &Args, logging: &Logging) {
     while stop_at.is_none_or(|at| Instant::now() < at) {
         let next = beat.map_or(next_tick, |beat| next_tick.min(Instant::now() + beat));
         let next = stop_at.map_or(next, |at| next.min(at));
+        let look = watch.as_ref().map(|watch| watch.next_look());
+        let next = look.map_or(next, |look| next.min(look));
         match next_task(server, next) {
             Ok(Task::Order(order)) => {
                 let outcome = match order.kind {
-                    OrderKind::Reload => reload_and_tell(server, args, logging, &mut status),
+                    OrderKind::Reload => {
+                        let outcome = reload_and_tell(server, args, logging, &mut status);
+                        outcome.map(|reloaded| reloaded.to_string())
+                    }
                     OrderKind::LogLevel { target, level } => {
                         server.set_log_level(logging, target, level)
                     }
@@ -94,6 +102,11 @@ fn serve(server: &mut Server, args: &Args, logging: &Logging) {
             Err(RecvTimeoutError::Timeout) => {
                 if beat.is_some() {
                     service_manager::alive();
+                }
+                let arrivals = watch.as_mut().map_or_else(Vec::new, |watch| watch.look());
+                if !arrivals.is_empty() {
+                    let outcome = reload_and_tell(server, args, logging, &mut status);
+                    watch::tell(&arrivals, &outcome);
                 }
                 if Instant::now() < next_tick {
                     continue;
@@ -136,11 +149,13 @@ fn reload_and_tell(
     args: &Args,
     logging: &Logging,
     status: &mut Status,
-) -> Result<String, String> {
+) -> Result<Reloaded, String> {
     service_manager::reloading();
     let outcome = reload(server, args, logging);
-    let (Ok(told) | Err(told)) = &outcome;
-    status.reloaded(told);
+    match &outcome {
+        Ok(reloaded) => status.reloaded(&reloaded.to_string()),
+        Err(told) => status.reloaded(told),
+    }
     service_manager::ready();
     outcome
 }

@@ -534,6 +534,15 @@ pub const LIBRARY_LOADS_MAX: usize = settings::LIBRARY_LOADS.default as usize;
 /// Bytes of one plugin library; it is read into memory once.
 pub const LIBRARY_BYTES_MAX: u64 = 512 * 1024 * 1024;
 
+/// How often `--watch` looks at the plugins folder: a developer does not notice, and neither does the processor.
+pub const ARRIVAL_LOOKS: Duration = Duration::from_millis(200);
+
+/// How long a changed library has to be still before it is taken for written: less than two looks are apart.
+pub const ARRIVAL_STILL: Duration = Duration::from_millis(150);
+
+/// How long a library may be cut or gone before that is told: linkers take their time between its parts.
+pub const ARRIVAL_PATIENCE: Duration = Duration::from_secs(2);
+
 /// Tries to seal the copy of a library, of a tenth of a second each where the kernel holds its pages.
 pub const SEAL_TRIES_MAX: u32 = 20;
 

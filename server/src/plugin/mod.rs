@@ -18,6 +18,7 @@ pub use instance::Instance;
 pub use instance::callbacks::{CallbackError, Upgrade};
 pub use instance::hand_over::{HandOver, HandOverError, Replaced};
 pub use instance::route::{Place, Route};
+pub use library::arrivals::{Arrival, Arrivals};
 pub use library::library_file::FileError;
 pub use library::loader::{Demands, Found, Libraries};
 pub use library::{Checked, Library, LoadError};

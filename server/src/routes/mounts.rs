@@ -30,8 +30,15 @@ use crate::routes::watchdog;
 pub struct Reloaded {
     /// What has changed, in words.
     pub changes: Vec<String>,
-    /// Libraries and routes that cannot be used, each with a line in the log.
-    pub unusable: usize,
+    /// Why libraries and routes cannot be used, each a line in the log too.
+    pub unusable: Vec<String>,
+}
+
+impl Reloaded {
+    fn cannot_use(&mut self, why: String) {
+        error!("reload: {why}");
+        self.unusable.push(why);
+    }
 }
 
 impl fmt::Display for Reloaded {
@@ -40,7 +47,7 @@ impl fmt::Display for Reloaded {
             [] => f.write_str("nothing has changed")?,
             changes => f.write_str(&changes.join(", "))?,
         }
-        match self.unusable {
+        match self.unusable.len() {
             0 => Ok(()),
             1 => f.write_str("; one library or route cannot be used, see above"),
             many => write!(f, "; {many} libraries or routes cannot be used, see above"),
@@ -158,10 +165,10 @@ impl Mounts {
         }
         let mut reloaded = Reloaded {
             changes: Vec::new(),
-            unusable: found.problems.len() + passed_over.len(),
+            unusable: found.problems.clone(),
         };
         for Unusable { text, .. } in passed_over {
-            error!("reload: {text}");
+            reloaded.cannot_use(text);
         }
         let served = self.remount(&site.routes, &wanted, settings, &mut reloaded)?;
         let retired = self.retire(&site.routes, &served);
@@ -228,8 +235,7 @@ impl Mounts {
                     Ok(route) => made.add(route),
                     Err(problem) if wanted.is_news => return Err(vec![problem]),
                     Err(problem) => {
-                        error!("reload: {problem}");
-                        reloaded.unusable += 1;
+                        reloaded.cannot_use(problem);
                         continue;
                     }
                 },
@@ -259,8 +265,7 @@ impl Mounts {
                 .stores
                 .set(route, wanted.journal_file(), wanted.journal());
             if let Err(problem) = problem {
-                error!("reload: {problem}");
-                reloaded.unusable += 1;
+                reloaded.cannot_use(problem);
             }
         }
         self.sites.replace(Site::new(table, settings));
@@ -324,9 +329,8 @@ impl Mounts {
             }
             Err(error) => {
                 let why = wanted.refused(&self.explain(route, &error));
-                error!("reload: {why}; the old code goes on");
                 COUNTERS.main.swaps_refused.add(1);
-                reloaded.unusable += 1;
+                reloaded.cannot_use(format!("{why}; the old code goes on"));
             }
         }
     }

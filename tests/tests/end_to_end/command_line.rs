@@ -27,6 +27,7 @@ fn help_has_an_example_and_every_option() {
         "--config",
         "--check",
         "--strict",
+        "--watch",
         "--version",
     ] {
         assert!(help.stdout.contains(part), "{part}:\n{}", help.stdout);

@@ -121,3 +121,4 @@ mod unix_sockets;
 mod activation;
 mod shared_ports;
 mod upgrade;
+mod watch;

@@ -129,7 +129,14 @@ fn the_options_of_the_table_are_those_of_the_command_line() {
         assert!(options.iter().any(|option| option == flag), "{flag}");
     }
     for option in options {
-        let is_no_setting = ["--config", "--check", "--set", "--help", "--version"];
+        let is_no_setting = [
+            "--config",
+            "--check",
+            "--set",
+            "--watch",
+            "--help",
+            "--version",
+        ];
         let is_known = flags.contains(&option.as_str()) || is_no_setting.contains(&option.as_str());
         assert!(is_known, "{option} sets nothing");
     }

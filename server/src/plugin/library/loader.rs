@@ -153,7 +153,7 @@ impl Libraries {
 }
 
 /// The files in `folder` that are to be plugins, by name: `*.so`, no dot-files.
-fn find(folder: &Path) -> io::Result<Vec<PathBuf>> {
+pub(super) fn find(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
@@ -188,7 +188,7 @@ fn has_content(copy: &File, bytes: &[u8]) -> bool {
     is_same_size && copy.read_exact_at(&mut content, 0).is_ok() && content == bytes
 }
 
-fn read(path: &Path, strict_modes: bool) -> Result<Vec<u8>, LoadError> {
+pub(super) fn read(path: &Path, strict_modes: bool) -> Result<Vec<u8>, LoadError> {
     let file = open_regular(path)?;
     if strict_modes {
         modes::check(path, &file)?;

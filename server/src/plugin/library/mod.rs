@@ -1,6 +1,7 @@
 //! An open library, and why a file is not one.
 
 mod access_list;
+pub(super) mod arrivals;
 mod entry;
 pub(super) mod library_file;
 pub(super) mod loader;
