@@ -499,6 +499,25 @@ typedef struct detent_label {
     detent_status (*set)(const detent_host *host, detent_client_id client, detent_bytes label);
 } detent_label;
 
+/* Id of the host's extension detent_body_file. */
+#define DETENT_BODY_FILE "detent.body_file/1"
+
+/* Extension DETENT_BODY_FILE of the host: a body that is sent from a file instead of from memory. Since 1.1. */
+typedef struct detent_body_file {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* Zero. */
+    uint32_t reserved;
+    /* Lets `length` bytes of a regular file, from `offset` on, follow what `response_body` gave. The host takes
+     * a descriptor of its own (as dup does): the plugin keeps `file`, closes it itself, at once if it likes,
+     * and its position is left alone. It is read piece by piece as the client takes it, behind the callback,
+     * also when the plugin's code has been replaced meanwhile. A file that has become shorter by then breaks
+     * the connection off, so that the client does not take what it has for the whole. DETENT_INVALID: it is no
+     * regular file that is open for reading, it is shorter, or the response has one already.
+     * DETENT_EXHAUSTED: the server has no descriptor left. Nothing was done then. [connection] */
+    detent_status (*set)(detent_response *response, int file, uint64_t offset, uint64_t length);
+} detent_body_file;
+
 /* Id of the host's extension detent_members. */
 #define DETENT_MEMBERS "detent.members/1"
 

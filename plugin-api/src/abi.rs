@@ -14,6 +14,7 @@
 
 #![allow(unsafe_code)]
 
+mod body_file;
 mod host;
 mod journal;
 mod label;
@@ -23,6 +24,7 @@ mod plugin;
 
 use std::ffi::c_void;
 
+pub use body_file::*;
 pub use host::*;
 pub use journal::*;
 pub use label::*;
@@ -38,7 +40,7 @@ pub const ABI_MAJOR: u32 = 1;
 
 /// A plugin whose `minor_required` is above the host's minor version is refused.
 ///
-/// 1 added [`CHECK`], [`JOURNAL`], [`METRICS`], [`LABEL`], [`MEMBERS`], behind the first [`HOST_SIZE_1_0`] bytes of [`Host`] the
+/// 1 added [`CHECK`], [`JOURNAL`], [`METRICS`], [`LABEL`], [`MEMBERS`], [`BODY_FILE`], behind the first [`HOST_SIZE_1_0`] bytes of [`Host`] the
 /// folders, further paths and formats in the [`Descriptor`], the fields [`FIELD_KIND`] and [`FIELD_PAGE`] of a request,
 /// and `on_close` behind an `on_open` that failed.
 pub const ABI_MINOR: u32 = 1;

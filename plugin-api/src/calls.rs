@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod journal;
+mod body_file;
 mod label;
 mod members;
 

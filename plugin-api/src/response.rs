@@ -3,6 +3,8 @@
 //! They are plain values until the callback has returned; then they are written through the host.
 
 use std::borrow::Cow;
+use std::fs::File;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -26,7 +28,25 @@ pub struct Response {
     status: u16,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
+    file: Option<BodyFile>,
 }
+
+/// A part of a file that is a body.
+#[derive(Clone, Debug)]
+struct BodyFile {
+    file: Arc<File>,
+    offset: u64,
+    length: u64,
+}
+
+impl PartialEq for BodyFile {
+    fn eq(&self, other: &BodyFile) -> bool {
+        let place = |of: &BodyFile| (Arc::as_ptr(&of.file), of.offset, of.length);
+        place(self) == place(other)
+    }
+}
+
+impl Eq for BodyFile {}
 
 impl Response {
     /// A response without headers or body; `status` is from 200 to 599.
@@ -35,6 +55,7 @@ impl Response {
             status,
             headers: Vec::new(),
             body: Vec::new(),
+            file: None,
         }
     }
 
@@ -111,6 +132,34 @@ impl Response {
         self
     }
 
+    /// Lets `length` bytes of a regular file, from `offset` on, follow the body. They are sent from the file, piece by piece as the
+    /// client takes them and behind the callback, so that a body of any size costs no memory; what the file is called, and
+    /// whether it is deleted meanwhile, is of no interest. Its position is left alone. Where it has become shorter, the connection is
+    /// broken off. The callback fails where it is no regular file that is open for reading, or shorter now, and on a server
+    /// that does not know the extension `detent.body_file/1`.
+    ///
+    /// ```
+    /// use std::fs::File;
+    /// use plugin_api::{Request, Response, Result};
+    ///
+    /// fn manual(_: &Request) -> Result<Response> {
+    ///     let file = File::open("/usr/share/doc/manual.pdf")?;
+    ///     let length = file.metadata()?.len();
+    ///     Ok(Response::new(200)
+    ///         .header("Content-Type", "application/pdf")
+    ///         .body_file(file, 0, length))
+    /// }
+    /// ```
+    #[must_use]
+    pub fn body_file(mut self, file: impl Into<Arc<File>>, offset: u64, length: u64) -> Response {
+        self.file = Some(BodyFile {
+            file: file.into(),
+            offset,
+            length,
+        });
+        self
+    }
+
     /// The status that it has.
     pub fn status_code(&self) -> u16 {
         self.status
@@ -130,7 +179,7 @@ impl Response {
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Its body.
+    /// Its body, without a file.
     pub fn body_bytes(&self) -> &[u8] {
         &self.body
     }
@@ -145,7 +194,15 @@ impl Response {
             ResponseError::Status(self.status)
         })?;
         write_headers(&self.headers, response)?;
-        check(response.body(&self.body), || ResponseError::Body)
+        check(response.body(&self.body), || ResponseError::Body)?;
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
+        match response.body_file(&file.file, file.offset, file.length) {
+            None => Err(ResponseError::NoFiles),
+            Some(abi::EXHAUSTED) => Err(ResponseError::Descriptors),
+            Some(status) => check(status, || ResponseError::File),
+        }
     }
 }
 
@@ -276,6 +333,12 @@ pub(crate) enum ResponseError {
     Header(String),
     #[error("the server did not take the body")]
     Body,
+    #[error("the body's file is no regular one that is open for reading, or has become shorter")]
+    File,
+    #[error("the server is older than the extension detent.body_file/1: update it")]
+    NoFiles,
+    #[error("the server has no descriptor left for the body's file: raise its open files")]
+    Descriptors,
     #[error("the client did not offer the subprotocol {0:?}")]
     Subprotocol(String),
 }

@@ -15,10 +15,11 @@ use plugin_api::abi;
 
 const ABI: &str = include_str!("../src/abi.rs");
 /// Its parts, in files of their own.
-const PARTS: [&str; 6] = [
+const PARTS: [&str; 7] = [
     include_str!("../src/abi/plugin.rs"),
     include_str!("../src/abi/host.rs"),
     include_str!("../src/abi/metrics.rs"),
+    include_str!("../src/abi/body_file.rs"),
     include_str!("../src/abi/journal.rs"),
     include_str!("../src/abi/label.rs"),
     include_str!("../src/abi/members.rs"),
@@ -115,6 +116,7 @@ fn layouts() -> Vec<Layout> {
         }),
         layout!(Metrics = "detent_metrics" { size, reserved, declare, series, add, set, observe }),
         layout!(Label = "detent_label" { size, reserved, set }),
+        layout!(BodyFile = "detent_body_file" { size, reserved, set }),
     ]
 }
 
@@ -181,12 +183,13 @@ fn constants() -> Vec<(&'static str, i128)> {
 }
 
 /// Constants that are text: each is compared by itself.
-const TEXTS: [(&str, &str); 6] = [
+const TEXTS: [(&str, &str); 7] = [
     ("ENTRY_SYMBOL", abi::ENTRY_SYMBOL),
     ("CHECK", abi::CHECK),
     ("JOURNAL", abi::JOURNAL),
     ("METRICS", abi::METRICS),
     ("LABEL", abi::LABEL),
+    ("BODY_FILE", abi::BODY_FILE),
     ("MEMBERS", abi::MEMBERS),
 ];
 
@@ -247,7 +250,7 @@ fn rust_and_c_agree_on_every_size_offset_and_value() {
 }
 
 /// What came after 1.0.
-const SINCE_1_0: [&str; 34] = [
+const SINCE_1_0: [&str; 35] = [
     "LATER",
     "request_query",
     "request_cookie",
@@ -257,6 +260,7 @@ const SINCE_1_0: [&str; 34] = [
     "config_only",
     "detent_check",
     "detent_label",
+    "detent_body_file",
     "detent_member",
     "detent_word",
     "detent_metric",

@@ -188,6 +188,21 @@ impl Raw {
         rest
     }
 
+    /// Reads until the connection ends, in whatever way: how many bytes came.
+    #[track_caller]
+    pub fn until_it_ends(&mut self) -> usize {
+        let mut count = 0;
+        let mut bytes = vec![0; 64 * 1024];
+        loop {
+            match self.0.read(&mut bytes) {
+                Ok(0) => return count,
+                Ok(read) => count += read,
+                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return count,
+                Err(error) => panic!("it does not end: {error}"),
+            }
+        }
+    }
+
     /// Sends a request on a connection of its own and reads the whole answer: status, head, body.
     #[track_caller]
     pub fn answer(server: &Server, request: impl AsRef<[u8]>) -> (u16, String, String) {

@@ -10,7 +10,9 @@ use std::ffi::c_void;
 use super::host::MemoryHost;
 use super::place::{fill, status, write};
 use super::world::{Order, message, topic};
-use super::{http, journal_table, label_table, members_table, metrics_table, reading_table};
+use super::{
+    body_file_table, http, journal_table, label_table, members_table, metrics_table, reading_table,
+};
 use crate::abi::{self, Bytes, Status};
 
 /// The table that stands in front of every [`MemoryHost`].
@@ -251,6 +253,7 @@ unsafe extern "C" fn state_folder(
 unsafe extern "C" fn get_extension(_: *const abi::Host, id: Bytes) -> *const c_void {
     // SAFETY: the plugin vouches.
     match unsafe { id.as_slice() } {
+        id if id == abi::BODY_FILE.as_bytes() => body_file_table::table(),
         id if id == abi::JOURNAL.as_bytes() => journal_table::table(),
         id if id == abi::LABEL.as_bytes() => label_table::table(),
         id if id == abi::MEMBERS.as_bytes() => members_table::table(),

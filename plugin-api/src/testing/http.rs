@@ -31,6 +31,8 @@ pub(super) struct Draft<'a> {
     pub(super) status: u16,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
+    /// A part of a file stands in the body.
+    pub(super) has_file: bool,
     pub(super) subprotocol: Option<String>,
 }
 
@@ -41,6 +43,7 @@ impl Draft<'_> {
             status,
             headers: Vec::new(),
             body: Vec::new(),
+            has_file: false,
             subprotocol: None,
         }
     }
@@ -61,7 +64,7 @@ fn request_of<'a>(request: *const abi::Request) -> &'a MemoryRequest {
     unsafe { &*request.cast() }
 }
 
-fn draft_of<'a>(response: *mut abi::Response) -> &'a mut Draft<'a> {
+pub(super) fn draft_of<'a>(response: *mut abi::Response) -> &'a mut Draft<'a> {
     // SAFETY: the plugin hands back what its callback got; nobody else uses it meanwhile.
     unsafe { &mut *response.cast() }
 }

@@ -71,6 +71,7 @@
 //! That the host in memory keeps the promises of the server is held by a suite of Detent's that runs on both.
 
 mod ask;
+mod body_file_table;
 mod call;
 mod client;
 mod code;

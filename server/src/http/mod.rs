@@ -11,6 +11,7 @@ pub mod request_line;
 pub mod target;
 pub mod fields;
 pub mod framing;
+pub mod body_file;
 pub mod chunked;
 pub mod refusal;
 pub mod host;

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
 
+use super::body_file::BodyFile;
 use crate::limits::RESPONSE_BODY_BYTES_MAX;
 
 /// Headers that only the server writes, since they frame the message or the connection.
@@ -47,6 +48,8 @@ pub struct Response {
     pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The body.
     pub body: Vec<u8>,
+    /// What follows the body.
+    pub file: Option<BodyFile>,
     /// The body goes on behind what stands here, until the connection ends.
     pub is_endless: bool,
 }
@@ -75,6 +78,7 @@ impl Response {
             status,
             headers: Vec::new(),
             body: Vec::new(),
+            file: None,
             is_endless: false,
         }
     }
@@ -200,19 +204,25 @@ impl Response {
     /// The body to send: none for HEAD (RFC 9110 section 9.3.2), nor where the status has none.
     pub fn sent_body(&self, form: Form) -> &[u8] {
         match self.content_length() {
-            Some(length) if !form.is_head => &self.body[..length],
+            Some(length) if length > 0 && !form.is_head => &self.body,
             _ => &[],
         }
     }
 
+    /// The file to send behind the body.
+    pub fn into_sent_file(self, form: Form) -> Option<BodyFile> {
+        let has_body = self.content_length().is_some_and(|length| length > 0);
+        self.file.filter(|_| has_body && !form.is_head)
+    }
+
     /// RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5: 204 and 304 have no body and say no length,
     /// 205 has an empty one.
-    fn content_length(&self) -> Option<usize> {
+    fn content_length(&self) -> Option<u64> {
         match self.status {
             StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED => None,
             StatusCode::RESET_CONTENT => Some(0),
             _ if self.is_endless => None,
-            _ => Some(self.body.len()),
+            _ => Some(self.body.len() as u64 + self.file.as_ref().map_or(0, BodyFile::len)),
         }
     }
 

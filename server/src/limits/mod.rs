@@ -23,6 +23,9 @@ pub const POLL_WAIT_MAX: Duration = Duration::from_secs(300);
 /// Bytes of the response body that a plugin may give; larger files belong to the proxy.
 pub const RESPONSE_BODY_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Bytes of a file that are read and sent in one go where it is a body: a download holds no more of it in memory, twice.
+pub const BODY_FILE_PIECE_BYTES: usize = 128 * 1024;
+
 /// Bytes of a header of the PROXY protocol: the addresses, and what clouds and HAProxy add to them, a
 /// client's certificate at the most.
 pub const PROXY_HEADER_BYTES_MAX: usize = 4096;

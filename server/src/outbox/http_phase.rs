@@ -46,6 +46,11 @@ impl Outbox {
         state.phase == Phase::Open
     }
 
+    /// Whether the client can be sent more of the answer.
+    pub fn is_answered(&self) -> bool {
+        self.state.lock().phase == Phase::Open
+    }
+
     /// The answer is queued: the stop may cut the connection off from now on. False where the
     /// server stops already.
     pub fn end_answer(&self) -> bool {

@@ -37,6 +37,7 @@ const UNSAFE: &[&str] = &[
     "entrance/passed",
     "plugin/fuzz/host_calls",
     "plugin/fuzz/world",
+    "plugin/host/body_file_table",
     "plugin/host/host_http",
     "plugin/host/host_table",
     "plugin/host/journal_table",

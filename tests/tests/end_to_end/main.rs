@@ -36,6 +36,7 @@ mod faults;
 mod faults_lingering;
 mod faults_own_panics;
 mod faults_own_threads;
+mod files;
 mod flooded_route;
 mod floods;
 mod flush;

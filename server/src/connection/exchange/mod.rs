@@ -4,6 +4,7 @@
 
 mod asked;
 mod checks;
+mod from_file;
 mod one_way;
 mod whose;
 
@@ -181,8 +182,11 @@ impl<'a> Exchange<'a> {
         self.outbox.queue_http(&response.encode_head(form));
         self.outbox.queue_http(response.sent_body(form));
         // It may be large, and what is queued holds it now.
-        drop(response);
+        let file = response.into_sent_file(form);
         self.outbox.flush();
+        if file.is_some_and(|file| !self.send_file(file)) {
+            return Outcome::Ended;
+        }
         if self.outbox.end_answer() && !form.closes {
             Outcome::Kept
         } else {

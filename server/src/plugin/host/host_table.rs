@@ -9,6 +9,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use plugin_api::abi::{self, ABI_MINOR, ABSENT, Bytes, FAILED, INVALID, OK, Sink, Status, TimerId};
 
+use super::body_file_table::BODY_FILE;
 use super::guard::guard;
 use super::label_table::LABEL;
 use super::members_table::MEMBERS;
@@ -278,6 +279,7 @@ unsafe extern "C" fn get_extension(_: *const abi::Host, id: Bytes) -> *const c_v
     match unsafe { id.as_slice() } {
         id if id == abi::JOURNAL.as_bytes() => journal_table::table(),
         id if id == abi::METRICS.as_bytes() => (&raw const METRICS).cast(),
+        id if id == abi::BODY_FILE.as_bytes() => (&raw const BODY_FILE).cast(),
         id if id == abi::LABEL.as_bytes() => (&raw const LABEL).cast(),
         id if id == abi::MEMBERS.as_bytes() => (&raw const MEMBERS).cast(),
         _ => std::ptr::null(),

@@ -9,6 +9,7 @@ pub(super) mod host_http;
 pub(super) mod host_table;
 mod journal_table;
 mod keeping;
+mod body_file_table;
 mod label_table;
 pub(super) mod log_table;
 mod members_table;
