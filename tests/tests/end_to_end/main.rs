@@ -32,6 +32,7 @@ mod entrance_refusals;
 mod event_stream;
 mod event_stream_limits;
 mod event_stream_pages;
+mod exec;
 mod faults;
 mod faults_lingering;
 mod faults_own_panics;
