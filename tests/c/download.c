@@ -3,6 +3,9 @@
  * of its own, so that this one closes its file before it returns.
  */
 
+/* For O_CLOEXEC, which C99 alone does not have. */
+#define _POSIX_C_SOURCE 200809L
+
 #include <fcntl.h>
 #include <stddef.h>
 #include <stdlib.h>

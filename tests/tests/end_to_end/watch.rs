@@ -68,7 +68,7 @@ fn what_fails_is_told_and_the_old_code_goes_on() {
     assert!(line.ends_with("; the old code goes on"), "{line}");
     server.put_plugin(FILE, b"\x7fELF");
     let line = server.wait_for_log(&["ERROR", "watch: ", "is damaged or cut"]);
-    assert!(line.ends_with("; the one at work goes on"), "{line}");
+    assert!(line.contains("; the one at work goes on"), "{line}");
     assert_answers(&mut living, "old 1 1 0  a");
     server.put_plugin(FILE, &variant("good"));
     server.wait_for_log(&["INFO", "watch: libvariant.so", "code of route /variant"]);
