@@ -3,6 +3,8 @@
 
 #[cfg(feature = "curl")]
 mod curl;
+#[cfg(feature = "php")]
+mod forward;
 #[cfg(any(feature = "node", feature = "python"))]
 mod languages;
 #[cfg(all(feature = "php", feature = "browser"))]
