@@ -567,6 +567,22 @@ typedef struct detent_members {
                                const detent_word *joined, const detent_word *left);
 } detent_members;
 
+/* Id of the host's extension detent_compression. */
+#define DETENT_COMPRESSION "detent.compression/1"
+
+/* Extension DETENT_COMPRESSION of the host: what is not worth compressing. Since 1.1. */
+typedef struct detent_compression {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* Zero. */
+    uint32_t reserved;
+    /* Says whether what this thread says from now on, by whatever call, is worth compressing for clients
+     * that can inflate it: 0 for what is compressed already (images, archives), or what must not be (a
+     * secret beside what a stranger has chosen). Gives what held before, 0 or 1; a thread begins with 1. Set it back
+     * before the callback ends. A hint: what a client gets is the same. [any] */
+    uint32_t (*set_worth)(const detent_host *host, uint32_t is_worth_it);
+} detent_compression;
+
 /* Bytes of detent_host in version 1.0: what every host has. */
 #define DETENT_HOST_SIZE_1_0 offsetof(detent_host, config_folder)
 

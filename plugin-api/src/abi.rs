@@ -15,6 +15,7 @@
 #![allow(unsafe_code)]
 
 mod body_file;
+mod compression;
 mod host;
 mod journal;
 mod label;
@@ -25,6 +26,7 @@ mod plugin;
 use std::ffi::c_void;
 
 pub use body_file::*;
+pub use compression::*;
 pub use host::*;
 pub use journal::*;
 pub use label::*;
@@ -40,7 +42,8 @@ pub const ABI_MAJOR: u32 = 1;
 
 /// A plugin whose `minor_required` is above the host's minor version is refused.
 ///
-/// 1 added [`CHECK`], [`JOURNAL`], [`METRICS`], [`LABEL`], [`MEMBERS`], [`BODY_FILE`], behind the first [`HOST_SIZE_1_0`] bytes of [`Host`] the
+/// 1 added [`CHECK`], [`JOURNAL`], [`METRICS`], [`LABEL`], [`MEMBERS`], [`COMPRESSION`], [`BODY_FILE`], behind
+/// the first [`HOST_SIZE_1_0`] bytes of [`Host`] the
 /// folders, further paths and formats in the [`Descriptor`], the fields [`FIELD_KIND`] and [`FIELD_PAGE`] of a request,
 /// and `on_close` behind an `on_open` that failed.
 pub const ABI_MINOR: u32 = 1;

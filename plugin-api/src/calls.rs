@@ -5,6 +5,7 @@
 
 #![allow(unsafe_code)]
 
+mod compression;
 pub(crate) mod journal;
 mod body_file;
 mod label;

@@ -107,6 +107,20 @@ impl Host {
             .ok_or(MetricError::TooOld)
     }
 
+    /// Runs `say`; nothing that this thread says meanwhile, to whomever and by whatever call, is compressed, whatever the
+    /// clients can do: for what is compressed already, such as images, and for secrets that stand beside
+    /// what a stranger has chosen. What a client gets is the same.
+    pub fn uncompressed<T>(&self, say: impl FnOnce() -> T) -> T {
+        struct SetBack(HostCalls, bool);
+        impl Drop for SetBack {
+            fn drop(&mut self) {
+                self.0.set_worth(self.1);
+            }
+        }
+        let _set_back = SetBack(self.0, self.0.set_worth(false));
+        say()
+    }
+
     /// Number of clients on the route now.
     pub fn client_count(&self) -> u64 {
         self.0.client_count().1

@@ -15,12 +15,13 @@ use plugin_api::abi;
 
 const ABI: &str = include_str!("../src/abi.rs");
 /// Its parts, in files of their own.
-const PARTS: [&str; 7] = [
+const PARTS: [&str; 8] = [
     include_str!("../src/abi/plugin.rs"),
     include_str!("../src/abi/host.rs"),
     include_str!("../src/abi/metrics.rs"),
     include_str!("../src/abi/body_file.rs"),
     include_str!("../src/abi/journal.rs"),
+    include_str!("../src/abi/compression.rs"),
     include_str!("../src/abi/label.rs"),
     include_str!("../src/abi/members.rs"),
 ];
@@ -115,6 +116,7 @@ fn layouts() -> Vec<Layout> {
             size, kind, name, help, labels, label_count, bounds, bound_count,
         }),
         layout!(Metrics = "detent_metrics" { size, reserved, declare, series, add, set, observe }),
+        layout!(Compression = "detent_compression" { size, reserved, set_worth }),
         layout!(Label = "detent_label" { size, reserved, set }),
         layout!(BodyFile = "detent_body_file" { size, reserved, set }),
     ]
@@ -183,13 +185,14 @@ fn constants() -> Vec<(&'static str, i128)> {
 }
 
 /// Constants that are text: each is compared by itself.
-const TEXTS: [(&str, &str); 7] = [
+const TEXTS: [(&str, &str); 8] = [
     ("ENTRY_SYMBOL", abi::ENTRY_SYMBOL),
     ("CHECK", abi::CHECK),
     ("JOURNAL", abi::JOURNAL),
     ("METRICS", abi::METRICS),
     ("LABEL", abi::LABEL),
     ("BODY_FILE", abi::BODY_FILE),
+    ("COMPRESSION", abi::COMPRESSION),
     ("MEMBERS", abi::MEMBERS),
 ];
 
@@ -250,7 +253,7 @@ fn rust_and_c_agree_on_every_size_offset_and_value() {
 }
 
 /// What came after 1.0.
-const SINCE_1_0: [&str; 35] = [
+const SINCE_1_0: [&str; 36] = [
     "LATER",
     "request_query",
     "request_cookie",
@@ -259,6 +262,7 @@ const SINCE_1_0: [&str; 35] = [
     "config_boolean",
     "config_only",
     "detent_check",
+    "detent_compression",
     "detent_label",
     "detent_body_file",
     "detent_member",

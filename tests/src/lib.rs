@@ -9,6 +9,7 @@ mod artifacts;
 mod client;
 mod events;
 mod closes;
+mod compressing;
 #[cfg(feature = "deploy")]
 pub mod deploy;
 pub mod flood;
@@ -32,6 +33,7 @@ pub use artifacts::{
     server as server_program,
 };
 pub use client::{Client, Refused};
+pub use compressing::{COMPRESSED, Compressing, Heard, json_line};
 pub use events::{Event, Events};
 pub use numbered_chat::{Answer, NumberedChat};
 pub use over::{Over, UntilOver};

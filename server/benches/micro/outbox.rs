@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use criterion::Criterion;
+use server::compression::Demand;
 use server::ids::ClientId;
 use server::outbox::drain::Drain;
 use server::outbox::frame::Opcode;
@@ -15,7 +16,7 @@ const ANSWERS: u64 = 64;
 pub(crate) fn bench(criterion: &mut Criterion) {
     let drain = Drain::start().expect("a thread");
     let mut guest = Guest::new(ClientId(1), &drain);
-    let payload = [b'x'; 64];
+    let (payload, demand) = ([b'x'; 64], Demand::default());
     let mut group = criterion.benchmark_group("outbox");
     group.bench_function("queue a message of 64 bytes", |bencher| {
         bencher.iter_custom(|iterations| {
@@ -23,7 +24,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
             for _ in 0..iterations.div_ceil(ANSWERS) {
                 let start = Instant::now();
                 for _ in 0..ANSWERS {
-                    guest.outbox.queue_message(Opcode::Text, &payload);
+                    guest.outbox.queue_message(Opcode::Text, &payload, &demand);
                 }
                 time += start.elapsed();
                 guest.outbox.flush();
@@ -37,7 +38,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
             let mut time = Duration::ZERO;
             for _ in 0..iterations {
                 let start = Instant::now();
-                guest.outbox.queue_message(Opcode::Text, &payload);
+                guest.outbox.queue_message(Opcode::Text, &payload, &demand);
                 guest.outbox.flush();
                 time += start.elapsed();
                 guest.drop_what_came();

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use crate::compression::{Mode, Terms};
 use crate::http::origin::AllowedOrigins;
 use crate::limits::settings as limits;
 use crate::outbox::SlowClient;
@@ -26,6 +27,12 @@ pub struct ClientSettings {
     pub messages: Rate,
     /// Bytes of messages that a client may send; per second 0 (no limit, the default) to 64 GiB.
     pub bytes: Rate,
+    /// What is offered to clients that can do permessage-deflate (RFC 7692). Default: shared. Holds for who
+    /// comes; who is there keeps what was agreed.
+    pub compression: Mode,
+    /// Which messages are compressed for those who have agreed to it, and how hard. Threshold: 1 B to 1 GiB, default
+    /// 256 B; level: 1 to 9, default 6.
+    pub compression_terms: Terms,
     /// Silence after which a client is sent a ping; none for never. 1 ms to 1 day, default 25 s.
     /// Shorter notices the vanished sooner and wakes phones more often.
     pub ping_interval: Option<Duration>,
@@ -69,6 +76,11 @@ impl Default for ClientSettings {
             bytes: Rate {
                 per_second: limits::BYTES_PER_SECOND.default,
                 burst: None,
+            },
+            compression: Mode::default(),
+            compression_terms: Terms {
+                threshold: bytes(limits::COMPRESSION_THRESHOLD.default),
+                level: limits::COMPRESSION_LEVEL.default as u8,
             },
             ping_interval: unless_zero(limits::PING_INTERVAL.default),
             pong_timeout: limits::PONG_TIMEOUT.default,

@@ -14,6 +14,7 @@ use serde::Deserialize;
 use toml::Spanned;
 use toml::de::{DeValue, ValueDeserializer};
 
+use crate::compression;
 use crate::http::host::Host;
 use crate::http::origin::AllowedOrigins;
 use crate::limits::settings::{Bounds, TIME_LEAST};
@@ -156,6 +157,19 @@ impl Form for SlowClient {
         match text {
             "close" => Some(SlowClient::Close),
             "drop" => Some(SlowClient::Drop),
+            _ => None,
+        }
+    }
+}
+
+impl Form for compression::Mode {
+    const EXPECTED: &'static str = r#"no way to compress: write "off", "shared" or "full""#;
+
+    fn parse(text: &str) -> Option<compression::Mode> {
+        match text {
+            "off" => Some(compression::Mode::Off),
+            "shared" => Some(compression::Mode::Shared),
+            "full" => Some(compression::Mode::Full),
             _ => None,
         }
     }

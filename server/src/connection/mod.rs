@@ -37,7 +37,10 @@ use crate::routes::readiness::Readiness;
 use crate::routes::table::Sites;
 use frames::Guarded;
 #[cfg(any(test, fuzzing))]
-pub(crate) use frames::fuzz::agree as frames_agree;
+pub(crate) use frames::fuzz::{
+    agree as frames_agree, compressed_agree as compressed_frames_agree,
+    compressed_holds as compressed_frames_hold,
+};
 use handshake::Admitted;
 use listening::Listener;
 use messages::Connection;
@@ -147,7 +150,7 @@ fn open(
         let listener = Listener::new(place, stream, refusals);
         return Ok(Opened::Listener(listener));
     }
-    let stream = Guarded::new(stream, rest);
+    let stream = Guarded::new(stream, rest, outbox.agreed());
     let connection = Connection::new(client, place, stream, refusals);
     Ok(Opened::WebSocket(connection))
 }

@@ -10,6 +10,7 @@
 //! nothing of the rest.
 
 mod codes;
+mod compression;
 mod histogram;
 mod own_metrics;
 mod route;
@@ -25,6 +26,7 @@ use crate::ids::ClientId;
 use codes::{CloseCodes, Statuses};
 
 pub use codes::{ByCode, OTHER};
+pub use compression::{CompressionCounts, Squeezed, SqueezedTotal};
 pub use histogram::{Histogram, Times, is_measured, measure};
 pub use own_metrics::{Declaration, MetricError, MetricKind, Number, OwnFigures, OwnMetrics};
 pub use route::{HubShare, JournalFigures, RouteCounts};
@@ -55,6 +57,8 @@ pub struct Counters {
     pub log: CachePadded<LogCounts>,
     /// Whatever thread runs a callback that goes wrong, which is rare.
     pub callbacks: CachePadded<CallbackCounts>,
+    /// Whoever compresses or inflates.
+    pub compression: CompressionCounts,
     clients: [CachePadded<ClientCounts>; SHARES],
 }
 
@@ -204,6 +208,7 @@ impl Counters {
                 failed: Count::new(),
                 panicked: Count::new(),
             }),
+            compression: CompressionCounts::new(),
             clients: [const { CachePadded::new(ClientCounts::new()) }; SHARES],
         }
     }

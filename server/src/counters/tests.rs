@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::thread;
 
-use super::{Amount, ByCode, Closed, Counters, Exchanged, OTHER, Totals, Traffic};
+use super::{Amount, ByCode, Closed, Counters, Exchanged, OTHER, SqueezedTotal, Totals, Traffic};
 use crate::ids::ClientId;
 
 #[test]
@@ -137,6 +137,8 @@ fn one_of_each() -> (Counters, Exchanged) {
     }
     let traffic = Traffic::default();
     traffic.received(100);
+    counters.compression.sent.add(33, 34);
+    counters.compression.received.add(35, 36);
     traffic.sent(200);
     traffic.sent(1);
     (counters, traffic.exchanged())
@@ -146,6 +148,11 @@ fn one_of_each() -> (Counters, Exchanged) {
 fn each_number_is_read_where_it_was_counted() {
     let (counters, traffic) = one_of_each();
     let amount = |messages, bytes| Amount { messages, bytes };
+    let squeezed = |bytes, compressed| SqueezedTotal {
+        messages: 1,
+        bytes,
+        compressed,
+    };
     assert_eq!(
         counters.totals(traffic),
         Totals {
@@ -162,6 +169,8 @@ fn each_number_is_read_where_it_was_counted() {
             incoming: amount(1, 100),
             answers: amount(2, 201),
             deliveries: amount(15, 16),
+            compressed: squeezed(33, 34),
+            inflated: squeezed(35, 36),
             dropped: 32,
             stalled: 17,
             failed: 20,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Amount, ByCode, Closed, Count, Counters, Exchanged, OTHER, Visited};
+use super::{Amount, ByCode, Closed, Count, Counters, Exchanged, OTHER, SqueezedTotal, Visited};
 
 /// Everything that was counted since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,10 @@ pub struct Totals {
     pub answers: Amount,
     /// What the hub gave to outboxes, once for each client.
     pub deliveries: Amount,
+    /// What was compressed.
+    pub compressed: SqueezedTotal,
+    /// What clients sent compressed.
+    pub inflated: SqueezedTotal,
     /// Messages that a full backlog did not take.
     pub dropped: u64,
     /// Clients whose socket took no byte for too long.
@@ -69,6 +73,7 @@ impl Totals {
             drain,
             log,
             callbacks,
+            compression,
             clients,
         } = counters;
         let mut totals = Totals {
@@ -95,6 +100,8 @@ impl Totals {
             set_aside: store.set_aside.get(),
             log_lines_lost: log.lost.get(),
             log_lines_left_out: log.left_out.get(),
+            compressed: compression.sent.total(),
+            inflated: compression.received.total(),
             ..Totals::default()
         };
         acceptors.refused.add_to(&mut totals.refused);

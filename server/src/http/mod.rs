@@ -24,6 +24,7 @@ pub mod provenance;
 pub mod upgrade;
 pub mod poll;
 pub mod event_stream;
+pub mod extensions;
 pub mod response;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;

@@ -95,8 +95,13 @@ fn is_key(key: &[u8]) -> bool {
 }
 
 /// The bytes of the 101 answer to a request that [`check`] has let pass, with `subprotocol` and the
-/// headers that the plugin added (RFC 6455 section 4.2.2).
-pub fn accept(request: &Request, response: &Response, subprotocol: Option<&str>) -> Vec<u8> {
+/// headers that the plugin added (RFC 6455 section 4.2.2), and with what was agreed about compression.
+pub fn accept(
+    request: &Request,
+    response: &Response,
+    subprotocol: Option<&str>,
+    extension: Option<&str>,
+) -> Vec<u8> {
     let key = request.header("sec-websocket-key").unwrap_or_default();
     let accept = derive_accept_key(key);
     let mut bytes = Vec::with_capacity(ANSWER_BYTES);
@@ -111,6 +116,9 @@ pub fn accept(request: &Request, response: &Response, subprotocol: Option<&str>)
     put("Sec-WebSocket-Accept", accept.as_bytes());
     if let Some(subprotocol) = subprotocol {
         put("Sec-WebSocket-Protocol", subprotocol.as_bytes());
+    }
+    if let Some(extension) = extension {
+        put("Sec-WebSocket-Extensions", extension.as_bytes());
     }
     for (name, value) in &response.headers {
         put(name.as_str(), value.as_bytes());

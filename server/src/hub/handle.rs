@@ -11,6 +11,7 @@ use super::message::Audience;
 use super::queue::{Queue, QueueLoad};
 use super::register::Register;
 use super::requests::Listed;
+use crate::compression::Demand;
 use crate::counters::RouteCounts;
 use crate::ids::RouteId;
 use crate::outbox::cause::Cause;
@@ -99,6 +100,11 @@ impl RouteHandle {
     /// What is counted of the route.
     pub fn counts(&self) -> &Arc<RouteCounts> {
         self.queue.counts()
+    }
+
+    /// What is to be compressed of what is said on the route, and how.
+    pub fn demand(&self) -> &Demand {
+        self.queue.demand()
     }
 
     /// The route has ended: nothing that is posted behind this is taken.

@@ -21,6 +21,7 @@ use crate::journal::Bounds;
 use crate::limits::{QUEUE_KEPT_EVENTS, ROUND_EVENTS_MAX};
 use crate::outbox::Outbox;
 use crate::outbox::cause::Cause;
+use crate::outbox::encoding::Encoding;
 use crate::outbox::shared::Frames;
 
 /// What the hub has of one route.
@@ -266,7 +267,7 @@ impl Lane {
     fn is_full_for(&self, event: &Event) -> bool {
         match event {
             Event::Publish { message, .. } | Event::Send { message, .. } => {
-                self.run.is_full_for(message.frame().len())
+                self.run.is_full_for(message.bytes())
             }
             Event::Keep(keep) => self.run.is_full_for(keep.message.bytes()),
             _ => false,
@@ -285,7 +286,7 @@ impl Lane {
             Event::Publish {
                 audience, message, ..
             } => match self.members.topic(audience) {
-                Some(topic) => topic != running || self.run.is_full_for(message.frame().len()),
+                Some(topic) => topic != running || self.run.is_full_for(message.bytes()),
                 None => false,
             },
             Event::Keep(keep) => {
@@ -300,7 +301,7 @@ impl Lane {
                 is_running(self.members.topic(&Audience::Topic(join.topic.clone())))
             }
             Event::Send { client, message } => {
-                self.run.is_full_for(message.frame().len()) && hears(client)
+                self.run.is_full_for(message.bytes()) && hears(client)
             }
             Event::Opened { .. } => is_running(self.members.topic(&Audience::Everyone)),
             Event::Join { topic, .. } => is_running(self.members.topic(topic)),
@@ -349,13 +350,18 @@ impl Lane {
                 if let Some(cause) = &self.farewell {
                     outbox.close(cause.clone());
                 }
+                let encoding = outbox.encoding();
                 self.members.insert(client, outbox);
+                self.note_window(encoding);
             }
             Event::Closed { client } => {
                 if let Some(past) = &mut self.past {
                     past.forget(client);
                 }
+                let outbox = self.members.outbox(client);
+                let encoding = outbox.map(|outbox| outbox.encoding());
                 self.members.remove(client);
+                self.note_window(encoding.unwrap_or_default());
                 on_left(client);
             }
             Event::Join { client, topic } => self.join(client, topic),
@@ -420,12 +426,26 @@ impl Lane {
         if let Some(topic) = self.run.topic()
             && self.members.is_member(id, topic)
         {
-            return self.run.insert(id, message.frame());
+            // What is put into a run stays as it is where that is encoded as frames, some of them compressed.
+            return match outbox.encoding() {
+                encoding @ Encoding::Deflate(_) => {
+                    self.run.insert(id, &message.in_encoding(encoding));
+                }
+                _ => self.run.insert(id, message.frame()),
+            };
         }
         let bytes = message.in_encoding(outbox.encoding());
         self.queue.count_deliveries(1, bytes.len() as u64);
         if outbox.queue_to_flush(Frames::copied(&bytes)) {
             self.touched.push_back(outbox.clone());
+        }
+    }
+
+    /// One who is written to in this encoding has come or gone: tells publishers what they are to compress for.
+    fn note_window(&self, encoding: Encoding) {
+        if let Encoding::Deflate(window) = encoding {
+            let is_needed = self.members.have_window(window);
+            self.queue.demand().set(window, is_needed);
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use super::message::{Audience, Message};
 use super::requests::{LastWord, Listed};
+use crate::compression::Window;
 use crate::ids::{ByNumber, ClientId};
 use crate::limits::{LAST_WORDS_PER_CLIENT_MAX, TOPICS_PER_CLIENT_MAX};
 use crate::outbox::Outbox;
@@ -63,6 +64,8 @@ pub(super) struct Members {
     topic_ids: HashMap<Box<str>, TopicId>,
     /// Clients that are written to in another encoding than frames.
     others: usize,
+    /// Those of them that get compressed frames, by the index of their window.
+    windows: [usize; Window::COUNT],
 }
 
 impl Members {
@@ -97,6 +100,11 @@ impl Members {
     /// Whether some of the clients are written to in another encoding than frames.
     pub(super) fn have_others(&self) -> bool {
         self.others > 0
+    }
+
+    /// Whether some of them get frames that are compressed for this window.
+    pub(super) fn have_window(&self, window: Window) -> bool {
+        self.windows[window.index()] > 0
     }
 
     /// The name of a topic that has members; none for everyone.
@@ -170,6 +178,9 @@ impl Members {
     pub(super) fn insert(&mut self, id: ClientId, outbox: Arc<Outbox>) {
         self.remove(id);
         self.others += usize::from(outbox.encoding() != Encoding::Frame);
+        if let Encoding::Deflate(window) = outbox.encoding() {
+            self.windows[window.index()] += 1;
+        }
         let place = self.everyone.len() as u32;
         self.everyone.push(Member {
             client: id,
@@ -191,6 +202,9 @@ impl Members {
             return;
         };
         self.others -= usize::from(client.outbox.encoding() != Encoding::Frame);
+        if let Encoding::Deflate(window) = client.outbox.encoding() {
+            self.windows[window.index()] -= 1;
+        }
         self.take_out(EVERYONE, client.place);
         for (topic, place) in client.places {
             self.take_out(topic, place);

@@ -4,11 +4,12 @@
 
 use std::borrow::Cow;
 
+use crate::compression::{Deflated, Demand};
 use crate::journal::store::Line;
 use crate::journal::{POSITION_BYTES, Position};
 use crate::outbox::encoding::Encoding;
 use crate::outbox::frame::{self, Opcode};
-use crate::outbox::marked::Marked;
+use crate::outbox::marked::{Instead, Marked};
 
 /// Whom a message on a route is for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -23,6 +24,8 @@ pub enum Audience {
 /// need instead is made of that, once for a run.
 pub struct Message {
     frame: Vec<u8>,
+    /// The same in compressed frames, which some clients may be sent instead.
+    deflated: Option<Box<Deflated>>,
 }
 
 impl Message {
@@ -30,12 +33,59 @@ impl Message {
     pub fn new(opcode: Opcode, payload: &[u8]) -> Message {
         Message {
             frame: frame::encode(opcode, payload),
+            deflated: None,
         }
+    }
+
+    /// The same message, compressed too for those members of a route that `demand` it; on the thread of who says it. Waits
+    /// a moment at most, where many compress.
+    #[inline]
+    pub fn compressed(self, demand: &Demand) -> Message {
+        match demand.level(self.payload().len()) {
+            Some(_) => self.compressed_for_all(demand),
+            None => self,
+        }
+    }
+
+    #[cold]
+    fn compressed_for_all(mut self, demand: &Demand) -> Message {
+        let opcode = self.opcode();
+        let wrap = |payload: &[u8]| frame::encode_compressed(opcode, payload);
+        self.deflated = Deflated::for_all(self.payload(), demand, wrap);
+        self
+    }
+
+    /// The same for one client, which is written to in this encoding.
+    pub fn compressed_for(mut self, encoding: Encoding, demand: &Demand) -> Message {
+        let level = demand.level_for_one(self.payload().len());
+        if let (Encoding::Deflate(window), Some(level)) = (encoding, level) {
+            let opcode = self.opcode();
+            let wrap = |payload: &[u8]| frame::encode_compressed(opcode, payload);
+            self.deflated = Deflated::for_one(self.payload(), window, level, wrap);
+        }
+        self
     }
 
     /// For one client alone.
     pub(super) fn in_encoding(&self, encoding: Encoding) -> Cow<'_, [u8]> {
-        encoding.of_run(&Marked::alone(&self.frame))
+        let instead = self
+            .deflated
+            .as_ref()
+            .map(|deflated| Instead { at: 0, deflated });
+        let run = Marked {
+            instead: instead.as_slice(),
+            ..Marked::alone(&self.frame)
+        };
+        match encoding.of_run(&run) {
+            // A compressed form lives as long as the message, and not only as `run`.
+            Cow::Owned(bytes) => Cow::Owned(bytes),
+            Cow::Borrowed(_) => Cow::Borrowed(&self.frame),
+        }
+    }
+
+    /// What its compressed forms are, which it has no more then.
+    pub(super) fn take_deflated(&mut self) -> Option<Box<Deflated>> {
+        self.deflated.take()
     }
 
     /// As one frame, whole and unmasked.
@@ -60,6 +110,8 @@ impl Message {
 
     /// Writes a position over the place that was left for it, which begins at `at` of the payload and ends inside it.
     pub(super) fn set_position(&mut self, at: usize, position: Position) {
+        // It says something else than what was compressed.
+        self.deflated = None;
         let payload = frame::payload_mut(&mut self.frame);
         payload[at..at + POSITION_BYTES].copy_from_slice(&position.text());
     }
@@ -67,6 +119,10 @@ impl Message {
     /// Bytes that it takes.
     pub(super) fn bytes(&self) -> usize {
         self.frame.len()
+            + self
+                .deflated
+                .as_ref()
+                .map_or(0, |deflated| deflated.bytes())
     }
 }
 

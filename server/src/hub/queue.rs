@@ -14,6 +14,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::event::{Event, Manner};
 use super::intake::Intake;
+use crate::compression::Demand;
 use crate::counters::{COUNTERS, RouteCounts, is_measured};
 use crate::ids::RouteId;
 use crate::limits::{GATHER_ENOUGH_DIVISOR, QUEUE_KEPT_EVENTS, WAITS_SAMPLED};
@@ -29,6 +30,8 @@ pub(super) struct Queue {
     /// Number of the last event whose effects stand in the outboxes of those whom it concerns.
     settled: AtomicU64,
     counts: Arc<RouteCounts>,
+    /// What publishers are to compress.
+    demand: Demand,
 }
 
 /// What the hub has taken out and not looked at.
@@ -109,12 +112,18 @@ impl Queue {
             room: Condvar::new(),
             settled: AtomicU64::new(0),
             counts: Arc::default(),
+            demand: Demand::default(),
         }
     }
 
     /// What is counted of the route.
     pub(super) fn counts(&self) -> &Arc<RouteCounts> {
         &self.counts
+    }
+
+    /// What publishers are to compress, and how.
+    pub(super) fn demand(&self) -> &Demand {
+        &self.demand
     }
 
     /// The hub: it has given messages to outboxes, once for each client, of so many bytes together.

@@ -11,11 +11,12 @@ use std::sync::Arc;
 use super::members::{Member, TopicId};
 use super::message::Message;
 use super::queue::Queue;
+use crate::compression::Deflated;
 use crate::ids::{ByNumber, ClientId};
 use crate::journal::{POSITION_BYTES, Position};
 use crate::limits::{RUN_BYTES_MAX, RUN_KEPT_BYTES, SHARED_BYTES_LEAST};
 use crate::outbox::encoding::Encoding;
-use crate::outbox::marked::{ID_BYTES, Id, Marked};
+use crate::outbox::marked::{ID_BYTES, Id, Instead, Marked};
 use crate::outbox::shared::{Frames, Shared};
 
 const _: () = assert!(ID_BYTES == POSITION_BYTES);
@@ -35,14 +36,23 @@ pub(super) struct Run {
     bytes: Arc<Shared>,
     messages: usize,
     patches: HashMap<ClientId, Vec<Patch>, ByNumber>,
-    /// What the patches hold, in bytes.
-    patch_bytes: usize,
+    /// What the patches hold, and compressed forms, in bytes.
+    bytes_beside: usize,
     /// Somebody gets something else than `bytes`: who has patches, or is written to in another encoding.
     is_mixed: bool,
     /// The run in each other encoding, once somebody needs it.
-    encoded: [OnceCell<Arc<Shared>>; Encoding::OTHERS.len() + 1],
+    encoded: [OnceCell<Arc<Shared>>; Encoding::COUNT],
     /// Positions of the frames in it, as far as somebody needs them.
     ids: Vec<Id>,
+    /// Compressed forms of frames in it, each with the place where the frame begins.
+    deflated: Vec<(usize, Box<Deflated>)>,
+}
+
+/// The run as one member gets it that has patches.
+struct Patched<'a> {
+    frames: Vec<u8>,
+    ids: Vec<Id>,
+    instead: Vec<Instead<'a>>,
 }
 
 /// What one member gets of a run.
@@ -73,7 +83,7 @@ impl Run {
     /// Whether so many bytes more are too many for one run.
     pub(super) fn is_full_for(&self, bytes: usize) -> bool {
         self.topic.is_some()
-            && self.bytes.len() + self.patch_bytes + size_of::<Patch>() + bytes > RUN_BYTES_MAX
+            && self.bytes.len() + self.bytes_beside + size_of::<Patch>() + bytes > RUN_BYTES_MAX
     }
 
     /// Broadcasts in it.
@@ -83,13 +93,22 @@ impl Run {
 
     /// Appends a message for all members of `topic`, which is the run's or becomes it. A large one that
     /// begins a run is not copied.
-    pub(super) fn push(&mut self, topic: TopicId, message: Message, except: Option<ClientId>) {
+    pub(super) fn push(&mut self, topic: TopicId, mut message: Message, except: Option<ClientId>) {
+        self.note_deflated(&mut message);
         let is_large = message.frame().len() >= SHARED_BYTES_LEAST;
         if !is_large || !self.bytes.is_empty() {
             return self.push_frame(topic, message.frame(), except);
         }
         self.begin(topic, message.frame().len(), except);
         self.bytes = Arc::new(Shared::new(message.into_frame()));
+    }
+
+    /// Takes the compressed forms of the message that comes next.
+    pub(super) fn note_deflated(&mut self, message: &mut Message) {
+        if let Some(deflated) = message.take_deflated() {
+            self.bytes_beside += deflated.bytes();
+            self.deflated.push((self.bytes.len(), deflated));
+        }
     }
 
     /// Appends a frame that is kept elsewhere too.
@@ -107,14 +126,14 @@ impl Run {
         self.messages += 1;
     }
 
-    /// Puts a frame for one member behind what the run holds so far.
+    /// Puts a frame for one member, in whatever form that gets it, behind what the run holds so far.
     pub(super) fn insert(&mut self, client: ClientId, frame: &[u8]) {
         self.patch(client, 0, frame.to_vec());
     }
 
     fn patch(&mut self, client: ClientId, skip: usize, insert: Vec<u8>) {
         self.is_mixed = true;
-        self.patch_bytes += size_of::<Patch>() + insert.len();
+        self.bytes_beside += size_of::<Patch>() + insert.len();
         let at = self.bytes.len();
         let patch = Patch { at, skip, insert };
         self.patches.entry(client).or_default().push(patch);
@@ -161,25 +180,44 @@ impl Run {
         let patches = self.patches.get(&client);
         match (encoding, patches) {
             (Encoding::Frame, None) => Share::Whole(&self.bytes),
-            (Encoding::Frame, Some(patches)) => Share::Patched(self.patched(patches).0),
-            (other, None) => Share::Whole(self.encoded[other as usize].get_or_init(|| {
-                let run = marked(&self.bytes, &self.ids, name);
-                Arc::new(Shared::new(other.of_run(&run).into_owned()))
-            })),
+            (Encoding::Deflate(_), None) if self.deflated.is_empty() => Share::Whole(&self.bytes),
+            (Encoding::Frame, Some(patches)) => Share::Patched(self.patched(patches).frames),
+            (other, None) => {
+                let encoded = &self.encoded[usize::from(other.number())];
+                Share::Whole(encoded.get_or_init(|| {
+                    let instead = self.instead(0, self.bytes.len(), 0).collect::<Vec<_>>();
+                    let run = marked(&self.bytes, &self.ids, &instead, name);
+                    Arc::new(Shared::new(other.of_run(&run).into_owned()))
+                }))
+            }
             (other, Some(patches)) => {
-                let (frames, ids) = self.patched(patches);
-                let run = marked(&frames, &ids, name);
+                let Patched {
+                    frames,
+                    ids,
+                    instead,
+                } = self.patched(patches);
+                let run = marked(&frames, &ids, &instead, name);
                 Share::Patched(other.of_run(&run).into_owned())
             }
         }
     }
 
-    /// What one member gets that has patches, and the positions in that.
-    fn patched(&self, patches: &[Patch]) -> (Vec<u8>, Vec<Id>) {
+    /// The compressed forms of what begins between two places of the run, where the first of them is moved to `to`.
+    fn instead(&self, from: usize, until: usize, to: usize) -> impl Iterator<Item = Instead<'_>> {
+        let place = |at| self.deflated.partition_point(|(of, _)| *of < at);
+        let within = &self.deflated[place(from)..place(until)];
+        within.iter().map(move |(at, deflated)| Instead {
+            at: at - from + to,
+            deflated,
+        })
+    }
+
+    /// What one member gets that has patches, and what is known of that.
+    fn patched(&self, patches: &[Patch]) -> Patched<'_> {
         let inserted: usize = patches.iter().map(|patch| patch.insert.len()).sum();
         let skipped: usize = patches.iter().map(|patch| patch.skip).sum();
         let mut frames = Vec::with_capacity(self.bytes.len() + inserted - skipped);
-        let mut ids = Vec::new();
+        let (mut ids, mut instead) = (Vec::new(), Vec::new());
         let mut from = 0;
         let end = Patch {
             at: self.bytes.len(),
@@ -194,11 +232,16 @@ impl Run {
                 at: id.at - from + begin,
                 text: id.text,
             }));
+            instead.extend(self.instead(from, patch.at, begin));
             frames.extend_from_slice(&self.bytes[from..patch.at]);
             frames.extend_from_slice(&patch.insert);
             from = patch.at + patch.skip;
         }
-        (frames, ids)
+        Patched {
+            frames,
+            ids,
+            instead,
+        }
     }
 
     /// Begins anew, with the memory of the last run unless somebody waits for that, or it was a large message.
@@ -210,11 +253,12 @@ impl Run {
         }
         self.messages = 0;
         self.patches.clear();
-        self.patch_bytes = 0;
+        self.bytes_beside = 0;
         if std::mem::take(&mut self.is_mixed) {
             self.encoded = Default::default();
         }
         self.ids.clear();
+        self.deflated.clear();
     }
 
     /// Gives memory back that a route does not need while it is silent.
@@ -223,13 +267,20 @@ impl Run {
             bytes.bytes_mut().shrink_to(RUN_KEPT_BYTES);
         }
         self.patches.shrink_to(0);
+        self.deflated.shrink_to(0);
     }
 }
 
-fn marked<'a>(frames: &'a [u8], ids: &'a [Id], topic: Option<&'a str>) -> Marked<'a> {
+fn marked<'a>(
+    frames: &'a [u8],
+    ids: &'a [Id],
+    instead: &'a [Instead<'a>],
+    topic: Option<&'a str>,
+) -> Marked<'a> {
     Marked {
         frames,
         ids,
+        instead,
         topic,
         ..Marked::default()
     }
@@ -240,12 +291,13 @@ mod tests {
     use std::sync::Arc;
 
     use super::{RUN_BYTES_MAX, Run, SHARED_BYTES_LEAST, Share};
+    use crate::compression::{Demand, Inflater, Window};
     use crate::hub::members::EVERYONE;
     use crate::hub::message::Message;
     use crate::ids::ClientId;
     use crate::journal::{Epoch, Position};
     use crate::outbox::encoding::Encoding;
-    use crate::outbox::frame::{Opcode, encode};
+    use crate::outbox::frame::{Opcode, encode, split};
 
     fn text(text: &str) -> Message {
         Message::new(Opcode::Text, text.as_bytes())
@@ -295,7 +347,7 @@ mod tests {
             );
             run.insert(one, &encode(Opcode::Text, b"own"));
         }
-        for encoding in Encoding::OTHERS {
+        for encoding in [Encoding::Envelope, Encoding::Event, Encoding::Answer] {
             let texts = |client| {
                 let share = run.encoded_for(client, encoding, Some("t"));
                 String::from_utf8_lossy(share.frames().bytes()).into_owned()
@@ -312,6 +364,68 @@ mod tests {
             );
             assert!(!own.contains("m2") && own.contains("m3"), "{own}");
         }
+    }
+
+    #[test]
+    fn each_window_gets_compressed_forms_where_there_are_some_patched_or_not() {
+        let demand = Demand::default();
+        let windows = [9, 15].map(|bits| Window::new(bits).expect("a window"));
+        windows.iter().for_each(|window| demand.set(*window, true));
+        let texts = [600, 30, 3000, 900].map(|length| "so it goes, and ".repeat(length / 16));
+        let one = ClientId(1);
+        let mut run = Run::default();
+        run.mix();
+        for (index, said) in texts.iter().enumerate() {
+            let message = text(said).compressed(&demand);
+            let except = (index == 2).then_some(one);
+            run.push(EVERYONE, message, except);
+            if index == 0 {
+                let alone = text(&texts[3]).compressed_for(Encoding::Deflate(windows[0]), &demand);
+                run.insert(one, &alone.in_encoding(Encoding::Deflate(windows[0])));
+            }
+        }
+        for window in windows {
+            let heard = |client| {
+                let share = run.encoded_for(client, Encoding::Deflate(window), None);
+                inflated(share.frames().bytes(), window)
+            };
+            let all: Vec<_> = texts
+                .iter()
+                .map(|text| (text.clone(), text.len() > 256))
+                .collect();
+            assert_eq!(heard(ClientId(2)), all);
+            let mut patched = all.clone();
+            patched.remove(2);
+            patched.insert(1, all[3].clone());
+            assert_eq!(heard(one), patched);
+        }
+        let share = run.encoded_for(ClientId(2), Encoding::Frame, None);
+        let plain: Vec<&str> = texts.iter().map(String::as_str).collect();
+        assert_eq!(share.frames().bytes(), frames(&plain));
+        run.clear();
+        run.mix();
+        run.push(EVERYONE, text("plain"), None);
+        let share = run.encoded_for(one, Encoding::Deflate(windows[0]), None);
+        assert_eq!(share.frames().bytes(), frames(&["plain"]));
+    }
+
+    /// What a client hears of a run, and whether each came compressed.
+    fn inflated(mut run: &[u8], window: Window) -> Vec<(String, bool)> {
+        let mut heard = Vec::new();
+        while let Some((_, payload, rest)) = split(run) {
+            let is_compressed = run[0] & 0x40 != 0;
+            let mut text = payload.to_vec();
+            if is_compressed {
+                let mut inflater = Inflater::new(window);
+                text = vec![0; 10_000];
+                let step = inflater.step(payload, &mut text).expect("a whole stream");
+                text.truncate(step.written);
+                inflater.end().expect("it is whole");
+            }
+            heard.push((String::from_utf8(text).expect("text"), is_compressed));
+            run = rest;
+        }
+        heard
     }
 
     /// Cause: each of 100 members that did not read held its own copy of a message of 16 MiB.

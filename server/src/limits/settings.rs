@@ -141,6 +141,14 @@ pub const BYTES_PER_SECOND: Bounds<u64> = bounds(0, 0, 64 * GIB);
 /// Bytes that one client may send at once, where its rate is limited.
 pub const BYTES_BURST: Bounds<u64> = bounds(0, 1, 64 * GIB);
 
+/// Bytes of the shortest message that is compressed: at 300 bytes of JSON 40 % are saved, at 150 a quarter, for the same
+/// 8 microseconds.
+pub const COMPRESSION_THRESHOLD: Bounds<u64> = bounds(256, 1, GIB);
+
+/// How hard messages are compressed: for a KiB of JSON 1 takes 5 microseconds and leaves 48 %, 2 to 6 take 13 to 15 and
+/// leave 37 %, and 9 gains nothing.
+pub const COMPRESSION_LEVEL: Bounds<u64> = bounds(6, 1, 9);
+
 /// Silence of a client after which it is sent a ping: below the 30 and 60 seconds after which
 /// routers and proxies forget a connection.
 pub const PING_INTERVAL: Bounds<Duration> = bounds(seconds(25), Duration::ZERO, DAY);

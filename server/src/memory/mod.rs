@@ -13,6 +13,7 @@
 //! | bodies | a connection thread | the body of a request, until it is answered |
 //! | held | who makes host calls | events of an instance that is not at work yet |
 //! | journals | the hub | what each route keeps of its topics |
+//! | compression | who compresses or inflates | compressors that are lent, and windows that clients keep |
 //! | at rest | who opens and closes connections | [`at_rest_bytes`] for each |
 //!
 //! Each holder has an [`Account`] and tells it what it holds as often as it likes. That is a comparison; only where the
@@ -123,6 +124,7 @@ impl Ledger {
             bodies: of(Part::Bodies),
             held: of(Part::Held),
             journals: of(Part::Journals),
+            compression: of(Part::Compression),
             at_rest: of(Part::AtRest),
             limit: self.limit(),
         }

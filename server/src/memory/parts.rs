@@ -19,6 +19,8 @@ pub enum Part {
     Held,
     /// What journals keep.
     Journals,
+    /// Compressors, and windows of clients.
+    Compression,
     /// What clients cost that do nothing.
     AtRest,
 }
@@ -42,6 +44,8 @@ pub struct Parts {
     pub held: u64,
     /// What journals keep.
     pub journals: u64,
+    /// Compressors, and windows of clients.
+    pub compression: u64,
     /// What clients cost that do nothing.
     pub at_rest: u64,
     /// `limits.memory`, of the sum.
@@ -63,6 +67,7 @@ impl Parts {
             ("bodies", self.bodies),
             ("held events", self.held),
             ("journals", self.journals),
+            ("compression", self.compression),
             ("clients at rest", self.at_rest),
         ]
     }

@@ -1,4 +1,4 @@
-//! How messages are written for one client: as frames of a WebSocket, with or without an envelope, as events of an
+//! How messages are written for one client: as frames of a WebSocket, compressed or in an envelope, as events of an
 //! event stream, or as the one answer to a request.
 //!
 //! Pure functions on bytes. An encoding has its own way to write a message, a sign of life and an end, and knows
@@ -9,11 +9,11 @@ use std::borrow::Cow;
 
 use super::frame::{self, Opcode};
 use super::marked::Marked;
-use super::{answer, envelope, event};
+use super::{answer, compressed, envelope, event};
+use crate::compression::Window;
 
 /// How a client is written to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Encoding {
     /// RFC 6455.
     #[default]
@@ -24,18 +24,45 @@ pub enum Encoding {
     Event,
     /// The body of one answer, in JSON.
     Answer,
+    /// RFC 6455 with permessage-deflate (RFC 7692): as frames, of which some are compressed.
+    Deflate(Window),
 }
 
 impl Encoding {
-    /// All but [`Encoding::Frame`], of which they are made.
-    pub const OTHERS: [Encoding; 3] = [Encoding::Envelope, Encoding::Event, Encoding::Answer];
+    /// How many there are.
+    pub const COUNT: usize = 4 + Window::COUNT;
+
+    /// Its number, from 0 for [`Encoding::Frame`], below [`Encoding::COUNT`].
+    pub fn number(self) -> u8 {
+        match self {
+            Encoding::Frame => 0,
+            Encoding::Envelope => 1,
+            Encoding::Event => 2,
+            Encoding::Answer => 3,
+            Encoding::Deflate(window) => 4 + window.index() as u8,
+        }
+    }
 
     pub(super) fn from_number(number: u8) -> Encoding {
-        let others = Encoding::OTHERS;
-        others
-            .into_iter()
-            .find(|of| *of as u8 == number)
-            .unwrap_or_default()
+        match number {
+            0 => Encoding::Frame,
+            1 => Encoding::Envelope,
+            2 => Encoding::Event,
+            3 => Encoding::Answer,
+            number => {
+                let is_it = |of: &Encoding| of.number() == number;
+                let mut all = Window::all().map(Encoding::Deflate);
+                all.find(is_it).unwrap_or_default()
+            }
+        }
+    }
+
+    /// Whether it tells positions.
+    pub fn tells_positions(self) -> bool {
+        matches!(
+            self,
+            Encoding::Envelope | Encoding::Event | Encoding::Answer
+        )
     }
 
     /// Whether the client only listens.
@@ -50,6 +77,7 @@ impl Encoding {
             Encoding::Envelope => Cow::Owned(envelope::encode(run)),
             Encoding::Event => Cow::Owned(event::encode_run(run)),
             Encoding::Answer => Cow::Owned(answer::encode(run)),
+            Encoding::Deflate(window) => compressed::encode(run, window),
         }
     }
 
@@ -67,7 +95,9 @@ impl Encoding {
     /// What keeps a connection alive that is silent.
     pub(super) fn ping(self) -> Vec<u8> {
         match self {
-            Encoding::Frame | Encoding::Envelope => frame::encode(Opcode::Ping, &[]),
+            Encoding::Frame | Encoding::Envelope | Encoding::Deflate(_) => {
+                frame::encode(Opcode::Ping, &[])
+            }
             Encoding::Event => event::PING.to_vec(),
             Encoding::Answer => Vec::new(),
         }
@@ -76,7 +106,9 @@ impl Encoding {
     /// The last that our side says; nothing where that is made otherwise.
     pub(super) fn end(self, code: u16, reason: &str) -> Vec<u8> {
         match self {
-            Encoding::Frame | Encoding::Envelope => frame::close(code, reason),
+            Encoding::Frame | Encoding::Envelope | Encoding::Deflate(_) => {
+                frame::close(code, reason)
+            }
             Encoding::Event => event::close(code, reason),
             Encoding::Answer => Vec::new(),
         }
@@ -85,7 +117,7 @@ impl Encoding {
     /// Bytes of the message that begins `run`, which holds at least its head.
     fn length(self, run: &[u8]) -> usize {
         match self {
-            Encoding::Frame | Encoding::Envelope => frame::length(run),
+            Encoding::Frame | Encoding::Envelope | Encoding::Deflate(_) => frame::length(run),
             Encoding::Event => event::length(run),
             // It is one, and HTTP, which is never cut.
             Encoding::Answer => run.len(),
@@ -132,6 +164,14 @@ mod tests {
             ends.push(run.len());
         }
         (run, ends)
+    }
+
+    #[test]
+    fn each_has_a_number_of_its_own() {
+        let numbers = 0..Encoding::COUNT as u8;
+        for number in numbers {
+            assert_eq!(Encoding::from_number(number).number(), number);
+        }
     }
 
     #[test]

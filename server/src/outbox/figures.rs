@@ -65,7 +65,7 @@ impl Outbox {
         Figures {
             kind: match state.exchange {
                 Exchange::Upgraded => match self.encoding() {
-                    Encoding::Frame | Encoding::Envelope => Kind::WebSocket,
+                    Encoding::Frame | Encoding::Envelope | Encoding::Deflate(_) => Kind::WebSocket,
                     Encoding::Event => Kind::EventStream,
                     Encoding::Answer => Kind::Poll,
                 },

@@ -1,4 +1,4 @@
-//! Frames as a server sends them (RFC 6455 section 5.2): whole, unmasked, no extension bits.
+//! Frames as a server sends them (RFC 6455 section 5.2): whole, unmasked.
 //!
 //! Pure functions on bytes. The frames of a client are tungstenite's business; this is the other
 //! direction, which is written once and sent to many.
@@ -21,6 +21,8 @@ pub enum Opcode {
 pub const HEADER_BYTES_MAX: usize = 10;
 
 const FINAL: u8 = 0x80;
+/// Of a frame whose message is compressed (RFC 7692 section 6).
+const COMPRESSED: u8 = 0x40;
 const LENGTH_16: u8 = 126;
 const LENGTH_64: u8 = 127;
 
@@ -51,6 +53,14 @@ pub fn append_header(out: &mut Vec<u8>, opcode: Opcode, length: usize) {
 pub fn encode(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     append(&mut out, opcode, payload);
+    out
+}
+
+/// One frame with the whole of `payload`, which is compressed.
+pub fn encode_compressed(opcode: Opcode, payload: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(payload.len() + HEADER_BYTES_MAX);
+    append(&mut out, opcode, payload);
+    out[0] |= COMPRESSED;
     out
 }
 

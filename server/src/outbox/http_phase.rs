@@ -14,6 +14,7 @@ use log::info;
 use super::cause::Cause;
 use super::encoding::Encoding;
 use super::{Outbox, Phase};
+use crate::compression::Agreed;
 use crate::limits::BYTES_PER_SECOND_LEAST;
 
 /// How far a connection is with what it was asked in HTTP.
@@ -76,13 +77,16 @@ impl Outbox {
         }
     }
 
-    /// The answer that is queued is 101; what follows stands in envelopes where `has_envelope`.
-    pub fn become_websocket(&self, has_envelope: bool) {
+    /// The answer that is queued is 101; what follows stands in envelopes where `has_envelope`, and is compressed as was
+    /// `agreed`, which is nothing then.
+    pub fn become_websocket(&self, has_envelope: bool, agreed: Option<Agreed>) {
         self.state.lock().exchange = Exchange::Upgraded;
-        if has_envelope {
-            self.encoding
-                .store(Encoding::Envelope as u8, Ordering::Relaxed);
-        }
+        let encoding = match agreed {
+            _ if has_envelope => Encoding::Envelope,
+            Some(agreed) => Encoding::Deflate(self.agreed.get_or_init(|| agreed).window),
+            None => return,
+        };
+        self.encoding.store(encoding.number(), Ordering::Relaxed);
     }
 
     /// The answer that is queued is the head of an event stream, which never ends by itself.
@@ -91,7 +95,7 @@ impl Outbox {
         state.exchange = Exchange::Upgraded;
         state.queue.set_encoding(Encoding::Event);
         self.encoding
-            .store(Encoding::Event as u8, Ordering::Relaxed);
+            .store(Encoding::Event.number(), Ordering::Relaxed);
     }
 
     /// Whether the server stops.

@@ -3,6 +3,7 @@
 //! Plain borrowed values, made by the hub's thread.
 
 use super::frame::{self, Opcode};
+use crate::compression::Deflated;
 
 /// Bytes of a position.
 pub const ID_BYTES: usize = 24;
@@ -17,6 +18,15 @@ pub struct Id {
     pub at: usize,
     /// What it is.
     pub text: IdText,
+}
+
+/// What may be sent instead of the frame that begins at some byte of a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Instead<'a> {
+    /// Where it begins.
+    pub at: usize,
+    /// The same message in whole compressed frames.
+    pub deflated: &'a Deflated,
 }
 
 /// Where a client stands in a topic, which it is told before anything of it.
@@ -37,6 +47,8 @@ pub struct Marked<'a> {
     pub frames: &'a [u8],
     /// Positions of frames, in their order, as far as they have one.
     pub ids: &'a [Id],
+    /// What may be sent instead of frames, in their order, as far as there is something.
+    pub instead: &'a [Instead<'a>],
     /// None for what is said to everyone of a route, or to one.
     pub topic: Option<&'a str>,
     /// Where who has got all of this goes on; none where the last of the ids says it.

@@ -9,6 +9,7 @@
 pub mod answer;
 mod backlog;
 pub mod cause;
+mod compressed;
 pub mod drain;
 pub mod encoding;
 mod ending;
@@ -24,6 +25,7 @@ mod leaving;
 pub mod marked;
 mod once;
 mod own;
+mod own_compressed;
 mod piece;
 mod pipe;
 mod pressure;
@@ -43,6 +45,7 @@ use parking_lot::{Condvar, Mutex};
 use rustix::net::RecvFlags;
 use socket2::Socket;
 
+use crate::compression::{Agreed, Demand};
 use crate::counters::{Exchanged, RouteCounts};
 use crate::ids::ClientId;
 use crate::limits::FLUSH_BYTES;
@@ -108,8 +111,10 @@ pub struct Outbox {
     _at_rest: Option<AtRest>,
     /// Our side has ended the connection; read without the lock for each message.
     closing: AtomicBool,
-    /// An [`Encoding`]. Set by its thread before anyone else knows of the client.
+    /// The number of an [`Encoding`]. Set by its thread before anyone else knows of the client.
     encoding: AtomicU8,
+    /// What was agreed about compression.
+    agreed: OnceLock<Agreed>,
     /// The hub has something to give it first; read without the lock for each answer.
     behind: AtomicBool,
 }
@@ -247,7 +252,8 @@ impl Outbox {
             evicted: AtomicBool::new(false),
             _at_rest: client.map(|_| AtRest::new(at_rest_bytes())),
             closing: AtomicBool::new(false),
-            encoding: AtomicU8::new(Encoding::Frame as u8),
+            encoding: AtomicU8::new(Encoding::Frame.number()),
+            agreed: OnceLock::new(),
             behind: AtomicBool::new(false),
         })
     }
@@ -305,15 +311,18 @@ impl Outbox {
     /// Queues whole frames; they leave with the next flush, in this order. A backlog over its limit
     /// closes the client (1008).
     pub fn queue(self: &Arc<Self>, frames: &[u8]) -> Delivery {
-        let mut state = self.state.lock();
+        self.queue_locked(&mut self.state.lock(), frames)
+    }
+
+    fn queue_locked(self: &Arc<Self>, state: &mut State, frames: &[u8]) -> Delivery {
         if state.phase != Phase::Open {
-            return self.take_once(&mut state, frames);
+            return self.take_once(state, frames);
         }
         if state.is_waiting {
-            return self.append_to_backlog(&mut state, Frames::copied(frames));
+            return self.append_to_backlog(state, Frames::copied(frames));
         }
         if state.queue.len() + frames.len() > FLUSH_BYTES {
-            self.send(&mut state, Frames::copied(frames));
+            self.send(state, Frames::copied(frames));
         } else {
             state.queue.append(frames);
         }
@@ -350,11 +359,22 @@ impl Outbox {
         self.queue(&self.encoding().ping())
     }
 
-    /// Queues one message, as [`Outbox::queue`] does; a large one is sent at once from where it is.
-    pub fn queue_message(self: &Arc<Self>, opcode: Opcode, payload: &[u8]) -> Delivery {
-        if self.encoding() != Encoding::Frame {
-            return self.queue(&self.encoding().message(opcode, payload));
+    /// Queues one message, as [`Outbox::queue`] does; a large one is sent at once from where it is. Compressed as
+    /// `demand` of its route says, where that was agreed. Only for the client's own thread.
+    pub fn queue_message(
+        self: &Arc<Self>,
+        opcode: Opcode,
+        payload: &[u8],
+        demand: &Demand,
+    ) -> Delivery {
+        match self.encoding() {
+            Encoding::Frame => self.queue_frame(opcode, payload),
+            Encoding::Deflate(window) => self.queue_compressed(opcode, payload, window, demand),
+            other => self.queue(&other.message(opcode, payload)),
         }
+    }
+
+    fn queue_frame(self: &Arc<Self>, opcode: Opcode, payload: &[u8]) -> Delivery {
         let mut state = self.state.lock();
         if state.phase != Phase::Open {
             return Delivery::Gone;
@@ -422,8 +442,9 @@ impl Outbox {
         self.client == Some(client)
     }
 
-    /// Gives memory back that a client does not need while it is silent.
+    /// Gives memory back that a client does not need while it is silent. Only for its own thread.
     pub fn shrink(&self) {
+        own_compressed::forget();
         self.state.lock().queue.shrink();
     }
 

@@ -59,7 +59,7 @@ impl Outbox {
             silence: None,
         }));
         self.encoding
-            .store(Encoding::Answer as u8, Ordering::Relaxed);
+            .store(Encoding::Answer.number(), Ordering::Relaxed);
     }
 
     /// What is answered where nothing is said; nothing happens where nobody waits here.

@@ -13,6 +13,7 @@ use super::http_phase::{Exchange, time_for};
 use super::leaving::{Count, Leaver, Told};
 use super::shared::{Frames, Shared};
 use super::{Bounds, Delivery, Ending, Outbox, SlowClient};
+use crate::compression::{Agreed, Demand, Inflater, Window, deflate};
 use crate::ids::ClientId;
 use crate::limits::{FLUSH_BYTES, PIECE_BYTES, TURN_BYTES};
 
@@ -31,7 +32,7 @@ fn pair(drain: &Drain) -> (Arc<Outbox>, TcpStream) {
         backlog_bytes_max: LIMIT,
         ..Bounds::default()
     });
-    outbox.become_websocket(false);
+    outbox.become_websocket(false, None);
     (outbox, peer)
 }
 
@@ -86,7 +87,7 @@ fn small_messages_wait_for_the_flush_and_a_large_one_takes_them_along() {
     let unread = |peer: &TcpStream| rustix::io::ioctl_fionread(peer).expect("a socket");
     let mut expected = Vec::new();
     let mut queue = |payload: &[u8]| {
-        outbox.queue_message(Opcode::Text, payload);
+        outbox.queue_message(Opcode::Text, payload, &Demand::default());
         expected.extend(frame::encode(Opcode::Text, payload));
     };
     queue(b"one");
@@ -208,9 +209,12 @@ fn a_backlog_over_its_limit_ends_with_a_whole_close_frame() {
 fn nothing_follows_a_close_frame() {
     let drain = Drain::start().expect("a thread");
     let (outbox, peer) = pair(&drain);
-    outbox.queue_message(Opcode::Text, b"first");
+    outbox.queue_message(Opcode::Text, b"first", &Demand::default());
     assert_eq!(outbox.close(Cause::server(1001, "bye")), Delivery::Queued);
-    assert_eq!(outbox.queue_message(Opcode::Text, b"late"), Delivery::Gone);
+    assert_eq!(
+        outbox.queue_message(Opcode::Text, b"late", &Demand::default()),
+        Delivery::Gone
+    );
     assert_eq!(outbox.close(Cause::server(1011, "later")), Delivery::Gone);
     outbox.answer_close(&frame::close(1000, ""));
     outbox.finish(Ending::Complete);
@@ -571,7 +575,7 @@ fn who_takes_a_backlog_too_slowly_is_closed_although_it_takes_something() {
         };
         outbox.set_bounds(bounds);
         let start = Instant::now();
-        outbox.queue_message(Opcode::Binary, &vec![7; message]);
+        outbox.queue_message(Opcode::Binary, &vec![7; message], &Demand::default());
         let patience = if fits {
             time_for(backlog(&outbox))
         } else {
@@ -620,4 +624,74 @@ fn who_keeps_the_pace_is_never_closed_however_long_it_is_behind() {
         take_some(&outbox, &mut peer, now);
         assert!(!outbox.is_closing(), "{:?}", outbox.cause());
     }
+}
+
+/// One who keeps a window, and what it hears.
+fn full(drain: &Drain) -> (Arc<Outbox>, TcpStream, Inflater) {
+    let (outbox, peer) = pair(drain);
+    let agreed = Agreed {
+        window: Window::MOST,
+        refers_back: true,
+        peer_refers_back: None,
+    };
+    outbox.become_websocket(false, Some(agreed));
+    (outbox, peer, Inflater::new(Window::MOST))
+}
+
+/// Reads one compressed frame of fewer than 64 KiB: its length, and what it says.
+fn hear(peer: &mut TcpStream, inflater: &mut Inflater) -> (usize, String) {
+    let mut header = [0; 2];
+    peer.read_exact(&mut header).expect("a frame comes");
+    assert_eq!(header[0], 0xc1, "a compressed text");
+    let length = match header[1] {
+        126 => {
+            let mut length = [0; 2];
+            peer.read_exact(&mut length).expect("its length comes");
+            usize::from(u16::from_be_bytes(length))
+        }
+        short => usize::from(short),
+    };
+    let mut payload = vec![0; length];
+    peer.read_exact(&mut payload).expect("its payload comes");
+    let mut text = vec![0; 10_000];
+    let step = inflater.step(&payload, &mut text).expect("a stream");
+    inflater.end().expect("it is whole");
+    text.truncate(step.written);
+    (length, String::from_utf8(text).expect("text"))
+}
+
+/// The client inflates what others say into the same window, of which the compressor of its own thread knows nothing.
+#[test]
+fn an_answer_refers_back_only_where_nothing_of_others_has_come_in_between() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, mut peer, mut inflater) = full(&drain);
+    let demand = Demand::default();
+    let text = |number: u32| format!("{number} {}", "all is said again ".repeat(60));
+    let mut lengths = Vec::new();
+    for round in 0..4 {
+        for _ in 0..3 {
+            outbox.queue_message(Opcode::Text, text(round).as_bytes(), &demand);
+            outbox.flush();
+            let (length, heard) = hear(&mut peer, &mut inflater);
+            assert_eq!(heard, text(round));
+            lengths.push(length);
+        }
+        let others = text(100 + round);
+        let wrap = |payload: &[u8]| frame::encode_compressed(Opcode::Text, payload);
+        let said = deflate(others.as_bytes(), Window::MOST, 6, wrap).expect("it shrinks");
+        outbox.queue(&said);
+        outbox.flush();
+        assert_eq!(hear(&mut peer, &mut inflater).1, others);
+    }
+    for round in lengths.chunks(3) {
+        assert!(
+            round[1] * 3 < round[0] * 2 && round[2] * 3 < round[0] * 2,
+            "{lengths:?}"
+        );
+        assert!(
+            round[0] * 4 > lengths[0] * 3,
+            "the first refers to nothing: {lengths:?}"
+        );
+    }
+    drain.end();
 }

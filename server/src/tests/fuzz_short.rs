@@ -75,6 +75,11 @@ fn frames_hold() {
 }
 
 #[test]
+fn compression_holds() {
+    run("compression", fuzz::compression);
+}
+
+#[test]
 fn configurations_hold() {
     run("configuration", fuzz::configuration);
 }

@@ -12,6 +12,7 @@ const INSIDE: &[(&str, &[&str])] = &[("plugin", &["fuzz", "instance", "library",
 /// Libraries that stand for a concern, each with the rooms and files that may name it.
 const LIBRARIES: &[(&str, &[&str])] = &[
     ("clap", &["main", "config"]),
+    ("flate2", &["compression"]),
     ("httparse", &["http"]),
     ("libc", &["threads"]),
     ("libloading", &["plugin/library/loader"]),
@@ -38,6 +39,7 @@ const UNSAFE: &[&str] = &[
     "plugin/fuzz/host_calls",
     "plugin/fuzz/world",
     "plugin/host/body_file_table",
+    "plugin/host/compression_table",
     "plugin/host/host_http",
     "plugin/host/host_table",
     "plugin/host/journal_table",

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::counters::{Amount, ByCode, Closed, OTHER, Totals};
+use crate::counters::{Amount, ByCode, Closed, OTHER, SqueezedTotal, Totals};
 
 /// By whom, close code, number.
 pub(in crate::admin) type Closes = Vec<(&'static str, String, u64)>;
@@ -20,6 +20,9 @@ pub(in crate::admin) struct Counts {
     pub(in crate::admin) bytes_answered: u64,
     pub(in crate::admin) messages_delivered: u64,
     pub(in crate::admin) bytes_delivered: u64,
+    /// Messages that were compressed, their bytes, and the bytes that were left; the same of what came compressed.
+    pub(in crate::admin) compressed: [u64; 3],
+    pub(in crate::admin) inflated: [u64; 3],
     pub(in crate::admin) dropped: u64,
     pub(in crate::admin) stalled: u64,
     /// Requests and newcomers by the status of their answer.
@@ -61,6 +64,8 @@ impl Counts {
             bytes_answered: totals.answers.bytes,
             messages_delivered: totals.deliveries.messages,
             bytes_delivered: totals.deliveries.bytes,
+            compressed: of_squeezed(totals.compressed),
+            inflated: of_squeezed(totals.inflated),
             dropped: totals.dropped,
             stalled: totals.stalled,
             statuses: statuses
@@ -79,6 +84,10 @@ impl Counts {
             unanswered: totals.unanswered,
         }
     }
+}
+
+fn of_squeezed(total: SqueezedTotal) -> [u64; 3] {
+    [total.messages, total.bytes, total.compressed]
 }
 
 /// One row for each who began and each close code.

@@ -45,6 +45,7 @@ pub(super) fn write(figures: &Figures, writer: &mut Writer<'_>) -> fmt::Result {
     let bytes = ways.map(|(way, _, bytes)| (one("way", way), bytes as f64));
     let help = "Bytes of these messages: of the payload, of what was delivered as frames";
     writer.counters("detent_message_bytes", help, bytes)?;
+    compression(figures, writer)?;
     let what_happened: [(&str, &str, u64); 5] = [
         (
             "detent_dropped_messages",
@@ -76,4 +77,20 @@ pub(super) fn write(figures: &Figures, writer: &mut Writer<'_>) -> fmt::Result {
         writer.counter(name, help, count)?;
     }
     Ok(())
+}
+
+/// A broadcast is compressed once, however many get it.
+fn compression(figures: &Figures, writer: &mut Writer<'_>) -> fmt::Result {
+    let counts = &figures.counts;
+    let ways = [("out", counts.compressed), ("in", counts.inflated)];
+    let messages = ways.map(|(way, [messages, ..])| (one("way", way), messages as f64));
+    let help =
+        "Messages that were compressed by the server, a broadcast once, and that came compressed";
+    writer.counters("detent_compressed_messages", help, messages)?;
+    let bytes = ways.map(|(way, [_, bytes, _])| (one("way", way), bytes as f64));
+    let help = "Bytes of these messages";
+    writer.counters("detent_compressed_message_bytes", help, bytes)?;
+    let bytes = ways.map(|(way, [.., compressed])| (one("way", way), compressed as f64));
+    let help = "Bytes of these messages in their compressed form";
+    writer.counters("detent_compressed_bytes", help, bytes)
 }

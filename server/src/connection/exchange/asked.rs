@@ -5,11 +5,12 @@
 use http::StatusCode;
 
 use super::{Exchange, Unserved};
+use crate::compression::Mode;
 use crate::counters::COUNTERS;
 use crate::http::refusal::Refusal;
 use crate::http::request::Request;
 use crate::http::response::Response;
-use crate::http::upgrade;
+use crate::http::{extensions, upgrade};
 use crate::plugin::{CallbackError, NotStored, Route, Upgrade};
 use crate::routes::table::Mounted;
 
@@ -25,9 +26,20 @@ impl Exchange<'_> {
         let subprotocol = chosen
             .as_deref()
             .or_else(|| upgrade::choose_subprotocol(request, offered));
-        self.outbox
-            .queue_http(&upgrade::accept(request, &response, subprotocol));
-        self.outbox.become_websocket(has_envelope);
+        // Each envelope is made for the one it goes to, by the hub, which compresses nothing.
+        let mode = match has_envelope {
+            true => Mode::Off,
+            false => mounted.client.compression,
+        };
+        let offers = request.header_values("sec-websocket-extensions");
+        let (agreed, extension) = extensions::negotiate(offers, mode).unzip();
+        self.outbox.queue_http(&upgrade::accept(
+            request,
+            &response,
+            subprotocol,
+            extension.as_deref(),
+        ));
+        self.outbox.become_websocket(has_envelope, agreed);
         let status = StatusCode::SWITCHING_PROTOCOLS.as_u16();
         COUNTERS.of(self.client).answered.add(status);
         Ok(())

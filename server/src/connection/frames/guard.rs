@@ -7,7 +7,9 @@
 //! what was only announced, and validates text as its bytes arrive instead of when a frame is whole.
 
 use super::header::{FINAL, HEADER_BYTES_MAX, Header, LENGTH_16, MASKED, Violation};
-use crate::limits::{FRAGMENTS_MAX, READ_BUFFER_BYTES_MOST};
+use crate::limits::{
+    COMPRESSED_SLACK_BYTES, COMPRESSED_SLACK_DIVISOR, FRAGMENTS_MAX, READ_BUFFER_BYTES_MOST,
+};
 use crate::outbox::cause::{TOO_BIG, may_be_sent};
 
 /// Bytes of the header that is put before a later part of a frame.
@@ -30,6 +32,10 @@ pub(super) struct FrameGuard {
     current: Option<Current>,
     /// A message has begun and its last fragment's header has not come.
     is_in_message: bool,
+    /// Messages may be compressed.
+    may_be_compressed: bool,
+    /// The message that is under way is.
+    is_compressed: bool,
     /// Bytes that the fragments of the message have announced.
     message_bytes: u64,
     fragments: u32,
@@ -50,6 +56,12 @@ struct Current {
 }
 
 impl FrameGuard {
+    /// From the next byte on messages may be compressed: what is let through of them is compressed still, with the bit
+    /// that says so.
+    pub(super) fn allow_compressed(&mut self) {
+        self.may_be_compressed = true;
+    }
+
     /// The rule that was broken; nothing is let through any more.
     pub(super) fn violation(&self) -> Option<&Violation> {
         self.violation.as_ref()
@@ -139,7 +151,7 @@ impl FrameGuard {
         bytes: &mut [u8],
         message_bytes_max: u64,
     ) -> Result<Option<usize>, Violation> {
-        let Some(header) = Header::parse(bytes, self.is_in_message)? else {
+        let Some(header) = Header::parse(bytes, self.is_in_message, self.may_be_compressed)? else {
             return Ok(None);
         };
         let (message_bytes, fragments) = self.judge_size(header, message_bytes_max)?;
@@ -164,6 +176,7 @@ impl FrameGuard {
         if header.is_data() {
             (self.message_bytes, self.fragments) = (message_bytes, fragments);
             self.is_in_message = !header.is_final();
+            self.is_compressed = self.is_compressed_with(header);
             if remaining > 0 {
                 shorten(head, arrived);
             }
@@ -183,7 +196,13 @@ impl FrameGuard {
         self.has_ended = header.is_close() && remaining == 0;
     }
 
-    /// Bytes and fragments of the message with this frame.
+    /// Whether the message is compressed that this frame is of.
+    fn is_compressed_with(&self, header: Header) -> bool {
+        header.is_compressed() || (header.is_continuation() && self.is_compressed)
+    }
+
+    /// Bytes and fragments of the message with this frame. One that is compressed counts when it is inflated; here it
+    /// only must not be longer than any that could become as much.
     fn judge_size(&self, header: Header, most: u64) -> Result<(u64, u32), Violation> {
         if !header.is_data() {
             return Ok((0, 0));
@@ -193,7 +212,11 @@ impl FrameGuard {
             bytes = bytes.saturating_add(self.message_bytes);
             fragments += self.fragments;
         }
-        let reason = if bytes > most {
+        let slack = match self.is_compressed_with(header) {
+            true => most / COMPRESSED_SLACK_DIVISOR + COMPRESSED_SLACK_BYTES,
+            false => 0,
+        };
+        let reason = if bytes > most.saturating_add(slack) {
             format!("message of {bytes} bytes is over the limit of {most}")
         } else if fragments > FRAGMENTS_MAX {
             format!("message of more than {FRAGMENTS_MAX} fragments")

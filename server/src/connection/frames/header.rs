@@ -17,6 +17,10 @@ const CLOSE: u8 = 8;
 const CONTROL: u8 = 8;
 
 pub(super) const FINAL: u8 = 0x80;
+/// The bits that are for extensions.
+const RESERVED: u8 = 0x70;
+/// That of permessage-deflate.
+const COMPRESSED: u8 = 0x40;
 pub(super) const MASKED: u8 = 0x80;
 pub(super) const LENGTH_16: u8 = 126;
 const LENGTH_64: u8 = 127;
@@ -55,15 +59,19 @@ pub(super) struct Header {
 impl Header {
     /// Reads the header that begins `bytes`; none where its length has not arrived yet.
     ///
-    /// `is_in_message` says whether a fragmented message is under way.
+    /// `is_in_message` says whether a fragmented message is under way, `may_be_compressed` whether that was agreed.
     ///
     /// # Errors
     /// The rule that the bytes break, as soon as they do.
-    pub(super) fn parse(bytes: &[u8], is_in_message: bool) -> Result<Option<Header>, Violation> {
+    pub(super) fn parse(
+        bytes: &[u8],
+        is_in_message: bool,
+        may_be_compressed: bool,
+    ) -> Result<Option<Header>, Violation> {
         let Some(&first) = bytes.first() else {
             return Ok(None);
         };
-        judge_first(first, is_in_message)?;
+        judge_first(first, is_in_message, may_be_compressed)?;
         let Some(&second) = bytes.get(1) else {
             return Ok(None);
         };
@@ -76,6 +84,25 @@ impl Header {
             length,
             bytes: 2 + length_bytes + MASK_BYTES,
         }))
+    }
+
+    /// The header that begins `bytes`, which has been judged and is whole; its length need not have the shortest
+    /// form.
+    pub(super) fn of_passed(bytes: &[u8]) -> Header {
+        let (length, length_bytes) = match bytes[1] & !MASKED {
+            LENGTH_16 => (u16::from_be_bytes([bytes[2], bytes[3]]).into(), 2),
+            LENGTH_64 => {
+                let mut length = [0; 8];
+                length.copy_from_slice(&bytes[2..10]);
+                (u64::from_be_bytes(length), 8)
+            }
+            short => (short.into(), 0),
+        };
+        Header {
+            first: bytes[0],
+            length,
+            bytes: 2 + length_bytes + MASK_BYTES,
+        }
     }
 
     /// Whether no frame of its message follows.
@@ -93,20 +120,40 @@ impl Header {
         self.first & 0x0f == CONTINUATION
     }
 
+    /// Whether it begins a compressed message.
+    pub(super) fn is_compressed(self) -> bool {
+        self.first & COMPRESSED != 0
+    }
+
+    /// The opcode.
+    pub(super) fn opcode(self) -> u8 {
+        self.first & 0x0f
+    }
+
     /// Whether it is a Close frame.
     pub(super) fn is_close(self) -> bool {
         self.first & 0x0f == CLOSE
     }
 }
 
-fn judge_first(first: u8, is_in_message: bool) -> Result<(), Violation> {
+fn judge_first(first: u8, is_in_message: bool, may_be_compressed: bool) -> Result<(), Violation> {
     let opcode = first & 0x0f;
+    let unknown = match may_be_compressed {
+        true => RESERVED & !COMPRESSED,
+        false => RESERVED,
+    };
     let reason = match opcode {
-        _ if first & 0x70 != 0 => "reserved bit set, and no extension was negotiated",
+        _ if first & unknown != 0 && may_be_compressed => {
+            "reserved bit set that no extension has, which was negotiated"
+        }
+        _ if first & unknown != 0 => "reserved bit set, and no extension was negotiated",
         0x3..=0x7 | 0xb..=0xf => {
             return Err(Violation::protocol(format!("reserved opcode {opcode}")));
         }
         _ if opcode & CONTROL != 0 && first & FINAL == 0 => "fragmented control frame",
+        // RFC 7692 section 6.1.
+        _ if opcode & CONTROL != 0 && first & COMPRESSED != 0 => "compressed control frame",
+        CONTINUATION if first & COMPRESSED != 0 => "compressed bit in a continuation",
         CONTINUATION if !is_in_message => "continuation of no message",
         0x1 | 0x2 if is_in_message => "new message before the end of the fragmented one",
         _ => return Ok(()),

@@ -10,6 +10,7 @@ mod appetite;
 pub(super) mod fuzz;
 mod guard;
 mod header;
+mod inflating;
 #[cfg(test)]
 mod tests;
 
@@ -17,11 +18,13 @@ use std::io::{self, ErrorKind, Read, Write};
 
 use tungstenite::protocol::{Role, WebSocketConfig, WebSocketContext};
 
+use crate::compression::Agreed;
 use crate::limits::RECEIVED_GRAIN_BYTES;
 use crate::outbox::frame;
 use appetite::Appetite;
 use guard::FrameGuard;
 pub(super) use header::Violation;
+use inflating::Inflating;
 
 /// Where a client's bytes come from.
 pub(super) trait Source: Read {
@@ -41,15 +44,22 @@ pub(super) struct Guarded<S> {
     appetite: Appetite,
     /// Bytes that tungstenite has of messages that are not handled yet.
     under_way: usize,
+    /// Where messages may be compressed.
+    inflating: Option<Box<Inflating>>,
 }
 
 impl<S> Guarded<S> {
-    /// Reads `early` and then `stream`.
-    pub(super) fn new(stream: S, early: Vec<u8>) -> Guarded<S> {
+    /// Reads `early` and then `stream`; what was `agreed` about compression holds for both.
+    pub(super) fn new(stream: S, early: Vec<u8>, agreed: Option<Agreed>) -> Guarded<S> {
+        let mut guard = FrameGuard::default();
+        if agreed.is_some() {
+            guard.allow_compressed();
+        }
         Guarded {
             stream,
             early,
-            guard: FrameGuard::default(),
+            guard,
+            inflating: agreed.map(|agreed| Box::new(Inflating::new(agreed))),
             appetite: Appetite::default(),
             under_way: 0,
         }
@@ -57,7 +67,13 @@ impl<S> Guarded<S> {
 
     /// Whether a buffer of another size is due, and nothing is under way that the old one holds.
     pub(super) fn wants_other_buffer(&self) -> bool {
-        self.appetite.has_changed() && self.guard.is_between_messages()
+        self.appetite.has_changed() && self.is_between_messages()
+    }
+
+    /// Whether all that was read is whole messages and control frames.
+    fn is_between_messages(&self) -> bool {
+        let inflating = self.inflating.as_ref();
+        self.guard.is_between_messages() && inflating.is_none_or(|of| of.is_between_messages())
     }
 
     /// The code of the peer's Close frame, of which tungstenite has told `code`.
@@ -78,6 +94,30 @@ impl<S: Source> Guarded<S> {
             self.stream.holds(0);
         }
         self.under_way = 0;
+    }
+
+    fn note_under_way(&mut self, bytes: usize) {
+        self.under_way += bytes;
+        // A message of fewer bytes pays for no more than this look.
+        if self.under_way >= RECEIVED_GRAIN_BYTES {
+            let grains = self.under_way / RECEIVED_GRAIN_BYTES;
+            self.stream.holds(grains * RECEIVED_GRAIN_BYTES);
+        }
+    }
+
+    /// What has come before and was inflated since, where messages may be compressed.
+    fn give(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(inflating) = self.inflating.as_mut().filter(|of| of.is_pending()) else {
+            return Ok(0);
+        };
+        let most = self.stream.message_bytes_max() as u64;
+        let given = inflating.give(buffer, most);
+        let given = given.map_err(|violation| io::Error::new(ErrorKind::InvalidData, violation))?;
+        if given > 0 {
+            self.appetite.note(given, buffer.len());
+            self.note_under_way(given);
+        }
+        Ok(given)
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -102,11 +142,15 @@ impl<S: Source> Read for Guarded<S> {
     /// been used, where another buffer is due (see [`protocol_for`]); and a [`Violation`] after
     /// everything that came before it has been read.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.guard.is_between_messages() {
+        if self.is_between_messages() {
             // tungstenite has given out all of them before it reads on.
             self.has_handled();
         }
         loop {
+            let given = self.give(buffer)?;
+            if given > 0 {
+                return Ok(given);
+            }
             if let Some(violation) = self.guard.violation() {
                 return Err(io::Error::new(ErrorKind::InvalidData, violation.clone()));
             }
@@ -125,6 +169,9 @@ impl<S: Source> Read for Guarded<S> {
                 Err(error) => {
                     if error.kind() == ErrorKind::WouldBlock {
                         self.appetite.rest();
+                        if let Some(inflating) = &mut self.inflating {
+                            inflating.rest();
+                        }
                     }
                     return Err(error);
                 }
@@ -132,13 +179,12 @@ impl<S: Source> Read for Guarded<S> {
             self.appetite.note(start + count, buffer.len());
             let most = self.stream.message_bytes_max() as u64;
             let passed = self.guard.pass(&mut buffer[..start + count], most);
+            if let Some(inflating) = &mut self.inflating {
+                inflating.take(&buffer[..passed]);
+                continue;
+            }
             if passed > 0 {
-                self.under_way += passed;
-                // A message of fewer bytes pays for no more than this look.
-                if self.under_way >= RECEIVED_GRAIN_BYTES {
-                    let grains = self.under_way / RECEIVED_GRAIN_BYTES;
-                    self.stream.holds(grains * RECEIVED_GRAIN_BYTES);
-                }
+                self.note_under_way(passed);
                 return Ok(passed);
             }
         }

@@ -80,8 +80,11 @@ impl Past {
                         run.mark(position);
                         run.mix();
                     }
+                    run.note_deflated(&mut message);
                     run.push_frame(topic, message.frame(), except);
                 }
+                // What is kept is given out as it is: the hub compresses nothing.
+                message.take_deflated();
                 Arc::new(message)
             })
     }
@@ -166,6 +169,7 @@ impl Past {
             topic: Some(&standing.topic),
             next: Some(next),
             has_more: !self.journals.is_at_head(&standing.topic, filled.offset),
+            ..Marked::default()
         });
         let offered = match encoded.is_empty() {
             true => Offered::Sent,
@@ -232,7 +236,7 @@ impl Past {
             client,
             limit,
             bytes_max,
-            has_ids: encoding != Encoding::Frame,
+            has_ids: encoding.tells_positions(),
             journals: &self.journals,
             filled: Filled {
                 offset: standing.at.offset,

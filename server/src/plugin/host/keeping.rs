@@ -76,10 +76,14 @@ impl RouteHost {
             false => None,
         };
         let except = (publish.except != NO_CLIENT).then_some(ClientId(publish.except));
+        let mut message = Message::new(opcode, publish.payload);
+        if position_at.is_none() {
+            message = message.compressed(self.route.hub.demand());
+        }
         let (reply, answer) = answer(tells && !self.outgoing.is_held());
         let number = self.outgoing.post(Event::Keep(Box::new(Keep {
             topic,
-            message: Message::new(opcode, publish.payload),
+            message,
             position_at,
             except,
             confirm,

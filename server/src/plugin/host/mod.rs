@@ -4,6 +4,7 @@
 //! that tell the hub wait while its queue is full. None calls back into the plugin.
 
 pub(super) mod answers;
+mod compression_table;
 mod guard;
 pub(super) mod host_http;
 pub(super) mod host_table;
@@ -166,9 +167,15 @@ impl RouteHost {
         let own = self.own_outbox(client);
         if let OwnOutbox::Direct(outbox) = own {
             traffic.sent(payload.len());
-            return delivered(outbox.queue_message(opcode, payload));
+            return delivered(outbox.queue_message(opcode, payload, self.route.hub.demand()));
         }
-        let message = Message::new(opcode, payload);
+        let mut message = Message::new(opcode, payload);
+        let demand = self.route.hub.demand();
+        if demand.level(payload.len()).is_some()
+            && let Some(outbox) = roster.outbox(client)
+        {
+            message = message.compressed_for(outbox.encoding(), demand);
+        }
         let number = self.outgoing.post(Event::Send { client, message })?;
         if matches!(own, OwnOutbox::Behind(_)) {
             come_behind(self.route.id, None, number);
@@ -321,7 +328,7 @@ impl RouteHost {
         let opcode = opcode(kind, payload)?;
         self.outgoing.check()?;
         let except = (except != NO_CLIENT).then_some(ClientId(except));
-        let message = Message::new(opcode, payload);
+        let message = Message::new(opcode, payload).compressed(self.route.hub.demand());
         let number = self.outgoing.post(Event::Publish {
             audience,
             message,

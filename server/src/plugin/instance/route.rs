@@ -17,6 +17,7 @@ use plugin_api::abi::TimerId;
 
 use super::Instance;
 use super::callbacks::{CallbackError, FailedOpen, Upgrade};
+use crate::compression::Terms;
 use crate::counters::{COUNTERS, Exchanged, OwnMetrics, RouteCounts, Visits};
 use crate::http::request::Request;
 use crate::http::response::Response;
@@ -26,6 +27,7 @@ use crate::journal::Bounds;
 use crate::journal::store::Store;
 use crate::outbox::Outbox;
 use crate::outbox::cause::{Cause, GOING_AWAY, INTERNAL, Initiator};
+use crate::outbox::encoding::Encoding;
 use crate::plugin::host::{RouteParts, Services, answers};
 use crate::plugin::library::Library;
 use crate::roster::activity::{Activity, Running};
@@ -245,6 +247,11 @@ impl Route {
         self.parts.hub.post(Event::Bound { bounds });
     }
 
+    /// Messages are compressed on these terms from now on, for who has agreed to it. Main thread.
+    pub fn set_compression(&self, terms: Terms) {
+        self.parts.hub.demand().set_terms(terms);
+    }
+
     /// What is kept is in a file from now on, when that is open. Main thread; waits for the disk, some seconds at most.
     ///
     /// # Errors
@@ -458,6 +465,10 @@ fn arrive(route: &RouteParts, client: ClientId, outbox: Arc<Outbox>) {
     route.services.roster.open(client, route.id);
     route.clients.fetch_add(1, Ordering::AcqRel);
     route.services.roster.enter_hub(client);
+    if let Encoding::Deflate(window) = outbox.encoding() {
+        // What is said from now on is compressed for it, though the hub may not have come to it.
+        route.hub.demand().note(window);
+    }
     // Whatever concerns the client is posted after this.
     route.hub.post(Event::Opened { client, outbox });
 }

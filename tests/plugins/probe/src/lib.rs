@@ -296,6 +296,12 @@ impl Probe {
                 return Ok(format!("[{}]", listed.join(" ")));
             }
             "say" => drop(client.send(argument)?),
+            "say-uncompressed" => {
+                self.host.uncompressed(|| client.send(argument))?;
+            }
+            "broadcast-uncompressed" => {
+                self.host.uncompressed(|| self.host.broadcast(argument))?;
+            }
             "flush" => client.flush(),
             "burst" => {
                 for number in 0..argument.parse::<u32>()? {
