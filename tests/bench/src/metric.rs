@@ -51,6 +51,8 @@ pub const RESIDENT_KIB: Metric = cost("resident_kib", "resident KiB/client");
 pub const KERNEL_KIB: Metric = cost("kernel_kib", "kernel KiB/client");
 /// What the machine has less for each client, both ends of its socket included.
 pub const AVAILABLE_KIB: Metric = cost("available_kib", "machine's KiB/client");
+/// Bytes of a message on the wire, its frame included.
+pub const WIRE_BYTES: Metric = cost("wire_bytes", "bytes/message");
 /// Processor time of the server to connect one client.
 pub const CONNECT_US: Metric = cost("connect_us", "CPU µs/connection");
 /// Time of the first storm.
@@ -121,7 +123,7 @@ pub const RATE: Metric = Metric {
 };
 
 /// All of them in the order of their columns.
-pub const METRICS: [Metric; 37] = [
+pub const METRICS: [Metric; 38] = [
     CPU_US,
     PER_SECOND,
     CPU_PERCENT,
@@ -157,6 +159,7 @@ pub const METRICS: [Metric; 37] = [
     CALLS,
     PINGS,
     RATE,
+    WIRE_BYTES,
     LOAD_PERCENT,
     FAULTS,
 ];

@@ -1,7 +1,10 @@
 //! What clients say: a frame whose payload names who speaks and which message it is, so that every
 //! answer can be checked and a loss or a double is seen.
 
-use bench::wire::{self, MASK, TEXT};
+use std::cell::RefCell;
+
+use bench::wire::{self, COMPRESSED, MASK, TEXT};
+use flate2::{Compress, Compression, FlushCompress};
 
 /// Digits of speaker and number, eight each.
 const STAMP_BYTES: usize = 16;
@@ -13,7 +16,14 @@ pub struct Speech {
     frame: Vec<u8>,
     payload_at: usize,
     padding: Vec<u8>,
+    /// Stand in turn in the place of the padding, where there are some.
+    lines: Vec<&'static [u8]>,
+    /// Of who compresses what it says, each message by itself.
+    compress: Option<RefCell<Compress>>,
 }
+
+/// About a KiB of JSON each, all different.
+const LINES: &str = include_str!("../lines.jsonl");
 
 impl Speech {
     /// Messages of `bytes` bytes, at least as many as the stamp takes.
@@ -29,11 +39,58 @@ impl Speech {
             frame,
             payload_at,
             padding,
+            lines: Vec::new(),
+            compress: None,
         }
+    }
+
+    /// Messages of a KiB of JSON, which differ.
+    pub fn of_lines() -> Speech {
+        Speech {
+            lines: LINES.lines().map(str::as_bytes).collect(),
+            ..Speech::new(STAMP_BYTES)
+        }
+    }
+
+    /// The same messages, compressed.
+    pub fn compressed(self) -> Speech {
+        let compress = Compress::new(Compression::default(), false);
+        Speech {
+            compress: Some(RefCell::new(compress)),
+            ..self
+        }
+    }
+
+    fn line(&self, number: u32) -> &[u8] {
+        match self.lines.len() {
+            0 => &self.padding,
+            count => self.lines[number as usize % count],
+        }
+    }
+
+    /// The frame of message `number` of `speaker`, made anew.
+    fn append_other(&self, out: &mut Vec<u8>, speaker: u32, number: u32) {
+        let stamp = format!("{speaker:08x}{number:08x}");
+        let payload = [stamp.as_bytes(), self.line(number)].concat();
+        let Some(compress) = &self.compress else {
+            return wire::append_masked(out, TEXT, &payload);
+        };
+        let mut compress = compress.borrow_mut();
+        compress.reset();
+        let mut small = Vec::with_capacity(payload.len() + 64);
+        let done = compress.compress_vec(&payload, &mut small, FlushCompress::Sync);
+        assert!(
+            done.is_ok() && small.ends_with(&[0, 0, 0xff, 0xff]),
+            "there is room"
+        );
+        wire::append_masked(out, COMPRESSED | TEXT, &small[..small.len() - 4]);
     }
 
     /// Appends the frame of message `number` of `speaker`.
     pub fn append(&self, out: &mut Vec<u8>, speaker: u32, number: u32) {
+        if self.compress.is_some() || !self.lines.is_empty() {
+            return self.append_other(out, speaker, number);
+        }
         let start = out.len() + self.payload_at;
         out.extend_from_slice(&self.frame);
         let stamp = u64::from(speaker) << 32 | u64::from(number);
@@ -54,12 +111,10 @@ impl Speech {
 
     /// Speaker and number of a payload; none where it is none of these messages.
     pub fn read(&self, payload: &[u8]) -> Option<(u32, u32)> {
-        let (stamp, padding) = payload.split_at_checked(STAMP_BYTES)?;
-        if padding != self.padding {
-            return None;
-        }
+        let (stamp, rest) = payload.split_at_checked(STAMP_BYTES)?;
         let (speaker, number) = stamp.split_first_chunk()?;
-        Some((digits(*speaker)?, digits(*number.first_chunk()?)?))
+        let (speaker, number) = (digits(*speaker)?, digits(*number.first_chunk()?)?);
+        (rest == self.line(number)).then_some((speaker, number))
     }
 
     /// The same for what a room passes on: `Client 7: ` stands before it.
@@ -112,6 +167,23 @@ mod tests {
                 assert_eq!(digits(text), wanted, "{byte:#04x} at {place}");
             }
         }
+    }
+
+    #[test]
+    fn lines_are_about_a_kibibyte_and_all_different() {
+        let speech = Speech::of_lines();
+        let lines: std::collections::BTreeSet<_> = speech.lines.iter().collect();
+        assert_eq!(lines.len(), speech.lines.len());
+        assert!(lines.iter().all(|line| (900..1100).contains(&line.len())));
+        let mut out = Vec::new();
+        speech.append(&mut out, 3, 131);
+        let frame = Frame::read(&out, 0).expect("whole").expect("complete");
+        mask(&mut out[frame.start..], frame.mask.expect("a client masks"));
+        assert_eq!(speech.read(&out[frame.start..]), Some((3, 131)));
+        let mut small = Vec::new();
+        Speech::of_lines().compressed().append(&mut small, 3, 131);
+        let frame = Frame::read(&small, 0).expect("whole").expect("complete");
+        assert!(frame.is_compressed && small.len() < out.len() / 2);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The few bytes of RFC 6455 that a load and a bare server need. Whole frames, no extension, no
+//! The few bytes of RFC 6455 that a load and a bare server need. Whole frames, no
 //! fragments: whoever sends something else is not measured but reported.
 
 use tungstenite::handshake::derive_accept_key;
@@ -14,6 +14,9 @@ pub const PING: u8 = 9;
 /// Opcode of a pong.
 pub const PONG: u8 = 10;
 
+/// The bit of a frame that says that its message is compressed.
+pub const COMPRESSED: u8 = 0x40;
+
 /// The mask of every frame of the load. Its value does not matter, as long as it is not zero, which
 /// a server could skip.
 pub const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
@@ -23,6 +26,8 @@ pub const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 pub struct Frame {
     /// See RFC 6455 section 11.8.
     pub opcode: u8,
+    /// Its message is compressed (RFC 7692 section 6).
+    pub is_compressed: bool,
     /// Where the payload begins.
     pub start: usize,
     /// Where it ends, and the next frame begins.
@@ -35,13 +40,13 @@ impl Frame {
     /// The frame that begins at `at`; none where it is not complete.
     ///
     /// # Errors
-    /// It is a fragment or has reserved bits.
+    /// It is a fragment or has reserved bits other than that of compressed messages.
     pub fn read(bytes: &[u8], at: usize) -> Result<Option<Frame>, String> {
         let rest = &bytes[at..];
         let [first, second, ..] = *rest else {
             return Ok(None);
         };
-        if first & 0xf0 != 0x80 {
+        if first & 0xb0 != 0x80 {
             return Err(format!("first byte {first:#04x}: not one whole frame"));
         }
         let (length, mut header) = match second & 0x7f {
@@ -66,6 +71,7 @@ impl Frame {
         let opcode = first & 0x0f;
         Ok((end <= bytes.len()).then_some(Frame {
             opcode,
+            is_compressed: first & COMPRESSED != 0,
             start,
             end,
             mask,

@@ -11,6 +11,8 @@ const server = Bun.serve({
   },
   websocket: {
     maxPayloadLength: 1024 * 1024,
+    // For clients that offer it.
+    perMessageDeflate: true,
     open(socket) {
       if (socket.data.path === '/echo' || socket.data.path === '/slow') return;
       socket.data.number = ++lastNumber;
@@ -19,13 +21,13 @@ const server = Bun.serve({
     message(socket, message) {
       const { path, room, number } = socket.data;
       if (path === '/echo') {
-        socket.send(message);
+        socket.send(message, true);
       } else if (path === '/slow') {
         // A blocking call, as a synchronous database driver makes it.
         Bun.sleepSync(10);
         socket.send(message);
       } else {
-        server.publish(room, `Client ${number}: ${message}`);
+        server.publish(room, `Client ${number}: ${message}`, true);
       }
     },
   },

@@ -8,10 +8,11 @@ use crate::metric::{
     CONNECT_US, CPU_PERCENT, KERNEL_KIB, Metric, PINGS, RESIDENT_KIB, Sample, sample,
 };
 use crate::script::{Echo, Script, rest};
+use crate::speech::Speech;
 use crate::swarm::{Connecting, Silence, Swarm, targets};
 
 /// Enough that what a server allocates in steps does not show.
-const CLIENTS: usize = 2_000;
+pub(super) const CLIENTS: usize = 2_000;
 /// The most that machines with default limits can hold.
 const CLIENTS_PINGED: usize = 15_000;
 /// Before memory is measured.
@@ -67,34 +68,39 @@ impl Load for Idle {
     }
 
     fn run(&self, stage: &Stage) -> Result<Sample, String> {
-        let mut swarm = Swarm::new(stage.process.address())?;
-        // What is allocated once, for the first clients, is not what a client costs.
-        swarm.connect(&targets("/echo", 100), Connecting::default())?;
-        let (memory, cpu) = (stage.process.memory()?, stage.process.cpu()?);
-        swarm.connect(&targets("/echo", CLIENTS), Connecting::default())?;
-        let cpu = stage.process.cpu()? - cpu;
-        let mut script = Echo::closed(0..swarm.len(), 64, 1);
-        swarm.say(|outgoing| script.begin(outgoing));
-        script.stop();
-        rest(&mut swarm, &mut script)?;
-        // Idle is who has been silent for a while: servers that give memory back then may do so.
-        std::thread::sleep(SILENCE);
-        let with_clients = stage.process.memory()?;
-        let clients = CLIENTS as f64;
-        let mut sample = sample([
-            (CONNECT_US, cpu.as_secs_f64() * 1e6 / clients),
-            (
-                RESIDENT_KIB,
-                (with_clients.resident_kib - memory.resident_kib) / clients,
-            ),
-            (
-                KERNEL_KIB,
-                (with_clients.kernel_kib - memory.kernel_kib) / clients,
-            ),
-        ]);
-        add_faults(&mut sample, &swarm, &mut script);
-        Ok(sample)
+        run(stage, Connecting::default(), Speech::new(64))
     }
+}
+
+/// Connects clients, lets each say one thing, and looks what they cost then.
+pub(super) fn run(stage: &Stage, connecting: Connecting, speech: Speech) -> Result<Sample, String> {
+    let mut swarm = Swarm::new(stage.process.address())?;
+    // What is allocated once, for the first clients, is not what a client costs.
+    swarm.connect(&targets("/echo", 100), connecting)?;
+    let (memory, cpu) = (stage.process.memory()?, stage.process.cpu()?);
+    swarm.connect(&targets("/echo", CLIENTS), connecting)?;
+    let cpu = stage.process.cpu()? - cpu;
+    let mut script = Echo::closed(0..swarm.len(), 64, 1).saying(speech);
+    swarm.say(|outgoing| script.begin(outgoing));
+    script.stop();
+    rest(&mut swarm, &mut script)?;
+    // Idle is who has been silent for a while: servers that give memory back then may do so.
+    std::thread::sleep(SILENCE);
+    let with_clients = stage.process.memory()?;
+    let clients = CLIENTS as f64;
+    let mut sample = sample([
+        (CONNECT_US, cpu.as_secs_f64() * 1e6 / clients),
+        (
+            RESIDENT_KIB,
+            (with_clients.resident_kib - memory.resident_kib) / clients,
+        ),
+        (
+            KERNEL_KIB,
+            (with_clients.kernel_kib - memory.kernel_kib) / clients,
+        ),
+    ]);
+    add_faults(&mut sample, &swarm, &mut script);
+    Ok(sample)
 }
 
 /// 15,000 clients that only answer pings.

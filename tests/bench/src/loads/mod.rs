@@ -1,6 +1,7 @@
 //! The loads, one module each, and what they have in common.
 
 mod broadcast;
+mod compressed;
 mod connect;
 mod crowd;
 mod deaf;
@@ -36,6 +37,8 @@ pub enum Ability {
     Rooms,
     /// Ping a silent client every 25 s, and send messages back.
     Pings,
+    /// The same with permessage-deflate.
+    Compress,
     /// Block for 10 ms with each message, then send it back: `/slow`.
     Slow,
     /// Take messages by requests, and pass them to WebSockets and event streams, which may come back to what they
@@ -99,6 +102,7 @@ pub fn all() -> Vec<Box<dyn Load>> {
     loads.extend(echo::all());
     loads.extend(idle::all());
     loads.extend(kept::all());
+    loads.extend(compressed::all());
     loads.extend(connect::all());
     loads.extend(room::equal());
     loads.push(room::paced());

@@ -39,6 +39,11 @@ impl Echo {
         Echo::new(clients, bytes, 1, Some(per_second))
     }
 
+    /// The same with other messages.
+    pub fn saying(self, speech: Speech) -> Echo {
+        Echo { speech, ..self }
+    }
+
     fn new(clients: Range<usize>, bytes: usize, in_flight: usize, rate: Option<f64>) -> Echo {
         let talk = || Talk {
             next: 0,

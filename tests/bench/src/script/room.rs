@@ -49,6 +49,11 @@ impl Room {
         Room::new(shape, Some(per_second))
     }
 
+    /// The same with other messages.
+    pub fn saying(self, speech: Speech) -> Room {
+        Room { speech, ..self }
+    }
+
     fn new(shape: Shape, rate: Option<f64>) -> Room {
         let speakers = shape.rooms * shape.speakers;
         Room {

@@ -16,6 +16,7 @@ const ABILITIES: &[Ability] = &[
     Ability::Pings,
     Ability::Push,
     Ability::Journals,
+    Ability::Compress,
 ];
 /// Those of revisions in which nothing was kept.
 const OLD_ABILITIES: &[Ability] = ABILITIES.split_at(5).0;

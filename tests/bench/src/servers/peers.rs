@@ -15,6 +15,14 @@ pub struct Missing {
 }
 
 const ALL: &[Ability] = &[Ability::Echo, Ability::Chat, Ability::Rooms, Ability::Slow];
+/// Of those that can do permessage-deflate.
+const ALL_AND_COMPRESS: &[Ability] = &[
+    Ability::Echo,
+    Ability::Chat,
+    Ability::Rooms,
+    Ability::Slow,
+    Ability::Compress,
+];
 /// Where Debian puts the sources of Go packages.
 const DEBIAN_GOPATH: &str = "/usr/share/gocode";
 /// What `libwebsockets-dev` brings.
@@ -113,6 +121,13 @@ fn peer(name: &str, version: &str, program: PathBuf, argument: Option<PathBuf>) 
     }
 }
 
+fn compressing(server: Server) -> Server {
+    Server {
+        abilities: ALL_AND_COMPRESS,
+        ..server
+    }
+}
+
 impl Place {
     /// The program's version, or how to get the program.
     fn need(&self, program: &str, version: &str, packages: &[&str]) -> Result<String, String> {
@@ -179,14 +194,19 @@ fn ws(place: &Place) -> Result<Server, String> {
     let node = place.need("node", "--version", &["nodejs"])?;
     let version = format!("ws {}, node {node}", place.npm("ws")?);
     let script = place.built.join("server.js");
-    Ok(peer("ws", &version, "node".into(), Some(script)))
+    Ok(compressing(peer(
+        "ws",
+        &version,
+        "node".into(),
+        Some(script),
+    )))
 }
 
 fn bun(place: &Place) -> Result<Server, String> {
     let version = format!("bun {}", place.npm("bun")?);
     let program = place.built.join("node_modules/bun/bin/bun.exe");
     let script = place.built.join("server.js");
-    Ok(peer("bun", &version, program, Some(script)))
+    Ok(compressing(peer("bun", &version, program, Some(script))))
 }
 
 fn gorilla(place: &Place) -> Result<Server, String> {
@@ -212,7 +232,8 @@ fn gorilla(place: &Place) -> Result<Server, String> {
         .arg(&place.built)
         .arg("main.go"))?;
     let version = format!("gorilla/websocket {library}, {go}");
-    Ok(peer("gorilla", &version, place.built.clone(), None))
+    let server = peer("gorilla", &version, place.built.clone(), None);
+    Ok(compressing(server))
 }
 
 fn libwebsockets(place: &Place) -> Result<Server, String> {

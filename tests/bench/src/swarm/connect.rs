@@ -13,6 +13,9 @@ use super::{Client, Silence, State, Swarm, Traffic, http};
 
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
 const EVENT_STREAM: &str = "content-type: text/event-stream";
+/// What every server is asked for: so that all do the same work, and none keeps a window for a client.
+const OFFER: &str = "Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; \
+                     client_no_context_takeover\r\n";
 /// Connections from one source address; the kernel has some 28,000 ports for each.
 const CONNECTIONS_PER_ADDRESS: u32 = 5_000;
 /// Time in which clients have to be connected.
@@ -43,6 +46,8 @@ pub struct Connecting<'a> {
     /// Largest segment that the server may send; none for loopback's 64 KiB, of which the kernel lets
     /// megabytes wait in a socket.
     pub segment_bytes: Option<u32>,
+    /// Whether clients offer to compress, and the server must.
+    pub compresses: bool,
 }
 
 impl Default for Connecting<'_> {
@@ -53,6 +58,7 @@ impl Default for Connecting<'_> {
             at_once: 64,
             receive_buffer_bytes: None,
             segment_bytes: None,
+            compresses: false,
         }
     }
 }
@@ -134,6 +140,7 @@ impl Swarm {
         });
         self.outgoing.unsent.push(Vec::new());
         self.requests.push(self.request(target, connecting));
+        self.compresses = connecting.compresses;
         Ok(())
     }
 
@@ -151,6 +158,9 @@ impl Swarm {
         };
         if let Some(id) = connecting.last_event_id {
             head += &format!("Last-Event-ID: {id}\r\n");
+        }
+        if connecting.compresses {
+            head += OFFER;
         }
         head + &format!("Host: {}\r\n\r\n", self.address)
     }
@@ -178,6 +188,9 @@ impl Swarm {
             }
         };
         if is_admitted {
+            if self.compresses && !head.to_ascii_lowercase().contains("permessage-deflate") {
+                return Err("the server does not compress".to_owned());
+            }
             return Ok(Some(end));
         }
         let first = head.lines().next().unwrap_or_default();

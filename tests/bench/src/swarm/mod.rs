@@ -15,11 +15,14 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
+use flate2::Decompress;
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags};
 
 const READ_BYTES: usize = 256 * 1024;
+/// Bytes of the largest message that may come compressed.
+const INFLATED_BYTES_MAX: usize = 64 * 1024;
 const EVENTS_PER_WAIT: usize = 1024;
 
 /// What a load does with what its clients hear.
@@ -76,6 +79,14 @@ pub struct Swarm {
     opened: usize,
     ended: usize,
     pings: usize,
+    /// Clients that connect now offer to compress.
+    compresses: bool,
+    inflate: Decompress,
+    /// The message that came compressed last.
+    inflated: Vec<u8>,
+    /// Messages that came, and their bytes as frames.
+    messages: u64,
+    message_bytes: u64,
     first_fault: Option<String>,
 }
 
@@ -95,6 +106,11 @@ impl Swarm {
             opened: 0,
             ended: 0,
             pings: 0,
+            compresses: false,
+            inflate: Decompress::new(false),
+            inflated: Vec::with_capacity(INFLATED_BYTES_MAX),
+            messages: 0,
+            message_bytes: 0,
             first_fault: None,
         })
     }
@@ -112,6 +128,11 @@ impl Swarm {
     /// Pings that were answered.
     pub fn pings(&self) -> usize {
         self.pings
+    }
+
+    /// Bytes that a message took on the wire, in the mean of all that came.
+    pub fn bytes_per_message(&self) -> f64 {
+        self.message_bytes as f64 / self.messages as f64
     }
 
     /// Why the first of them ended.

@@ -5,6 +5,7 @@ use std::mem::take;
 use std::time::Instant;
 
 use bench::wire::{self, BINARY, Frame, PING, PONG, TEXT};
+use flate2::FlushDecompress;
 use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::net::{RecvFlags, SendFlags};
 
@@ -148,9 +149,19 @@ impl Swarm {
     ) -> Result<usize, String> {
         while let Some(frame) = Frame::read(bytes, at)? {
             let payload = &bytes[frame.start..frame.end];
+            let before = at;
             at = frame.end;
             match frame.opcode {
-                TEXT | BINARY => traffic.message(index, payload, now, &mut self.outgoing),
+                TEXT | BINARY => {
+                    self.messages += 1;
+                    self.message_bytes += (frame.end - before) as u64;
+                    if frame.is_compressed {
+                        self.inflate(payload)?;
+                        traffic.message(index, &self.inflated, now, &mut self.outgoing);
+                    } else {
+                        traffic.message(index, payload, now, &mut self.outgoing);
+                    }
+                }
                 PING => {
                     self.pings += 1;
                     wire::append_masked(self.outgoing.of(index), PONG, payload);
@@ -160,6 +171,17 @@ impl Swarm {
             }
         }
         Ok(at)
+    }
+
+    fn inflate(&mut self, payload: &[u8]) -> Result<(), String> {
+        self.inflated.clear();
+        self.inflate.reset(false);
+        for part in [payload, &[0, 0, 0xff, 0xff]] {
+            self.inflate
+                .decompress_vec(part, &mut self.inflated, FlushDecompress::Sync)
+                .map_err(|error| format!("a compressed message: {error}"))?;
+        }
+        Ok(())
     }
 
     #[inline(always)]
