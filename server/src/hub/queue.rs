@@ -300,10 +300,12 @@ impl State {
     /// Puts an event in; says how much load stands before it.
     fn put(&mut self, event: Event, load: u64) -> u64 {
         let ahead = self.load();
+        // What waits for the next that wakes the hub does so on purpose.
+        let is_timed = is_measured() && event.manner() != Manner::Quiet;
         self.events.push_back(event);
         self.posted += 1;
         self.load_in += load;
-        if is_measured() {
+        if is_timed {
             self.sample();
         }
         self.note_memory();
