@@ -88,8 +88,8 @@
 //!
 //! # How far it grows
 //!
-//! *Connections.* Each takes a thread and a descriptor, of which about 13 KiB are resident and 18 KiB
-//! are the kernel's stack and page tables; with its socket and the client's own 40 KiB of the machine's memory. A
+//! *Connections.* Each takes a thread and a descriptor, of which about 17 KiB are resident and 18 KiB
+//! are the kernel's stack and page tables; with its socket and the client's own 43 KiB of the machine's memory. A
 //! thread that sends by itself holds 32 KiB more, which a quiet client's therefore does not (`outbox::quiet`).
 //! Their stacks are carved out of few memory mappings ([`threads`]); before Linux 6.13 a stack and its guard take
 //! two. The lowest of `kernel.pid_max`, `kernel.threads-max`, the control group's `pids.max`, the open files, what

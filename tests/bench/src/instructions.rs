@@ -89,7 +89,11 @@ pub fn run(folders: &Folders, server: &Server, save: bool) -> Result<ExitCode, S
         fs::write(&path, text + "\n").map_err(|error| format!("{}: {error}", path.display()))?;
         return Ok(admin);
     }
-    Ok(if code == ExitCode::SUCCESS { admin } else { code })
+    Ok(if code == ExitCode::SUCCESS {
+        admin
+    } else {
+        code
+    })
 }
 
 /// Each scenario with times and figures taken, as where there is an admin listener, and without. Fails where that costs
@@ -99,7 +103,9 @@ fn admin(folders: &Folders, server: &Server) -> Result<ExitCode, String> {
     fs::write(&file, "[admin]\nlisten = \"127.0.0.1:0\"\n")
         .map_err(|error| format!("{}: {error}", file.display()))?;
     let looked_at = server.with_arguments(["--config".into(), file.into()]);
-    println!("\n| instructions | without `[admin]` | with it | change |\n| --- | --: | --: | --: |");
+    println!(
+        "\n| instructions | without `[admin]` | with it | change |\n| --- | --: | --: | --: |"
+    );
     let mut code = ExitCode::SUCCESS;
     for scenario in &SCENARIOS {
         let [mut without, mut with] = [f64::INFINITY; 2];
