@@ -78,20 +78,11 @@ impl Connection {
             }
             fault_point("message");
             match message {
-                Ok(Message::Text(text)) => {
-                    self.message(|plugin, client, session| {
-                        plugin.on_text(client, session, text.as_str())
-                    });
-                    drop(text);
-                    self.stream.has_handled();
-                }
-                Ok(Message::Binary(payload)) => {
-                    self.message(|plugin, client, session| {
-                        plugin.on_binary(client, session, &payload)
-                    });
-                    drop(payload);
-                    self.stream.has_handled();
-                }
+                Ok(Message::Text(text)) => self.message(|plugin, client, session| {
+                    plugin.on_text(client, session, text.as_str())
+                }),
+                Ok(Message::Binary(payload)) => self
+                    .message(|plugin, client, session| plugin.on_binary(client, session, &payload)),
                 Ok(Message::Close(frame)) => self.peer_cause = Some(self.said_by(frame)),
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {

@@ -374,6 +374,7 @@ impl Outbox {
         }
     }
 
+    #[inline(always)]
     fn queue_frame(self: &Arc<Self>, opcode: Opcode, payload: &[u8]) -> Delivery {
         let mut state = self.state.lock();
         if state.phase != Phase::Open {

@@ -176,7 +176,9 @@ impl FrameGuard {
         if header.is_data() {
             (self.message_bytes, self.fragments) = (message_bytes, fragments);
             self.is_in_message = !header.is_final();
-            self.is_compressed = self.is_compressed_with(header);
+            if self.may_be_compressed {
+                self.is_compressed = self.is_compressed_with(header);
+            }
             if remaining > 0 {
                 shorten(head, arrived);
             }
@@ -196,6 +198,16 @@ impl FrameGuard {
         self.has_ended = header.is_close() && remaining == 0;
     }
 
+    /// Bytes that a message may announce which may have `most` bytes.
+    #[cold]
+    fn most_announced(&self, header: Header, most: u64) -> u64 {
+        let slack = match self.is_compressed_with(header) {
+            true => most / COMPRESSED_SLACK_DIVISOR + COMPRESSED_SLACK_BYTES,
+            false => 0,
+        };
+        most.saturating_add(slack)
+    }
+
     /// Whether the message is compressed that this frame is of.
     fn is_compressed_with(&self, header: Header) -> bool {
         header.is_compressed() || (header.is_continuation() && self.is_compressed)
@@ -212,11 +224,7 @@ impl FrameGuard {
             bytes = bytes.saturating_add(self.message_bytes);
             fragments += self.fragments;
         }
-        let slack = match self.is_compressed_with(header) {
-            true => most / COMPRESSED_SLACK_DIVISOR + COMPRESSED_SLACK_BYTES,
-            false => 0,
-        };
-        let reason = if bytes > most.saturating_add(slack) {
+        let reason = if bytes > most && bytes > self.most_announced(header, most) {
             format!("message of {bytes} bytes is over the limit of {most}")
         } else if fragments > FRAGMENTS_MAX {
             format!("message of more than {FRAGMENTS_MAX} fragments")

@@ -89,7 +89,7 @@ impl<S> Guarded<S> {
 
 impl<S: Source> Guarded<S> {
     /// What came was handled.
-    pub(super) fn has_handled(&mut self) {
+    fn has_handled(&mut self) {
         if self.under_way >= RECEIVED_GRAIN_BYTES {
             self.stream.holds(0);
         }
