@@ -583,6 +583,49 @@ typedef struct detent_compression {
     uint32_t (*set_worth)(const detent_host *host, uint32_t is_worth_it);
 } detent_compression;
 
+/* Id of the host's extension detent_turns. */
+#define DETENT_TURNS "detent.session/1"
+
+/* What is to run on a client's turn. */
+typedef struct detent_task {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* Zero. */
+    uint32_t reserved;
+    /* Handed back to `run` and `end`. */
+    void *data;
+    /* A callback of the client like on_message: no other callback of it runs meanwhile, a failure ends in
+     * on_error. [connection] or [timers], and before the plugin's code is replaced [main] */
+    detent_status (*run)(void *route, void *session, detent_client_id client, void *data,
+                         const detent_sink *error);
+    /* Frees `data`: once, when run does not come any more, whether it came or not. Null: there is nothing
+     * to free. [any] */
+    void (*end)(void *data);
+} detent_task;
+
+/*
+ * Extension DETENT_TURNS of the host: work with the session of a client that is not the callback's own. A
+ * call that does not answer DETENT_OK has not taken the task: `end` does not come. Since 1.1.
+ */
+typedef struct detent_turns {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* Zero. */
+    uint32_t reserved;
+
+    /* Runs `task` once, as soon as no callback of the client runs: within 10 ms where none does. Never
+     * inside of this call. Where the client ends before, or the code is replaced, it does not run.
+     * DETENT_GONE; DETENT_EXHAUSTED: 64 wait for this client already; DETENT_LATER: this instance has not
+     * taken over yet. [any] */
+    detent_status (*call)(const detent_host *host, detent_client_id client, const detent_task *task);
+
+    /* Runs `task` on the client's turn after `delay_ms` and then every `period_ms` (0: once). cancel_timer
+     * of the host ends it, and so do the client's end and a replacement of the code. A turn that is
+     * overrun is skipped. Up to 65,536 such timers a route, else DETENT_EXHAUSTED. [any] */
+    detent_status (*set_timer)(const detent_host *host, detent_client_id client, uint64_t delay_ms,
+                               uint64_t period_ms, const detent_task *task, detent_timer_id *timer);
+} detent_turns;
+
 /* Bytes of detent_host in version 1.0: what every host has. */
 #define DETENT_HOST_SIZE_1_0 offsetof(detent_host, config_folder)
 

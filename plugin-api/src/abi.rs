@@ -22,6 +22,7 @@ mod label;
 mod members;
 mod metrics;
 mod plugin;
+mod session;
 
 use std::ffi::c_void;
 
@@ -33,6 +34,7 @@ pub use label::*;
 pub use members::*;
 pub use metrics::*;
 pub use plugin::*;
+pub use session::*;
 
 /// First field of [`Entry`], as it stands in the file: `DETENT` and two bytes that no text holds.
 pub const MAGIC: u64 = u64::from_le_bytes(*b"DETENT\x00\x81");
@@ -42,8 +44,8 @@ pub const ABI_MAJOR: u32 = 1;
 
 /// A plugin whose `minor_required` is above the host's minor version is refused.
 ///
-/// 1 added [`CHECK`], [`JOURNAL`], [`METRICS`], [`LABEL`], [`MEMBERS`], [`COMPRESSION`], [`BODY_FILE`], behind
-/// the first [`HOST_SIZE_1_0`] bytes of [`Host`] the
+/// 1 added [`CHECK`], [`JOURNAL`], [`METRICS`], [`LABEL`], [`MEMBERS`], [`COMPRESSION`], [`BODY_FILE`], [`TURNS`],
+/// behind the first [`HOST_SIZE_1_0`] bytes of [`Host`] the
 /// folders, further paths and formats in the [`Descriptor`], the fields [`FIELD_KIND`] and [`FIELD_PAGE`] of a request,
 /// and `on_close` behind an `on_open` that failed.
 pub const ABI_MINOR: u32 = 1;

@@ -10,6 +10,7 @@ pub(crate) mod journal;
 mod body_file;
 mod label;
 mod members;
+mod turns;
 
 use std::ffi::c_void;
 use std::ptr::NonNull;

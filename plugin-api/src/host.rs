@@ -247,6 +247,6 @@ fn number(client: Option<ClientId>) -> abi::ClientId {
     client.map_or(abi::NO_CLIENT, |id| id.0)
 }
 
-fn milliseconds(time: Duration) -> Result<u64, TimerError> {
+pub(crate) fn milliseconds(time: Duration) -> Result<u64, TimerError> {
     u64::try_from(time.as_nanos().div_ceil(1_000_000)).map_err(|_| TimerError::Range)
 }

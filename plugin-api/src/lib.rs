@@ -125,6 +125,12 @@
 //! [`Host::set_timer`] calls [`Plugin::on_timer`] once, [`Host::set_interval`] again and again; both give
 //! out a [`Timer`] to tell them apart. They end with the value of the plugin that set them.
 //!
+//! # Another client's session
+//!
+//! [`Host::with_session`] runs a closure with the session of any client, on that client's turn: from timers, from threads
+//! of the plugin's own, from callbacks of others. [`Client::after`] and [`Client::every`] do so later, and end with the
+//! client. No callback of the client runs meanwhile, so that the session needs no lock.
+//!
 //! # Configuration
 //!
 //! [`Config::parse`] reads what was set for the route into your own struct:
@@ -231,6 +237,7 @@ mod request;
 mod response;
 mod shared;
 mod state;
+mod turns;
 #[cfg(feature = "testing")]
 pub mod testing;
 
@@ -252,6 +259,7 @@ pub use request::{Kind, Page, Request};
 pub use response::{Response, Upgrade};
 pub use shared::Shared;
 pub use state::{Saved, load, save};
+pub use turns::TurnError;
 
 /// Any error; `?` turns every error type into it, and `"text".into()` makes one.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;

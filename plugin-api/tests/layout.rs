@@ -15,7 +15,7 @@ use plugin_api::abi;
 
 const ABI: &str = include_str!("../src/abi.rs");
 /// Its parts, in files of their own.
-const PARTS: [&str; 8] = [
+const PARTS: [&str; 9] = [
     include_str!("../src/abi/plugin.rs"),
     include_str!("../src/abi/host.rs"),
     include_str!("../src/abi/metrics.rs"),
@@ -24,6 +24,7 @@ const PARTS: [&str; 8] = [
     include_str!("../src/abi/compression.rs"),
     include_str!("../src/abi/label.rs"),
     include_str!("../src/abi/members.rs"),
+    include_str!("../src/abi/session.rs"),
 ];
 const HEADER: &str = include_str!("../include/detent.h");
 
@@ -94,6 +95,8 @@ fn layouts() -> Vec<Layout> {
             state_folder, request_query, request_cookie, config_string, config_integer,
             config_boolean, config_only, old_state_format,
         }),
+        layout!(Task = "detent_task" { size, reserved, data, run, end }),
+        layout!(Turns = "detent_turns" { size, reserved, call, set_timer }),
         layout!(MemberSink = "detent_member_sink" { size, reserved, context, member }),
         layout!(Word = "detent_word" { kind, reserved, payload }),
         layout!(Members = "detent_members" { size, reserved, list, join_told }),
@@ -185,7 +188,7 @@ fn constants() -> Vec<(&'static str, i128)> {
 }
 
 /// Constants that are text: each is compared by itself.
-const TEXTS: [(&str, &str); 8] = [
+const TEXTS: [(&str, &str); 9] = [
     ("ENTRY_SYMBOL", abi::ENTRY_SYMBOL),
     ("CHECK", abi::CHECK),
     ("JOURNAL", abi::JOURNAL),
@@ -194,6 +197,7 @@ const TEXTS: [(&str, &str); 8] = [
     ("BODY_FILE", abi::BODY_FILE),
     ("COMPRESSION", abi::COMPRESSION),
     ("MEMBERS", abi::MEMBERS),
+    ("TURNS", abi::TURNS),
 ];
 
 fn type_sizes() -> Vec<Fact> {
@@ -253,7 +257,7 @@ fn rust_and_c_agree_on_every_size_offset_and_value() {
 }
 
 /// What came after 1.0.
-const SINCE_1_0: [&str; 36] = [
+const SINCE_1_0: [&str; 38] = [
     "LATER",
     "request_query",
     "request_cookie",
@@ -267,6 +271,8 @@ const SINCE_1_0: [&str; 36] = [
     "detent_body_file",
     "detent_member",
     "detent_word",
+    "detent_task",
+    "detent_turns",
     "detent_metric",
     "COUNTER",
     "GAUGE",

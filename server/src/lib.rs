@@ -29,7 +29,7 @@
 //! | `client-N` | 1 a client | handshake, reads, callbacks | its socket; its route's queue to the hub while it is full |
 //! | `hub` | 1 | membership, broadcasts | the routes' queues; a moment for more in a busy room |
 //! | `drain` | 1 | full sockets, closing and lingering ones; what is done where memory is short | epoll |
-//! | `timers` | 1 a route with timers | `on_timer` | the next deadline |
+//! | `timers` | 1 a route with timers | `on_timer`, turns of clients that are silent | the next deadline |
 //! | `journal` | 1 a route with a file | writes and reads what is kept | its queue, the disk |
 //! | `reaper` | 1 | joins connection threads that have ended | its queue, the next look |
 //! | `admin`, `admin-N` | 1, and 1 a connection of the admin listener | health, figures, orders | accept; its socket, the main thread |

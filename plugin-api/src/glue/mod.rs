@@ -9,7 +9,9 @@
 pub(crate) mod check;
 mod clients;
 mod hand_over;
+pub(crate) mod turns;
 
+use std::any::TypeId;
 use std::ffi::c_void;
 use std::mem::ManuallyDrop;
 
@@ -19,10 +21,12 @@ use crate::declaration::Exported;
 use crate::journal::JournalError;
 use crate::{Config, Error, Host, Plugin, Request, Result, Saved, Timer, logging, panics};
 
-/// What `route` points to.
+/// What `route` points to. The type of the plugin comes first, so that it can be asked before anything else.
+#[repr(C)]
 struct Route<P> {
-    plugin: P,
+    of: TypeId,
     host: Host,
+    plugin: P,
 }
 
 /// The callbacks of `P` in C.
@@ -150,7 +154,11 @@ unsafe extern "C" fn create<P: Exported>(
             None => P::create(host, config)?,
         };
         unread.check()?;
-        let made = Box::into_raw(Box::new(Route { plugin, host }));
+        let made = Box::into_raw(Box::new(Route {
+            of: TypeId::of::<P>(),
+            host,
+            plugin,
+        }));
         // SAFETY: the host passes a place to write to.
         unsafe { *route = made.cast() };
         Ok(())
@@ -167,6 +175,15 @@ unsafe extern "C" fn destroy<P: Plugin>(route: *mut c_void) {
     // SAFETY: `create` made it with `Box::into_raw`, and the host calls this once, as the last.
     let route = move || drop(unsafe { Box::from_raw(route.cast::<Route<P>>()) });
     panics::catch_and_log("the end of the plugin", route);
+}
+
+/// The type of the plugin that a route is of.
+///
+/// # Safety
+/// `route` came from some `create` of this crate and `destroy` has not been called.
+unsafe fn type_of(route: *mut c_void) -> TypeId {
+    // SAFETY: as the caller says; it is the first field of each `Route`.
+    unsafe { *route.cast::<TypeId>() }
 }
 
 /// The route that `create` made.

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::job::Job;
 use super::world::{Order, World};
 use crate::abi::{self, Status};
 
@@ -44,6 +45,8 @@ struct Own {
     config: String,
     phase: Phase,
     timers: BTreeMap<(Duration, u64), Duration>,
+    /// The timers that are of a client, with what they run on its turn.
+    tasks: BTreeMap<u64, (u64, Arc<Job>)>,
     last_timer: u64,
 }
 
@@ -70,6 +73,7 @@ impl MemoryHost {
                 config: config.to_owned(),
                 phase: Phase::Held(Vec::new()),
                 timers: BTreeMap::new(),
+                tasks: BTreeMap::new(),
                 last_timer: 0,
             }),
             path: path.to_owned(),
@@ -113,6 +117,10 @@ impl MemoryHost {
         let mut own = self.own();
         own.phase = Phase::Over;
         own.timers.clear();
+        let ended = std::mem::take(&mut own.tasks);
+        // What the plugin does when they end may be a call.
+        drop(own);
+        drop(ended);
     }
 
     /// # Errors
@@ -155,14 +163,44 @@ impl MemoryHost {
         self.own().timers.keys().next().copied()
     }
 
-    /// Takes a timer that is due out of the list, and puts one with a period back in.
-    pub(super) fn take_timer(&self, due: Duration, timer: u64) {
+    /// Takes a timer that is due out of the list, and puts one with a period back in; gives what it runs on the turn of
+    /// which client, where it is of one.
+    pub(super) fn take_timer(&self, due: Duration, timer: u64) -> Option<(u64, Arc<Job>)> {
         let mut own = self.own();
-        if let Some(period) = own.timers.remove(&(due, timer))
-            && !period.is_zero()
-        {
-            own.timers.insert((due + period, timer), period);
+        let period = own.timers.remove(&(due, timer))?;
+        if period.is_zero() {
+            return own.tasks.remove(&timer);
         }
+        own.timers.insert((due + period, timer), period);
+        own.tasks.get(&timer).cloned()
+    }
+
+    /// A timer of a client.
+    ///
+    /// # Errors
+    /// As `set_timer`.
+    pub(super) fn set_task(
+        &self,
+        client: u64,
+        job: &Arc<Job>,
+        delay_ms: u64,
+        period_ms: u64,
+    ) -> Result<u64, Status> {
+        self.check_client(client)?;
+        let timer = self.set_timer(delay_ms, period_ms)?;
+        self.own().tasks.insert(timer, (client, job.clone()));
+        Ok(timer)
+    }
+
+    /// A client has gone: its timers end.
+    pub(super) fn forget(&self, client: u64) {
+        let mut own = self.own();
+        let of_client = own.tasks.iter().filter(|(_, (of, _))| *of == client);
+        let timers: Vec<u64> = of_client.map(|(timer, _)| *timer).collect();
+        own.timers.retain(|(_, of), _| !timers.contains(of));
+        let ended: Vec<_> = timers.iter().map(|of| own.tasks.remove(of)).collect();
+        drop(own);
+        drop(ended);
     }
 
     pub(super) fn set_timer(&self, delay_ms: u64, period_ms: u64) -> Result<u64, Status> {
@@ -172,7 +210,7 @@ impl MemoryHost {
         }
         let now = self.world.lock().now;
         let mut own = self.own();
-        if own.timers.len() == TIMERS_MAX {
+        if own.timers.len() - own.tasks.len() == TIMERS_MAX {
             return Err(abi::EXHAUSTED);
         }
         own.last_timer += 1;
@@ -188,11 +226,11 @@ impl MemoryHost {
         let mut own = self.own();
         let before = own.timers.len();
         own.timers.retain(|(_, of), _| *of != timer);
-        if own.timers.len() == before {
-            abi::GONE
-        } else {
-            abi::OK
-        }
+        let is_gone = own.timers.len() == before;
+        let ended = own.tasks.remove(&timer);
+        drop(own);
+        drop(ended);
+        if is_gone { abi::GONE } else { abi::OK }
     }
 
     pub(super) fn config(&self) -> String {

@@ -12,6 +12,7 @@ use super::place::{fill, status, write};
 use super::world::{Order, message, topic};
 use super::{
     body_file_table, http, journal_table, label_table, members_table, metrics_table, reading_table,
+    turns_table,
 };
 use crate::abi::{self, Bytes, Status};
 
@@ -257,6 +258,7 @@ unsafe extern "C" fn get_extension(_: *const abi::Host, id: Bytes) -> *const c_v
         id if id == abi::JOURNAL.as_bytes() => journal_table::table(),
         id if id == abi::LABEL.as_bytes() => label_table::table(),
         id if id == abi::MEMBERS.as_bytes() => members_table::table(),
+        id if id == abi::TURNS.as_bytes() => turns_table::table(),
         id if id == abi::METRICS.as_bytes() => metrics_table::table(),
         _ => std::ptr::null(),
     }

@@ -15,6 +15,7 @@ use super::call::{self, Refused};
 use super::code::Code;
 use super::host::MemoryHost;
 use super::http::{Draft, MemoryRequest};
+use super::job::Job;
 use crate::abi::{self, Bytes, Sink, Status};
 
 /// Panics within [`PANIC_WINDOW`] that take a route out of service, as in the server.
@@ -236,6 +237,19 @@ impl Instance {
             unsafe { on_error(self.data, session.0, client, &raw const fault, error) }
         });
         dealt.is_ok()
+    }
+
+    /// Runs a task on the turn of a client.
+    pub(super) fn run_task(
+        &self,
+        client: u64,
+        session: &mut Session,
+        job: &Job,
+    ) -> Result<(), Refused> {
+        self.call(|error| {
+            // SAFETY: the session is this client's, no other callback of which runs, and the task is of this value.
+            unsafe { job.run(self.data, session.0, client, error) }
+        })
     }
 
     pub(super) fn on_timer(&self, timer: u64) -> Result<(), Refused> {

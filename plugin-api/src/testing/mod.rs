@@ -80,6 +80,7 @@ mod host;
 mod host_table;
 mod http;
 mod instance;
+mod job;
 mod journal;
 mod journal_table;
 mod label_table;
@@ -92,6 +93,7 @@ mod received;
 mod route;
 mod server;
 mod shared;
+mod turns_table;
 mod world;
 
 pub use ask::Ask;

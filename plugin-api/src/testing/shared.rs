@@ -14,6 +14,7 @@ use super::host::{Folders, MemoryHost};
 use super::host_table;
 use super::http::{Draft, MemoryRequest};
 use super::instance::{End, Instance, OUT_OF_SERVICE, Session};
+use super::job::Job;
 use super::world::World;
 use crate::abi;
 use crate::{Message, Response};
@@ -93,9 +94,74 @@ impl Shared {
             let closed = ending
                 .into_iter()
                 .filter(|(client, by)| self.close_one(*client, *by));
-            if closed.count() == 0 {
+            if closed.count() == 0 && !self.run_call() {
                 return;
             }
+        }
+    }
+
+    /// Runs the next of what waits for the turn of a client, if nobody has that; who has it comes here when it is over.
+    fn run_call(&self) -> bool {
+        let Ok(instance) = self.gate.try_read() else {
+            return false;
+        };
+        let waiting = self.world.lock().calls.clone();
+        for (client, job) in waiting {
+            let seat = lock(&self.seats).get(&client).cloned();
+            let mut turn = match seat.as_ref().map(|seat| seat.turn.try_lock()) {
+                Some(Err(TryLockError::WouldBlock)) => continue,
+                Some(Err(TryLockError::Poisoned(poisoned))) => Some(poisoned.into_inner()),
+                Some(Ok(turn)) => Some(turn),
+                None => None,
+            };
+            if !self.take_call(client, &job) {
+                continue;
+            }
+            if let Some(turn) = &mut turn
+                && self.world.lock().is_open(client)
+                && job.is_of(instance.host.as_abi())
+            {
+                self.run_task(&instance, client, turn, &job);
+            }
+            return true;
+        }
+        false
+    }
+
+    /// False where another thread was first.
+    fn take_call(&self, client: u64, job: &Arc<Job>) -> bool {
+        let mut state = self.world.lock();
+        let is_it = |(of, call): &(u64, Arc<Job>)| *of == client && Arc::ptr_eq(call, job);
+        let at = state.calls.iter().position(is_it);
+        at.and_then(|at| state.calls.remove(at)).is_some()
+    }
+
+    fn run_task(&self, instance: &Instance, client: u64, turn: &mut Option<Session>, job: &Job) {
+        let Some(session) = turn else { return };
+        let Err(refused) = instance.run_task(client, session, job) else {
+            return;
+        };
+        self.failed_call(instance, client, turn, "with_session", &refused);
+    }
+
+    /// A callback of a client has failed: `on_error`, and where that does not deal with it, the end.
+    fn failed_call(
+        &self,
+        instance: &Instance,
+        client: u64,
+        turn: &mut Option<Session>,
+        callback: &str,
+        refused: &Refused,
+    ) {
+        let sentence = refused.sentence(callback);
+        self.note(format!("WARN client {client}: {sentence}"));
+        let kind = match refused.status {
+            abi::PANICKED => abi::FAULT_PANICKED,
+            _ => abi::FAULT_FAILED,
+        };
+        let Some(session) = turn else { return };
+        if !instance.on_error(client, session, kind, &refused.text) {
+            self.end_by_server(instance, client, turn, 1011, fault_reason(refused));
         }
     }
 
@@ -140,6 +206,7 @@ impl Shared {
             ));
         }
         let closed = instance.on_close(client, session, end);
+        instance.host.forget(client);
         self.counts().closed += 1;
         if let Err(refused) = closed {
             self.note(format!(
@@ -287,15 +354,7 @@ impl Shared {
             let Err(refused) = instance.on_message(client, session, kind, payload) else {
                 return;
             };
-            let sentence = refused.sentence("on_message");
-            self.note(format!("WARN client {client}: {sentence}"));
-            let kind = match refused.status {
-                abi::PANICKED => abi::FAULT_PANICKED,
-                _ => abi::FAULT_FAILED,
-            };
-            if !instance.on_error(client, session, kind, &refused.text) {
-                self.end_by_server(instance, client, turn, 1011, fault_reason(&refused));
-            }
+            self.failed_call(instance, client, turn, "on_message", &refused);
         });
     }
 
@@ -368,8 +427,10 @@ impl Shared {
             let mut state = self.world.lock();
             state.now = due.max(state.now);
         }
-        instance.host.take_timer(due, timer);
-        if !instance.is_out_of_service()
+        let task = instance.host.take_timer(due, timer);
+        if let Some((client, job)) = task {
+            self.world.lock().calls.push_back((client, job));
+        } else if !instance.is_out_of_service()
             && let Err(refused) = instance.on_timer(timer)
         {
             self.note(format!("WARN the route: {}", refused.sentence("on_timer")));

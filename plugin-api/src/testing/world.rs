@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::job::Job;
 use super::journal::{Joined, Journal, Kept, Notices, Published, Since};
 use super::metrics::MetricBook;
 use super::received::Received;
@@ -31,6 +32,8 @@ pub(super) struct State {
     pub(super) now: Duration,
     /// Clients that were closed, and by whom (a `BY_`), and that are owed their `on_close`.
     pub(super) ending: Vec<(u64, u32)>,
+    /// What waits for the turns of clients.
+    pub(super) calls: VecDeque<(u64, Arc<Job>)>,
     last_client: u64,
 }
 
@@ -102,6 +105,7 @@ impl World {
             log: Vec::new(),
             now: Duration::ZERO,
             ending: Vec::new(),
+            calls: VecDeque::new(),
             last_client: 0,
         })))
     }

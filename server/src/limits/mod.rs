@@ -285,6 +285,12 @@ pub const LAST_WORDS_PER_CLIENT_MAX: usize = 16;
 /// Bytes of what they are told, of either kind.
 pub const LAST_WORD_BYTES_MAX: usize = 1024;
 
+/// Calls of a plugin that wait for the turn of one client.
+pub const CALLS_PER_CLIENT_MAX: usize = 64;
+
+/// Timers of the clients of one route.
+pub const CLIENT_TIMERS_MAX: usize = 65_536;
+
 /// Clients that one list of members or of a route's clients tells of.
 pub const LISTED_MAX: usize = 10_000;
 

@@ -68,7 +68,9 @@ pub use backlog::{Bounds, SlowClient};
 pub use ending::Ending;
 pub use figures::{Figures, Kind};
 pub use once::{Answerer, Last};
-pub use own::{OwnOutbox, come_behind, end_own_for_fault, own_outbox, set_own_outbox};
+pub use own::{
+    OwnOutbox, come_behind, end_own_for_fault, own_outbox, set_own_outbox, with_own_outbox,
+};
 pub use piece::{Offered, Waker};
 
 /// For a send of what is queued alone.

@@ -44,6 +44,26 @@ pub fn set_own_outbox(client: ClientId, route: RouteId, outbox: Arc<Outbox>) {
     });
 }
 
+/// Runs `work` on a thread that is no connection's as if it were that of `client`: whoever calls it sees to it that the
+/// client's own runs no callback meanwhile.
+pub fn with_own_outbox(client: ClientId, route: RouteId, outbox: Arc<Outbox>, work: impl FnOnce()) {
+    /// Ends it also where `work` panics.
+    struct Ends(Option<Own>);
+    impl Drop for Ends {
+        fn drop(&mut self) {
+            OWN.set(self.0.take());
+        }
+    }
+    let own = Own {
+        client,
+        route,
+        outbox,
+        behind: 0,
+    };
+    let _ends = Ends(OWN.replace(Some(own)));
+    work();
+}
+
 /// How `client` is answered by this thread; `has_settled` says whether the event of a number, and what else is to
 /// come first, has reached it; 0 is no event.
 pub fn own_outbox(client: ClientId, has_settled: impl FnOnce(u64) -> bool) -> OwnOutbox {

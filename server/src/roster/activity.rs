@@ -18,11 +18,12 @@ pub enum Callback {
     Error = 5,
     Request = 6,
     Timer = 7,
+    Turn = 8,
 }
 
 impl Callback {
     /// All of them, in the order of [`Callback::index`].
-    pub const ALL: [Callback; 7] = [
+    pub const ALL: [Callback; 8] = [
         Callback::Upgrade,
         Callback::Open,
         Callback::Message,
@@ -30,6 +31,7 @@ impl Callback {
         Callback::Error,
         Callback::Request,
         Callback::Timer,
+        Callback::Turn,
     ];
 
     /// Its place in [`Callback::ALL`].
@@ -47,6 +49,7 @@ impl Callback {
             Callback::Error => "on_error",
             Callback::Request => "on_request",
             Callback::Timer => "on_timer",
+            Callback::Turn => "with_session",
         }
     }
 
@@ -153,6 +156,7 @@ mod tests {
             "on_error",
             "on_request",
             "on_timer",
+            "with_session",
         ];
         assert_eq!(names, all);
     }

@@ -10,6 +10,7 @@
 pub mod activity;
 pub mod admission;
 pub mod callback_times;
+mod calls;
 pub mod capacity;
 mod control_group;
 pub mod machine_memory;
@@ -29,7 +30,9 @@ use crate::ids::{ClientId, RouteId};
 use crate::outbox::Outbox;
 use crate::roster::activity::{Activity, Clock, Running};
 use crate::threads::Thread;
+use calls::Calls;
 
+pub use calls::{Call, NoTurn};
 pub use seats::{HeldSeats, Seat, Session};
 
 const NO_ROUTE: u32 = u32::MAX;
@@ -49,6 +52,7 @@ struct Slot {
     /// until `on_close` has returned.
     seated: AtomicU32,
     held: Mutex<Held>,
+    calls: Calls,
 }
 
 impl Slot {
@@ -104,6 +108,7 @@ impl Roster {
             seat: Mutex::new(None),
             seated: AtomicU32::new(NO_ROUTE),
             held: Mutex::default(),
+            calls: Calls::default(),
         };
         Roster {
             slots: (0..count).map(slot).collect(),
@@ -246,6 +251,7 @@ impl Roster {
         // Only a thread that has panicked leaves a seat behind.
         slot.seated.store(NO_ROUTE, Ordering::Release);
         *slot.seat.lock() = None;
+        drop(self.take_calls(client));
         slot.activity.end();
         self.let_go(client);
     }

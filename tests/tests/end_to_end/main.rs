@@ -104,6 +104,7 @@ mod routes;
 mod scarce;
 mod service;
 mod service_manager;
+mod sessions;
 mod settings_client;
 mod settings_for_the_living;
 mod settings_http;

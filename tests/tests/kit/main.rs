@@ -8,6 +8,7 @@ mod members;
 mod real_server;
 mod replacing;
 mod requests;
+mod sessions;
 mod stage;
 
 /// Runs each case in memory and on the real server.

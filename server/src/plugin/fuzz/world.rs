@@ -82,6 +82,7 @@ impl World {
         host.timers.start(Arc::new(move |_| {
             // It may have gone.
             host.broadcast(BINARY, TICK, NO_CLIENT).ok();
+            None
         }));
     }
 

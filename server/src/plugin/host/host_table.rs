@@ -15,6 +15,7 @@ use super::guard::guard;
 use super::label_table::LABEL;
 use super::members_table::MEMBERS;
 use super::metrics_table::METRICS;
+use super::turns::TURNS;
 use super::{NoFolder, RouteHost};
 use super::{host_http, journal_table, reading_table, sink};
 
@@ -284,6 +285,7 @@ unsafe extern "C" fn get_extension(_: *const abi::Host, id: Bytes) -> *const c_v
         id if id == abi::LABEL.as_bytes() => (&raw const LABEL).cast(),
         id if id == abi::MEMBERS.as_bytes() => (&raw const MEMBERS).cast(),
         id if id == abi::COMPRESSION.as_bytes() => (&raw const COMPRESSION).cast(),
+        id if id == abi::TURNS.as_bytes() => (&raw const TURNS).cast(),
         _ => std::ptr::null(),
     }
 }

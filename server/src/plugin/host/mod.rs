@@ -6,6 +6,7 @@
 pub(super) mod answers;
 mod compression_table;
 mod guard;
+pub(super) mod job;
 pub(super) mod host_http;
 pub(super) mod host_table;
 mod journal_table;
@@ -20,6 +21,7 @@ mod presence;
 mod reading_table;
 pub(super) mod sink;
 mod timers;
+mod turns;
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
@@ -43,7 +45,7 @@ use crate::roster::callback_times::CallbackTimes;
 use crate::threads::fault_point;
 use outgoing::Outgoing;
 pub use timers::TIMERS_THREAD;
-use timers::Timers;
+pub(in crate::plugin) use timers::{Due, Timers};
 
 /// What host calls need of the server.
 #[derive(Clone)]

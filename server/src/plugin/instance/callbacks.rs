@@ -365,12 +365,12 @@ impl Instance {
         }
     }
 
-    fn activity(&self, client: ClientId) -> &Activity {
+    pub(super) fn activity(&self, client: ClientId) -> &Activity {
         self.host.route.services.roster.activity(client)
     }
 
     /// Runs one callback under the watchdog's eye and counts its panics.
-    fn call(
+    pub(super) fn call(
         &self,
         activity: &Activity,
         callback: Callback,

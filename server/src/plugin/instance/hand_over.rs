@@ -93,7 +93,8 @@ impl<'a> HandOver<'a> {
             return Err(HandOverError::StateFormat { old: from, new });
         }
         let since = Instant::now();
-        let (gate, seats) = hold(route, since + HAND_OVER_WAIT)?;
+        let (gate, mut seats) = hold(route, since + HAND_OVER_WAIT)?;
+        run_calls(&old, &mut seats);
         let state = save_state(&old)?;
         let generation = old.generation + 1;
         let parts = route.parts.clone();
@@ -189,6 +190,16 @@ fn of_resume(error: &CallbackError) -> String {
         CallbackError::Failed { text, .. } => format!("on_resume failed: {text}"),
         CallbackError::Panicked { text, .. } => format!("on_resume panicked: {text}"),
         other => other.to_string(),
+    }
+}
+
+/// What waits for the turns of clients is about sessions of the old code, and cannot wait for the new one.
+fn run_calls(old: &Instance, seats: &mut HeldSeats<'_>) {
+    let roster = &old.host.route.services.roster;
+    for (client, seat) in seats {
+        if let Some(seat) = seat.as_mut().filter(|_| roster.has_calls(*client)) {
+            old.run_calls(*client, &mut seat.session);
+        }
     }
 }
 

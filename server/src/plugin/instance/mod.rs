@@ -9,6 +9,7 @@ mod faults;
 pub(super) mod hand_over;
 mod lifecycle;
 pub(super) mod route;
+mod turns;
 
 use std::ffi::c_void;
 use std::sync::Arc;

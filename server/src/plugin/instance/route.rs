@@ -28,7 +28,7 @@ use crate::journal::store::Store;
 use crate::outbox::Outbox;
 use crate::outbox::cause::{Cause, GOING_AWAY, INTERNAL, Initiator};
 use crate::outbox::encoding::Encoding;
-use crate::plugin::host::{RouteParts, Services, answers};
+use crate::plugin::host::{Due, RouteParts, Services, answers};
 use crate::plugin::library::Library;
 use crate::roster::activity::{Activity, Running};
 use crate::roster::callback_times::CallbackTimes;
@@ -91,9 +91,20 @@ impl Route {
         *self.current.lock() = instance.clone();
         instance.host.outgoing.release();
         let (route, timed) = (Arc::downgrade(self), Arc::downgrade(instance));
-        instance.host.timers.start(Arc::new(move |timer| {
-            if let (Some(route), Some(instance)) = (route.upgrade(), timed.upgrade()) {
-                route.on_timer(&instance, timer);
+        instance.host.timers.start(Arc::new(move |due| {
+            let (route, instance) = (route.upgrade()?, timed.upgrade()?);
+            match due {
+                Due::Timer(timer) => {
+                    route.on_timer(&instance, timer);
+                    None
+                }
+                Due::Turn(client) => route.attend(&instance, client),
+                Due::Task(client, job) => {
+                    let roster = &route.parts.services.roster;
+                    // One that has gone is forgotten, and of one whose turn is long over this time is skipped.
+                    roster.put_call(client, route.id(), job).ok()?;
+                    route.attend(&instance, client)
+                }
             }
         }));
     }
@@ -386,6 +397,7 @@ impl Place {
             if let Err(error) = self.instance.on_close(self.client, &mut left, &cause) {
                 warn!("client {} on {}: {error}", self.client, self.route.path());
             }
+            self.end_turns();
             self.count_traffic();
         }
         error
@@ -401,12 +413,17 @@ impl Place {
     ///
     /// None never happens between `open` and `close`.
     pub fn call<T>(&mut self, call: impl FnOnce(&Instance, &mut Session) -> T) -> Option<T> {
-        let mut seat = self.route.parts.services.roster.seat_of(self.client).lock();
+        let roster = &self.route.parts.services.roster;
+        let mut seat = roster.seat_of(self.client).lock();
         let seat = seat.as_mut()?;
         if seat.generation != self.instance.generation {
             self.instance = self.route.instance();
         }
-        Some(call(&self.instance, &mut seat.session))
+        let answer = call(&self.instance, &mut seat.session);
+        if roster.has_calls(self.client) {
+            self.instance.run_calls(self.client, &mut seat.session);
+        }
+        Some(answer)
     }
 
     /// Takes the client off the route, then calls its `on_close`.
@@ -437,8 +454,16 @@ impl Place {
                 .on_close(self.client, &mut left.session, cause)
         });
         roster.unseat(self.client);
+        drop(seat);
+        self.end_turns();
         self.count_traffic();
         result
+    }
+
+    /// Nothing is done on its turn any more.
+    fn end_turns(&self) {
+        drop(self.route.parts.services.roster.take_calls(self.client));
+        self.instance.host.timers.forget(self.client);
     }
 
     /// What it has said and was answered counts among what the route's past clients have.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use plugin_api::metrics::MetricError;
 use plugin_api::{
     Cause, Client, ClientId, Config, Host, Kind, Message, Plugin, Presence, Request, Response,
-    Result, Saved, Timer, Upgrade, log,
+    Result, Saved, Timer, TurnError, Upgrade, log,
 };
 
 thread_local! {
@@ -51,6 +51,9 @@ impl Gate {
 struct Session {
     messages: u64,
     request: String,
+    /// What others have given to it.
+    given: u64,
+    timer: Option<Timer>,
 }
 
 fn session_of(request: &Request) -> Session {
@@ -203,7 +206,7 @@ impl Probe {
     fn obey(
         &self,
         client: &Client,
-        session: &Session,
+        session: &mut Session,
         command: &str,
         argument: &str,
     ) -> Result<String> {
@@ -228,6 +231,7 @@ impl Probe {
                 });
                 return Ok(heard);
             }
+            "given" => return Ok(session.given.to_string()),
             "messages" => return Ok(session.messages.to_string()),
             "request" => return Ok(session.request.clone()),
             "option" => return Ok(format!("{:?}", self.config)),
@@ -283,6 +287,36 @@ impl Probe {
                 let told = client.join_told(first, &presence);
                 return Ok(told.map_or_else(|error| error.to_string(), |()| "joined".to_owned()));
             }
+            // Until a client of the route has left.
+            "block" => {
+                client.send("blocks")?;
+                client.flush();
+                self.gate.wait();
+                return Ok("unblocked".to_owned());
+            }
+            // The session of another client, or of this one, on its turn: `give 2 hello`.
+            "give" => return self.give(first.parse()?, rest.to_owned()),
+            "give-many" => self.give_many(first.parse()?, rest.parse()?),
+            "after" => {
+                let (delay, text) = (Duration::from_millis(first.parse()?), rest.to_owned());
+                client.after::<Probe>(delay, move |_, client, session| {
+                    given(client, session, &text)
+                })?;
+                return Ok("set".to_owned());
+            }
+            "every" => {
+                let (period, text) = (Duration::from_millis(first.parse()?), rest.to_owned());
+                let timer = client.every::<Probe>(period, move |_, client, session| {
+                    given(client, session, &text)
+                })?;
+                session.timer = Some(timer);
+                return Ok("set".to_owned());
+            }
+            "no-more" => session
+                .timer
+                .take()
+                .into_iter()
+                .for_each(|of| self.host.cancel_timer(of)),
             "list" => {
                 let listed = match argument {
                     "" => self.host.clients()?,
@@ -319,6 +353,34 @@ impl Probe {
             _ => return Err(format!("unknown command {command}").into()),
         }
         Ok(String::new())
+    }
+
+    fn give(&self, id: u64, text: String) -> Result<String> {
+        let given = self
+            .host
+            .with_session::<Probe>(id.into(), move |_, client, session| {
+                given(client, session, &text)
+            });
+        Ok(given.map_or_else(|error| error.to_string(), |given| format!("{given:?}")))
+    }
+
+    /// A thread of its own gives a client so many, however many the server takes at once.
+    fn give_many(&self, id: u64, count: u64) {
+        let host = self.host;
+        thread::spawn(move || {
+            for _ in 0..count {
+                let give = || {
+                    host.with_session::<Probe>(id.into(), |_, _, session| {
+                        session.given += 1;
+                        Ok(())
+                    })
+                };
+                while give() == Err(TurnError::TooMany) {
+                    thread::yield_now();
+                }
+            }
+            log::info!("has given {count} to {id}");
+        });
     }
 
     /// Metrics of the plugin's own; what cannot be is answered with its reason.
@@ -374,6 +436,17 @@ impl Probe {
         });
         *self.speaker.lock().expect("nobody panics with it") = Some(speaker);
     }
+}
+
+/// Somebody gives a client something: `panic` and `fail` do what they say.
+fn given(client: &Client, session: &mut Session, text: &str) -> Result {
+    assert_ne!(text, "panic", "told to panic");
+    if text == "fail" {
+        return Err("told to fail".into());
+    }
+    session.given += 1;
+    client.send(format!("given {}: {text}", session.given))?;
+    Ok(())
 }
 
 /// Less than the server gives back from a silent client.
