@@ -798,6 +798,9 @@ typedef struct detent_entry {
  * come to them, as `member_count` does; none waits for a client, nor in a callback for a disk.
  */
 #define DETENT_JOURNAL "detent.journal/1"
+/* The same, and an empty topic stands for everyone on the route: what is kept of it is what `broadcast` says
+ * from the first message on that was published here. */
+#define DETENT_JOURNAL_EVERYONE "detent.journal/2"
 
 /* Bytes of a position: opaque text of a-z, 0-9 and -. */
 #define DETENT_POSITION_BYTES 24
@@ -951,7 +954,7 @@ typedef struct detent_journal_kept {
     uint32_t reserved;
 } detent_journal_kept;
 
-/* What `get_extension` of the host gives for DETENT_JOURNAL. */
+/* What `get_extension` of the host gives for DETENT_JOURNAL and DETENT_JOURNAL_EVERYONE. */
 typedef struct detent_journal {
     /* Bytes of this struct. */
     uint32_t size;
@@ -964,7 +967,8 @@ typedef struct detent_journal {
     detent_status (*publish)(const detent_host *host, const detent_journal_publish *publish,
                              detent_journal_published *published);
     /* Makes a client a member of a topic from some place in its past on: it gets what is kept behind that,
-     * in order and nothing twice, and then what is said. `joined` may be null. [any] */
+     * in order and nothing twice, and then what is said. `joined` may be null. DETENT_UNSUPPORTED: for
+     * everyone, of a client that was not admitted `apart` and so hears everyone already. [any] */
     detent_status (*join_from)(const detent_host *host, const detent_journal_join *join,
                                detent_journal_joined *joined);
     /* Reads what is kept: each message goes to `messages` before this returns. DETENT_LATER: it is in a
@@ -977,6 +981,10 @@ typedef struct detent_journal {
      * first two may be null. Joining from somewhere it gets {"id":POSITION,"topic":TOPIC,"gap":null} first,
      * or why there is a gap. Only where `size` covers it. [connection] */
     detent_status (*envelope)(detent_response *response);
+    /* Of an admitted client's response in `on_upgrade`: the client does not hear what is said to everyone
+     * before `join_from` has made it hear that, from wherever it says. Only where `size` covers it, as with
+     * DETENT_JOURNAL_EVERYONE. [connection] */
+    detent_status (*apart)(detent_response *response);
 } detent_journal;
 
 /* ---------------------------------------------------------------------------------- conveniences */

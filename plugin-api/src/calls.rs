@@ -387,6 +387,10 @@ impl ResponseCalls {
     pub(crate) fn envelope(&self) -> Status {
         self.host.envelope(self.response)
     }
+
+    pub(crate) fn apart(&self) -> Status {
+        self.host.apart(self.response)
+    }
 }
 
 /// Where a callback writes bytes; valid until the callback returns.

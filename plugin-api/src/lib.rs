@@ -113,6 +113,40 @@
 //! has missed, and then what is said, in order, nothing missing and nothing twice. Where that cannot be, the plugin
 //! gets an [`Outcome::Gap`], and its client what [`Notices`] say.
 //!
+//! What is said to everyone has a past too, once something was [kept](Host::broadcast_kept) of it. A client that is to get
+//! what it has missed is admitted [apart](Upgrade::apart), so that it hears nothing of it before [`Client::hear_from`] says
+//! from where on:
+//!
+//! ```
+//! use plugin_api::{Client, Host, Keep, Message, Plugin, Request, Result, Since, Upgrade};
+//!
+//! struct Board(Host);
+//!
+//! impl Plugin for Board {
+//!     type Session = ();
+//!
+//!     # fn create(host: Host, _: plugin_api::Config) -> Result<Self> {
+//!     #     Ok(Board(host))
+//!     # }
+//!     fn on_upgrade(&self, _: &Request) -> Result<Upgrade> {
+//!         Ok(Upgrade::accept().apart())
+//!     }
+//!
+//!     fn on_open(&self, client: &Client, request: &Request) -> Result {
+//!         let since = request.query("since");
+//!         client.hear_from(match &since {
+//!             Some(position) => Since::After { position, or_last: 100 },
+//!             None => Since::Last(100),
+//!         })?;
+//!         Ok(())
+//!     }
+//!
+//!     fn on_message(&self, _: &Client, (): &mut (), message: Message) -> Result {
+//!         Ok(self.0.broadcast_kept(message, Keep::default())?)
+//!     }
+//! }
+//! ```
+//!
 //! Clients learn positions from the messages: leave [`POSITION_PLACE`] in one, and tell with [`Keep::position_at`]
 //! where it stands.
 //!

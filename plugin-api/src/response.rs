@@ -215,6 +215,7 @@ enum Decision {
     Accept {
         subprotocol: Option<String>,
         has_envelope: bool,
+        is_apart: bool,
         headers: Vec<(String, String)>,
     },
     Refuse(Response),
@@ -226,6 +227,7 @@ impl Upgrade {
         Upgrade(Decision::Accept {
             subprotocol: None,
             has_envelope: false,
+            is_apart: false,
             headers: Vec::new(),
         })
     }
@@ -254,6 +256,18 @@ impl Upgrade {
     pub fn envelope(mut self) -> Upgrade {
         if let Decision::Accept { has_envelope, .. } = &mut self.0 {
             *has_envelope = true;
+        }
+        self
+    }
+
+    /// The client does not hear what is said to everyone ([`Host::broadcast`](crate::Host::broadcast)) before
+    /// [`Client::hear_from`](crate::Client::hear_from) has made it hear that, from some place in the past on: in `on_open`, or
+    /// later, as when it has said who it is. It gets what is sent to it and hears topics that it joins as any client.
+    /// The callback fails on a server that knows no journal of everyone.
+    #[must_use]
+    pub fn apart(mut self) -> Upgrade {
+        if let Decision::Accept { is_apart, .. } = &mut self.0 {
+            *is_apart = true;
         }
         self
     }
@@ -307,10 +321,14 @@ impl Upgrade {
             Decision::Accept {
                 subprotocol,
                 has_envelope,
+                is_apart,
                 headers,
             } => {
                 if *has_envelope {
                     check(response.envelope(), || ResponseError::Envelope)?;
+                }
+                if *is_apart {
+                    check(response.apart(), || ResponseError::Apart)?;
                 }
                 if let Some(name) = subprotocol {
                     let not_offered = || ResponseError::Subprotocol(name.clone());
@@ -327,6 +345,8 @@ impl Upgrade {
 pub(crate) enum ResponseError {
     #[error("the server is older than envelopes: update it")]
     Envelope,
+    #[error("the server is older than the extension detent.journal/2: update it")]
+    Apart,
     #[error("status {0} may not be answered here")]
     Status(u16),
     #[error("header {0:?} may not be set, or its value may not stand in a header")]

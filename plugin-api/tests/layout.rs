@@ -100,7 +100,7 @@ fn layouts() -> Vec<Layout> {
         layout!(MemberSink = "detent_member_sink" { size, reserved, context, member }),
         layout!(Word = "detent_word" { kind, reserved, payload }),
         layout!(Members = "detent_members" { size, reserved, list, join_told }),
-        layout!(Journal = "detent_journal" { size, reserved, publish, join_from, read, envelope }),
+        layout!(Journal = "detent_journal" { size, reserved, publish, join_from, read, envelope, apart }),
         layout!(JournalPublish = "detent_journal_publish" {
             size, kind, topic, payload, except, position_at, flags, reserved,
         }),
@@ -192,6 +192,7 @@ const TEXTS: [(&str, &str); 9] = [
     ("ENTRY_SYMBOL", abi::ENTRY_SYMBOL),
     ("CHECK", abi::CHECK),
     ("JOURNAL", abi::JOURNAL),
+    ("JOURNAL_EVERYONE", abi::JOURNAL_EVERYONE),
     ("METRICS", abi::METRICS),
     ("LABEL", abi::LABEL),
     ("BODY_FILE", abi::BODY_FILE),

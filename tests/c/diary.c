@@ -1,7 +1,8 @@
 /*
- * A plugin in C that keeps what is said, by the extension detent.journal/1: who comes is given what it has missed behind
+ * A plugin in C that keeps what is said, by the extension detent.journal/2: who comes is given what it has missed behind
  * the position in `?since=`, or the last two entries, and each entry begins with its own position. `POST` writes an entry
- * that is answered when the disk has it; `GET` reads what is kept.
+ * that is answered when the disk has it; `GET` reads what is kept. With the option `everyone` an entry is said to everyone
+ * on the route, and else on a topic.
  */
 
 #include <stdio.h>
@@ -17,21 +18,31 @@
 typedef struct diary {
     const detent_host *host;
     const detent_journal *journal;
+    /* Empty for everyone. */
+    detent_bytes topic;
+    uint32_t everyone;
 } diary;
 
 static detent_status create(const detent_host *host, detent_bytes config, const detent_bytes *old_state, void **route,
                             const detent_sink *error)
 {
     diary *of = calloc(1, sizeof(*of));
-    (void)config, (void)old_state;
+    detent_status status;
+    (void)old_state;
     if (!of)
         return detent_fail(error, "no memory");
     of->host = host;
-    of->journal = host->get_extension(host, detent_text(DETENT_JOURNAL));
+    of->journal = host->get_extension(host, detent_text(DETENT_JOURNAL_EVERYONE));
     if (!of->journal) {
         free(of);
         return detent_fail(error, "this server keeps nothing");
     }
+    status = host->config_boolean(config, detent_text("everyone"), &of->everyone, error);
+    if (status < DETENT_OK) {
+        free(of);
+        return status;
+    }
+    of->topic = detent_text(of->everyone ? "" : TOPIC);
     *route = of;
     return DETENT_OK;
 }
@@ -49,6 +60,15 @@ static detent_journal_notice notice(char *text)
     return notice;
 }
 
+/* Who is to hear everyone from somewhere in the past on must not hear them before that. */
+static detent_status on_upgrade(void *route, const detent_request *request, detent_response *response,
+                                const detent_sink *error)
+{
+    const diary *of = route;
+    (void)request, (void)error;
+    return of->everyone ? of->journal->apart(response) : DETENT_OK;
+}
+
 static detent_status on_open(void *route, detent_client_id client, const detent_request *request,
                              const detent_resumed *resumed, void **session, const detent_sink *error)
 {
@@ -64,7 +84,7 @@ static detent_status on_open(void *route, detent_client_id client, const detent_
         join.since = DETENT_SINCE_AFTER;
         join.position = detent_text(since);
     }
-    join.topic = detent_text(TOPIC);
+    join.topic = of->topic;
     join.fresh = notice(fresh);
     join.recovered = notice(recovered);
     join.gap = notice(gap);
@@ -83,7 +103,7 @@ static detent_status write_entry(const diary *of, detent_bytes text, uint32_t fl
     memcpy(entry, PLACE " ", sizeof(PLACE));
     if (text.len)
         memcpy(entry + sizeof(PLACE), text.data, text.len);
-    publish.topic = detent_text(TOPIC);
+    publish.topic = of->topic;
     publish.payload.data = (const uint8_t *)entry;
     publish.payload.len = sizeof(PLACE) + text.len;
     publish.position_at = 0;
@@ -123,7 +143,7 @@ static detent_status read_entries(const diary *of, detent_response *response, co
     detent_journal_kept kept = {.size = sizeof(kept)};
     detent_journal_read read = {.size = sizeof(read), .since = DETENT_SINCE_LAST, .last = UINT64_MAX};
     detent_status status;
-    read.topic = detent_text(TOPIC);
+    read.topic = of->topic;
     read.messages_max = 100;
     read.bytes_max = 1 << 16;
     status = of->journal->read(of->host, &read, &messages, &kept);
@@ -162,6 +182,7 @@ static const detent_functions functions = {
     .size = sizeof(detent_functions),
     .create = create,
     .destroy = destroy,
+    .on_upgrade = on_upgrade,
     .on_open = on_open,
     .on_message = on_message,
     .on_request = on_request,

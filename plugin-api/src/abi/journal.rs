@@ -1,4 +1,5 @@
-//! Extension `detent.journal/1` of the host, since 1.1: what is said on a topic is kept for who comes back.
+//! Extensions `detent.journal/1` and `/2` of the host, since 1.1: what is said on a topic, or with the second to everyone, is
+//! kept for who comes back.
 //!
 //! The host owns the journals: they live on when a plugin's code is replaced. All calls may be made by any thread at
 //! any time. `publish` with a place for the answer, `join_from` and `read` wait until the host has come to
@@ -8,6 +9,10 @@ use super::{Bytes, ClientId, Host, Response, Status};
 
 /// Id of the host's extension [`Journal`].
 pub const JOURNAL: &str = "detent.journal/1";
+
+/// Id of the host's extension that is [`Journal`] too, and in which an empty topic stands for everyone on the route: what is
+/// kept of it is what [`broadcast`](Host::broadcast) says from the first message on that was published here.
+pub const JOURNAL_EVERYONE: &str = "detent.journal/2";
 
 /// Bytes of a position: opaque text of `a-z`, `0-9` and `-`.
 pub const POSITION_BYTES: usize = 24;
@@ -57,7 +62,8 @@ pub struct Journal {
         published: *mut JournalPublished,
     ) -> Status,
     /// Makes a client a member of a topic from some place in its past on: it gets what is kept behind
-    /// that, in order and nothing twice, and then what is said. `joined` may be null. `[any]`
+    /// that, in order and nothing twice, and then what is said. `joined` may be null. [`UNSUPPORTED`](super::UNSUPPORTED): for
+    /// everyone, of a client that was not admitted `apart` and so hears everyone already. `[any]`
     pub join_from: unsafe extern "C" fn(
         host: *const Host,
         join: *const JournalJoin,
@@ -77,6 +83,10 @@ pub struct Journal {
     /// from somewhere it gets `{"id":POSITION,"topic":TOPIC,"gap":null}` first, or why there is a gap. Only where `size` covers it.
     /// `[connection]`
     pub envelope: unsafe extern "C" fn(response: *mut Response) -> Status,
+    /// Of an admitted client's response in `on_upgrade`: the client does not hear what is said to everyone before
+    /// `join_from` has made it hear that, from wherever it says. Only where `size` covers it, as with
+    /// [`JOURNAL_EVERYONE`]. `[connection]`
+    pub apart: unsafe extern "C" fn(response: *mut Response) -> Status,
 }
 
 /// A message that is kept.
@@ -86,7 +96,7 @@ pub struct JournalPublish {
     pub size: u32,
     /// [`TEXT`](super::TEXT) or [`BINARY`](super::BINARY).
     pub kind: u32,
-    /// 1 to 255 bytes of UTF-8.
+    /// 1 to 255 bytes of UTF-8; with [`JOURNAL_EVERYONE`] also none, for everyone.
     pub topic: Bytes,
     /// What is said.
     pub payload: Bytes,

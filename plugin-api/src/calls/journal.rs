@@ -28,17 +28,21 @@ pub(crate) struct JoinedRaw {
 pub(crate) type Each<'a> = &'a mut dyn FnMut(&[u8], u32, &[u8]);
 
 impl HostCalls {
-    /// The extension; null where the host has none.
-    fn journal(self) -> *const abi::Journal {
+    /// The extension that knows the journals of topics, or of everyone where there is no topic; null where the host has none.
+    fn journal(self, topic: Option<&str>) -> *const abi::Journal {
         let host = self.pointer();
-        let id = Bytes::new(abi::JOURNAL.as_bytes());
+        let id = match topic {
+            Some(_) => abi::JOURNAL,
+            None => abi::JOURNAL_EVERYONE,
+        };
+        let id = Bytes::new(id.as_bytes());
         // SAFETY: `HostCalls::new` had the table vouched for; the id outlives the call.
         unsafe { ((*host).get_extension)(host, id) }.cast()
     }
 
     /// Asks for envelopes in `on_upgrade`.
     pub(crate) fn envelope(self, response: *mut abi::Response) -> Status {
-        let journal = self.journal();
+        let journal = self.journal(Some(""));
         // SAFETY: the host's extension is valid for ever, as long as its size says.
         unsafe {
             if journal.is_null() || !crate::covers!((*journal).size, abi::Journal, envelope) {
@@ -48,9 +52,21 @@ impl HostCalls {
         }
     }
 
+    /// Asks in `on_upgrade` that the client does not hear everyone yet.
+    pub(crate) fn apart(self, response: *mut abi::Response) -> Status {
+        let journal = self.journal(None);
+        // SAFETY: as in `envelope`.
+        unsafe {
+            if journal.is_null() || !crate::covers!((*journal).size, abi::Journal, apart) {
+                return abi::UNSUPPORTED;
+            }
+            ((*journal).apart)(response)
+        }
+    }
+
     pub(crate) fn journal_publish(
         self,
-        topic: &str,
+        topic: Option<&str>,
         message: Message<'_>,
         keep: Keep,
         tells: bool,
@@ -64,7 +80,7 @@ impl HostCalls {
         let publish = abi::JournalPublish {
             size: size_of::<abi::JournalPublish>() as u32,
             kind: message.kind(),
-            topic: Bytes::new(topic.as_bytes()),
+            topic: Bytes::new(topic.unwrap_or_default().as_bytes()),
             payload: Bytes::new(message.as_bytes()),
             except: keep.except.map_or(abi::NO_CLIENT, crate::ClientId::get),
             position_at: place(keep.position_at),
@@ -79,7 +95,7 @@ impl HostCalls {
             true => &raw mut published,
             false => std::ptr::null_mut(),
         };
-        let journal = self.journal();
+        let journal = self.journal(topic);
         if journal.is_null() {
             return (abi::ABSENT, published);
         }
@@ -91,7 +107,7 @@ impl HostCalls {
     pub(crate) fn journal_join(
         self,
         client: ClientId,
-        topic: &str,
+        topic: Option<&str>,
         since: Since<'_>,
         notices: &[NoticeRaw<'_>; 3],
     ) -> (Status, JoinedRaw) {
@@ -106,7 +122,7 @@ impl HostCalls {
             size: size_of::<abi::JournalJoin>() as u32,
             since,
             client,
-            topic: Bytes::new(topic.as_bytes()),
+            topic: Bytes::new(topic.unwrap_or_default().as_bytes()),
             position: Bytes::new(position.as_bytes()),
             last,
             fresh,
@@ -118,7 +134,7 @@ impl HostCalls {
             outcome: 0,
             position: [0; POSITION_BYTES],
         };
-        let journal = self.journal();
+        let journal = self.journal(topic);
         if journal.is_null() {
             return (abi::ABSENT, JoinedRaw::default());
         }
@@ -134,7 +150,7 @@ impl HostCalls {
 
     pub(crate) fn journal_read(
         self,
-        topic: &str,
+        topic: Option<&str>,
         since: Since<'_>,
         messages_max: u64,
         bytes_max: u64,
@@ -162,7 +178,7 @@ impl HostCalls {
         let read = abi::JournalRead {
             size: size_of::<abi::JournalRead>() as u32,
             since,
-            topic: Bytes::new(topic.as_bytes()),
+            topic: Bytes::new(topic.unwrap_or_default().as_bytes()),
             position: Bytes::new(position.as_bytes()),
             last,
             messages_max,
@@ -181,7 +197,7 @@ impl HostCalls {
             has_more: 0,
             reserved: 0,
         };
-        let journal = self.journal();
+        let journal = self.journal(topic);
         if journal.is_null() {
             return (abi::ABSENT, kept);
         }

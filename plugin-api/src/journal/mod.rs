@@ -25,6 +25,26 @@ impl Host {
         message: impl ToMessage,
         keep: Keep,
     ) -> Result<(), JournalError> {
+        self.keep(Some(topic), message, keep)
+    }
+
+    /// Sends one message to all clients of the route and keeps it for those who come back, as
+    /// [`publish_kept`](Host::publish_kept) does for a topic: whatever else is [broadcast](Host::broadcast) is kept from then on
+    /// too. A client that is to get what it has missed is admitted [apart](crate::Upgrade::apart) and
+    /// [hears from](Client::hear_from) there.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn broadcast_kept(&self, message: impl ToMessage, keep: Keep) -> Result<(), JournalError> {
+        self.keep(None, message, keep)
+    }
+
+    fn keep(
+        &self,
+        topic: Option<&str>,
+        message: impl ToMessage,
+        keep: Keep,
+    ) -> Result<(), JournalError> {
         let (status, _) = self
             .calls()
             .journal_publish(topic, message.to_message(), keep, false);
@@ -39,6 +59,28 @@ impl Host {
     pub fn publish_and_tell(
         &self,
         topic: &str,
+        message: impl ToMessage,
+        keep: Keep,
+    ) -> Result<Published, JournalError> {
+        self.keep_and_tell(Some(topic), message, keep)
+    }
+
+    /// As [`broadcast_kept`](Host::broadcast_kept), and waits until the server has put the message into its order, to
+    /// tell where it stands.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn broadcast_and_tell(
+        &self,
+        message: impl ToMessage,
+        keep: Keep,
+    ) -> Result<Published, JournalError> {
+        self.keep_and_tell(None, message, keep)
+    }
+
+    fn keep_and_tell(
+        &self,
+        topic: Option<&str>,
         message: impl ToMessage,
         keep: Keep,
     ) -> Result<Published, JournalError> {
@@ -60,6 +102,31 @@ impl Host {
     pub fn read_kept(
         &self,
         topic: &str,
+        since: Since<'_>,
+        messages_max: u64,
+        bytes_max: u64,
+        each: impl FnMut(&Position, Message<'_>),
+    ) -> Result<Kept, JournalError> {
+        self.read_journal(Some(topic), since, messages_max, bytes_max, each)
+    }
+
+    /// As [`read_kept`](Host::read_kept), of what was said to everyone.
+    ///
+    /// # Errors
+    /// See [`JournalError`].
+    pub fn read_broadcasts(
+        &self,
+        since: Since<'_>,
+        messages_max: u64,
+        bytes_max: u64,
+        each: impl FnMut(&Position, Message<'_>),
+    ) -> Result<Kept, JournalError> {
+        self.read_journal(None, since, messages_max, bytes_max, each)
+    }
+
+    fn read_journal(
+        &self,
+        topic: Option<&str>,
         since: Since<'_>,
         messages_max: u64,
         bytes_max: u64,
@@ -107,6 +174,40 @@ impl Client {
         since: Since<'_>,
         notices: &Notices<'_>,
     ) -> Result<Joined, JournalError> {
+        let (status, joined) = self.join_journal(Some(topic), since, notices);
+        JournalError::check(status).map(|()| joined)
+    }
+
+    /// Makes a client that was admitted [apart](crate::Upgrade::apart) hear what is said to everyone on the route, from some
+    /// place in the past of that on: as [`join_from`](Client::join_from) does for a topic.
+    ///
+    /// # Errors
+    /// [`JournalError::HearsAlready`] where it was not admitted apart; see [`JournalError`].
+    pub fn hear_from(&self, since: Since<'_>) -> Result<Joined, JournalError> {
+        self.hear_from_telling(since, &Notices::default())
+    }
+
+    /// As [`hear_from`](Client::hear_from), and says how it went to the client, before anything of it.
+    ///
+    /// # Errors
+    /// As of [`hear_from`](Client::hear_from).
+    pub fn hear_from_telling(
+        &self,
+        since: Since<'_>,
+        notices: &Notices<'_>,
+    ) -> Result<Joined, JournalError> {
+        match self.join_journal(None, since, notices) {
+            (abi::UNSUPPORTED, _) => Err(JournalError::HearsAlready),
+            (status, joined) => JournalError::check(status).map(|()| joined),
+        }
+    }
+
+    fn join_journal(
+        &self,
+        topic: Option<&str>,
+        since: Since<'_>,
+        notices: &Notices<'_>,
+    ) -> (abi::Status, Joined) {
         let notices = [notices.fresh, notices.recovered, notices.gap];
         let notices = notices.map(|notice| match notice {
             None => NoticeRaw::default(),
@@ -124,10 +225,10 @@ impl Client {
                 position: at,
             },
         ) = calls.journal_join(self.id().get(), topic, since, &notices);
-        JournalError::check(status)?;
-        Ok(Joined {
+        let joined = Joined {
             outcome: Outcome::from_abi(how),
             position: Position::from_abi(&at),
-        })
+        };
+        (status, joined)
     }
 }

@@ -141,6 +141,10 @@ pub enum JournalError {
     /// A topic is empty or over 255 bytes, or the place of the position is not inside the message and ASCII.
     #[error("a topic has 1 to 255 bytes, and the place of a position is ASCII inside the message")]
     Invalid,
+    /// The client was not admitted by [`Upgrade::apart`](crate::Upgrade::apart): it hears everyone already, and what it has
+    /// missed would come behind what it has heard.
+    #[error("the client hears everyone from its beginning on: admit it with `Upgrade::apart`")]
+    HearsAlready,
     /// Durable was asked for, and the journal of this route is in memory.
     #[error("the journal of this route is in memory, so that nothing in it is durable")]
     NotInAFile,

@@ -255,7 +255,8 @@ unsafe extern "C" fn get_extension(_: *const abi::Host, id: Bytes) -> *const c_v
     // SAFETY: the plugin vouches.
     match unsafe { id.as_slice() } {
         id if id == abi::BODY_FILE.as_bytes() => body_file_table::table(),
-        id if id == abi::JOURNAL.as_bytes() => journal_table::table(),
+        id if id == abi::JOURNAL.as_bytes() => journal_table::first(),
+        id if id == abi::JOURNAL_EVERYONE.as_bytes() => journal_table::second(),
         id if id == abi::LABEL.as_bytes() => label_table::table(),
         id if id == abi::MEMBERS.as_bytes() => members_table::table(),
         id if id == abi::TURNS.as_bytes() => turns_table::table(),

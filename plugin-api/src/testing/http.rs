@@ -34,6 +34,8 @@ pub(super) struct Draft<'a> {
     /// A part of a file stands in the body.
     pub(super) has_file: bool,
     pub(super) subprotocol: Option<String>,
+    /// The client does not hear everyone yet.
+    pub(super) is_apart: bool,
 }
 
 impl Draft<'_> {
@@ -45,6 +47,7 @@ impl Draft<'_> {
             body: Vec::new(),
             has_file: false,
             subprotocol: None,
+            is_apart: false,
         }
     }
 

@@ -1,32 +1,56 @@
-//! The extension `detent.journal/1` of the host in memory.
+//! The extensions `detent.journal/1` and `/2` of the host in memory.
 
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
 
 use super::host::MemoryHost;
+use super::http::draft_of;
 use super::journal::{Notices, Since, place, text};
 use super::place::status;
 use super::received::Received;
 use super::world::{JoinOrder, KeepOrder, Order, message, topic};
 use crate::abi::{self, Bytes, POSITION_BYTES, Status};
 
-static TABLE: abi::Journal = abi::Journal {
-    size: size_of::<abi::Journal>() as u32,
+static FIRST: abi::Journal = abi::Journal {
+    size: std::mem::offset_of!(abi::Journal, apart) as u32,
     reserved: 0,
-    publish,
-    join_from,
-    read,
+    publish: publish::<1>,
+    join_from: join_from::<1>,
+    read: read::<1>,
     envelope,
+    apart,
 };
 
-pub(super) fn table() -> *const c_void {
-    (&raw const TABLE).cast()
+static SECOND: abi::Journal = abi::Journal {
+    size: size_of::<abi::Journal>() as u32,
+    reserved: 0,
+    publish: publish::<2>,
+    join_from: join_from::<2>,
+    read: read::<2>,
+    envelope,
+    apart,
+};
+
+pub(super) fn first() -> *const c_void {
+    (&raw const FIRST).cast()
+}
+
+pub(super) fn second() -> *const c_void {
+    (&raw const SECOND).cast()
+}
+
+/// Whose journal is meant: an empty name stands for everyone, from version 2 on.
+fn journal(name: &[u8], version: u32) -> Result<String, Status> {
+    match name {
+        [] if version >= 2 => Ok(String::new()),
+        name => topic(name),
+    }
 }
 
 const NOWHERE: [u8; POSITION_BYTES] = [0; POSITION_BYTES];
 
-unsafe extern "C" fn publish(
+unsafe extern "C" fn publish<const VERSION: u32>(
     host: *const abi::Host,
     publish: *const abi::JournalPublish,
     published: *mut abi::JournalPublished,
@@ -34,7 +58,7 @@ unsafe extern "C" fn publish(
     // SAFETY: the plugin vouches for host and struct, as the ABI asks.
     let (host, publish) = unsafe { (MemoryHost::from_abi(host), &*publish) };
     // SAFETY: as above.
-    let order = unsafe { keep_order(publish) };
+    let order = unsafe { keep_order(publish, VERSION) };
     status(order.and_then(|order| {
         host.check()?;
         let told = if host.is_held() {
@@ -52,11 +76,11 @@ unsafe extern "C" fn publish(
     }))
 }
 
-unsafe fn keep_order(publish: &abi::JournalPublish) -> Result<KeepOrder, Status> {
+unsafe fn keep_order(publish: &abi::JournalPublish, version: u32) -> Result<KeepOrder, Status> {
     // SAFETY: as the caller says.
     let (name, payload) = unsafe { (publish.topic.as_slice(), publish.payload.as_slice()) };
     let order = KeepOrder {
-        topic: topic(name)?,
+        topic: journal(name, version)?,
         message: message(publish.kind, payload)?,
         position_at: place(publish.position_at, payload)?,
         except: publish.except,
@@ -67,7 +91,7 @@ unsafe fn keep_order(publish: &abi::JournalPublish) -> Result<KeepOrder, Status>
     Ok(order)
 }
 
-unsafe extern "C" fn join_from(
+unsafe extern "C" fn join_from<const VERSION: u32>(
     host: *const abi::Host,
     join: *const abi::JournalJoin,
     joined: *mut abi::JournalJoined,
@@ -75,9 +99,12 @@ unsafe extern "C" fn join_from(
     // SAFETY: the plugin vouches for host and struct, as the ABI asks.
     let (host, join) = unsafe { (MemoryHost::from_abi(host), &*join) };
     // SAFETY: as above.
-    let order = unsafe { join_order(join) };
+    let order = unsafe { join_order(join, VERSION) };
     status(order.and_then(|order| {
         host.check_client(order.client)?;
+        if order.topic.is_empty() && !host.world.lock().came_apart(order.client) {
+            return Err(abi::UNSUPPORTED);
+        }
         let told = if host.is_held() {
             host.post(Order::JoinFrom(Box::new(order)))?;
             (abi::JOINED_LATER, NOWHERE)
@@ -93,7 +120,7 @@ unsafe extern "C" fn join_from(
     }))
 }
 
-unsafe fn join_order(join: &abi::JournalJoin) -> Result<JoinOrder, Status> {
+unsafe fn join_order(join: &abi::JournalJoin, version: u32) -> Result<JoinOrder, Status> {
     let notices = [&join.fresh, &join.recovered, &join.gap];
     // SAFETY: as the caller says.
     let [fresh, recovered, gap] = notices.map(|of| unsafe { notice(of) });
@@ -101,7 +128,7 @@ unsafe fn join_order(join: &abi::JournalJoin) -> Result<JoinOrder, Status> {
     let (name, position) = unsafe { (join.topic.as_slice(), join.position.as_slice()) };
     Ok(JoinOrder {
         client: join.client,
-        topic: topic(name)?,
+        topic: journal(name, version)?,
         since: Since::read(join.since, position, join.last)?,
         notices: Notices([fresh?, recovered?, gap?]),
     })
@@ -117,7 +144,7 @@ unsafe fn notice(notice: &abi::JournalNotice) -> Result<Option<(Received, Option
     Ok(Some((said, place(notice.position_at, payload)?)))
 }
 
-unsafe extern "C" fn read(
+unsafe extern "C" fn read<const VERSION: u32>(
     host: *const abi::Host,
     read: *const abi::JournalRead,
     messages: *const abi::JournalMessages,
@@ -128,7 +155,7 @@ unsafe extern "C" fn read(
         unsafe { (MemoryHost::from_abi(host), &*read, &*messages, &mut *kept) };
     // SAFETY: as above.
     let (name, position) = unsafe { (read.topic.as_slice(), read.position.as_slice()) };
-    let found = topic(name).and_then(|topic| {
+    let found = journal(name, VERSION).and_then(|topic| {
         host.check()?;
         let since = Since::read(read.since, position, read.last)?;
         let mut state = host.world.lock();
@@ -155,5 +182,10 @@ unsafe extern "C" fn read(
 
 /// A client here sees what is said, and no encoding of it.
 unsafe extern "C" fn envelope(_response: *mut abi::Response) -> Status {
+    abi::OK
+}
+
+unsafe extern "C" fn apart(response: *mut abi::Response) -> Status {
+    draft_of(response).is_apart = true;
     abi::OK
 }

@@ -225,11 +225,11 @@ impl Shared {
         if instance.is_out_of_service() {
             return Err(refusal(503, "the plugin of this route is out of service"));
         }
-        let (subprotocol, head) = self.admit(&instance, &request)?;
+        let (subprotocol, is_apart, head) = self.admit(&instance, &request)?;
         let client = {
             let mut state = self.world.lock();
             let client = state.next_client();
-            state.open(client);
+            state.open(client, is_apart);
             client
         };
         let seat = Arc::new(Seat {
@@ -281,7 +281,7 @@ impl Shared {
         &self,
         instance: &Instance,
         request: &MemoryRequest,
-    ) -> Result<(Option<String>, Response), Response> {
+    ) -> Result<(Option<String>, bool, Response), Response> {
         let mut draft = Draft::new(request, 101);
         if let Err(refused) = instance.on_upgrade(&mut draft) {
             return Err(self.failed(&refused.sentence("on_upgrade")));
@@ -306,7 +306,7 @@ impl Shared {
             let found = offered.find(|name| known.iter().any(|known| known == name));
             found.map(str::to_owned)
         });
-        Ok((chosen, draft.into_response()))
+        Ok((chosen, draft.is_apart, draft.into_response()))
     }
 
     fn failed(&self, sentence: &str) -> Response {

@@ -48,6 +48,9 @@ pub(super) struct Guest {
     pub(super) label: String,
     /// What every `send` to it answers, where a test says so.
     pub(super) send_answer: Option<Status>,
+    /// It was admitted as one that does not hear everyone yet.
+    came_apart: bool,
+    hears_everyone: bool,
 }
 
 /// What a host call asks for, checked: it happens now, or when the instance has taken over.
@@ -122,13 +125,15 @@ impl State {
         self.last_client
     }
 
-    pub(super) fn open(&mut self, client: u64) {
+    pub(super) fn open(&mut self, client: u64, is_apart: bool) {
         let guest = Guest {
             inbox: VecDeque::new(),
             closed: None,
             is_open: true,
             label: String::new(),
             send_answer: None,
+            came_apart: is_apart,
+            hears_everyone: !is_apart,
         };
         self.clients.insert(client, guest);
     }
@@ -137,12 +142,26 @@ impl State {
         self.clients.get(&client).is_some_and(|guest| guest.is_open)
     }
 
+    /// Whether it was admitted apart; one that has gone counts as such.
+    pub(super) fn came_apart(&self, client: u64) -> bool {
+        let guest = self.clients.get(&client);
+        guest.is_none_or(|guest| guest.came_apart)
+    }
+
     pub(super) fn client_count(&self) -> u64 {
         let open = self.clients.values().filter(|guest| guest.is_open);
         open.count() as u64
     }
 
+    /// Of a topic, or of the empty name those who hear everyone.
     pub(super) fn members(&self, topic: &str) -> Vec<u64> {
+        if topic.is_empty() {
+            let hears = self
+                .clients
+                .iter()
+                .filter(|(_, of)| of.is_open && of.hears_everyone);
+            return hears.map(|(client, _)| *client).collect();
+        }
         let members = self.topics.get(topic).into_iter().flatten();
         members.copied().collect()
     }
@@ -248,26 +267,24 @@ impl State {
     }
 
     fn join(&mut self, client: u64, topic: String) {
-        if self.is_open(client) {
+        if topic.is_empty() {
+            if let Some(guest) = self.clients.get_mut(&client) {
+                guest.hears_everyone = true;
+            }
+        } else if self.is_open(client) {
             self.topics.entry(topic).or_default().insert(client);
         }
     }
 
     fn publish(&mut self, topic: Option<String>, message: &Received, except: u64) {
-        let audience = match &topic {
-            Some(topic) => self.members(topic),
-            None => self.clients.keys().copied().collect(),
-        };
-        for client in audience {
+        let topic = topic.unwrap_or_default();
+        for client in self.members(&topic) {
             if client != except {
                 self.deliver(client, message.clone());
             }
         }
         // What is said on a topic with a journal is kept, whoever says it.
-        let (kept_max, journal) = (
-            self.journal_messages_max,
-            topic.and_then(|topic| self.journals.get_mut(&topic)),
-        );
+        let (kept_max, journal) = (self.journal_messages_max, self.journals.get_mut(&topic));
         if let Some(journal) = journal {
             journal.push(message.clone(), kept_max);
         }

@@ -44,8 +44,7 @@ impl Lane {
         except: Option<ClientId>,
     ) {
         if let Some(past) = &mut self.past
-            && let Audience::Topic(name) = audience
-            && past.journals.keeps(name)
+            && past.journals.keeps(audience.journal())
         {
             past.publish(
                 audience,

@@ -290,7 +290,7 @@ impl Lane {
                 None => false,
             },
             Event::Keep(keep) => {
-                let topic = Audience::Topic(keep.topic.clone());
+                let topic = Audience::of_journal(keep.topic.clone());
                 let is_other = self
                     .members
                     .topic(&topic)
@@ -298,7 +298,8 @@ impl Lane {
                 is_other || self.run.is_full_for(keep.message.bytes())
             }
             Event::JoinFrom(join) => {
-                is_running(self.members.topic(&Audience::Topic(join.topic.clone())))
+                let audience = Audience::of_journal(join.topic.clone());
+                is_running(self.members.topic(&audience))
             }
             Event::Send { client, message } => {
                 self.run.is_full_for(message.bytes()) && hears(client)

@@ -19,8 +19,11 @@ use crate::outbox::encoding::Encoding;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct TopicId(u32);
 
-/// The topic of which every client of the route is a member.
+/// The topic of which every client of the route is a member, but for those that are apart.
 pub(super) const EVERYONE: TopicId = TopicId(0);
+
+/// Those that are on the route and do not hear yet what is said to everyone. Nothing is ever said to them together.
+const APART: TopicId = TopicId(u32::MAX);
 
 /// One entry of a topic.
 pub(super) struct Member {
@@ -31,8 +34,9 @@ pub(super) struct Member {
 /// What is known of a client.
 struct Client {
     outbox: Arc<Outbox>,
-    /// Its place among everyone.
+    /// Its place among everyone, or among those that are apart.
     place: u32,
+    is_apart: bool,
     /// Its places in other topics; an empty map takes no memory.
     places: HashMap<TopicId, u32, ByNumber>,
     /// A join of it was refused already.
@@ -58,6 +62,7 @@ pub(super) struct TooManyTopics {
 pub(super) struct Members {
     clients: HashMap<ClientId, Client, ByNumber>,
     everyone: Vec<Member>,
+    apart: Vec<Member>,
     /// By number, from 1.
     topics: Vec<Option<Topic>>,
     free_topics: Vec<TopicId>,
@@ -85,6 +90,7 @@ impl Members {
     pub(super) fn members(&self, topic: TopicId) -> &[Member] {
         match topic {
             EVERYONE => &self.everyone,
+            APART => &self.apart,
             TopicId(number) => self.topics[number as usize - 1]
                 .as_ref()
                 .map_or(&[], |topic| &topic.members),
@@ -92,9 +98,17 @@ impl Members {
     }
 
     pub(super) fn is_member(&self, id: ClientId, topic: TopicId) -> bool {
-        self.clients
-            .get(&id)
-            .is_some_and(|client| topic == EVERYONE || client.places.contains_key(&topic))
+        self.clients.get(&id).is_some_and(|client| match topic {
+            EVERYONE => !client.is_apart,
+            topic => client.places.contains_key(&topic),
+        })
+    }
+
+    /// The clients of the route in some order, by number from 0, while nobody comes or goes.
+    pub(super) fn nth(&self, number: usize) -> Option<&Member> {
+        let apart = |number| self.apart.get(number);
+        let everyone = self.everyone.get(number);
+        everyone.or_else(|| apart(number - self.everyone.len()))
     }
 
     /// Whether some of the clients are written to in another encoding than frames.
@@ -114,10 +128,24 @@ impl Members {
         topic.map(|topic| &*topic.name)
     }
 
-    /// How many members a topic has.
+    /// How many members a topic has; or how many clients are on the route, those that are apart included.
     pub(super) fn count(&self, audience: &Audience) -> u64 {
+        match audience {
+            Audience::Everyone => self.clients.len() as u64,
+            topic => self.hearers(topic),
+        }
+    }
+
+    /// How many hear what is said now.
+    pub(super) fn hearers(&self, audience: &Audience) -> u64 {
         self.topic(audience)
             .map_or(0, |topic| self.members(topic).len() as u64)
+    }
+
+    /// Whether a client hears what is said to these.
+    pub(super) fn hears(&self, id: ClientId, audience: &Audience) -> bool {
+        let topic = self.topic(audience);
+        topic.is_some_and(|topic| self.is_member(id, topic))
     }
 
     /// Whether a client is a member of the topic of this name.
@@ -126,13 +154,17 @@ impl Members {
         topic.is_some_and(|&topic| self.is_member(id, topic))
     }
 
-    /// Members of a topic, so many at most, and how many there are.
+    /// Members of a topic, or clients of the route; so many at most, and how many there are.
     pub(super) fn list(&self, audience: &Audience, most: usize) -> Listed {
         let members = self.topic(audience).map_or(&[][..], |of| self.members(of));
-        let clients = members.iter().take(most).map(|member| member.client);
+        let apart = match audience {
+            Audience::Everyone => self.apart.as_slice(),
+            Audience::Topic(_) => &[],
+        };
+        let clients = members.iter().chain(apart).take(most);
         Listed {
-            clients: clients.collect(),
-            count: members.len() as u64,
+            clients: clients.map(|member| member.client).collect(),
+            count: (members.len() + apart.len()) as u64,
         }
     }
 
@@ -181,14 +213,20 @@ impl Members {
         if let Encoding::Deflate(window) = outbox.encoding() {
             self.windows[window.index()] += 1;
         }
-        let place = self.everyone.len() as u32;
-        self.everyone.push(Member {
+        let is_apart = outbox.is_apart();
+        let among = match is_apart {
+            true => &mut self.apart,
+            false => &mut self.everyone,
+        };
+        let place = among.len() as u32;
+        among.push(Member {
             client: id,
             outbox: outbox.clone(),
         });
         let client = Client {
             outbox,
             place,
+            is_apart,
             places: HashMap::default(),
             was_refused: false,
             last_words: Vec::new(),
@@ -205,7 +243,11 @@ impl Members {
         if let Encoding::Deflate(window) = client.outbox.encoding() {
             self.windows[window.index()] -= 1;
         }
-        self.take_out(EVERYONE, client.place);
+        let among = match client.is_apart {
+            true => APART,
+            false => EVERYONE,
+        };
+        self.take_out(among, client.place);
         for (topic, place) in client.places {
             self.take_out(topic, place);
         }
@@ -217,6 +259,7 @@ impl Members {
     /// Makes a client a member; nothing happens where it is one, or is gone.
     pub(super) fn join(&mut self, id: ClientId, audience: Audience) -> Result<(), TooManyTopics> {
         let Audience::Topic(name) = audience else {
+            self.join_everyone(id);
             return Ok(());
         };
         let known = self.topic_ids.get(&name).copied();
@@ -241,6 +284,18 @@ impl Members {
             client.places.insert(topic, place);
         }
         Ok(())
+    }
+
+    /// One that was apart hears from now on what is said to everyone.
+    fn join_everyone(&mut self, id: ClientId) {
+        let Some(client) = self.clients.get_mut(&id).filter(|client| client.is_apart) else {
+            return;
+        };
+        client.is_apart = false;
+        let outbox = client.outbox.clone();
+        let place = std::mem::replace(&mut client.place, self.everyone.len() as u32);
+        self.everyone.push(Member { client: id, outbox });
+        self.take_out(APART, place);
     }
 
     /// Ends a membership, where there is one.
@@ -272,6 +327,7 @@ impl Members {
     fn members_mut(&mut self, topic: TopicId) -> Option<&mut Vec<Member>> {
         match topic {
             EVERYONE => Some(&mut self.everyone),
+            APART => Some(&mut self.apart),
             TopicId(number) => {
                 let topic = self.topics[number as usize - 1].as_mut()?;
                 Some(&mut topic.members)
@@ -288,13 +344,12 @@ impl Members {
         let moved = members.get(place as usize).map(|member| member.client);
         let is_empty = members.is_empty();
         if let Some(client) = moved.and_then(|moved| self.clients.get_mut(&moved)) {
-            if topic == EVERYONE {
-                client.place = place;
-            } else {
-                client.places.insert(topic, place);
+            match topic {
+                EVERYONE | APART => client.place = place,
+                topic => drop(client.places.insert(topic, place)),
             }
         } else if is_empty
-            && topic != EVERYONE
+            && ![EVERYONE, APART].contains(&topic)
             && let Some(ended) = self.topics[topic.0 as usize - 1].take()
         {
             self.topic_ids.remove(&ended.name);

@@ -20,6 +20,24 @@ pub enum Audience {
     Topic(Box<str>),
 }
 
+impl Audience {
+    /// The one of a journal: what is said to everyone has the journal of the empty name, which no topic has.
+    pub fn of_journal(name: Box<str>) -> Audience {
+        match name.is_empty() {
+            true => Audience::Everyone,
+            false => Audience::Topic(name),
+        }
+    }
+
+    /// The name of its journal.
+    pub(super) fn journal(&self) -> &str {
+        match self {
+            Audience::Everyone => "",
+            Audience::Topic(name) => name,
+        }
+    }
+}
+
 /// What is said to clients. It is encoded as a frame by who says it, so that the hub only copies bytes; what others
 /// need instead is made of that, once for a run.
 pub struct Message {

@@ -10,7 +10,8 @@ use crate::ids::ClientId;
 use crate::journal::store::Confirm;
 use crate::journal::{Outcome, Position, Since};
 
-/// A message for the members of a topic that is kept: the topic has a journal from then on.
+/// A message for the members of a topic that is kept: the topic has a journal from then on. An empty name stands here,
+/// and in what follows, for everyone on the route.
 pub struct Keep {
     /// The topic.
     pub topic: Box<str>,

@@ -6,7 +6,6 @@
 use std::time::{Duration, Instant};
 
 use super::lane::{Lane, Walk};
-use super::members::EVERYONE;
 use super::slice::Slice;
 use crate::limits::{FEW_TOUCHED_DIVISOR, GATHER_MESSAGES_LEAST, PIECES_PER_ROUND};
 use crate::outbox::cause::Cause;
@@ -129,7 +128,7 @@ impl Lane {
     }
 
     fn close_from(&mut self, mut at: usize, cause: Cause, slice: &mut Slice) -> bool {
-        while let Some(member) = self.members.members(EVERYONE).get(at) {
+        while let Some(member) = self.members.nth(at) {
             member.outbox.close(cause.clone());
             at += 1;
             if !slice.goes_on(0) {

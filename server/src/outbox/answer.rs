@@ -17,9 +17,9 @@ pub(super) fn encode(run: &Marked<'_>) -> Vec<u8> {
 }
 
 /// The body where nothing was said for as long as the client waits.
-pub fn silence(topic: &str, next: &IdText) -> Vec<u8> {
+pub fn silence(topic: Option<&str>, next: &IdText) -> Vec<u8> {
     let run = Marked {
-        topic: Some(topic),
+        topic,
         ..Marked::default()
     };
     body(&run, Some(next))
@@ -102,7 +102,7 @@ mod tests {
                 + "\n"
         );
         assert_eq!(
-            text(silence("t", &[b'0'; 24])),
+            text(silence(Some("t"), &[b'0'; 24])),
             gap.replace("\"hole\"", "null")
         );
     }

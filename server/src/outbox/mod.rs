@@ -119,6 +119,8 @@ pub struct Outbox {
     agreed: OnceLock<Agreed>,
     /// The hub has something to give it first; read without the lock for each answer.
     behind: AtomicBool,
+    /// It came as one that does not hear yet what is said to everyone.
+    apart: AtomicBool,
 }
 
 /// The route that a client is on.
@@ -257,6 +259,7 @@ impl Outbox {
             encoding: AtomicU8::new(Encoding::Frame.number()),
             agreed: OnceLock::new(),
             behind: AtomicBool::new(false),
+            apart: AtomicBool::new(false),
         })
     }
 

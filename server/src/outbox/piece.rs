@@ -65,6 +65,17 @@ impl Outbox {
         self.behind.store(is_behind, Ordering::Release);
     }
 
+    /// The client is apart, or not: whether it hears from its beginning on what is said to everyone on its route. Set by
+    /// its thread before the hub knows of it.
+    pub fn set_apart(&self, is_apart: bool) {
+        self.apart.store(is_apart, Ordering::Release);
+    }
+
+    /// Whether it was apart when it came.
+    pub fn is_apart(&self) -> bool {
+        self.apart.load(Ordering::Acquire)
+    }
+
     /// See [`Outbox::set_behind`].
     pub fn is_behind(&self) -> bool {
         self.behind.load(Ordering::Acquire)

@@ -4,9 +4,11 @@
 use rustix::process::Signal;
 use tests::{Client, Raw, Server, Setup, compile_c};
 
-fn start(journal: &str) -> Server {
-    let route =
-        format!("[[route]]\npath = \"/diary\"\nplugin = \"diary\"\n[route.journal]\n{journal}");
+fn start(everyone: bool, journal: &str) -> Server {
+    let route = format!(
+        "[[route]]\npath = \"/diary\"\nplugin = \"diary\"\n[route.options]\neveryone = {everyone}\n\
+         [route.journal]\n{journal}"
+    );
     let setup = Setup::new().configuration(&route);
     compile_c("diary", &setup.plugins_folder());
     setup.start()
@@ -38,7 +40,16 @@ fn ask(server: &Server, method: &str, body: &str) -> (u16, String) {
 
 #[test]
 fn who_comes_back_has_what_it_missed_with_positions_in_the_entries() {
-    let server = start("messages = 3\n");
+    comes_back(false);
+}
+
+#[test]
+fn so_it_is_with_what_is_said_to_everyone() {
+    comes_back(true);
+}
+
+fn comes_back(everyone: bool) {
+    let server = start(everyone, "messages = 3\n");
     let mut client = Client::connect(&server, "/diary");
     let (how, start) = told(&mut client);
     assert_eq!(how, "fresh");
@@ -76,7 +87,16 @@ fn who_comes_back_has_what_it_missed_with_positions_in_the_entries() {
 
 #[test]
 fn what_was_confirmed_is_there_after_kill_9() {
-    let mut server = start("file = \"diary.journal\"\n");
+    confirms(false);
+}
+
+#[test]
+fn what_was_said_to_everyone_and_confirmed_is_there_after_kill_9() {
+    confirms(true);
+}
+
+fn confirms(everyone: bool) {
+    let mut server = start(everyone, "file = \"diary.journal\"\n");
     let (status, position) = ask(&server, "POST", "durable");
     assert_eq!(status, 200);
     server.signal(Signal::KILL);

@@ -59,6 +59,7 @@ mod inside_settings;
 mod journal;
 mod journal_changes;
 mod journal_disk;
+mod journal_everyone;
 mod journal_file;
 mod journal_storm;
 mod keep_alive;

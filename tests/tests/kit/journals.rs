@@ -7,6 +7,8 @@ on_both!(
     who_comes_back_gets_what_it_has_missed,
     who_asks_for_the_last_gets_the_last,
     a_position_of_nowhere_is_a_gap,
+    what_is_said_to_everyone_has_a_past_too,
+    who_is_apart_hears_everyone_only_from_where_it_joins,
 );
 
 /// The word, and the position behind it.
@@ -74,4 +76,60 @@ fn a_position_of_nowhere_is_a_gap<S: Stage>() {
     let mut lost = stage.open("/annals?since=nonsense&or_last=5");
     assert_eq!(parted(&lost.text()).0, "gap");
     assert_eq!(said(&lost.text()), "one");
+}
+
+const EVERYONE: &[(&str, &str)] = &[("audience", "everyone")];
+
+fn what_is_said_to_everyone_has_a_past_too<S: Stage>() {
+    let stage = S::start("annals", EVERYONE);
+    let mut speaker = stage.open("/annals?together");
+    let refused = speaker.text();
+    assert!(refused.contains("Upgrade::apart"), "{refused}");
+    speaker.send("say one");
+    let first = speaker.text()[..24].to_owned();
+    speaker.send("cast two");
+    assert_eq!(speaker.text(), "two");
+    speaker.send("but three");
+    assert_eq!(
+        speaker.ask("echo alone"),
+        "alone",
+        "it does not hear itself"
+    );
+    let mut back = stage.open(&format!("/annals?since={first}"));
+    let recovered = ("recovered".to_owned(), first.clone());
+    assert_eq!(parted(&back.text()), recovered);
+    assert_eq!(said(&back.text()), "two");
+    assert_eq!(said(&back.text()), "three");
+    speaker.send("cast four");
+    assert_eq!(back.text(), "four");
+    assert_eq!(speaker.text(), "four");
+    let read = speaker.ask(&format!("read {first}"));
+    assert!(read.ends_with(" two,three,four"), "{read}");
+    let mut lost = stage.open("/annals?since=nonsense&or_last=1");
+    assert_eq!(parted(&lost.text()).0, "gap");
+    assert_eq!(lost.text(), "four");
+}
+
+fn who_is_apart_hears_everyone_only_from_where_it_joins<S: Stage>() {
+    let stage = S::start("annals", EVERYONE);
+    let mut silent = stage.open("/annals?silent");
+    let mut speaker = stage.open("/annals?last=0");
+    assert_eq!(parted(&speaker.text()).0, "fresh");
+    for text in ["cast one", "but two"] {
+        speaker.send(text);
+    }
+    assert_eq!(speaker.text(), "one");
+    assert_eq!(
+        silent.ask("echo nothing"),
+        "nothing",
+        "it has heard nothing"
+    );
+    for ask in ["count", "listed"] {
+        assert_eq!(speaker.ask(ask), "2", "those that are apart are here too");
+    }
+    silent.send("cast three");
+    assert_eq!(speaker.text(), "three");
+    assert_eq!(silent.ask("echo nor"), "nor", "nor itself");
+    let (_, members) = parted_told(&silent.ask("tell four"));
+    assert_eq!((members.as_str(), speaker.text().as_str()), ("1", "four"));
 }

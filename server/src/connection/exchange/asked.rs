@@ -58,7 +58,11 @@ impl Exchange<'_> {
                 response,
                 subprotocol,
                 has_envelope,
-            }) => Ok((response, subprotocol, has_envelope)),
+                is_apart,
+            }) => {
+                self.outbox.set_apart(is_apart);
+                Ok((response, subprotocol, has_envelope))
+            }
             Ok(Upgrade::Refuse(response)) => Err(Unserved::ByPlugin(response)),
             Err(error) => Err(self.plugin_failed(route, &error)),
         }

@@ -72,6 +72,13 @@ struct Held {
     message: Message,
 }
 
+impl Standing {
+    /// The topic's name for who is told it; none for everyone.
+    pub(super) fn name(&self) -> Option<&str> {
+        (!self.topic.is_empty()).then_some(&*self.topic)
+    }
+}
+
 impl Behind {
     pub(super) fn new(outbox: Arc<Outbox>) -> Behind {
         Behind {

@@ -38,17 +38,20 @@ impl Past {
             self.settle();
             self.begin_anew(Journals::new(self.journals.bounds()));
         }
-        let is_heard = |topic: &str| members.topic(&Audience::Topic(topic.into())).is_some();
+        // What is said to everyone is never the one to be forgotten while there is another.
+        let is_heard = |topic: &str| {
+            topic.is_empty() || members.topic(&Audience::Topic(topic.into())).is_some()
+        };
         self.journals.begin(&topic, is_heard);
         let behind = match reply {
             Some(_) => self.count(&topic),
             None => 0,
         };
-        let audience = Audience::Topic(topic);
+        let audience = Audience::of_journal(topic);
         let how = (position_at, confirm);
         let position = self.publish(&audience, message, how, except, members, run);
         if let Some((reply, position)) = reply.zip(position) {
-            let members = members.count(&audience) + behind;
+            let members = members.hearers(&audience) + behind;
             self.replies.push((reply, Published { position, members }));
         }
     }
@@ -64,13 +67,15 @@ impl Past {
         members: &Members,
         run: &mut Run,
     ) -> Option<Position> {
-        let Audience::Topic(topic) = audience else {
-            return None;
-        };
         COUNTERS.hub.kept.add(1);
         let bytes = message.bytes();
-        self.journals
-            .append(topic, now(), except, bytes, confirm, |position| {
+        self.journals.append(
+            audience.journal(),
+            now(),
+            except,
+            bytes,
+            confirm,
+            |position| {
                 if let Some(at) = position_at {
                     message.set_position(at, position);
                 }
@@ -86,7 +91,8 @@ impl Past {
                 // What is kept is given out as it is: the hub compresses nothing.
                 message.take_deflated();
                 Arc::new(message)
-            })
+            },
+        )
     }
 
     /// Holds a message back for a client that is behind; gives it back where it is not.
@@ -166,7 +172,7 @@ impl Past {
             place: standing.place,
             frames: piece,
             ids: &filled.ids,
-            topic: Some(&standing.topic),
+            topic: standing.name(),
             next: Some(next),
             has_more: !self.journals.is_at_head(&standing.topic, filled.offset),
             ..Marked::default()
@@ -195,7 +201,8 @@ impl Past {
                 behind.topics.push_back(standing);
             } else {
                 // That it is not a member of too many was looked at when it began.
-                members.join(client, Audience::Topic(standing.topic)).ok();
+                let audience = Audience::of_journal(standing.topic);
+                members.join(client, audience).ok();
             }
         }
         match deliver_held(behind, queue) {

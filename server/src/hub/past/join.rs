@@ -37,8 +37,10 @@ impl Past {
         let Some(outbox) = members.outbox(client).cloned() else {
             return Ok(());
         };
-        let is_member = members.is_member_of(client, &topic) || self.is_behind_in(client, &topic);
-        let start = self.journals.start(&topic, since, now());
+        let audience = Audience::of_journal(topic);
+        let topic = audience.journal();
+        let is_member = members.hears(client, &audience) || self.is_behind_in(client, topic);
+        let start = self.journals.start(topic, since, now());
         let (outcome, from) = match is_member {
             true => (Outcome::Recovered, From::Offset(self.journals.last())),
             false => (start.outcome, start.from),
@@ -58,7 +60,7 @@ impl Past {
             Outcome::Gap(gap) => COUNTERS.hub.gaps[gap as usize].add(1),
         }
         let mut standing = Standing {
-            topic,
+            topic: audience.journal().into(),
             at: Cursor {
                 offset: 0,
                 hole: start.hole,
@@ -77,7 +79,7 @@ impl Past {
             let is_at_head = self.journals.is_at_head(&standing.topic, position.offset);
             if is_at_head && !self.behind.contains_key(&client) {
                 standing.greet(outbox, flush);
-                return members.join(client, Audience::Topic(standing.topic));
+                return members.join(client, audience);
             }
         }
         self.fall_behind(client, outbox, standing, members)
@@ -94,7 +96,8 @@ impl Past {
             .behind
             .entry(client)
             .or_insert_with(|| Behind::new(outbox));
-        if members.topics_of(client) + behind.topics.len() >= TOPICS_PER_CLIENT_MAX {
+        let is_full = members.topics_of(client) + behind.topics.len() >= TOPICS_PER_CLIENT_MAX;
+        if is_full && !standing.topic.is_empty() {
             return Err(TooManyTopics { is_first: false });
         }
         behind.outbox.set_behind(true);
@@ -117,7 +120,7 @@ impl Standing {
         });
         if outbox.encoding() == Encoding::Answer {
             // A notice would be the one message that this one waits for.
-            outbox.set_silence(answer::silence(&self.topic, &position.text()));
+            outbox.set_silence(answer::silence(self.name(), &position.text()));
         } else {
             self.notice = beginning.notices.take(beginning.outcome, position);
         }
@@ -128,7 +131,7 @@ impl Standing {
         let first = outbox.encoding().of_run(&Marked {
             place: self.place,
             frames: self.notice.as_ref().map_or(&[], Message::frame),
-            topic: Some(&self.topic),
+            topic: self.name(),
             ..Marked::default()
         });
         if !first.is_empty() && outbox.queue_to_flush(Frames::copied(&first)) {

@@ -55,7 +55,16 @@ impl Room {
         self.open_on(&self.route, id)
     }
 
+    /// A client that does not hear yet what is said to everyone.
+    fn open_apart(&self, id: u64) -> Guest {
+        self.open_as(&self.route, id, true)
+    }
+
     fn open_on(&self, route: &RouteHandle, id: u64) -> Guest {
+        self.open_as(route, id, false)
+    }
+
+    fn open_as(&self, route: &RouteHandle, id: u64, is_apart: bool) -> Guest {
         let address = self.listener.local_addr().expect("it is bound");
         let peer = TcpStream::connect(address).expect("it listens");
         peer.set_read_timeout(Some(Duration::from_secs(20)))
@@ -63,6 +72,7 @@ impl Room {
         let (socket, _) = self.listener.accept().expect("one connects");
         let id = ClientId(id);
         let outbox = Outbox::new(socket, id, self.drain.handle());
+        outbox.set_apart(is_apart);
         route.post(Event::Opened {
             client: id,
             outbox: outbox.clone(),

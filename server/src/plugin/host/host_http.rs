@@ -20,6 +20,8 @@ pub(in crate::plugin) struct Draft<'a> {
     pub(in crate::plugin) subprotocol: Option<String>,
     /// Asked for in `on_upgrade`.
     pub(in crate::plugin) has_envelope: bool,
+    /// Asked for in `on_upgrade`.
+    pub(in crate::plugin) is_apart: bool,
 }
 
 impl<'a> Draft<'a> {
@@ -29,6 +31,7 @@ impl<'a> Draft<'a> {
             response: Response::new(status),
             subprotocol: None,
             has_envelope: false,
+            is_apart: false,
         }
     }
 

@@ -279,7 +279,8 @@ unsafe extern "C" fn old_state_format(host: *const abi::Host, format: *mut u32) 
 unsafe extern "C" fn get_extension(_: *const abi::Host, id: Bytes) -> *const c_void {
     // SAFETY: see above.
     match unsafe { id.as_slice() } {
-        id if id == abi::JOURNAL.as_bytes() => journal_table::table(),
+        id if id == abi::JOURNAL.as_bytes() => journal_table::first(),
+        id if id == abi::JOURNAL_EVERYONE.as_bytes() => journal_table::second(),
         id if id == abi::METRICS.as_bytes() => (&raw const METRICS).cast(),
         id if id == abi::BODY_FILE.as_bytes() => (&raw const BODY_FILE).cast(),
         id if id == abi::LABEL.as_bytes() => (&raw const LABEL).cast(),

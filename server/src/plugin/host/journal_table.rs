@@ -1,4 +1,5 @@
-//! The host's extension `detent.journal/1` in C layout: turns C's types into Rust's and calls [`RouteHost`].
+//! The host's extensions `detent.journal/1` and `/2` in C layout: turns C's types into Rust's and calls [`RouteHost`].
+//! The second knows the journal of everyone, and is otherwise the first.
 //!
 //! Any thread. The plugin vouches, by the ABI, for `host` being what `create` got, for each struct being as long as its
 //! size says, and for bytes and places being valid for the time of the call.
@@ -12,26 +13,43 @@ use plugin_api::covers;
 use super::RouteHost;
 use super::guard::guard;
 use super::host_http::Draft;
-use super::keeping::{self, Publish, SinceWhen};
+use super::keeping::{self, Of, Publish, SinceWhen};
 use crate::journal::Position;
 
-static TABLE: abi::Journal = abi::Journal {
+static FIRST: abi::Journal = abi::Journal {
+    // Up to there it went.
+    size: std::mem::offset_of!(abi::Journal, apart) as u32,
+    reserved: 0,
+    publish: publish::<1>,
+    join_from: join_from::<1>,
+    read: read::<1>,
+    envelope,
+    apart,
+};
+
+static SECOND: abi::Journal = abi::Journal {
     size: size_of::<abi::Journal>() as u32,
     reserved: 0,
-    publish,
-    join_from,
-    read,
+    publish: publish::<2>,
+    join_from: join_from::<2>,
+    read: read::<2>,
     envelope,
+    apart,
 };
 
 /// As the plugin sees it.
-pub(super) fn table() -> *const c_void {
-    (&raw const TABLE).cast()
+pub(super) fn first() -> *const c_void {
+    (&raw const FIRST).cast()
+}
+
+/// As the plugin sees it.
+pub(super) fn second() -> *const c_void {
+    (&raw const SECOND).cast()
 }
 
 const NOWHERE: [u8; POSITION_BYTES] = [0; POSITION_BYTES];
 
-unsafe extern "C" fn publish(
+unsafe extern "C" fn publish<const VERSION: u32>(
     host: *const abi::Host,
     publish: *const abi::JournalPublish,
     published: *mut abi::JournalPublished,
@@ -51,7 +69,10 @@ unsafe extern "C" fn publish(
             && unsafe { covers!((*published).size, abi::JournalPublished, members) };
         let kept = host.keep(
             &Publish {
-                topic,
+                of: Of {
+                    topic,
+                    version: VERSION,
+                },
                 kind: publish.kind,
                 payload,
                 except: publish.except,
@@ -76,7 +97,7 @@ unsafe extern "C" fn publish(
     })
 }
 
-unsafe extern "C" fn join_from(
+unsafe extern "C" fn join_from<const VERSION: u32>(
     host: *const abi::Host,
     join: *const abi::JournalJoin,
     joined: *mut abi::JournalJoined,
@@ -101,7 +122,11 @@ unsafe extern "C" fn join_from(
                 since(join.since, join.position, join.last),
             )
         };
-        match host.join_from(join.client, topic, &since, notices) {
+        let of = Of {
+            topic,
+            version: VERSION,
+        };
+        match host.join_from(join.client, &of, &since, notices) {
             Ok(answer) => {
                 // SAFETY: see above.
                 unsafe {
@@ -119,7 +144,7 @@ unsafe extern "C" fn join_from(
     })
 }
 
-unsafe extern "C" fn read(
+unsafe extern "C" fn read<const VERSION: u32>(
     host: *const abi::Host,
     read: *const abi::JournalRead,
     messages: *const abi::JournalMessages,
@@ -146,7 +171,11 @@ unsafe extern "C" fn read(
                 since(read.since, read.position, read.last),
             )
         };
-        let answer = match host.read(topic, &since, read.messages_max, read.bytes_max) {
+        let of = Of {
+            topic,
+            version: VERSION,
+        };
+        let answer = match host.read(&of, &since, read.messages_max, read.bytes_max) {
             Ok(answer) => answer,
             Err(status) => return status,
         };
@@ -189,6 +218,15 @@ unsafe extern "C" fn envelope(response: *mut abi::Response) -> Status {
         // SAFETY: the plugin hands back what its callback got.
         let draft = unsafe { &mut *response.cast::<Draft<'_>>() };
         draft.has_envelope = true;
+        OK
+    })
+}
+
+unsafe extern "C" fn apart(response: *mut abi::Response) -> Status {
+    guard(|| {
+        // SAFETY: the plugin hands back what its callback got.
+        let draft = unsafe { &mut *response.cast::<Draft<'_>>() };
+        draft.is_apart = true;
         OK
     })
 }

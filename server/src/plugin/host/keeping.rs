@@ -16,9 +16,16 @@ use crate::outbox::come_behind;
 
 const _: () = assert!(POSITION_BYTES == abi::POSITION_BYTES);
 
+/// Whose journal is meant.
+pub(super) struct Of<'a> {
+    pub(super) topic: &'a [u8],
+    /// Of the extension: from 2 on an empty topic stands for everyone on the route.
+    pub(super) version: u32,
+}
+
 /// What a plugin wants to be kept.
 pub(super) struct Publish<'a> {
-    pub(super) topic: &'a [u8],
+    pub(super) of: Of<'a>,
     pub(super) kind: u32,
     pub(super) payload: &'a [u8],
     pub(super) except: u64,
@@ -66,7 +73,7 @@ impl RouteHost {
         publish: &Publish<'_>,
         tells: bool,
     ) -> Result<Option<Published>, Status> {
-        let topic = self.topic_name(publish.topic)?;
+        let topic = self.journal_name(&publish.of)?;
         let opcode = opcode(publish.kind, publish.payload)?;
         let position_at = place(publish.position_at, publish.payload)?;
         self.outgoing.check()?;
@@ -97,11 +104,11 @@ impl RouteHost {
     pub(super) fn join_from(
         &self,
         client: u64,
-        topic: &[u8],
+        of: &Of<'_>,
         since: &SinceWhen<'_>,
         notices: [(u32, &[u8], u64); 3],
     ) -> Result<Option<Joined>, Status> {
-        let topic = self.topic_name(topic)?;
+        let topic = self.journal_name(of)?;
         let since = since.read()?;
         let [fresh, recovered, gap] = notices.map(notice);
         let notices = Notices {
@@ -110,6 +117,9 @@ impl RouteHost {
             gap: gap?,
         };
         let client = self.open_client(client)?;
+        if topic.is_empty() && !self.is_apart(client) {
+            return Err(UNSUPPORTED);
+        }
         let (reply, answer) = answer(!self.outgoing.is_held());
         let number = self.outgoing.post(Event::JoinFrom(Box::new(JoinFrom {
             client,
@@ -127,12 +137,12 @@ impl RouteHost {
     /// again.
     pub(super) fn read(
         &self,
-        topic: &[u8],
+        of: &Of<'_>,
         since: &SinceWhen<'_>,
         messages_max: u64,
         bytes_max: u64,
     ) -> Result<Kept, Status> {
-        let topic = self.topic_name(topic)?;
+        let topic = self.journal_name(of)?;
         let asked = since.read()?;
         self.outgoing.check()?;
         let question = (
@@ -168,11 +178,20 @@ impl RouteHost {
         }
     }
 
-    fn topic_name(&self, topic: &[u8]) -> Result<Box<str>, Status> {
-        match self.topic(topic)? {
+    fn journal_name(&self, of: &Of<'_>) -> Result<Box<str>, Status> {
+        if of.topic.is_empty() && of.version >= 2 {
+            return Ok(Box::default());
+        }
+        match self.topic(of.topic)? {
             Audience::Topic(name) => Ok(name),
             Audience::Everyone => Err(INVALID),
         }
+    }
+
+    /// Whether it was admitted as one that does not hear everyone yet; one that has gone counts as such.
+    fn is_apart(&self, client: ClientId) -> bool {
+        let outbox = self.route.services.roster.outbox(client);
+        outbox.is_none_or(|outbox| outbox.is_apart())
     }
 }
 

@@ -102,6 +102,8 @@ pub enum Upgrade {
         subprotocol: Option<String>,
         /// Messages come to it in envelopes.
         has_envelope: bool,
+        /// It does not hear yet what is said to everyone.
+        is_apart: bool,
     },
     /// Answer this instead.
     Refuse(Response),
@@ -130,6 +132,7 @@ impl Instance {
             response,
             subprotocol,
             has_envelope,
+            is_apart,
             ..
         } = draft;
         match response.status {
@@ -137,6 +140,7 @@ impl Instance {
                 response,
                 subprotocol,
                 has_envelope,
+                is_apart,
             }),
             status if status.as_u16() >= 400 => Ok(Upgrade::Refuse(response)),
             // It tells an `EventSource` not to come back.

@@ -1,17 +1,74 @@
 //! A plugin that keeps what is said: who connects says in the query from where on it wants to hear the one topic, and
-//! each message is a command. What is kept begins with its own position.
+//! each message is a command. What is kept begins with its own position. With `audience = "everyone"` it is what is said to
+//! everyone on the route that is kept, instead of a topic.
 #![forbid(unsafe_code)]
 
 use plugin_api::{
-    Client, Config, Host, Keep, Message, Notice, Notices, POSITION_PLACE, Plugin, Request,
-    Response, Result, Since,
+    Client, Config, Host, Joined, JournalError, Keep, Kept, Message, Notice, Notices,
+    POSITION_PLACE, Plugin, Position, Published, Request, Response, Result, Since, Upgrade,
 };
+use serde::Deserialize;
 
 const TOPIC: &str = "annals";
 
-struct Annals(Host);
+struct Annals {
+    host: Host,
+    options: Options,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Options {
+    audience: Audience,
+}
+
+/// Whose past is kept.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Audience {
+    #[default]
+    Topic,
+    Everyone,
+}
 
 impl Annals {
+    fn keep(&self, text: &str, keep: Keep) -> Result<(), JournalError> {
+        match self.options.audience {
+            Audience::Everyone => self.host.broadcast_kept(text, keep),
+            Audience::Topic => self.host.publish_kept(TOPIC, text, keep),
+        }
+    }
+
+    fn tell(&self, text: &str, keep: Keep) -> Result<Published, JournalError> {
+        match self.options.audience {
+            Audience::Everyone => self.host.broadcast_and_tell(text, keep),
+            Audience::Topic => self.host.publish_and_tell(TOPIC, text, keep),
+        }
+    }
+
+    fn join(
+        &self,
+        client: &Client,
+        since: Since<'_>,
+        notices: &Notices<'_>,
+    ) -> Result<Joined, JournalError> {
+        match self.options.audience {
+            Audience::Everyone => client.hear_from_telling(since, notices),
+            Audience::Topic => client.join_from_telling(TOPIC, since, notices),
+        }
+    }
+
+    fn read(
+        &self,
+        since: Since<'_>,
+        each: impl FnMut(&Position, Message<'_>),
+    ) -> Result<Kept, JournalError> {
+        match self.options.audience {
+            Audience::Everyone => self.host.read_broadcasts(since, 10, 1 << 20, each),
+            Audience::Topic => self.host.read_kept(TOPIC, since, 10, 1 << 20, each),
+        }
+    }
+
     /// Says `text` behind its own position.
     fn say(&self, text: &str, durable: bool) -> Result {
         let keep = Keep {
@@ -20,7 +77,7 @@ impl Annals {
             ..Keep::default()
         };
         let text = format!("{POSITION_PLACE} {text}");
-        self.0.publish_kept(TOPIC, text, keep)?;
+        self.keep(&text, keep)?;
         Ok(())
     }
 }
@@ -28,8 +85,20 @@ impl Annals {
 impl Plugin for Annals {
     type Session = ();
 
-    fn create(host: Host, _config: Config) -> Result<Self> {
-        Ok(Annals(host))
+    fn create(host: Host, config: Config) -> Result<Self> {
+        let options = config.parse()?;
+        Ok(Annals { host, options })
+    }
+
+    /// Where everyone's past is kept, a client hears it from where it says; `?together` hears everyone at once.
+    fn on_upgrade(&self, request: &Request) -> Result<Upgrade> {
+        let is_together = request.query_string() == Some("together");
+        Ok(
+            match self.options.audience == Audience::Everyone && !is_together {
+                true => Upgrade::accept().apart(),
+                false => Upgrade::accept(),
+            },
+        )
     }
 
     /// `?since=POSITION`, `?since=POSITION&or_last=N`, `?last=N`, or from now on. Tells how it went, and from
@@ -66,8 +135,11 @@ impl Plugin for Annals {
             recovered: notice(recovered),
             gap: notice(gap),
         };
-        let joined = client.join_from_telling(TOPIC, since, &notices)?;
-        plugin_api::log::info!("joined: {:?}", joined.outcome);
+        match self.join(client, since, &notices) {
+            Ok(joined) => plugin_api::log::info!("joined: {:?}", joined.outcome),
+            Err(error @ JournalError::HearsAlready) => drop(client.send(error.to_string())?),
+            Err(error) => return Err(error.into()),
+        }
         Ok(())
     }
 
@@ -77,7 +149,7 @@ impl Plugin for Annals {
         match command {
             "say" => self.say(argument, false)?,
             "tell" => {
-                let published = self.0.publish_and_tell(TOPIC, argument, Keep::default())?;
+                let published = self.tell(argument, Keep::default())?;
                 let position = published.position.map(|position| position.to_string());
                 let position = position.unwrap_or_default();
                 client.send(format!("told {position} {}", published.members))?;
@@ -92,6 +164,22 @@ impl Plugin for Annals {
                     self.say(&format!("{number:0bytes$}"), false)?;
                 }
             }
+            // To all but who says it, kept too.
+            "but" => {
+                let except = Some(client.id());
+                let keep = Keep {
+                    except,
+                    ..Keep::default()
+                };
+                self.keep(argument, keep)?;
+            }
+            // By a call that knows nothing of journals.
+            "cast" if self.options.audience == Audience::Everyone => {
+                self.host.broadcast(argument)?;
+            }
+            "cast" => self.host.publish(TOPIC, argument)?,
+            "count" => drop(client.send(self.host.client_count().to_string())?),
+            "listed" => drop(client.send(self.host.clients()?.len().to_string())?),
             "echo" => drop(client.send(argument)?),
             "read" => {
                 let since = Since::After {
@@ -99,9 +187,7 @@ impl Plugin for Annals {
                     or_last: u64::MAX,
                 };
                 let mut texts = Vec::new();
-                let kept = self.0.read_kept(TOPIC, since, 10, 1 << 20, |_, message| {
-                    texts.push(message.to_string());
-                })?;
+                let kept = self.read(since, |_, message| texts.push(message.to_string()))?;
                 let (next, outcome) = (&kept.next, kept.outcome);
                 client.send(format!("{outcome:?} {next} {}", texts.join(",")))?;
             }
@@ -117,7 +203,7 @@ impl Plugin for Annals {
             ..Keep::default()
         };
         let body = std::str::from_utf8(request.body())?;
-        match self.0.publish_and_tell(TOPIC, body, keep) {
+        match self.tell(body, keep) {
             Ok(published) => {
                 let position = published.position.map(|position| position.to_string());
                 Ok(Response::text(position.unwrap_or_default()))
