@@ -188,7 +188,7 @@ fn constants() -> Vec<(&'static str, i128)> {
 }
 
 /// Constants that are text: each is compared by itself.
-const TEXTS: [(&str, &str); 9] = [
+const TEXTS: [(&str, &str); 10] = [
     ("ENTRY_SYMBOL", abi::ENTRY_SYMBOL),
     ("CHECK", abi::CHECK),
     ("JOURNAL", abi::JOURNAL),
