@@ -1,7 +1,7 @@
 //! The message board's page in a real browser: what a person who opens it sees, types and gets.
 
 use tests::webdriver::{Browser, ENTER, Window};
-use tests::{Client, Server, Setup};
+use tests::{ADMIN, Admin, Client, Server, Setup, json_line};
 
 const CONNECTED: &str = "document.getElementById('status').textContent === 'Connected'";
 const LAST_ENTRY: &str = "document.querySelector('#timeline > :last-child')?.textContent";
@@ -19,6 +19,73 @@ fn what_one_types_the_other_reads() {
     second.click("#send");
     assert_reads(&[&first, &second], "Client 2: sent by the button");
     assert_eq!(second.eval("document.getElementById('message').value"), "");
+}
+
+/// The pages of both say and hear JSON, beside a client that compresses nothing; the browser tells what was agreed.
+#[test]
+fn a_browser_compresses_with_windows_that_are_kept_and_not() {
+    const FORGETS: &str =
+        "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
+    let configuration = |mode| format!("{ADMIN}[client]\ncompression = \"{mode}\"\n");
+    let browser = Browser::start();
+    for (mode, agreed) in [
+        ("shared", FORGETS),
+        ("full", "permessage-deflate"),
+        ("off", ""),
+    ] {
+        let setup = Setup::new().plugins(&["chat", "echo"]);
+        let server = setup.configuration(&configuration(mode)).start();
+        let mut plain = Client::connect(&server, "/chat");
+        let window = open(&browser, &server);
+        // What is waited for has to show in the page.
+        window.eval(&format!(
+            "void (window.seen = {{}}, window.sockets = {{}}, ['chat', 'echo'].forEach((name) => {{
+              const socket = sockets[name] = new WebSocket('ws://{}/' + name);
+              const note = () => {{ document.body.dataset[name] = socket.readyState + ':' + seen[name].length; }};
+              seen[name] = [];
+              socket.onopen = note;
+              socket.onmessage = (event) => {{ seen[name].push(event.data); note(); }};
+            }}))",
+            server.address()
+        ));
+        let shows = |count| {
+            let both = ["chat", "echo"]
+                .map(|name| format!("document.body.dataset.{name} === '1:{count}'"));
+            window.wait_until(&both.join(" && "));
+        };
+        shows(0);
+        let extensions = window.eval("Object.values(sockets).map((socket) => socket.extensions)");
+        assert_eq!(extensions, serde_json::json!([agreed, agreed]));
+        let texts: Vec<_> = (0..12)
+            .map(|number| json_line(number % 3, 400 + 3000 * (number % 4)))
+            .collect();
+        let said = serde_json::json!(texts);
+        window.eval(&format!("void {said}.forEach((text) => Object.values(sockets).forEach((socket) => socket.send(text)))"));
+        shows(12);
+        assert!(
+            window.eval("seen.echo") == said,
+            "each answer is what was said"
+        );
+        // Its page is the first in the room, and the socket comes behind it.
+        let heard: Vec<_> = (0..12).map(|_| plain.text()).collect();
+        assert!(
+            window.eval("seen.chat") == serde_json::json!(heard),
+            "all hear the same"
+        );
+        for (text, heard) in texts.iter().zip(&heard) {
+            assert!(heard.ends_with(text), "{heard}");
+        }
+        let count = ["in", "out"].map(|way| {
+            let name = format!("detent_compressed_messages_total{{way=\"{way}\"}}");
+            Admin::of(&server).metric(&name).expect("it is counted")
+        });
+        // Each was said twice; a broadcast is compressed once for the page and the socket.
+        assert_eq!(
+            count,
+            [if agreed.is_empty() { 0.0 } else { 24.0 }; 2],
+            "{mode}"
+        );
+    }
 }
 
 /// An `EventSource`, which comes back by itself when the server does.
