@@ -217,7 +217,8 @@
 //!
 //! Not every end can be caught. These end the whole server: a stack overflow, `abort` and
 //! `process::exit`, a segmentation fault, a panic while another one unwinds (in a `Drop`), a panic in the
-//! destructor of a thread-local. And `panic = "abort"` would make every panic one of them, so
+//! destructor of a thread-local. All but `process::exit` leave a last line in the log, which says which
+//! plugin, callback, client and library it was. And `panic = "abort"` would make every panic one of them, so
 //! [`export!`] does not compile with it.
 //!
 //! # Replacing a plugin

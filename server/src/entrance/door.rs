@@ -22,7 +22,7 @@ use crate::outbox::drain::DrainHandle;
 use crate::roster::admission::{Admission, Ticket};
 use crate::roster::whose::Whose;
 use crate::roster::{Places, Roster};
-use crate::threads::{self, Stacks};
+use crate::threads::{self, Stacks, crash};
 
 /// What all acceptors share.
 pub struct Service {
@@ -119,9 +119,11 @@ impl Door {
         ticket: Ticket,
     ) -> Next {
         let (context, thread_outbox) = (self.service.context.clone(), outbox.clone());
+        let roster = self.service.roster.clone();
         let started = self.service.roster.hold(client, outbox.clone(), || {
             let name = format!("client-{client}");
             threads::spawn(&self.service.stacks, &name, move || {
+                let _says_whose = crash::run_for(roster.activity(client).word(), client.0);
                 connection::run(&context, client, thread_outbox, arrival, ticket);
             })
         });

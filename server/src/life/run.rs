@@ -17,8 +17,9 @@ use crate::life::watch::{self, Watch};
 use crate::life::{service_manager, stop};
 use crate::logging::{self, Logging};
 use crate::plugin;
+use crate::roster::activity::Activity;
 use crate::routes::mounts::Reloaded;
-use crate::threads::{self, be_frugal, fault_point};
+use crate::threads::{self, be_frugal, crash, fault_point};
 
 /// Exit code after a panic of a thread that the server cannot do without (`EX_SOFTWARE`).
 const EXIT_BUG: u8 = 70;
@@ -35,6 +36,9 @@ pub fn run(args: &Args, settings: &Settings) -> Result<ExitCode, StartError> {
         error,
     })?;
     log_panics();
+    crash::install(|word| {
+        Activity::decode(word).map(|running| (running.route.0, running.callback.name()))
+    })?;
     let mut watch = args.watch.then(|| Watch::new(settings));
     match server::start(settings) {
         Ok(mut server) => {

@@ -2,8 +2,8 @@
 //!
 //! The only room that names signal-hook. A second signal to stop ends the process in the signal
 //! handler itself, so that nothing that hangs can hold it up. Of the others none ends the process that
-//! somebody may send by mistake; those that tell of a fault (SIGSEGV, SIGABRT and their like) keep their
-//! action, a core dump.
+//! somebody may send by mistake; those that tell of a fault (SIGSEGV, SIGABRT and their like) leave a line in the log
+//! (`threads::crash`) and then take their action, a core dump.
 
 use std::borrow::Cow;
 use std::io;

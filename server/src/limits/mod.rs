@@ -322,6 +322,10 @@ pub const CONNECTION_STACK_BYTES: usize = 1024 * 1024;
 #[cfg(not(target_pointer_width = "64"))]
 pub const CONNECTION_STACK_BYTES: usize = 256 * 1024;
 
+/// What the handler of a fault that ends the process runs on, out of the above: the kernel writes up to 12 KB of
+/// registers there, the rest is ours. Touched by such a fault alone.
+pub const CRASH_STACK_BYTES: usize = 16 * 1024;
+
 /// Address space that has to be left beside the stack of a new connection: for what it and the others
 /// allocate, since an allocation that fails ends the process. Matters under `ulimit -v` only.
 pub const MEMORY_KEPT_BYTES: usize = 8 * 1024 * 1024;

@@ -17,6 +17,7 @@ use super::writer::Order;
 use super::{LogFormat, PATIENCE, client_rate, levels};
 use crate::counters::COUNTERS;
 use crate::limits::LOG_LINE_BYTES_MAX;
+use crate::threads::crash;
 
 /// The logger of the process.
 pub(super) struct Lines {
@@ -142,8 +143,10 @@ struct LineQueue {
 
 impl LineQueue {
     fn offer(&self, line: Vec<u8>) {
+        crash::line_offered();
         if let Err(TrySendError::Full(_)) = self.orders.try_send(Order::Line(line)) {
             COUNTERS.log.lost.add(1);
+            crash::lines_done(1);
         }
     }
 }

@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 
 use super::LogFormat;
 use super::about::Fields;
+use crate::threads::crash;
 
 /// RFC 3339 in UTC, to the millisecond.
 pub(super) const TIME: &[FormatItem<'_>] =
@@ -37,6 +38,10 @@ impl SharedStyle {
     }
 
     pub(super) fn set(&self, style: Style) {
+        crash::set_looks(crash::Looks {
+            is_json: style.format == LogFormat::Json,
+            is_for_journal: style.is_for_journal,
+        });
         let json = u8::from(style.format == LogFormat::Json);
         let journal = u8::from(style.is_for_journal);
         self.0.store(json | journal << 1, Ordering::Relaxed);

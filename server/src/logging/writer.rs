@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -13,7 +14,7 @@ use super::about::Fields;
 use super::style::{SharedStyle, line};
 use super::tail;
 use crate::counters::COUNTERS;
-use crate::threads::fault_point;
+use crate::threads::{crash, fault_point};
 
 /// What the thread is asked to do, in order.
 pub(super) enum Order {
@@ -67,6 +68,13 @@ impl Output {
                 accessat(CWD, folder, may, AtFlags::EACCESS).map_err(io::Error::from)
             }
             outcome => outcome.map(drop),
+        }
+    }
+
+    fn descriptor(&self) -> RawFd {
+        match self {
+            Output::Stderr(stderr) => stderr.as_raw_fd(),
+            Output::File(file) => file.as_raw_fd(),
         }
     }
 
@@ -124,8 +132,10 @@ impl Writer {
 
     /// Writes until it is told to end; lines that wait are written together.
     pub(super) fn run(mut self, inbox: &Receiver<Order>) {
+        crash::set_output(self.output.descriptor());
         let mut batch = Vec::new();
         while let Ok(first) = inbox.recv() {
+            let mut lines = 0;
             let mut next = Some(first);
             let mut last = None;
             while let Some(order) = next {
@@ -133,6 +143,7 @@ impl Writer {
                     Order::Line(line) => {
                         tail::push(&line);
                         batch.extend_from_slice(&line);
+                        lines += 1;
                     }
                     other => {
                         last = Some(other);
@@ -142,6 +153,7 @@ impl Writer {
                 next = inbox.try_recv().ok();
             }
             self.write(&mut batch);
+            crash::lines_done(lines);
             match last {
                 Some(Order::Reopen(reply)) => {
                     let opened = Output::open(self.path.as_deref());
@@ -160,6 +172,8 @@ impl Writer {
     }
 
     fn go_on_in(&mut self, output: Output) {
+        // Before the one that was is closed.
+        crash::set_output(output.descriptor());
         self.output = output;
         self.is_cut = false;
     }

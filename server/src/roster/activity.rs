@@ -92,7 +92,16 @@ impl Activity {
 
     /// What runs.
     pub fn running(&self) -> Option<Running> {
-        let word = self.0.load(Ordering::Relaxed);
+        Activity::decode(self.0.load(Ordering::Relaxed))
+    }
+
+    /// Where it is noted, for [`Activity::decode`].
+    pub fn word(&self) -> &AtomicU64 {
+        &self.0
+    }
+
+    /// What such a word says.
+    pub fn decode(word: u64) -> Option<Running> {
         let callback = Callback::from_byte(word as u8)?;
         Some(Running {
             callback,

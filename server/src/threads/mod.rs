@@ -1,9 +1,11 @@
 //! Connection threads: their stacks ([`Stacks`]), their making ([`spawn()`]), how they are scheduled
 //! ([`be_patient`]), that stack which is not needed again soon is given back ([`give_back`]), and what heaps may reserve
-//! ([`be_frugal`]) and keep ([`give_heaps_back`]). And where a thread of any kind can be made to panic, for tests ([`fault_point()`]).
+//! ([`be_frugal`]) and keep ([`give_heaps_back`]). What is said of a fault that ends the process ([`crash`]). And where a thread
+//! of any kind can be made to panic, for tests ([`fault_point()`]).
 //!
 //! Beside `plugin` the one room with `unsafe`. Knows nothing of connections.
 
+pub mod crash;
 mod fault_point;
 mod heap;
 mod own_stack;

@@ -1,8 +1,7 @@
 //! Connection threads on stacks of our own.
 //!
 //! `std::thread` takes four memory mappings and a dozen system calls for a thread; these take none
-//! and three. A thread has no alternate signal stack: one that overflows ends the process with SIGSEGV,
-//! without the standard library's line about it.
+//! and four. A stack that overflows ends the process, with a line of the log ([`super::crash`]).
 #![allow(unsafe_code)]
 
 use std::cell::Cell;
@@ -16,7 +15,8 @@ use std::sync::Arc;
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 use rustix::process::{Resource, getrlimit};
 
-use super::stacks::{Stack, Stacks};
+use super::crash;
+use super::stacks::{Spare, Stack, Stacks};
 use crate::limits::MEMORY_KEPT_BYTES;
 
 /// A thread that runs or has ended. One that is never joined keeps its stack for ever.
@@ -43,6 +43,7 @@ pub fn is_connection() -> bool {
 
 struct Start<F> {
     name: CString,
+    spare: Spare,
     body: F,
 }
 
@@ -58,7 +59,11 @@ where
     let stack = stacks.take()?;
     check_room()?;
     let name = CString::new(name)?;
-    let start = Box::into_raw(Box::new(Start { name, body }));
+    let start = Box::into_raw(Box::new(Start {
+        name,
+        spare: stack.spare(),
+        body,
+    }));
     match create(&stack, run::<F>, start.cast()) {
         Ok(native) => Ok(Thread {
             native,
@@ -139,8 +144,10 @@ fn create(stack: &Stack, entry: Entry, argument: *mut c_void) -> io::Result<libc
 
 extern "C" fn run<F: FnOnce()>(argument: *mut c_void) -> *mut c_void {
     // SAFETY: made by `spawn` for this thread alone.
-    let Start { name, body } = *unsafe { Box::from_raw(argument.cast::<Start<F>>()) };
+    let Start { name, spare, body } = *unsafe { Box::from_raw(argument.cast::<Start<F>>()) };
     IS_CONNECTION.set(true);
+    crash::set_guard(spare.guard());
+    crash::lend_stack(spare.start, spare.length);
     // For tools that list threads; longer ones are cut.
     rustix::thread::set_name(&name).ok();
     drop(name);

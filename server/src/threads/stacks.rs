@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
+use std::ops::Range;
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use rustix::mm::{
 };
 use rustix::param::page_size;
 
-use crate::limits::{CONNECTION_STACK_BYTES, WARM_STACKS};
+use crate::limits::{CONNECTION_STACK_BYTES, CRASH_STACK_BYTES, WARM_STACKS};
 
 /// Stacks of one mapping: few enough that a server at rest does not hold much address space.
 const STACKS_PER_SLAB: u32 = 32;
@@ -53,7 +54,7 @@ struct Slab {
 // SAFETY: the address of a mapping, which belongs to no thread.
 unsafe impl Send for Slab {}
 
-/// One stack, its guard below it. Given back when dropped.
+/// One stack, below it its guard, and below that what a handler of faults runs on. Given back when dropped.
 #[derive(Debug)]
 pub(super) struct Stack {
     owner: Arc<Stacks>,
@@ -120,11 +121,41 @@ impl Stacks {
 impl Stack {
     /// Its usable bytes, above the guard.
     pub(super) fn range(&self) -> (NonNull<u8>, usize) {
-        let guard = page_size();
-        // SAFETY: a stack is longer than its guard.
-        let start = unsafe { self.start.add(guard) };
-        (start, CONNECTION_STACK_BYTES - guard)
+        let below = spare_bytes() + page_size();
+        // SAFETY: a stack is longer than what is below it.
+        let start = unsafe { self.start.add(below) };
+        (start, CONNECTION_STACK_BYTES - below)
     }
+
+    /// What is below it.
+    pub(super) fn spare(&self) -> Spare {
+        Spare {
+            start: self.start,
+            length: spare_bytes(),
+        }
+    }
+}
+
+/// What a handler of faults runs on, below a stack and its guard: its last page but for those is that of the stack below,
+/// so that it takes no mapping, and nobody touches it before there is a fault.
+pub(super) struct Spare {
+    pub(super) start: NonNull<u8>,
+    pub(super) length: usize,
+}
+
+// SAFETY: as `Slab`.
+unsafe impl Send for Spare {}
+
+impl Spare {
+    /// The addresses of the guard, which is above it.
+    pub(super) fn guard(&self) -> Range<usize> {
+        let start = self.start.addr().get() + self.length;
+        start..start + page_size()
+    }
+}
+
+fn spare_bytes() -> usize {
+    CRASH_STACK_BYTES.next_multiple_of(page_size())
 }
 
 impl Drop for Stack {
@@ -210,8 +241,9 @@ impl Slab {
         // SAFETY: it changes how the new mapping is backed, not what is in it.
         unsafe { madvise(start.as_ptr().cast(), length, Advice::LinuxNoHugepage) }.ok();
         for place in 0..stacks as usize {
-            // SAFETY: the beginning of a stack, inside the mapping, that nobody uses yet.
-            unsafe { guard(start.add(place * CONNECTION_STACK_BYTES), has_marks)? };
+            let below = place * CONNECTION_STACK_BYTES + spare_bytes();
+            // SAFETY: the page below a stack, inside the mapping, that nobody uses yet.
+            unsafe { guard(start.add(below), has_marks)? };
         }
         Ok(slab)
     }

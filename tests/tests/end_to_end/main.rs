@@ -26,6 +26,7 @@ mod compression_limits;
 mod compression_room;
 mod config_file;
 mod counters;
+mod crashes;
 mod cuts;
 mod echo;
 mod entrance;

@@ -18,6 +18,7 @@ use plugin_api::abi::{EXHAUSTED, GONE, INVALID, OK, Status, TimerId};
 use super::job::Job;
 use crate::ids::ClientId;
 use crate::limits::{CLIENT_TIMERS_MAX, TIMER_MS_MAX, TIMERS_MAX};
+use crate::threads::crash::HandlerStack;
 use crate::threads::fault_point;
 
 /// The name of each of these threads.
@@ -240,7 +241,10 @@ impl Timers {
         };
         let thread = thread::Builder::new()
             .name(TIMERS_THREAD.to_owned())
-            .spawn(move || while self.run_next(&*on_due).is_some() {});
+            .spawn(move || {
+                let _stack = HandlerStack::lend();
+                while self.run_next(&*on_due).is_some() {}
+            });
         match thread {
             Ok(thread) => state.thread = Some(thread),
             Err(error) => {

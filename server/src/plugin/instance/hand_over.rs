@@ -21,6 +21,7 @@ use crate::limits::HAND_OVER_WAIT;
 use crate::plugin::host::sink;
 use crate::plugin::library::Library;
 use crate::roster::{HeldSeats, Seat, Session};
+use crate::threads::crash;
 
 /// Why the old instance goes on.
 #[derive(Debug, thiserror::Error)]
@@ -198,6 +199,7 @@ fn run_calls(old: &Instance, seats: &mut HeldSeats<'_>) {
     let roster = &old.host.route.services.roster;
     for (client, seat) in seats {
         if let Some(seat) = seat.as_mut().filter(|_| roster.has_calls(*client)) {
+            let _says_what = crash::run_for(roster.activity(*client).word(), client.0);
             old.run_calls(*client, &mut seat.session);
         }
     }
@@ -207,7 +209,7 @@ fn save_state(old: &Instance) -> Result<Option<Vec<u8>>, HandOverError> {
     let Some(save_state) = old.library.functions.save_state else {
         return Ok(None);
     };
-    save("save_state", |out, error| {
+    save(old.title, "save_state", |out, error| {
         // SAFETY: as the ABI names them; no callback of the route runs.
         unsafe { save_state(old.data, out, error) }
     })
@@ -221,7 +223,7 @@ fn save_session(
     let Some(save_session) = old.library.functions.save_session else {
         return Ok(None);
     };
-    save("save_session", |out, error| {
+    save(old.title, "save_session", |out, error| {
         // SAFETY: as the ABI names them; no callback of the route runs.
         unsafe { save_session(old.data, seat.session.pointer(), client.0, out, error) }
     })
@@ -229,11 +231,12 @@ fn save_session(
 
 /// What one of the two calls wrote; none where the plugin has nothing to say.
 fn save(
-    name: &str,
+    title: &str,
+    name: &'static str,
     function: impl FnOnce(*const Sink, *const Sink) -> Status,
 ) -> Result<Option<Vec<u8>>, HandOverError> {
     let mut written = Vec::new();
-    let result = call(name, |error| {
+    let result = call(title, name, |error| {
         let (status, bytes) = sink::collect_all(|out| function(out, error));
         written = bytes;
         status
@@ -250,6 +253,7 @@ impl Instance {
     /// knew of this one.
     fn drop_session(&self, mut session: Session) {
         if let Some(drop_session) = self.library.functions.drop_session {
+            let _says_what = crash::calling("drop_session", self.title);
             // SAFETY: the session is this instance's and not used again.
             unsafe { drop_session(self.data, session.pointer()) };
         }
@@ -266,6 +270,7 @@ impl Instance {
         saved: Option<&[u8]>,
     ) -> Result<Session, CallbackError> {
         let saved = saved.map_or(Bytes::NONE, Bytes::new);
+        let _says_what = crash::calling("on_open of a client that stays", self.title);
         let opened = self.open_session(client, request, Some(saved));
         opened.map_err(|failed| failed.error)
     }

@@ -9,8 +9,10 @@ use plugin_api::abi::{Bytes, OK, PANICKED, Sink, Status, UNSUPPORTED};
 
 use super::Instance;
 use super::faults::Faults;
+use crate::logging::push_visible;
 use crate::plugin::host::{RouteHost, RouteParts, host_table, sink};
 use crate::plugin::library::Library;
+use crate::threads::crash;
 
 // SAFETY: the ABI demands of a plugin that callbacks of different clients may run at the same time
 // on different threads; the pointer is only handed back to it.
@@ -47,7 +49,8 @@ impl Instance {
         let old_state = old_state
             .as_ref()
             .map_or(std::ptr::null(), std::ptr::from_ref);
-        let created = call("create", |error| {
+        let title = title(&library, &host.route.path);
+        let created = call(title, "create", |error| {
             // SAFETY: a function of the ABI, from a library that stays open, with the arguments
             // that the ABI names; the host is never freed.
             unsafe {
@@ -66,6 +69,7 @@ impl Instance {
             data,
             generation,
             faults: Faults::default(),
+            title,
         }))
     }
 
@@ -77,7 +81,7 @@ impl Instance {
         let Some(reconfigure) = self.library.functions.reconfigure else {
             return Ok(false);
         };
-        let result = call("reconfigure", |error| {
+        let result = call(self.title, "reconfigure", |error| {
             // SAFETY: as the ABI names them.
             unsafe { reconfigure(self.data, Bytes::new(config.as_bytes()), error) }
         });
@@ -106,6 +110,7 @@ impl Instance {
             timers.join().ok();
         }
         if let Some(destroy) = self.library.functions.destroy {
+            let _says_what = crash::calling("destroy", self.title);
             // SAFETY: the caller sees to it that nothing else uses the instance.
             unsafe { destroy(self.data) };
         }
@@ -137,11 +142,23 @@ impl NotDone {
     }
 }
 
+/// What the line about the end of the process calls an instance; stays for ever, as its host does.
+fn title(library: &Library, path: &str) -> &'static str {
+    let mut title = String::new();
+    let file = library.file.display();
+    let text = format!("plugin {} on {path} ({file})", library.name);
+    text.chars()
+        .for_each(|character| push_visible(&mut title, character));
+    title.leak()
+}
+
 /// Makes a call of the main thread and puts its outcome into words.
 pub(in crate::plugin) fn call(
-    name: &str,
+    title: &str,
+    name: &'static str,
     function: impl FnOnce(*const Sink) -> Status,
 ) -> Result<(), NotDone> {
+    let _says_what = crash::calling(name, title);
     match sink::collect(function) {
         (OK, _) => Ok(()),
         (UNSUPPORTED, _) => Err(NotDone::Unsupported),

@@ -28,6 +28,8 @@ pub struct Instance {
     /// Counts the instances of the route.
     pub(in crate::plugin) generation: u32,
     pub(in crate::plugin) faults: Faults,
+    /// Plugin, path and file, for the line about the end of the process.
+    title: &'static str,
 }
 
 impl Instance {

@@ -33,7 +33,7 @@ use crate::plugin::library::Library;
 use crate::roster::activity::{Activity, Running};
 use crate::roster::callback_times::CallbackTimes;
 use crate::roster::{Seat, Session};
-use crate::threads::fault_point;
+use crate::threads::{crash, fault_point};
 
 /// One path, for as long as it is served.
 pub struct Route {
@@ -89,6 +89,7 @@ impl Route {
     /// Makes `instance` the current one. Main thread; for a replacement, with the gate held.
     pub(in crate::plugin) fn put_to_work(self: &Arc<Route>, instance: &Arc<Instance>) {
         *self.current.lock() = instance.clone();
+        crash::note_name(self.id().0, instance.title);
         instance.host.outgoing.release();
         let (route, timed) = (Arc::downgrade(self), Arc::downgrade(instance));
         instance.host.timers.start(Arc::new(move |due| {
@@ -241,6 +242,7 @@ impl Route {
         let _gate = self.gate.read();
         // A replacement that this thread has waited for may have retired it.
         if Arc::ptr_eq(instance, &self.instance()) {
+            let _says_where = crash::run_for(self.timer_activity.word(), 0);
             instance.on_timer(&self.timer_activity, timer);
         }
     }

@@ -21,6 +21,7 @@ use crate::outbox::{Outbox, with_own_outbox};
 use crate::plugin::host::job::Job;
 use crate::roster::Session;
 use crate::roster::activity::Callback;
+use crate::threads::crash;
 
 impl Instance {
     /// Runs what waits for the turn of `client`; the caller has its seat. Blocks as long as the plugin does.
@@ -88,6 +89,7 @@ impl Route {
             return None;
         }
         let outbox = roster.outbox(client)?;
+        let _says_whose = crash::run_for(roster.activity(client).word(), client.0);
         with_own_outbox(client, self.id(), outbox.clone(), || {
             instance.run_calls(client, &mut seat.session);
         });

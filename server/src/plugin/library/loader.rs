@@ -24,6 +24,7 @@ use super::sealed::sealed_copy;
 use super::{Library, LoadError, file_name};
 use super::{library_file, modes};
 use crate::limits::LIBRARY_BYTES_MAX;
+use crate::threads::crash;
 
 /// All libraries that are in use, by file, and what is needed to open more.
 #[derive(Default)]
@@ -137,7 +138,10 @@ impl Libraries {
         }
         self.loads += 1;
         let copy = ManuallyDrop::new(sealed_copy(&file_name(path), &bytes)?);
+        let file = path.display().to_string();
+        let _says_what = crash::calling("the loading", &file);
         let entry = open(&copy, path)?;
+        crash::note_code(std::ptr::from_ref(entry).addr(), &file_name(path));
         if !self.entries.insert(std::ptr::from_ref(entry).addr()) {
             return Err(LoadError::Entry(
                 "the system gave an old library for it; restart the server".to_owned(),

@@ -8,6 +8,7 @@ use plugin_api::covers;
 
 use super::Library;
 use crate::plugin::host::sink;
+use crate::threads::crash;
 
 /// The function of the extension.
 pub(in crate::plugin) type CheckOptions = unsafe extern "C" fn(Bytes, *const Sink) -> Status;
@@ -31,6 +32,8 @@ impl Library {
         let Some(check) = self.check else {
             return Ok(Checked::ByCreate);
         };
+        let file = self.file.display().to_string();
+        let _says_what = crash::calling("check", &file);
         let (status, text) = sink::collect(|error| {
             // SAFETY: a function of the ABI, from a library that stays open, with the arguments that
             // the ABI names.
