@@ -18,6 +18,8 @@ use crate::plugin::CallbackError;
 
 impl Connection {
     /// The connection has failed or is over: why, and how the socket is to be left.
+    #[cold]
+    #[inline(never)]
     pub(super) fn end_for(&mut self, error: Error) -> (Cause, Ending) {
         let ours = self.outbox.cause();
         match error {

@@ -83,7 +83,7 @@ impl Connection {
                 }),
                 Ok(Message::Binary(payload)) => self
                     .message(|plugin, client, session| plugin.on_binary(client, session, &payload)),
-                Ok(Message::Close(frame)) => self.peer_cause = Some(self.said_by(frame)),
+                Ok(Message::Close(frame)) => self.note_close(frame),
                 Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
                 Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => {
                     self.renew_protocol();
@@ -96,6 +96,7 @@ impl Connection {
 
     /// tungstenite's buffer cannot change its size, so that its state is made anew; between two
     /// messages, with nothing read that has not been used, it holds nothing else.
+    #[inline(never)]
     fn renew_protocol(&mut self) {
         if self.stream.wants_other_buffer() {
             self.protocol = protocol_for(&mut self.stream);
@@ -113,32 +114,38 @@ impl Connection {
         if message.is_text() || message.is_binary() {
             stream.on_message();
         }
-        let settings = stream.terms().settings();
-        let reason = if !self.messages.take(1) {
-            format!(
-                "more than {} messages a second",
-                settings.messages.per_second
-            )
-        } else if !self.bytes.take(message.len() as u64) {
-            format!("more than {} bytes a second", settings.bytes.per_second)
-        } else {
-            return Ok(());
-        };
+        if !self.messages.take(1) {
+            let most = stream.terms().settings().messages.per_second;
+            return self.has_sent_too_much(most, "messages");
+        }
+        if !self.bytes.take(message.len() as u64) {
+            let most = stream.terms().settings().bytes.per_second;
+            return self.has_sent_too_much(most, "bytes");
+        }
+        Ok(())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn has_sent_too_much(&mut self, most: u64, of: &str) -> Result<(), (Cause, Ending)> {
         if self.outbox.is_closing() {
             return Ok(());
         }
+        let reason = format!("more than {most} {of} a second");
         Err((self.reject(POLICY, reason), Ending::LastWord))
     }
 
-    /// What the peer's Close frame said.
-    fn said_by(&self, frame: Option<CloseFrame>) -> Cause {
-        match frame {
+    /// Keeps what the peer's Close frame said.
+    #[cold]
+    #[inline(never)]
+    fn note_close(&mut self, frame: Option<CloseFrame>) {
+        self.peer_cause = Some(match frame {
             Some(frame) => {
                 let code = self.stream.peer_code(frame.code.into());
                 Cause::peer(code, frame.reason.as_str().to_owned())
             }
             None => Cause::peer(NO_CODE, ""),
-        }
+        });
     }
 
     /// One message; what comes after our Close frame is dropped.
@@ -159,11 +166,25 @@ impl Connection {
             let Err(error) = callback(plugin, client, session) else {
                 return;
             };
-            let name = outbox.name();
-            refusals.note(error.level(), format_args!("{name}: {error}"));
-            if !plugin.on_error(client, session, &error) {
-                outbox.close(Cause::server(INTERNAL, error.reason()));
-            }
+            has_failed(plugin, client, session, outbox, refusals, &error);
         });
+    }
+}
+
+/// A callback has failed: the plugin is told, and where it does nothing about it, the client is closed.
+#[cold]
+#[inline(never)]
+fn has_failed(
+    plugin: &Instance,
+    client: ClientId,
+    session: &mut Session,
+    outbox: &Arc<Outbox>,
+    refusals: &RefusalLog,
+    error: &CallbackError,
+) {
+    let name = outbox.name();
+    refusals.note(error.level(), format_args!("{name}: {error}"));
+    if !plugin.on_error(client, session, error) {
+        outbox.close(Cause::server(INTERNAL, error.reason()));
     }
 }

@@ -74,18 +74,32 @@ pub fn run(
         client,
         outbox,
     };
-    let outbox = &departure.outbox;
     // What it holds of its place is held until the thread ends.
-    let Some(admitted) = handshake::run(context, client, outbox, arrival, &mut ticket) else {
-        return;
-    };
+    match let_in(context, client, &departure.outbox, arrival, &mut ticket) {
+        Some(Opened::WebSocket(connection)) => connection.run_to_end(),
+        Some(Opened::Listener(listener)) => listener.run_to_end(),
+        None => {}
+    }
+}
+
+/// From the first byte to a client that has its session; none where none is made, and then the outbox is finished.
+///
+/// Apart from what lasts as long as the client, so that the request, and the stack that it needs, are gone by then.
+#[inline(never)]
+fn let_in(
+    context: &Context,
+    client: ClientId,
+    outbox: &Arc<Outbox>,
+    arrival: Arrival,
+    ticket: &mut Ticket,
+) -> Option<Opened> {
+    let admitted = handshake::run(context, client, outbox, arrival, ticket)?;
     set_own_outbox(client, admitted.mounted.route.id(), outbox.clone());
     let path = admitted.mounted.route.path();
     outbox.set_route(path.clone(), admitted.mounted.route.counts().clone());
     outbox.set_bounds(bounds(&admitted.mounted.client));
     match open(context, client, outbox, admitted) {
-        Ok(Opened::WebSocket(connection)) => connection.run_to_end(),
-        Ok(Opened::Listener(listener)) => listener.run_to_end(),
+        Ok(opened) => Some(opened),
         Err(error) => {
             let name = outbox.name();
             let line = format_args!("{name}: {error}; closed with {INTERNAL}");
@@ -93,6 +107,7 @@ pub fn run(
             context.refusals.note_about(error.level(), &about, line);
             outbox.close(Cause::server(INTERNAL, error.reason()));
             outbox.finish(Ending::LastWord);
+            None
         }
     }
 }
@@ -122,9 +137,7 @@ enum Opened {
     Listener(Box<Listener>),
 }
 
-/// Calls `on_open`; apart from the read loop, so that the request and the stack it needs are gone
-/// by then.
-#[inline(never)]
+/// Calls `on_open`.
 fn open(
     context: &Context,
     client: ClientId,

@@ -35,8 +35,9 @@ struct Place {
 }
 
 thread_local! {
-    /// Of the client whose connection thread this is; none while it is silent.
-    static PAST: RefCell<Option<Past>> = const { RefCell::new(None) };
+    /// Of the client whose connection thread this is; none while it is silent. On the heap, since every thread's stack
+    /// has room for this.
+    static PAST: RefCell<Option<Box<Past>>> = const { RefCell::new(None) };
 }
 
 /// What this thread has said is referred to no more, and takes no memory.
@@ -64,7 +65,7 @@ impl Outbox {
         };
         let refers_back = self.agreed().is_some_and(|agreed| agreed.refers_back);
         let queued = if refers_back {
-            let queue = |past: &RefCell<Option<Past>>| {
+            let queue = |past: &RefCell<Option<Box<Past>>>| {
                 let mut past = past.borrow_mut();
                 if past
                     .as_ref()
@@ -72,9 +73,11 @@ impl Outbox {
                 {
                     *past = None;
                 }
-                let past = past.get_or_insert_with(|| Past {
-                    compressor: Compressor::new(window, level),
-                    end: None,
+                let past = past.get_or_insert_with(|| {
+                    Box::new(Past {
+                        compressor: Compressor::new(window, level),
+                        end: None,
+                    })
                 });
                 past.queue(self, opcode, payload)
             };

@@ -132,6 +132,7 @@ impl Queue {
     }
 
     /// Appends one frame with the whole of `payload`.
+    #[inline(always)]
     pub(super) fn append_frame(&mut self, opcode: Opcode, payload: &[u8]) {
         debug_assert!(self.behind.is_empty(), "a backlog is appended to in pieces");
         self.compact();
@@ -146,8 +147,17 @@ impl Queue {
         frame::append_header(&mut self.buffer, opcode, length);
     }
 
-    /// Moving at most as much as was sent since the last time keeps appending linear.
+    #[inline(always)]
     fn compact(&mut self) {
+        if self.sent > 0 {
+            self.drop_sent();
+        }
+    }
+
+    /// Moving at most as much as was sent since the last time keeps appending linear.
+    #[cold]
+    #[inline(never)]
+    fn drop_sent(&mut self) {
         if self.sent > self.in_buffer() {
             self.buffer.drain(..self.sent);
             self.sent = 0;

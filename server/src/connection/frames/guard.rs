@@ -6,7 +6,7 @@
 //! that part, and the rest as further fragments when it comes. So tungstenite reserves no memory for
 //! what was only announced, and validates text as its bytes arrive instead of when a frame is whole.
 
-use super::header::{FINAL, HEADER_BYTES_MAX, Header, LENGTH_16, MASKED, Violation};
+use super::header::{FINAL, HEADER_BYTES_MAX, Header, LENGTH_16, MASKED, Violation, plain_message};
 use crate::limits::{
     COMPRESSED_SLACK_BYTES, COMPRESSED_SLACK_DIVISOR, FRAGMENTS_MAX, READ_BUFFER_BYTES_MOST,
 };
@@ -106,6 +106,13 @@ impl FrameGuard {
             None => 0,
         };
         while passed < bytes.len() && !self.has_ended {
+            // Most of what comes is this, of which nothing has to be remembered.
+            if !self.is_in_message
+                && let Some(count) = plain_message(&bytes[passed..], message_bytes_max)
+            {
+                passed += count;
+                continue;
+            }
             match self.begin(&mut bytes[passed..], message_bytes_max) {
                 Ok(Some(count)) => passed += count,
                 Ok(None) => {

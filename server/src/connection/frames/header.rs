@@ -25,6 +25,9 @@ pub(super) const MASKED: u8 = 0x80;
 pub(super) const LENGTH_16: u8 = 126;
 const LENGTH_64: u8 = 127;
 const MASK_BYTES: usize = 4;
+/// First bytes of messages of one frame that is not compressed.
+const FINAL_TEXT: u8 = FINAL | 1;
+const FINAL_BINARY: u8 = FINAL | 2;
 
 /// A rule of the protocol that the peer broke.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -134,6 +137,25 @@ impl Header {
     pub(super) fn is_close(self) -> bool {
         self.first & 0x0f == CLOSE
     }
+}
+
+/// Bytes of the frame that begins `bytes`, where it is a whole message of up to `most` bytes that breaks no rule between
+/// two messages: text or binary in one frame, not compressed, all of it here. None for everything else, lawful or not.
+#[inline(always)]
+pub(super) fn plain_message(bytes: &[u8], most: u64) -> Option<usize> {
+    let &[first, second, high, low, ..] = bytes else {
+        return None;
+    };
+    let is_message = matches!(first, FINAL_TEXT | FINAL_BINARY);
+    let (length, head): (usize, usize) = match second.wrapping_sub(MASKED) {
+        short if short < LENGTH_16 => (short.into(), 2 + MASK_BYTES),
+        LENGTH_16 if high != 0 || low >= LENGTH_16 => {
+            (u16::from_be_bytes([high, low]).into(), 4 + MASK_BYTES)
+        }
+        _ => return None,
+    };
+    let is_whole = bytes.len() >= head + length;
+    (is_message && is_whole && length as u64 <= most).then_some(head + length)
 }
 
 fn judge_first(first: u8, is_in_message: bool, may_be_compressed: bool) -> Result<(), Violation> {

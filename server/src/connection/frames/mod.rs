@@ -42,7 +42,7 @@ pub(super) struct Guarded<S> {
     early: Vec<u8>,
     guard: FrameGuard,
     appetite: Appetite,
-    /// Bytes that tungstenite has of messages that are not handled yet.
+    /// Bytes that tungstenite has of messages that are not handled yet, where these took more than one read.
     under_way: usize,
     /// Where messages may be compressed.
     inflating: Option<Box<Inflating>>,
@@ -89,6 +89,7 @@ impl<S> Guarded<S> {
 
 impl<S: Source> Guarded<S> {
     /// What came was handled.
+    #[cold]
     fn has_handled(&mut self) {
         if self.under_way >= RECEIVED_GRAIN_BYTES {
             self.stream.holds(0);
@@ -96,9 +97,16 @@ impl<S: Source> Guarded<S> {
         self.under_way = 0;
     }
 
+    /// These bytes go on to tungstenite, which keeps them where they are not all of their message.
+    #[inline(always)]
+    fn note_given(&mut self, bytes: usize) {
+        if self.under_way > 0 || !self.is_between_messages() {
+            self.note_under_way(bytes);
+        }
+    }
+
     fn note_under_way(&mut self, bytes: usize) {
         self.under_way += bytes;
-        // A message of fewer bytes pays for no more than this look.
         if self.under_way >= RECEIVED_GRAIN_BYTES {
             let grains = self.under_way / RECEIVED_GRAIN_BYTES;
             self.stream.holds(grains * RECEIVED_GRAIN_BYTES);
@@ -115,7 +123,7 @@ impl<S: Source> Guarded<S> {
         let given = given.map_err(|violation| io::Error::new(ErrorKind::InvalidData, violation))?;
         if given > 0 {
             self.appetite.note(given, buffer.len());
-            self.note_under_way(given);
+            self.note_given(given);
         }
         Ok(given)
     }
@@ -142,7 +150,7 @@ impl<S: Source> Read for Guarded<S> {
     /// been used, where another buffer is due (see [`protocol_for`]); and a [`Violation`] after
     /// everything that came before it has been read.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.is_between_messages() {
+        if self.under_way > 0 && self.is_between_messages() {
             // tungstenite has given out all of them before it reads on.
             self.has_handled();
         }
@@ -184,7 +192,7 @@ impl<S: Source> Read for Guarded<S> {
                 continue;
             }
             if passed > 0 {
-                self.note_under_way(passed);
+                self.note_given(passed);
                 return Ok(passed);
             }
         }

@@ -81,6 +81,46 @@ fn each_rule_is_judged_at_the_byte_that_breaks_it() {
     }
 }
 
+/// A whole message in one read takes a shorter way, and bytewise it does not.
+#[test]
+fn a_message_that_comes_at_once_is_judged_like_one_that_comes_in_pieces() {
+    let mut lengths = vec![0, 1, 124, 125, 126, 127, 128, 255, 256, 257, LIMIT];
+    lengths.push(LIMIT + 1);
+    for length in lengths {
+        let firsts = match length {
+            0..300 => Vec::from_iter(0..=u8::MAX),
+            // Byte by byte these take long.
+            _ => vec![0x01, 0x81, 0x82, 0xc2],
+        };
+        for first in firsts {
+            let bytes = frame(first, &vec![b'x'; length], [1, 2, 3, 4]);
+            let two = [bytes.clone(), frame(0x82, b"behind", [0; 4])].concat();
+            assert_eq!(
+                events(whole(&two)),
+                events(bytewise(&two)),
+                "first byte {first:#x}, {length} bytes"
+            );
+        }
+        // Lengths in more bytes than they need, and without a mask.
+        let payload = vec![b'x'; length];
+        let short = [
+            &[0x82, 0xfe][..],
+            &(length as u16).to_be_bytes(),
+            &[0; 4],
+            &payload,
+        ]
+        .concat();
+        let bare = [&[0x82, 0x7e][..], &(length as u16).to_be_bytes(), &payload].concat();
+        for bytes in [short, bare, frame(0x81, &vec![0xff; length], [0; 4])] {
+            assert_eq!(
+                events(whole(&bytes)),
+                events(bytewise(&bytes)),
+                "{length} bytes"
+            );
+        }
+    }
+}
+
 #[test]
 fn fragments_are_counted() {
     let mut bytes = frame(0x02, b"x", [0; 4]);

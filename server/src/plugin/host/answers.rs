@@ -28,7 +28,8 @@ struct Waits {
 }
 
 thread_local! {
-    static WAITS: RefCell<Option<Waits>> = const { RefCell::new(None) };
+    /// On the heap, since every thread's stack has room for this.
+    static WAITS: RefCell<Option<Box<Waits>>> = const { RefCell::new(None) };
 }
 
 /// Why what was published is not known to be stored.
@@ -47,7 +48,7 @@ pub(in crate::plugin) struct Request(());
 
 impl Request {
     pub(in crate::plugin) fn begin() -> Request {
-        WAITS.with(|waits| *waits.borrow_mut() = Some(Waits::default()));
+        WAITS.with(|waits| *waits.borrow_mut() = Some(Box::default()));
         Request(())
     }
 
@@ -134,7 +135,7 @@ pub(super) fn confirm() -> Result<Option<Confirm>, Status> {
 
 /// What was read for this thread's request already.
 pub(super) fn known(question: &Question) -> Option<Kept> {
-    let take = |waits: &mut Waits| {
+    let take = |waits: &mut Box<Waits>| {
         let index = waits.known.iter().position(|(of, _)| of == question)?;
         Some(waits.known.swap_remove(index).1)
     };
@@ -146,7 +147,7 @@ pub(super) fn known(question: &Question) -> Option<Kept> {
 /// The answer of this thread's request waits for a disk, and the callback is called again then. False where the
 /// thread is not in an `on_request`, or has been called again too often.
 pub(super) fn read_later(question: Question, answer: &Receiver<Answer>) -> bool {
-    let note = |waits: &mut Waits| {
+    let note = |waits: &mut Box<Waits>| {
         let may = waits.reads < READS_MAX;
         if may {
             waits.reads += 1;
