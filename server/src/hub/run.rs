@@ -166,6 +166,11 @@ impl Run {
         });
     }
 
+    /// What every member gets, where they all get the same.
+    pub(super) fn plain(&self) -> Option<Frames<'_>> {
+        (!self.is_mixed).then(|| Frames::shared(&self.bytes))
+    }
+
     /// What a member gets, in its encoding; `name` is the topic's. Frames become something else here: once for the
     /// run, and only where somebody needs it.
     #[inline(always)]

@@ -72,9 +72,16 @@ impl Lane {
                     return true;
                 }
             }
+            let plain = self.run.plain();
             while let Some(member) = members.get(at) {
-                let share = self.run.share_of(member, name);
-                let frames = share.frames();
+                let share;
+                let frames = match plain {
+                    Some(frames) => frames,
+                    None => {
+                        share = self.run.share_of(member, name);
+                        share.frames()
+                    }
+                };
                 member.outbox.deliver(frames);
                 at += 1;
                 if !slice.goes_on(frames.bytes().len()) {

@@ -105,7 +105,7 @@ impl Queue {
     /// The first piece: everything, unless there is a backlog.
     #[inline(always)]
     pub(super) fn bytes(&self) -> &[u8] {
-        if self.in_buffer() == 0 && self.behind_bytes > 0 {
+        if self.behind_bytes > 0 && self.in_buffer() == 0 {
             return self.first_behind();
         }
         &self.buffer[self.sent..]
