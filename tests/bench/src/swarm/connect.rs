@@ -108,6 +108,45 @@ impl Swarm {
     }
 
     fn begin(&mut self, target: &str, connecting: Connecting) -> io::Result<()> {
+        let socket = self.reach(self.clients.len(), connecting)?;
+        self.clients.push(Client {
+            socket,
+            protocol: connecting.protocol,
+            state: State::Connecting,
+            partial: Vec::new(),
+            is_reading: true,
+            is_watched_for_write: true,
+        });
+        self.outgoing.unsent.push(Vec::new());
+        self.requests.push(self.request(target, connecting));
+        self.compresses = connecting.compresses;
+        Ok(())
+    }
+
+    /// Gives a client that sends requests another connection, where the server has ended the last one in good order. What it
+    /// is about to say leaves when that stands.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub(super) fn connect_again(&mut self, index: usize) -> Result<(), String> {
+        let connecting = Connecting {
+            protocol: Protocol::Requests,
+            ..Connecting::default()
+        };
+        let socket = self
+            .reach(index, connecting)
+            .map_err(|error| format!("it cannot connect again: {error}"))?;
+        let client = &mut self.clients[index];
+        // The one before goes with it, and out of epoll.
+        client.socket = socket;
+        client.state = State::Connecting;
+        client.is_watched_for_write = true;
+        self.opened -= 1;
+        Ok(())
+    }
+
+    /// The socket of a client on its way to the server.
+    fn reach(&self, index: usize, connecting: Connecting) -> io::Result<TcpStream> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let last = 2 + (count / CONNECTIONS_PER_ADDRESS) % 250;
@@ -127,21 +166,10 @@ impl Swarm {
             Err(error) if error.raw_os_error() == Some(115) => {} // EINPROGRESS
             Err(error) => return Err(error),
         }
-        let key = EventData::new_u64(self.clients.len() as u64);
+        let key = EventData::new_u64(index as u64);
         let socket = TcpStream::from(socket);
         epoll::add(&self.epoll, &socket, key, EventFlags::OUT)?;
-        self.clients.push(Client {
-            socket,
-            protocol: connecting.protocol,
-            state: State::Connecting,
-            partial: Vec::new(),
-            is_reading: true,
-            is_watched_for_write: true,
-        });
-        self.outgoing.unsent.push(Vec::new());
-        self.requests.push(self.request(target, connecting));
-        self.compresses = connecting.compresses;
-        Ok(())
+        Ok(socket)
     }
 
     /// What a client says first; nothing where it waits for what the load has to say.

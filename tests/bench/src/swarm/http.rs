@@ -46,6 +46,8 @@ impl<'b> Event<'b> {
 pub(super) struct Answer<'b> {
     /// Its body.
     pub(super) body: &'b [u8],
+    /// The server ends the connection behind it.
+    pub(super) is_last: bool,
     /// Where the next begins.
     pub(super) end: usize,
 }
@@ -62,16 +64,19 @@ impl<'b> Answer<'b> {
         };
         let head = String::from_utf8_lossy(&rest[..head_bytes]);
         let first = head.lines().next().unwrap_or_default();
-        let length = head.lines().find_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            let is_length = name.eq_ignore_ascii_case("content-length");
-            value.trim().parse::<usize>().ok().filter(|_| is_length)
-        });
+        let field = |wanted: &str| {
+            let mut fields = head.lines().filter_map(|line| line.split_once(':'));
+            let found = fields.find(|(name, _)| name.eq_ignore_ascii_case(wanted));
+            found.map(|(_, value)| value.trim())
+        };
+        let length = field("content-length").and_then(|value| value.parse::<usize>().ok());
+        let is_last = field("connection").is_some_and(|of| of.eq_ignore_ascii_case("close"));
         match length {
             Some(length) if first.starts_with("HTTP/1.1 2") => {
                 let end = head_bytes + length;
                 Ok(rest.get(head_bytes..end).map(|body| Answer {
                     body,
+                    is_last,
                     end: at + end,
                 }))
             }
@@ -113,6 +118,10 @@ mod tests {
         let bytes = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nyesHTTP/1.1 201";
         let answer = Answer::read(bytes, 0).expect("yes").expect("whole");
         assert_eq!(answer.body, b"yes");
+        assert!(!answer.is_last);
+        let last = b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+        let last = Answer::read(last, 0).expect("yes").expect("whole");
+        assert!(last.is_last);
         assert_eq!(Answer::read(bytes, answer.end), Ok(None));
         for cut in 0..answer.end {
             assert_eq!(Answer::read(&bytes[..cut], 0), Ok(None), "cut at {cut}");

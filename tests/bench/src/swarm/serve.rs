@@ -131,6 +131,9 @@ impl Swarm {
                 while let Some(answer) = Answer::read(bytes, at)? {
                     at = answer.end;
                     traffic.message(index, answer.body, now, &mut self.outgoing);
+                    if answer.is_last {
+                        return self.connect_again(index).map(|()| bytes.len());
+                    }
                 }
                 Ok(at)
             }
