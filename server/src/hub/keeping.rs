@@ -30,6 +30,13 @@ impl Lane {
         }
     }
 
+    /// What is kept of the events that were just taken is noted by one call.
+    pub(super) fn note_ahead(&mut self) {
+        if let Some(past) = &mut self.past {
+            past.note_ahead(&self.taken.events);
+        }
+    }
+
     pub(super) fn keep(&mut self, keep: Keep) {
         self.past();
         if let Some(past) = &mut self.past {

@@ -27,7 +27,7 @@ use crate::outbox::shared::Frames;
 /// What the hub has of one route.
 pub(super) struct Lane {
     pub(super) queue: Arc<Queue>,
-    taken: Taken,
+    pub(super) taken: Taken,
     /// Number of the last event that was taken.
     number: u64,
     /// Load of the events that are done with, which the queue has not been told of.
@@ -185,6 +185,7 @@ impl Lane {
     fn next_event(&mut self) -> Option<Event> {
         if self.taken.events.is_empty() && !self.has_ended {
             self.queue.exchange(&mut self.done, &mut self.taken);
+            self.note_ahead();
         }
         self.taken.events.pop_front()
     }
@@ -253,7 +254,9 @@ impl Lane {
     pub(super) fn rests(&mut self) -> bool {
         self.is_settled = false;
         let has_more = self.queue.exchange_or_rest(&mut self.done, &mut self.taken);
-        if !has_more {
+        if has_more {
+            self.note_ahead();
+        } else {
             self.taken.events.shrink_to(QUEUE_KEPT_EVENTS);
             self.touched.shrink_to(QUEUE_KEPT_EVENTS);
             self.run.shrink();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::held::Held;
 use super::kept::{Entry, Kept};
-use super::store::{Confirm, Given, Line, Opened, Writer, Written};
+use super::store::{self, Confirm, Given, Line, Opened, Writer, Written};
 use crate::limits::JOURNAL_TAIL_BYTES;
 
 /// By name.
@@ -34,6 +34,7 @@ impl<M: Line> InFile<M> {
     pub(super) fn begin(&mut self, kept: &mut Kept<M>) {
         if let Some(given) = &mut self.given {
             kept.slot = given.begin(self.writer.done());
+            kept.hash = store::hash(&kept.name);
         }
     }
 
@@ -58,7 +59,7 @@ impl<M: Line> InFile<M> {
     /// A message is about to be pushed, and given out once it is settled.
     pub(super) fn note(&mut self, kept: &Kept<M>, offset: u64) {
         if let Some(given) = &mut self.given {
-            given.note(kept.slot, &kept.name, offset);
+            given.note(kept.slot, kept.hash, offset);
         }
     }
 

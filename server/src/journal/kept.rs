@@ -66,6 +66,8 @@ pub(super) struct Kept<M> {
     hole: u64,
     /// Its place among what was given out, where there is a file.
     pub(super) slot: u32,
+    /// What it is known as there.
+    pub(super) hash: u64,
     /// When it was last said something on it, as a count of such moments.
     pub(super) used: u64,
 }
@@ -81,6 +83,7 @@ impl<M> Kept<M> {
             from,
             hole,
             slot: 0,
+            hash: 0,
             used: 0,
         }
     }

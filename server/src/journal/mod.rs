@@ -303,6 +303,21 @@ impl<M: Line> Journals<M> {
         Some(position)
     }
 
+    /// A message of a topic is kept next, with `offset`, or is behind one for which this was said just before; true where it is
+    /// noted so, and then the next [`settle`](Journals::settle) writes it down before it is kept.
+    ///
+    /// Messages that come at once cost one call to the kernel so, and not one each. Whoever said one is rid of it: where a crash
+    /// comes between, it is as lost as one that somebody has heard.
+    pub fn note_ahead(&mut self, topic: &str, offset: u64) -> bool {
+        match (&mut self.file, self.topics.get(topic)) {
+            (Some(file), Some(kept)) if offset <= file.writer.reserved() => {
+                file.note(kept, offset);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// What was kept may be seen from now on: before that nobody may get it, or hear of its position.
     pub fn settle(&mut self) {
         if let Some(file) = &mut self.file {

@@ -26,6 +26,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::Sender;
 
+use super::event::Event;
 use super::message::Message;
 use super::requests::Published;
 use crate::ids::{ByNumber, ClientId};
@@ -71,6 +72,36 @@ impl Past {
             // Who asked may have been ended by a panic; there is room for the answer.
             reply.try_send(published).ok();
         }
+    }
+
+    /// Notes what is kept of these events, which come next, as far as that is certain.
+    pub(super) fn note_ahead(&mut self, events: &VecDeque<Event>) {
+        if events.len() < 2 || !self.journals.are_in_file() {
+            return;
+        }
+        let mut offset = self.journals.last();
+        for event in events {
+            let journal = match event {
+                Event::Keep(keep) => &*keep.topic,
+                Event::Publish { audience, .. } if self.journals.keeps(audience.journal()) => {
+                    audience.journal()
+                }
+                Event::Publish { .. }
+                | Event::Send { .. }
+                | Event::Opened { .. }
+                | Event::Join { .. }
+                | Event::JoinFrom(_)
+                | Event::Close { .. }
+                | Event::HasRoom { .. } => continue,
+                // It may say something itself, or change what is kept.
+                _ => break,
+            };
+            offset += 1;
+            if !self.journals.note_ahead(journal, offset) {
+                break;
+            }
+        }
+        self.journals.settle();
     }
 
     /// Whether somebody is behind who may be offered something.

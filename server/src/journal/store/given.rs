@@ -52,7 +52,7 @@ pub(super) struct Left {
 }
 
 /// What a topic's name is known as.
-pub(super) fn hash(name: &str) -> u64 {
+pub(in crate::journal) fn hash(name: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     name.hash(&mut hasher);
     hasher.finish()
@@ -128,14 +128,19 @@ impl Given {
         self.free.push(slot);
     }
 
-    /// A message of the topic is about to be given out: not before the next [`Given::write`].
-    pub(in crate::journal) fn note(&mut self, slot: u32, topic: &str, offset: u64) {
+    /// A message of the topic, whose name hashes to `hash`, is about to be given out: not before the next
+    /// [`Given::write`].
+    pub(in crate::journal) fn note(&mut self, slot: u32, hash: u64, offset: u64) {
+        // Offsets only grow: it was noted ahead, with others.
+        if self.offset(slot) >= offset {
+            return;
+        }
         if let Some((first, last)) = self.unwritten
             && (slot + WRITTEN_MOST < last || slot > first + WRITTEN_MOST)
         {
             self.write();
         }
-        self.set(slot, hash(topic), offset);
+        self.set(slot, hash, offset);
     }
 
     fn set(&mut self, slot: u32, hash: u64, offset: u64) {
@@ -229,18 +234,21 @@ mod tests {
             return;
         };
         let (one, two) = (given.begin(0), given.begin(0));
-        given.note(one, "one", 5);
-        given.note(two, "two", 7);
+        given.note(one, hash("one"), 5);
+        given.note(two, hash("two"), 7);
         assert!(read(&name).expect("it is there").topics.is_empty());
-        given.note(one, "one", 9);
+        given.note(one, hash("one"), 9);
         given.write();
+        // It was noted ahead: neither a step back nor a call.
+        given.note(one, hash("one"), 8);
+        assert!(given.unwritten.is_none());
         let left = read(&name).expect("it is there");
         assert_eq!(left.topics, [(hash("one"), 9), (hash("two"), 7)]);
         assert_eq!(left.all, 0);
 
         given.end(two);
         let three = given.begin(7);
-        given.note(three, "three", 10);
+        given.note(three, hash("three"), 10);
         given.write();
         assert_eq!(read(&name).expect("it is there").all, 0, "the file has 7");
         given.end(three);
@@ -250,9 +258,9 @@ mod tests {
 
         let far: Vec<_> = (0..3 * WRITTEN_MOST).map(|_| given.begin(99)).collect();
         for (offset, slot) in (100..).zip(&far) {
-            given.note(*slot, "far", offset);
+            given.note(*slot, hash("far"), offset);
         }
-        given.note(one, "one", 9999);
+        given.note(one, hash("one"), 9999);
         given.write();
         let left = read(&name).expect("it is there");
         assert_eq!(left.topics.len(), 2 + far.len());

@@ -52,12 +52,13 @@ use super::Bounds;
 use super::position::Epoch;
 use crate::ids::ClientId;
 use crate::limits::{JOURNAL_ENTRY_BYTES, STORE_OPENING};
+use crate::threads::be_patient;
 use awaited::Awaited;
 pub use awaited::Confirm;
 pub use check::check;
 pub use error::StoreError;
 pub use fetch::{Fetched, FetchedLine, From};
-pub(super) use given::Given;
+pub(super) use given::{Given, hash};
 use queue::{Full, Queue};
 use worker::Worker;
 
@@ -321,6 +322,8 @@ impl<M: Line> Store<M> {
             .spawn(move || {
                 // Where the thread panics nothing is taken any more, and who waits for it is told.
                 let _end = ended;
+                // The hub, and whoever is answered, comes before what is written some time later.
+                be_patient();
                 worker.run(&tried);
             })?;
         // Past it the route begins without, and has it when it comes.
