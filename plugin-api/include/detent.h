@@ -118,6 +118,8 @@ typedef int32_t detent_status;
 #define DETENT_UNSUPPORTED (-4)
 /* A limit of the host is reached (timers, topics); nothing was done. */
 #define DETENT_EXHAUSTED (-5)
+/* It was said to who listens, and is not known to be on the disk, as was asked for. */
+#define DETENT_NOT_STORED (-6)
 
 /* A text message (RFC 6455 section 5.6); the payload is UTF-8. */
 #define DETENT_TEXT 1
@@ -808,8 +810,9 @@ typedef struct detent_entry {
 #define DETENT_NO_PLACE UINT64_MAX
 
 /* Of a publish in `on_request`: the response is sent when the store has the message on its disk; where it
- * cannot have it, the client is answered 507 instead. Elsewhere it changes nothing. Where the journal is in
- * memory it is refused with DETENT_UNSUPPORTED. */
+ * cannot have it, the client is answered 507 instead. With DETENT_JOURNAL_EVERYONE a thread of the plugin's own
+ * waits for that, up to 30 s, and gets DETENT_NOT_STORED instead. Elsewhere it changes nothing. Where the
+ * journal is in memory it is refused with DETENT_UNSUPPORTED. */
 #define DETENT_JOURNAL_DURABLE 1
 
 /* Join or read from now on, from the last few messages on, from behind a position on. */

@@ -74,6 +74,8 @@ pub const PANICKED: Status = -3;
 pub const UNSUPPORTED: Status = -4;
 /// A limit of the host is reached (timers, topics); nothing was done.
 pub const EXHAUSTED: Status = -5;
+/// It was said to who listens, and is not known to be on the disk, as was asked for.
+pub const NOT_STORED: Status = -6;
 
 /// A text message (RFC 6455 section 5.6); the payload is UTF-8.
 pub const TEXT: u32 = 1;

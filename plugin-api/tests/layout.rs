@@ -148,6 +148,7 @@ fn constants() -> Vec<(&'static str, i128)> {
         PANICKED,
         UNSUPPORTED,
         EXHAUSTED,
+        NOT_STORED,
         TEXT,
         BINARY,
         NO_CLIENT,

@@ -21,7 +21,8 @@ pub const POSITION_BYTES: usize = 24;
 pub const NO_PLACE: u64 = u64::MAX;
 
 /// Of a publish in `on_request`: the response is sent when the store has the message on its disk; where it cannot have
-/// it, the client is answered 507 instead. Elsewhere it changes nothing. Where the journal is in memory, as with the
+/// it, the client is answered 507 instead. With [`JOURNAL_EVERYONE`] a thread of the plugin's own waits for that, up to 30 s,
+/// and gets [`NOT_STORED`](super::NOT_STORED) instead. Elsewhere it changes nothing. Where the journal is in memory, as with the
 /// hosts of today, it is refused with [`UNSUPPORTED`](super::UNSUPPORTED).
 pub const JOURNAL_DURABLE: u32 = 1;
 

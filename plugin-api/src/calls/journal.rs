@@ -30,11 +30,14 @@ pub(crate) type Each<'a> = &'a mut dyn FnMut(&[u8], u32, &[u8]);
 impl HostCalls {
     /// The extension that knows the journals of topics, or of everyone where there is no topic; null where the host has none.
     fn journal(self, topic: Option<&str>) -> *const abi::Journal {
-        let host = self.pointer();
-        let id = match topic {
+        self.journal_of(match topic {
             Some(_) => abi::JOURNAL,
             None => abi::JOURNAL_EVERYONE,
-        };
+        })
+    }
+
+    fn journal_of(self, id: &str) -> *const abi::Journal {
+        let host = self.pointer();
         let id = Bytes::new(id.as_bytes());
         // SAFETY: `HostCalls::new` had the table vouched for; the id outlives the call.
         unsafe { ((*host).get_extension)(host, id) }.cast()
@@ -95,7 +98,12 @@ impl HostCalls {
             true => &raw mut published,
             false => std::ptr::null_mut(),
         };
-        let journal = self.journal(topic);
+        let mut journal = self.journal(topic);
+        if keep.durable && topic.is_some_and(|topic| !topic.is_empty()) {
+            // The one with which a thread of the plugin's own waits.
+            let later = self.journal_of(abi::JOURNAL_EVERYONE);
+            journal = if later.is_null() { journal } else { later };
+        }
         if journal.is_null() {
             return (abi::ABSENT, published);
         }

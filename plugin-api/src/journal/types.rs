@@ -89,7 +89,8 @@ pub struct Keep {
     /// Where in the message, counted in bytes, [`POSITION_PLACE`] stands, over which its own position is written.
     pub position_at: Option<usize>,
     /// In `on_request`: the response is sent when the message is on the server's disk, and is 507 instead where it
-    /// cannot be. Elsewhere it changes nothing. Where the route's journal is in memory it is refused with
+    /// cannot be. On a thread of the plugin's own the call waits until then, and fails with [`JournalError::NotStored`] where it
+    /// cannot be. In other callbacks it changes nothing, since nobody waits inside one. Where the route's journal is in memory it is refused with
     /// [`JournalError::NotInAFile`].
     pub durable: bool,
 }
@@ -148,6 +149,10 @@ pub enum JournalError {
     /// Durable was asked for, and the journal of this route is in memory.
     #[error("the journal of this route is in memory, so that nothing in it is durable")]
     NotInAFile,
+    /// The message was said to who listens, and is not known to be on the disk, as was asked for: the disk refuses it, or
+    /// has not answered in 30 s.
+    #[error("it was said to who is here, and is not known to be stored")]
+    NotStored,
     /// What was asked for is in the server's file, and nobody waits for a disk inside a callback: in `on_request`
     /// return this, or anything, and it is called again when the server has read it; elsewhere join from there, or
     /// read on a thread of your own, which waits.
@@ -172,6 +177,7 @@ impl JournalError {
             abi::ABSENT => Err(JournalError::TooOld),
             abi::GONE => Err(JournalError::Gone),
             abi::LATER => Err(JournalError::Later),
+            abi::NOT_STORED => Err(JournalError::NotStored),
             status if status < abi::OK => Err(JournalError::Refused(status)),
             _ => Ok(()),
         }

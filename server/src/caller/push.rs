@@ -17,7 +17,10 @@ use crate::config::PushArgs;
 /// # Errors
 /// See [`CallError`]; what comes behind a message that is refused is not sent.
 pub fn push(args: &PushArgs) -> Result<(), CallError> {
-    let place = Place::parse(&args.url)?;
+    let mut place = Place::parse(&args.url)?;
+    if args.durable {
+        place = durable(&place)?;
+    }
     let token = token(args.token.as_deref());
     if place.is_socket {
         let mut socket = socket::open(&place, token.as_deref())?;
@@ -43,6 +46,17 @@ pub fn push(args: &PushArgs) -> Result<(), CallError> {
             Err(answer.refusal())
         }
     })
+}
+
+/// The same place, whose answers come when the disk has what was sent.
+fn durable(place: &Place) -> Result<Place, CallError> {
+    if place.is_socket {
+        let why = "--durable needs http://: by a WebSocket nobody is told what the disk has";
+        return Err(CallError::Usage(why.to_owned()));
+    }
+    let target = &place.target;
+    let sign = if target.contains('?') { '&' } else { '?' };
+    Ok(place.with_target(format!("{target}{sign}durable")))
 }
 
 /// Calls `send` with each message, until it is false. Blocks on standard input where that is what is sent.

@@ -133,6 +133,10 @@ pub struct PushArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "message")]
     pub file: Option<PathBuf>,
 
+    /// Wait until the server's disk has each message, as ?durable in the URL does; by http:// only
+    #[arg(long)]
+    pub durable: bool,
+
     /// Who sends; DETENT_TOKEN in the environment says it without showing it to others on this machine
     #[arg(long)]
     pub token: Option<String>,

@@ -271,3 +271,34 @@ fn what_cannot_be_had_after_a_restart_is_told_beside_what_is_printed() {
         assert_eq!(listener.line(), "two", "{scheme}");
     }
 }
+
+#[test]
+fn durable_waits_for_the_disk_and_says_where_there_is_none() {
+    let route = "[[route]]\npath = \"/push\"\nplugin = \"push\"\n[route.journal]\nfile = \"push.journal\"\n";
+    let mut server = Setup::new().plugins(&["push"]).configuration(route).start();
+    let place = url(&server, "http", "/push");
+    let topic = format!("{place}?topic=news");
+    for place in [&place, &topic] {
+        assert_eq!(push(&["--durable", place, "kept"], b""), (0, String::new()));
+    }
+    server.signal(rustix::process::Signal::KILL);
+    server.wait();
+    server.start_again();
+    let place = url(&server, "http", "/push");
+    for path in ["/push", "/push?topic=news"] {
+        let get =
+            format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n\r\n");
+        let body = Raw::answer(&server, get).2;
+        assert!(body.contains("\"text\":\"kept\""), "{path}: {body}");
+    }
+    let socket = url(&server, "ws", "/push");
+    let (code, told) = push(&["--durable", &socket, "x"], b"");
+    assert_eq!(code, 2, "{told}");
+    assert!(told.contains("--durable needs http://"), "{told}");
+    let in_memory = Server::start();
+    let other = url(&in_memory, "http", "/push");
+    let (code, told) = push(&["--durable", &other, "x"], b"");
+    assert_eq!(code, 1, "{told}");
+    assert!(told.contains("501"), "{told}");
+    assert_eq!(push(&["--durable", &place, "still"], b"").0, 0);
+}

@@ -79,23 +79,52 @@ impl Request {
         is_here: impl Fn() -> bool,
     ) -> Result<(), NotStored> {
         let stored = WAITS.with(|waits| waits.borrow_mut().take());
-        for stored in stored.map(|waits| waits.stored).unwrap_or_default() {
-            match wait(&stored, &is_here) {
-                Ok(stored) => stored.map_err(NotStored::Refused)?,
-                Err(RecvTimeoutError::Timeout) => return Err(NotStored::Late),
-                // Nobody has it any more.
-                Err(RecvTimeoutError::Disconnected) => {
-                    return Err(NotStored::Refused(StoreError::Closed));
-                }
-            }
-        }
-        Ok(())
+        let stored = stored.map(|waits| waits.stored).unwrap_or_default();
+        stored
+            .iter()
+            .try_for_each(|stored| wait_for_store(stored, &is_here))
     }
 }
 
 impl Drop for Request {
     fn drop(&mut self) {
         WAITS.with(|waits| *waits.borrow_mut() = None);
+    }
+}
+
+/// Whether something is stored, as the file's thread tells it.
+pub(super) struct Stored(Receiver<Result<(), StoreError>>);
+
+/// Of a publish on a thread that waits for it: who is to be told, and what is to be waited for.
+pub(super) fn waited_for() -> (Option<Confirm>, Option<Stored>) {
+    let (confirm, stored) = telling();
+    (Some(confirm), Some(Stored(stored)))
+}
+
+/// Waits until it is; for [`DURABLE_WAIT`] at most.
+///
+/// # Errors
+/// It is not, or nobody knows.
+pub(super) fn wait_here(stored: &Stored) -> Result<(), NotStored> {
+    wait_for_store(&stored.0, || true)
+}
+
+fn telling() -> (Confirm, Receiver<Result<(), StoreError>>) {
+    let (told, stored) = bounded(1);
+    // There is room for the one answer; who waited may have gone.
+    let confirm: Confirm = Box::new(move |stored| drop(told.try_send(stored)));
+    (confirm, stored)
+}
+
+fn wait_for_store(
+    stored: &Receiver<Result<(), StoreError>>,
+    is_here: impl Fn() -> bool,
+) -> Result<(), NotStored> {
+    match wait(stored, is_here) {
+        Ok(stored) => stored.map_err(NotStored::Refused),
+        Err(RecvTimeoutError::Timeout) => Err(NotStored::Late),
+        // Nobody has it any more.
+        Err(RecvTimeoutError::Disconnected) => Err(NotStored::Refused(StoreError::Closed)),
     }
 }
 
@@ -124,10 +153,8 @@ pub(super) fn confirm() -> Result<Option<Confirm>, Status> {
         if waits.stored.len() >= DURABLE_MAX {
             return Err(EXHAUSTED);
         }
-        let (told, stored) = bounded(1);
+        let (confirm, stored) = telling();
         waits.stored.push(stored);
-        // There is room for the one answer; who waited may have gone.
-        let confirm: Confirm = Box::new(move |stored| drop(told.try_send(stored)));
         Ok(Some(confirm))
     });
     confirm.unwrap_or(Ok(None))

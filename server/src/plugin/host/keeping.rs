@@ -5,7 +5,9 @@
 use std::sync::atomic::Ordering;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use plugin_api::abi::{self, GONE, INVALID, LATER, NO_CLIENT, NO_PLACE, Status, UNSUPPORTED};
+use plugin_api::abi::{
+    self, GONE, INVALID, LATER, NO_CLIENT, NO_PLACE, NOT_STORED, Status, UNSUPPORTED,
+};
 
 use super::{RouteHost, answers, opcode};
 use crate::hub::{Answer, Audience, Event, JoinFrom, Joined, Keep, Kept, Message, Notice, Notices};
@@ -82,6 +84,10 @@ impl RouteHost {
             true => answers::confirm()?,
             false => None,
         };
+        let (confirm, stored) = match confirm {
+            None if publish.is_durable && self.may_wait(&publish.of) => answers::waited_for(),
+            confirm => (confirm, None),
+        };
         let except = (publish.except != NO_CLIENT).then_some(ClientId(publish.except));
         let mut message = Message::new(opcode, publish.payload);
         if position_at.is_none() {
@@ -97,7 +103,17 @@ impl RouteHost {
             reply,
         })))?;
         come_behind(self.route.id, except, number);
-        wait(answer)
+        let published = wait(answer)?;
+        match stored.as_ref().map(answers::wait_here) {
+            Some(Err(_)) => Err(NOT_STORED),
+            None | Some(Ok(())) => Ok(published),
+        }
+    }
+
+    /// Whether this thread may wait for a disk: all that run callbacks have names, and one that a plugin has started may.
+    fn may_wait(&self, of: &Of<'_>) -> bool {
+        let is_of_the_server = std::thread::current().name().is_some();
+        of.version >= 2 && !is_of_the_server && !self.outgoing.is_held()
     }
 
     /// None where nobody knows yet.

@@ -173,6 +173,21 @@ impl Plugin for Annals {
                 };
                 self.keep(argument, keep)?;
             }
+            // Durably, on a thread of its own, which waits.
+            "store" => {
+                let (host, client, text) = (self.host, *client, argument.to_owned());
+                std::thread::spawn(move || {
+                    let keep = Keep {
+                        durable: true,
+                        ..Keep::default()
+                    };
+                    let stored = host.publish_kept(TOPIC, text, keep);
+                    let told =
+                        stored.map_or_else(|error| error.to_string(), |()| "stored".to_owned());
+                    // The test may have ended.
+                    client.send(told).ok();
+                });
+            }
             // By a call that knows nothing of journals.
             "cast" if self.options.audience == Audience::Everyone => {
                 self.host.broadcast(argument)?;
