@@ -85,6 +85,44 @@ fn who_is_slow_stands_first_and_is_marked() {
 }
 
 #[test]
+fn what_goes_into_files_of_journals_and_who_comes_back_is_drawn() {
+    let route = "[[route]]\npath = \"/push\"\nplugin = \"push\"\n[route.journal]\nfile = \"push.journal\"\n";
+    let setup = Setup::new().plugins(&["push"]);
+    let server = setup.configuration(&format!("{ADMIN}{route}")).start();
+    let browser = Browser::start();
+    let window = open(&browser, &server);
+    let is_over = AtomicBool::new(false);
+    let post = "POST /push?durable HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\nx";
+    let value = |chart: &str, series: &str| {
+        format!(
+            "[...([...document.querySelectorAll('#more-charts figure')].find((one) => one.querySelector('figcaption > span').textContent === '{chart}')?.querySelectorAll('.series') ?? [])]\
+             .find((one) => one.textContent.startsWith('{series} '))?.querySelector('b').textContent"
+        )
+    };
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                assert_eq!(Raw::answer(&server, post).0, 200);
+                let gone = Client::connect(&server, "/push?since=nonsense");
+                assert_eq!(gone.closed().0, 4410);
+            }
+        });
+        let _over = Over(&is_over);
+        for (chart, series) in [
+            ("Into files of journals", "stored"),
+            ("Who came back", "told of a gap"),
+        ] {
+            let value = value(chart, series);
+            window.wait_until(&format!("/[1-9]/.test({value})"));
+        }
+        let lost = value("Into files of journals", "not stored");
+        assert_eq!(window.eval(&lost), json!("0.0/s"));
+        let waiting = value("Waiting for the disk", "messages");
+        window.wait_until(&format!("/B$/.test({waiting})"));
+    });
+}
+
+#[test]
 fn a_route_goes_out_of_service_and_comes_back() {
     let server = start(&["echo", "chat"]);
     let browser = Browser::start();

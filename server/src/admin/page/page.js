@@ -108,6 +108,9 @@ const MORE_CHARTS = [
   { name: 'Callbacks for 5 s or longer', form: whole, series: [['running', (of) => sum(of, (route) => route.long_now)]] },
   { name: 'Missed', form: rate, series: [['dropped', per((of) => of.counts.dropped)], ['stalled', per((of) => of.counts.stalled)]] },
   { name: 'Journals', form: bytes, series: [['kept', (of) => sum(of, (route) => route.journal?.bytes ?? 0)]] },
+  { name: 'Into files of journals', form: rate, series: [['stored', per((of) => of.store.stored)], ['not stored', per((of) => of.store.unstored)]] },
+  { name: 'Waiting for the disk', form: bytes, series: [['messages', (of) => of.store.waiting_bytes]] },
+  { name: 'Who came back', form: rate, series: [['got all', per((of) => of.counts.recovered)], ['told of a gap', per((of) => of.store.gaps.reduce((all, [, count]) => all + count, 0))]] },
   { name: 'Threads and files', form: whole, series: [['threads', (of) => of.process.threads], ['files', (of) => of.process.open_files]] },
   { name: 'TCP of the kernel', form: bytes, series: [['all of the machine', (of) => of.process.kernel_tcp_bytes]] },
 ];
