@@ -103,7 +103,7 @@ fn what_goes_into_files_of_journals_and_who_comes_back_is_drawn() {
         scope.spawn(|| {
             while !is_over.load(Ordering::Relaxed) {
                 assert_eq!(Raw::answer(&server, post).0, 200);
-                let gone = Client::connect(&server, "/push?since=nonsense");
+                let mut gone = Client::connect(&server, "/push?since=nonsense");
                 assert_eq!(gone.closed().0, 4410);
             }
         });
