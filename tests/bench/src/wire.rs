@@ -90,7 +90,7 @@ pub fn mask(payload: &mut [u8], mask: [u8; 4]) {
         bytes.copy_from_slice(word);
         word.copy_from_slice(&(u64::from_ne_bytes(bytes) ^ wide).to_ne_bytes());
     }
-    for (byte, mask) in words.into_remainder().iter_mut().zip(mask) {
+    for (byte, mask) in words.into_remainder().iter_mut().zip(mask.into_iter().cycle()) {
         *byte ^= mask;
     }
 }
@@ -157,10 +157,11 @@ pub fn read_request(bytes: &[u8]) -> Option<Request> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Frame, TEXT, append_masked, append_plain, mask, read_request};
+    use super::{Frame, MASK, TEXT, append_masked, append_plain, mask, read_request};
 
     #[test]
     fn frames_are_read_as_they_were_written() {
+        // Cause: of the last seven bytes of a payload only four were masked, which this saw twice and so not at all.
         for length in [0, 1, 7, 8, 125, 126, 65_535, 65_536] {
             let payload: Vec<u8> = (0..length).map(|index| index as u8).collect();
             let mut bytes = Vec::new();
@@ -168,6 +169,8 @@ mod tests {
             append_plain(&mut bytes, TEXT, &payload);
             let first = Frame::read(&bytes, 0).expect("whole").expect("complete");
             let mut unmasked = bytes[first.start..first.end].to_vec();
+            let masked = payload.iter().zip(MASK.iter().cycle());
+            assert!(masked.map(|(byte, mask)| byte ^ mask).eq(unmasked.iter().copied()));
             mask(&mut unmasked, first.mask.expect("a client masks"));
             assert_eq!(unmasked, payload);
             let second = Frame::read(&bytes, first.end).expect("whole");
