@@ -1,10 +1,11 @@
 #!/usr/bin/env python
 """Compares a report of the Autobahn test suite with what is expected; runs on Python 2.7 and 3.
 
-    compare.py [--update] REPORT_FOLDER EXPECTED_FILE
+    compare.py [--update] SPEC REPORT_FOLDER EXPECTED_FILE
 
-Exits 1 where a case is missing, came out otherwise or worse than it may. `--update` writes the file anew, but no verdict
-that no server has to live with: a failed case is an error then too.
+SPEC is what the suite was asked to run: of all that is expected its cases have to be there. Exits 1 where one of them is
+missing, came out otherwise or worse than it may. `--update` writes down those that ran, but no verdict that no server has
+to live with: a failed case is an error then too.
 """
 from __future__ import print_function
 
@@ -51,6 +52,13 @@ def failures(report):
                 yield "%s: %s is %s" % (case, verdict, report[case][verdict])
 
 
+def asked_for(spec, cases):
+    """Those of `cases` that the suite takes for asked for: its patterns end where the name of a case may go on."""
+    patterns = [re.escape(pattern).replace("\\*", ".*") for pattern in read_json(spec)["cases"]]
+    is_whole = [pattern if ".*" in pattern else pattern + "$" for pattern in patterns]
+    return {case for case in cases if any(re.match(pattern, case) for pattern in is_whole)}
+
+
 def differences(report, expected):
     for case in sorted(set(report) | set(expected), key=in_order):
         if case not in report:
@@ -89,18 +97,20 @@ def sum_up(report):
 def main(arguments):
     update = "--update" in arguments
     paths = [argument for argument in arguments if argument != "--update"]
-    if len(paths) != 2 or any(re.match("-", path) for path in paths):
+    if len(paths) != 3 or any(re.match("-", path) for path in paths):
         print(__doc__, file=sys.stderr)
         return 2
-    folder, expected_path = paths
-    report = read_report(folder)
+    spec, folder, expected_path = paths
+    report, expected = read_report(folder), read_json(expected_path)
     sum_up(report)
     wrong = list(failures(report))
+    asked = asked_for(spec, expected)
     if update and not wrong:
-        write_expected(expected_path, report)
+        others = {case: expected[case] for case in expected if case not in asked}
+        write_expected(expected_path, dict(others, **report))
         print("written: %s" % expected_path)
     elif not update:
-        wrong += list(differences(report, read_json(expected_path)))
+        wrong += list(differences(report, {case: expected[case] for case in asked}))
     for line in wrong:
         print(line)
     print("%d cases, %s; details: %s" % (
