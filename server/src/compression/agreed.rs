@@ -65,6 +65,29 @@ impl Window {
     }
 }
 
+/// What of a message is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// What it says.
+    Bare,
+    /// The envelope around that.
+    Enveloped,
+}
+
+impl Shape {
+    /// How many there are.
+    pub const COUNT: usize = 2;
+}
+
+/// What has to be compressed for a client that is written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Need {
+    /// What.
+    pub shape: Shape,
+    /// For which window.
+    pub window: Window,
+}
+
 /// What was agreed with one client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Agreed {

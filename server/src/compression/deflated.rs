@@ -1,59 +1,131 @@
 //! One message, compressed for those who may get it so.
 
-use super::{Demand, Window, deflate};
+use std::ops::Range;
 
-/// A message in compressed forms: each for all whose window is large enough.
+use super::deflate::deflate_around;
+use super::{Demand, Need, Shape, Window, deflate};
+
+/// One message, in compressed forms: each for all whose window is large enough.
 #[derive(Debug, Default)]
 pub struct Deflated {
-    /// The window that is needed, and the bytes; the largest window first.
-    pub(super) forms: Vec<(Window, Vec<u8>)>,
+    /// Of each shape the largest window first.
+    pub(super) forms: [Vec<Form>; Shape::COUNT],
+}
+
+/// One form.
+#[derive(Debug)]
+pub(super) struct Form {
+    /// The window that is needed.
+    window: Window,
+    bytes: Vec<u8>,
+    /// Where in it the place is that is yet to be filled, if one is.
+    place: Option<usize>,
+}
+
+/// A message in one shape, plain.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain<'a> {
+    /// Which shape.
+    pub shape: Shape,
+    /// Its bytes.
+    pub payload: &'a [u8],
+    /// Of those that are yet to be written the first and the one behind the last, where there are some.
+    pub place: Option<(usize, usize)>,
 }
 
 impl Deflated {
-    /// `payload` for all members of a route that need it compressed; nothing where that is nobody, or it is not worth
-    /// it. `wrap` makes a frame of each compressed payload. As [`deflate()`].
-    pub fn for_all(
-        payload: &[u8],
+    /// Adds what all members of a route need of a message in this shape; nothing where that is nobody, or it is not worth
+    /// it. `wrap` makes a frame of each compressed payload, which it puts at the end. As [`deflate()`].
+    pub fn add_for_all(
+        &mut self,
+        plain: Plain<'_>,
         demand: &Demand,
         wrap: impl Fn(&[u8]) -> Vec<u8>,
-    ) -> Option<Box<Deflated>> {
-        let level = demand.level(payload.len())?;
-        let mut forms: Vec<(Window, Vec<u8>)> = Vec::new();
-        for window in demand.windows() {
-            if forms.last().is_some_and(|(needed, _)| *needed <= window) {
+    ) {
+        let Some(level) = demand.level(plain.payload.len()) else {
+            return;
+        };
+        let forms = &mut self.forms[plain.shape as usize];
+        for window in demand.windows(plain.shape) {
+            if forms.last().is_some_and(|form| form.window <= window) {
                 continue;
             }
             // What does not shrink in a large window does not in a small one.
-            let Some(form) = deflate(payload, window, level, &wrap) else {
+            let Some(mut form) = Form::new(plain, window, level, &wrap) else {
                 break;
             };
             // A reference never reaches back beyond the message, however large the window is.
-            forms.push((window.min(Window::holding(payload.len())), form));
+            form.window = window.min(Window::holding(plain.payload.len()));
+            forms.push(form);
         }
-        (!forms.is_empty()).then(|| Box::new(Deflated { forms }))
     }
 
-    /// The same for one client.
-    pub fn for_one(
-        payload: &[u8],
+    /// Adds the same for one client.
+    pub fn add_for_one(
+        &mut self,
+        plain: Plain<'_>,
         window: Window,
         level: u8,
         wrap: impl Fn(&[u8]) -> Vec<u8>,
-    ) -> Option<Box<Deflated>> {
-        let form = deflate(payload, window, level, wrap)?;
-        let forms = vec![(window, form)];
-        Some(Box::new(Deflated { forms }))
+    ) {
+        self.forms[plain.shape as usize].extend(Form::new(plain, window, level, &wrap));
     }
 
-    /// The form for who has this window.
-    pub fn form(&self, window: Window) -> Option<&[u8]> {
-        let mut forms = self.forms.iter();
-        let form = forms.find(|(needed, _)| *needed <= window);
-        form.map(|(_, form)| form.as_slice())
+    /// None where it has no form.
+    pub fn if_any(self) -> Option<Deflated> {
+        let is_any = self.forms.iter().any(|forms| !forms.is_empty());
+        is_any.then_some(self)
+    }
+
+    /// The form for who needs this.
+    pub fn form(&self, need: Need) -> Option<&[u8]> {
+        let mut forms = self.forms[need.shape as usize].iter();
+        let form = forms.find(|form| form.window <= need.window);
+        form.map(|form| form.bytes.as_slice())
+    }
+
+    /// Writes into the place of each form of this shape; those in which there is none left say something else, and go.
+    pub fn fill(&mut self, shape: Shape, bytes: &[u8]) {
+        self.forms[shape as usize].retain_mut(|form| {
+            let place = form
+                .place
+                .and_then(|at| form.bytes.get_mut(at..at + bytes.len()));
+            place.map(|place| place.copy_from_slice(bytes)).is_some()
+        });
     }
 
     /// Bytes of all forms.
     pub fn bytes(&self) -> usize {
-        self.forms.iter().map(|(_, form)| form.len()).sum()
+        self.forms
+            .iter()
+            .flatten()
+            .map(|form| form.bytes.len())
+            .sum()
+    }
+}
+
+impl Form {
+    fn new(
+        plain: Plain<'_>,
+        window: Window,
+        level: u8,
+        wrap: &impl Fn(&[u8]) -> Vec<u8>,
+    ) -> Option<Form> {
+        let form = |bytes, place| Form {
+            window,
+            bytes,
+            place,
+        };
+        let Some((begin, end)) = plain.place else {
+            return deflate(plain.payload, window, level, |small| {
+                form(wrap(small), None)
+            });
+        };
+        let around: Range<usize> = begin..end;
+        deflate_around(plain.payload, around, window, level, |small, at| {
+            let bytes = wrap(small);
+            let place = bytes.len() - small.len() + at;
+            form(bytes, Some(place))
+        })
     }
 }

@@ -1,18 +1,18 @@
 //! What the members of a route need: told by the hub, looked at by whoever publishes.
 
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicUsize, Ordering};
 
-use super::{Terms, Window, is_worth_it};
+use super::{Need, Shape, Terms, Window, is_worth_it};
 use crate::limits::settings;
 
-const _: () = assert!(Window::COUNT <= u8::BITS as usize);
+const _: () = assert!(Shape::COUNT * Window::COUNT <= u16::BITS as usize);
 
 /// Which windows the members of a route have, and which messages are worth compressing for them. What is read may be some
 /// moments old: then a message goes plain, or was compressed for nobody.
 #[derive(Debug)]
 pub struct Demand {
-    /// A bit for each window, by its index.
-    windows: AtomicU8,
+    /// A bit for each shape and window.
+    needs: AtomicU16,
     /// Written by the main thread.
     level: AtomicU8,
     threshold: AtomicUsize,
@@ -21,7 +21,7 @@ pub struct Demand {
 impl Default for Demand {
     fn default() -> Demand {
         Demand {
-            windows: AtomicU8::new(0),
+            needs: AtomicU16::new(0),
             level: AtomicU8::new(settings::COMPRESSION_LEVEL.default as u8),
             threshold: AtomicUsize::new(settings::COMPRESSION_THRESHOLD.default as usize),
         }
@@ -29,20 +29,18 @@ impl Default for Demand {
 }
 
 impl Demand {
-    /// One who has this window is about to be a member.
-    pub fn note(&self, window: Window) {
-        self.windows
-            .fetch_or(1 << window.index(), Ordering::Relaxed);
+    /// One who needs this is about to be a member.
+    pub fn note(&self, need: Need) {
+        self.needs.fetch_or(bit(need), Ordering::Relaxed);
     }
 
-    /// The hub: some of the members have this window, or none has it any more, but for those who are on their way, who
+    /// The hub: some of the members need this, or none does any more, but for those who are on their way, who
     /// are counted when they are here.
-    pub fn set(&self, window: Window, is_needed: bool) {
-        let bit = 1 << window.index();
+    pub fn set(&self, need: Need, is_needed: bool) {
         if is_needed {
-            self.windows.fetch_or(bit, Ordering::Relaxed);
+            self.needs.fetch_or(bit(need), Ordering::Relaxed);
         } else {
-            self.windows.fetch_and(!bit, Ordering::Relaxed);
+            self.needs.fetch_and(!bit(need), Ordering::Relaxed);
         }
     }
 
@@ -55,7 +53,7 @@ impl Demand {
     /// How hard what a message of so many bytes says is compressed; none where it is not.
     #[inline]
     pub fn level(&self, bytes: usize) -> Option<u8> {
-        if self.windows.load(Ordering::Relaxed) == 0 {
+        if self.needs.load(Ordering::Relaxed) == 0 {
             return None;
         }
         self.level_for_one(bytes)
@@ -67,9 +65,18 @@ impl Demand {
         (is_enough && is_worth_it()).then(|| self.level.load(Ordering::Relaxed))
     }
 
-    /// The windows that members have, the largest first.
-    pub(super) fn windows(&self) -> impl Iterator<Item = Window> + use<> {
-        let windows = self.windows.load(Ordering::Relaxed);
-        Window::all().filter(move |window| windows & (1 << window.index()) != 0)
+    /// Whether some of the members need this shape.
+    pub fn needs(&self, shape: Shape) -> bool {
+        self.windows(shape).next().is_some()
     }
+
+    /// The windows of the members that need this shape, the largest first.
+    pub(super) fn windows(&self, shape: Shape) -> impl Iterator<Item = Window> + use<> {
+        let needs = self.needs.load(Ordering::Relaxed);
+        Window::all().filter(move |&window| needs & bit(Need { shape, window }) != 0)
+    }
+}
+
+fn bit(need: Need) -> u16 {
+    1 << (need.shape as usize * Window::COUNT + need.window.index())
 }

@@ -24,9 +24,9 @@ mod pool;
 mod tests;
 mod worth;
 
-pub use agreed::{Agreed, Mode, Terms, Window};
+pub use agreed::{Agreed, Mode, Need, Shape, Terms, Window};
 pub use deflate::{Compressor, deflate};
-pub use deflated::Deflated;
+pub use deflated::{Deflated, Plain};
 pub use demand::Demand;
 pub use inflate::{BadStream, Inflater, Step};
 pub use worth::{is_worth_it, set_worth_it};

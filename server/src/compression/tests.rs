@@ -3,10 +3,36 @@
 use flate2::{Compress, Compression, FlushCompress};
 use proptest::prelude::*;
 
-use super::{BadStream, Compressor, Deflated, Demand, Inflater, Window, deflate};
+use super::{
+    BadStream, Compressor, Deflated, Demand, Inflater, Need, Plain, Shape, Window, deflate,
+};
 
 fn window(bits: u8) -> Window {
     Window::new(bits).expect("a window")
+}
+
+fn need(bits: u8) -> Need {
+    let (shape, window) = (Shape::Bare, window(bits));
+    Need { shape, window }
+}
+
+/// What members need of a message as it is.
+fn bare(
+    payload: &[u8],
+    place: Option<(usize, usize)>,
+    demand: &Demand,
+    wrap: impl Fn(&[u8]) -> Vec<u8>,
+) -> Option<Deflated> {
+    let mut deflated = Deflated::default();
+    let shape = Shape::Bare;
+    let plain = Plain {
+        shape,
+        payload,
+        place,
+    };
+    deflated.add_for_all(plain, demand, wrap);
+    assert!(deflated.forms[Shape::Enveloped as usize].is_empty());
+    deflated.if_any()
 }
 
 /// All that comes of a message, in steps of `room` bytes.
@@ -106,21 +132,21 @@ fn what_does_not_shrink_is_not_compressed() {
 fn one_form_serves_all_windows_that_have_room_for_it() {
     let demand = Demand::default();
     assert!(
-        Deflated::for_all(&text(1000), &demand, <[u8]>::to_vec).is_none(),
+        bare(&text(1000), None, &demand, <[u8]>::to_vec).is_none(),
         "nobody needs it"
     );
     for bits in [9, 10, 12, 15] {
-        demand.set(window(bits), true);
+        demand.set(need(bits), true);
     }
     assert!(
-        Deflated::for_all(&text(200), &demand, <[u8]>::to_vec).is_none(),
+        bare(&text(200), None, &demand, <[u8]>::to_vec).is_none(),
         "too short"
     );
     let message = text(1000);
-    let deflated = Deflated::for_all(&message, &demand, <[u8]>::to_vec).expect("it shrinks");
-    assert_eq!(deflated.forms.len(), 2, "9, and all others together");
+    let deflated = bare(&message, None, &demand, <[u8]>::to_vec).expect("it shrinks");
+    assert_eq!(deflated.forms[0].len(), 2, "9, and all others together");
     for bits in [9, 10, 12, 15] {
-        let form = deflated.form(window(bits)).expect("it was needed");
+        let form = deflated.form(need(bits)).expect("it was needed");
         let mut inflater = Inflater::new(window(bits));
         assert_eq!(
             inflate(&mut inflater, form, 300),
@@ -129,14 +155,68 @@ fn one_form_serves_all_windows_that_have_room_for_it() {
         );
     }
     let large = text(100_000);
-    let deflated = Deflated::for_all(&large, &demand, <[u8]>::to_vec).expect("it shrinks");
-    assert_eq!(deflated.forms.len(), 4);
-    demand.set(window(15), false);
-    let deflated = Deflated::for_all(&large, &demand, <[u8]>::to_vec).expect("it shrinks");
-    assert!(deflated.form(window(9)).is_some() && deflated.forms.len() == 3);
+    let deflated = bare(&large, None, &demand, <[u8]>::to_vec).expect("it shrinks");
+    assert_eq!(deflated.forms[0].len(), 4);
+    demand.set(need(15), false);
+    let deflated = bare(&large, None, &demand, <[u8]>::to_vec).expect("it shrinks");
+    assert!(deflated.form(need(9)).is_some() && deflated.forms[0].len() == 3);
+}
+
+/// Where a position stands at the front, in the middle and at the end.
+#[test]
+fn a_place_is_filled_in_each_form() {
+    let demand = Demand::default();
+    for bits in [9, 11, 15] {
+        demand.set(need(bits), true);
+    }
+    let message = text(4000);
+    let wrap = |small: &[u8]| [b"head", small].concat();
+    for at in [0, 10, 63, 64, 700, 3900, 3976] {
+        let place = at..at + 24;
+        let around = bare(&message, Some((at, at + 24)), &demand, wrap);
+        let mut around = around.expect("it shrinks");
+        let id = [b'0' + (at % 10) as u8; 24];
+        around.fill(Shape::Bare, &id);
+        let mut filled = message.clone();
+        filled[place].copy_from_slice(&id);
+        for bits in [9, 10, 11, 15] {
+            let form = around.form(need(bits)).expect("it was needed");
+            let read = inflate(&mut Inflater::new(window(bits)), &form[4..], 300);
+            assert!(read == Ok(filled.clone()), "at {at}, window of {bits}");
+        }
+    }
+    let mut without = bare(&message, None, &demand, wrap).expect("it shrinks");
+    without.fill(Shape::Bare, &[b'0'; 24]);
+    assert!(without.if_any().is_none(), "no place was left");
 }
 
 proptest! {
+    /// The bytes of a place stand in the compressed form as they are, whatever they are.
+    #[test]
+    fn a_place_may_be_anywhere(
+        length in 24_usize..6000,
+        at in 0_usize..6000,
+        bits in 9_u8..=15,
+        level in 1_u8..=9,
+        with: [u8; 24],
+    ) {
+        let message = text(length);
+        let at = at % (length - 23);
+        let mut compressor = Compressor::new(window(bits), level);
+        for _ in 0..2 {
+            let Some((small, place)) = compressor.run_around(&message, at..at + 24) else {
+                continue;
+            };
+            prop_assert!(small.len() < message.len());
+            let (mut small, mut filled) = (small.to_vec(), message.clone());
+            small[place..place + 24].copy_from_slice(&with);
+            filled[at..at + 24].copy_from_slice(&with);
+            let read = inflate(&mut Inflater::new(window(bits)), &small, 700);
+            prop_assert!(read == Ok(filled));
+            prop_assert!(!compressor.has_past(), "it is for whoever comes next");
+        }
+    }
+
     /// Whatever is said one after the other, whatever the window, whoever refers to what.
     #[test]
     fn everything_comes_back_as_it_was(

@@ -356,7 +356,7 @@ impl Lane {
                 }
                 let encoding = outbox.encoding();
                 self.members.insert(client, outbox);
-                self.note_window(encoding);
+                self.note_need(encoding);
             }
             Event::Closed { client } => {
                 if let Some(past) = &mut self.past {
@@ -365,7 +365,7 @@ impl Lane {
                 let outbox = self.members.outbox(client);
                 let encoding = outbox.map(|outbox| outbox.encoding());
                 self.members.remove(client);
-                self.note_window(encoding.unwrap_or_default());
+                self.note_need(encoding.unwrap_or_default());
                 on_left(client);
             }
             Event::Join { client, topic } => self.join(client, topic),
@@ -446,10 +446,10 @@ impl Lane {
     }
 
     /// One who is written to in this encoding has come or gone: tells publishers what they are to compress for.
-    fn note_window(&self, encoding: Encoding) {
-        if let Encoding::Deflate(window) = encoding {
-            let is_needed = self.members.have_window(window);
-            self.queue.demand().set(window, is_needed);
+    fn note_need(&self, encoding: Encoding) {
+        if let Some(need) = encoding.need() {
+            let is_needed = self.members.have(need);
+            self.queue.demand().set(need, is_needed);
         }
     }
 

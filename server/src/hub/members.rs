@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::message::{Audience, Message};
 use super::requests::{LastWord, Listed};
-use crate::compression::Window;
+use crate::compression::{Need, Shape, Window};
 use crate::ids::{ByNumber, ClientId};
 use crate::limits::{LAST_WORDS_PER_CLIENT_MAX, TOPICS_PER_CLIENT_MAX};
 use crate::outbox::Outbox;
@@ -69,8 +69,8 @@ pub(super) struct Members {
     topic_ids: HashMap<Box<str>, TopicId>,
     /// Clients that are written to in another encoding than frames.
     others: usize,
-    /// Those of them that get compressed frames, by the index of their window.
-    windows: [usize; Window::COUNT],
+    /// Those of them that get compressed frames, by shape and the index of their window.
+    windows: [[usize; Window::COUNT]; Shape::COUNT],
 }
 
 impl Members {
@@ -116,9 +116,9 @@ impl Members {
         self.others > 0
     }
 
-    /// Whether some of them get frames that are compressed for this window.
-    pub(super) fn have_window(&self, window: Window) -> bool {
-        self.windows[window.index()] > 0
+    /// Whether some of them get frames that are compressed so.
+    pub(super) fn have(&self, need: Need) -> bool {
+        self.windows[need.shape as usize][need.window.index()] > 0
     }
 
     /// The name of a topic that has members; none for everyone.
@@ -210,8 +210,8 @@ impl Members {
     pub(super) fn insert(&mut self, id: ClientId, outbox: Arc<Outbox>) {
         self.remove(id);
         self.others += usize::from(outbox.encoding() != Encoding::Frame);
-        if let Encoding::Deflate(window) = outbox.encoding() {
-            self.windows[window.index()] += 1;
+        if let Some(Need { shape, window }) = outbox.encoding().need() {
+            self.windows[shape as usize][window.index()] += 1;
         }
         let is_apart = outbox.is_apart();
         let among = match is_apart {
@@ -240,8 +240,8 @@ impl Members {
             return;
         };
         self.others -= usize::from(client.outbox.encoding() != Encoding::Frame);
-        if let Encoding::Deflate(window) = client.outbox.encoding() {
-            self.windows[window.index()] -= 1;
+        if let Some(Need { shape, window }) = client.outbox.encoding().need() {
+            self.windows[shape as usize][window.index()] -= 1;
         }
         let among = match client.is_apart {
             true => APART,

@@ -3,11 +3,13 @@
 //! Plain values, made by whoever speaks and read by the hub's thread.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use crate::compression::{Deflated, Demand};
+use crate::compression::{Deflated, Demand, Need, Plain, Shape};
 use crate::journal::store::Line;
 use crate::journal::{POSITION_BYTES, Position};
 use crate::outbox::encoding::Encoding;
+use crate::outbox::envelope::Sealed;
 use crate::outbox::frame::{self, Opcode};
 use crate::outbox::marked::{Instead, Marked};
 
@@ -29,6 +31,14 @@ impl Audience {
         }
     }
 
+    /// The topic's name; none for everyone.
+    pub fn name(&self) -> Option<&str> {
+        match self {
+            Audience::Everyone => None,
+            Audience::Topic(name) => Some(name),
+        }
+    }
+
     /// The name of its journal.
     pub(super) fn journal(&self) -> &str {
         match self {
@@ -43,7 +53,7 @@ impl Audience {
 pub struct Message {
     frame: Vec<u8>,
     /// The same in compressed frames, which some clients may be sent instead.
-    deflated: Option<Box<Deflated>>,
+    deflated: Option<Arc<Deflated>>,
 }
 
 impl Message {
@@ -55,32 +65,83 @@ impl Message {
         }
     }
 
-    /// The same message, compressed too for those members of a route that `demand` it; on the thread of who says it. Waits
-    /// a moment at most, where many compress.
+    /// The same message, compressed too for those members of a route that `demand` it; on the thread of who says it, to
+    /// everyone or a topic. Waits a moment at most, where many compress.
     #[inline]
-    pub fn compressed(self, demand: &Demand) -> Message {
+    pub fn compressed(self, topic: Option<&str>, demand: &Demand) -> Message {
         match demand.level(self.payload().len()) {
-            Some(_) => self.compressed_for_all(demand),
+            Some(_) => self.compressed_for_all(None, topic, demand, Sealed::new),
+            None => self,
+        }
+    }
+
+    /// The same for what is to be kept: its position is yet to be written, at `position_at` of the payload, where it is to
+    /// stand in it, and over a place that ends inside it.
+    pub fn compressed_to_keep(
+        self,
+        position_at: Option<usize>,
+        topic: Option<&str>,
+        demand: &Demand,
+    ) -> Message {
+        match demand.level(self.payload().len()) {
+            Some(_) => self.compressed_for_all(position_at, topic, demand, Sealed::with_place),
             None => self,
         }
     }
 
     #[cold]
-    fn compressed_for_all(mut self, demand: &Demand) -> Message {
+    fn compressed_for_all(
+        mut self,
+        position_at: Option<usize>,
+        topic: Option<&str>,
+        demand: &Demand,
+        seal: impl Fn(Option<&str>, Opcode, &[u8]) -> Sealed,
+    ) -> Message {
         let opcode = self.opcode();
-        let wrap = |payload: &[u8]| frame::encode_compressed(opcode, payload);
-        self.deflated = Deflated::for_all(self.payload(), demand, wrap);
+        let mut deflated = Deflated::default();
+        let plain = Plain {
+            shape: Shape::Bare,
+            payload: self.payload(),
+            place: position_at.map(|at| (at, at + POSITION_BYTES)),
+        };
+        let wrap = |small: &[u8]| frame::encode_compressed(opcode, small);
+        deflated.add_for_all(plain, demand, wrap);
+        // An envelope around a message that has its position in it itself would have two of them to be written.
+        if demand.needs(Shape::Enveloped) && position_at.is_none() {
+            let sealed = seal(topic, opcode, self.payload());
+            let wrap = |small: &[u8]| frame::encode_compressed(Opcode::Text, small);
+            deflated.add_for_all(enveloped(&sealed), demand, wrap);
+        }
+        self.deflated = deflated.if_any().map(Arc::new);
         self
     }
 
     /// The same for one client, which is written to in this encoding.
     pub fn compressed_for(mut self, encoding: Encoding, demand: &Demand) -> Message {
         let level = demand.level_for_one(self.payload().len());
-        if let (Encoding::Deflate(window), Some(level)) = (encoding, level) {
-            let opcode = self.opcode();
-            let wrap = |payload: &[u8]| frame::encode_compressed(opcode, payload);
-            self.deflated = Deflated::for_one(self.payload(), window, level, wrap);
+        let Some((Need { shape, window }, level)) = encoding.need().zip(level) else {
+            return self;
+        };
+        let mut deflated = Deflated::default();
+        match shape {
+            Shape::Bare => {
+                let payload = self.payload();
+                let place = None;
+                let plain = Plain {
+                    shape,
+                    payload,
+                    place,
+                };
+                let wrap = |small: &[u8]| frame::encode_compressed(self.opcode(), small);
+                deflated.add_for_one(plain, window, level, wrap);
+            }
+            Shape::Enveloped => {
+                let sealed = Sealed::new(None, self.opcode(), self.payload());
+                let wrap = |small: &[u8]| frame::encode_compressed(Opcode::Text, small);
+                deflated.add_for_one(enveloped(&sealed), window, level, wrap);
+            }
         }
+        self.deflated = deflated.if_any().map(Arc::new);
         self
     }
 
@@ -101,9 +162,9 @@ impl Message {
         }
     }
 
-    /// What its compressed forms are, which it has no more then.
-    pub(super) fn take_deflated(&mut self) -> Option<Box<Deflated>> {
-        self.deflated.take()
+    /// Its compressed forms, where there are some.
+    pub(super) fn deflated(&self) -> Option<&Arc<Deflated>> {
+        self.deflated.as_ref()
     }
 
     /// As one frame, whole and unmasked.
@@ -126,12 +187,21 @@ impl Message {
         frame::payload(&self.frame)
     }
 
-    /// Writes a position over the place that was left for it, which begins at `at` of the payload and ends inside it.
-    pub(super) fn set_position(&mut self, at: usize, position: Position) {
-        // It says something else than what was compressed.
-        self.deflated = None;
-        let payload = frame::payload_mut(&mut self.frame);
-        payload[at..at + POSITION_BYTES].copy_from_slice(&position.text());
+    /// Writes its position over the places that were left for it: at `at` of the payload, where it is to stand in that,
+    /// and in what was compressed. What was compressed without a place for it says something else, and goes.
+    pub(super) fn set_positions(&mut self, at: Option<usize>, position: Position) {
+        let text = position.text();
+        if let Some(at) = at {
+            let payload = frame::payload_mut(&mut self.frame);
+            payload[at..at + POSITION_BYTES].copy_from_slice(&text);
+        }
+        // Nobody else has a share of it before it is said.
+        if let Some(deflated) = self.deflated.as_mut().and_then(Arc::get_mut) {
+            if at.is_some() {
+                deflated.fill(Shape::Bare, &text);
+            }
+            deflated.fill(Shape::Enveloped, &text);
+        }
     }
 
     /// Bytes that it takes.
@@ -141,6 +211,14 @@ impl Message {
                 .deflated
                 .as_ref()
                 .map_or(0, |deflated| deflated.bytes())
+    }
+}
+
+fn enveloped(sealed: &Sealed) -> Plain<'_> {
+    Plain {
+        shape: Shape::Enveloped,
+        payload: &sealed.payload,
+        place: sealed.place,
     }
 }
 

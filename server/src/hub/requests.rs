@@ -96,7 +96,7 @@ impl Notices {
             position_at,
         } = notice?;
         if let Some(at) = position_at {
-            message.set_position(at, position);
+            message.set_positions(Some(at), position);
         }
         Some(message)
     }

@@ -45,7 +45,7 @@ pub(super) struct Run {
     /// Positions of the frames in it, as far as somebody needs them.
     ids: Vec<Id>,
     /// Compressed forms of frames in it, each with the place where the frame begins.
-    deflated: Vec<(usize, Box<Deflated>)>,
+    deflated: Vec<(usize, Arc<Deflated>)>,
 }
 
 /// The run as one member gets it that has patches.
@@ -93,8 +93,8 @@ impl Run {
 
     /// Appends a message for all members of `topic`, which is the run's or becomes it. A large one that
     /// begins a run is not copied.
-    pub(super) fn push(&mut self, topic: TopicId, mut message: Message, except: Option<ClientId>) {
-        self.note_deflated(&mut message);
+    pub(super) fn push(&mut self, topic: TopicId, message: Message, except: Option<ClientId>) {
+        self.note_deflated(&message);
         let is_large = message.frame().len() >= SHARED_BYTES_LEAST;
         if !is_large || !self.bytes.is_empty() {
             return self.push_frame(topic, message.frame(), except);
@@ -103,11 +103,11 @@ impl Run {
         self.bytes = Arc::new(Shared::new(message.into_frame()));
     }
 
-    /// Takes the compressed forms of the message that comes next.
-    pub(super) fn note_deflated(&mut self, message: &mut Message) {
-        if let Some(deflated) = message.take_deflated() {
+    /// Takes note of the compressed forms of the message that comes next.
+    pub(super) fn note_deflated(&mut self, message: &Message) {
+        if let Some(deflated) = message.deflated() {
             self.bytes_beside += deflated.bytes();
-            self.deflated.push((self.bytes.len(), deflated));
+            self.deflated.push((self.bytes.len(), deflated.clone()));
         }
     }
 
@@ -296,7 +296,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::{RUN_BYTES_MAX, Run, SHARED_BYTES_LEAST, Share};
-    use crate::compression::{Demand, Inflater, Window};
+    use crate::compression::{Demand, Inflater, Need, Shape, Window};
     use crate::hub::members::EVERYONE;
     use crate::hub::message::Message;
     use crate::ids::ClientId;
@@ -352,7 +352,7 @@ mod tests {
             );
             run.insert(one, &encode(Opcode::Text, b"own"));
         }
-        for encoding in [Encoding::Envelope, Encoding::Event, Encoding::Answer] {
+        for encoding in [Encoding::Envelope(None), Encoding::Event, Encoding::Answer] {
             let texts = |client| {
                 let share = run.encoded_for(client, encoding, Some("t"));
                 String::from_utf8_lossy(share.frames().bytes()).into_owned()
@@ -375,13 +375,16 @@ mod tests {
     fn each_window_gets_compressed_forms_where_there_are_some_patched_or_not() {
         let demand = Demand::default();
         let windows = [9, 15].map(|bits| Window::new(bits).expect("a window"));
-        windows.iter().for_each(|window| demand.set(*window, true));
+        let shape = Shape::Bare;
+        for window in windows {
+            demand.set(Need { shape, window }, true);
+        }
         let texts = [600, 30, 3000, 900].map(|length| "so it goes, and ".repeat(length / 16));
         let one = ClientId(1);
         let mut run = Run::default();
         run.mix();
         for (index, said) in texts.iter().enumerate() {
-            let message = text(said).compressed(&demand);
+            let message = text(said).compressed(None, &demand);
             let except = (index == 2).then_some(one);
             run.push(EVERYONE, message, except);
             if index == 0 {

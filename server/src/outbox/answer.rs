@@ -30,7 +30,7 @@ fn body(run: &Marked<'_>, next: Option<&IdText>) -> Vec<u8> {
     out.push(b'{');
     json::append_text(&mut out, "topic", run.topic);
     out.extend_from_slice(b",\"messages\":[");
-    for (index, (id, opcode, payload)) in run.messages().enumerate() {
+    for (index, (_, id, opcode, payload)) in run.messages().enumerate() {
         if index > 0 {
             json::append_comma(&mut out);
         }

@@ -6,12 +6,14 @@ use std::borrow::Cow;
 
 use super::frame;
 use super::marked::Marked;
-use crate::compression::Window;
+use crate::compression::{Need, Shape, Window};
 
 /// Messages as frames, those of which there is a compressed form for this window in that.
 pub(super) fn encode<'a>(run: &Marked<'a>, window: Window) -> Cow<'a, [u8]> {
+    let shape = Shape::Bare;
+    let need = Need { shape, window };
     let forms = run.instead.iter().filter_map(|instead| {
-        let form = instead.deflated.form(window)?;
+        let form = instead.deflated.form(need)?;
         Some((instead.at, form))
     });
     let mut forms = forms.peekable();

@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use super::frame::{self, Opcode};
 use super::marked::Marked;
 use super::{answer, compressed, envelope, event};
-use crate::compression::Window;
+use crate::compression::{Need, Shape, Window};
 
 /// How a client is written to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,8 +18,8 @@ pub enum Encoding {
     /// RFC 6455.
     #[default]
     Frame,
-    /// The same, each message in an envelope with its position and topic.
-    Envelope,
+    /// The same, each message in an envelope with its position and topic; some of them compressed, for who has a window.
+    Envelope(Option<Window>),
     /// `text/event-stream` (WHATWG HTML, section 9.2).
     Event,
     /// The body of one answer, in JSON.
@@ -30,38 +30,50 @@ pub enum Encoding {
 
 impl Encoding {
     /// How many there are.
-    pub const COUNT: usize = 4 + Window::COUNT;
+    pub const COUNT: usize = 4 + 2 * Window::COUNT;
 
     /// Its number, from 0 for [`Encoding::Frame`], below [`Encoding::COUNT`].
     pub fn number(self) -> u8 {
         match self {
             Encoding::Frame => 0,
-            Encoding::Envelope => 1,
+            Encoding::Envelope(None) => 1,
             Encoding::Event => 2,
             Encoding::Answer => 3,
             Encoding::Deflate(window) => 4 + window.index() as u8,
+            Encoding::Envelope(Some(window)) => (4 + Window::COUNT + window.index()) as u8,
         }
     }
 
     pub(super) fn from_number(number: u8) -> Encoding {
         match number {
             0 => Encoding::Frame,
-            1 => Encoding::Envelope,
+            1 => Encoding::Envelope(None),
             2 => Encoding::Event,
             3 => Encoding::Answer,
             number => {
                 let is_it = |of: &Encoding| of.number() == number;
-                let mut all = Window::all().map(Encoding::Deflate);
-                all.find(is_it).unwrap_or_default()
+                let bare = Window::all().map(Encoding::Deflate);
+                let enveloped = Window::all().map(|window| Encoding::Envelope(Some(window)));
+                bare.chain(enveloped).find(is_it).unwrap_or_default()
             }
         }
+    }
+
+    /// What has to be compressed for a client that is written to so.
+    pub fn need(self) -> Option<Need> {
+        let (shape, window) = match self {
+            Encoding::Deflate(window) => (Shape::Bare, window),
+            Encoding::Envelope(window) => (Shape::Enveloped, window?),
+            _ => return None,
+        };
+        Some(Need { shape, window })
     }
 
     /// Whether it tells positions.
     pub fn tells_positions(self) -> bool {
         matches!(
             self,
-            Encoding::Envelope | Encoding::Event | Encoding::Answer
+            Encoding::Envelope(_) | Encoding::Event | Encoding::Answer
         )
     }
 
@@ -74,7 +86,7 @@ impl Encoding {
     pub fn of_run<'a>(self, run: &Marked<'a>) -> Cow<'a, [u8]> {
         match self {
             Encoding::Frame => Cow::Borrowed(run.frames),
-            Encoding::Envelope => Cow::Owned(envelope::encode(run)),
+            Encoding::Envelope(window) => Cow::Owned(envelope::encode(run, window)),
             Encoding::Event => Cow::Owned(event::encode_run(run)),
             Encoding::Answer => Cow::Owned(answer::encode(run)),
             Encoding::Deflate(window) => compressed::encode(run, window),
@@ -95,7 +107,7 @@ impl Encoding {
     /// What keeps a connection alive that is silent.
     pub(super) fn ping(self) -> Vec<u8> {
         match self {
-            Encoding::Frame | Encoding::Envelope | Encoding::Deflate(_) => {
+            Encoding::Frame | Encoding::Envelope(_) | Encoding::Deflate(_) => {
                 frame::encode(Opcode::Ping, &[])
             }
             Encoding::Event => event::PING.to_vec(),
@@ -106,7 +118,7 @@ impl Encoding {
     /// The last that our side says; nothing where that is made otherwise.
     pub(super) fn end(self, code: u16, reason: &str) -> Vec<u8> {
         match self {
-            Encoding::Frame | Encoding::Envelope | Encoding::Deflate(_) => {
+            Encoding::Frame | Encoding::Envelope(_) | Encoding::Deflate(_) => {
                 frame::close(code, reason)
             }
             Encoding::Event => event::close(code, reason),
@@ -117,7 +129,7 @@ impl Encoding {
     /// Bytes of the message that begins `run`, which holds at least its head.
     fn length(self, run: &[u8]) -> usize {
         match self {
-            Encoding::Frame | Encoding::Envelope | Encoding::Deflate(_) => frame::length(run),
+            Encoding::Frame | Encoding::Envelope(_) | Encoding::Deflate(_) => frame::length(run),
             Encoding::Event => event::length(run),
             // It is one, and HTTP, which is never cut.
             Encoding::Answer => run.len(),
@@ -180,7 +192,7 @@ mod tests {
         let mut messages = vec!["", "a\n\nb", "\r\r", "cc"];
         messages.extend(long.iter().map(String::as_str));
         messages.push("the last");
-        for encoding in [Encoding::Frame, Encoding::Envelope, Encoding::Event] {
+        for encoding in [Encoding::Frame, Encoding::Envelope(None), Encoding::Event] {
             let (run, ends) = run(encoding, &messages);
             // Every byte near an end, and some between.
             let near =

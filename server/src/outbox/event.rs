@@ -38,7 +38,7 @@ pub(super) fn encode_run(run: &Marked<'_>) -> Vec<u8> {
     if let Some(place) = &run.place {
         append_place(&mut out, place);
     }
-    for (id, opcode, payload) in run.messages() {
+    for (_, id, opcode, payload) in run.messages() {
         if let Some(id) = id {
             append_id(&mut out, id);
         }

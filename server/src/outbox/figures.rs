@@ -65,7 +65,9 @@ impl Outbox {
         Figures {
             kind: match state.exchange {
                 Exchange::Upgraded => match self.encoding() {
-                    Encoding::Frame | Encoding::Envelope | Encoding::Deflate(_) => Kind::WebSocket,
+                    Encoding::Frame | Encoding::Envelope(_) | Encoding::Deflate(_) => {
+                        Kind::WebSocket
+                    }
                     Encoding::Event => Kind::EventStream,
                     Encoding::Answer => Kind::Poll,
                 },

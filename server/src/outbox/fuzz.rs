@@ -34,7 +34,8 @@ struct Heard {
 pub(crate) fn encodings_hold(data: &[u8]) {
     let said = messages(data);
     let (mut frames, mut ids) = (Vec::new(), Vec::new());
-    let mut ends = [Encoding::Frame, Encoding::Envelope, Encoding::Event].map(|of| (of, vec![0]));
+    let mut ends =
+        [Encoding::Frame, Encoding::Envelope(None), Encoding::Event].map(|of| (of, vec![0]));
     for message in &said {
         let frame = frame::encode(message.opcode, &message.payload);
         let alone = |at| message.id.map(|text| Id { at, text });
@@ -53,7 +54,7 @@ pub(crate) fn encodings_hold(data: &[u8]) {
     let events = Encoding::Event.of_run(&run);
     let events = std::str::from_utf8(&events).expect("event streams are UTF-8");
     assert_eq!(listen(events), expected(&said));
-    let envelopes: Vec<Value> = Frames(&Encoding::Envelope.of_run(&run))
+    let envelopes: Vec<Value> = Frames(&Encoding::Envelope(None).of_run(&run))
         .map(|payload| serde_json::from_slice(payload).expect("an envelope is JSON"))
         .collect();
     let expected: Vec<Value> = said

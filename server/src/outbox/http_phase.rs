@@ -78,12 +78,18 @@ impl Outbox {
     }
 
     /// The answer that is queued is 101; what follows stands in envelopes where `has_envelope`, and is compressed as was
-    /// `agreed`, which is nothing then.
+    /// `agreed`.
     pub fn become_websocket(&self, has_envelope: bool, agreed: Option<Agreed>) {
         self.state.lock().exchange = Exchange::Upgraded;
         let encoding = match agreed {
-            _ if has_envelope => Encoding::Envelope,
-            Some(agreed) => Encoding::Deflate(self.agreed.get_or_init(|| agreed).window),
+            Some(agreed) => {
+                let window = self.agreed.get_or_init(|| agreed).window;
+                match has_envelope {
+                    true => Encoding::Envelope(Some(window)),
+                    false => Encoding::Deflate(window),
+                }
+            }
+            None if has_envelope => Encoding::Envelope(None),
             None => return,
         };
         self.encoding.store(encoding.number(), Ordering::Relaxed);

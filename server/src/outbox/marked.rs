@@ -66,10 +66,10 @@ impl<'a> Marked<'a> {
         }
     }
 
-    /// Each with its position.
+    /// Each with the place where its frame begins, and its position.
     pub(super) fn messages(
         &self,
-    ) -> impl Iterator<Item = (Option<&'a IdText>, Opcode, &'a [u8])> + use<'a> {
+    ) -> impl Iterator<Item = (usize, Option<&'a IdText>, Opcode, &'a [u8])> + use<'a> {
         let (frames, mut rest) = (self.frames, self.frames);
         let mut ids = self.ids.iter().peekable();
         std::iter::from_fn(move || {
@@ -77,7 +77,7 @@ impl<'a> Marked<'a> {
             let (opcode, payload, behind) = frame::split(rest)?;
             rest = behind;
             let id = ids.next_if(|id| id.at == at);
-            Some((id.map(|id| &id.text), opcode, payload))
+            Some((at, id.map(|id| &id.text), opcode, payload))
         })
     }
 }

@@ -13,7 +13,7 @@ mod compressed;
 pub mod drain;
 pub mod encoding;
 mod ending;
-mod envelope;
+pub mod envelope;
 mod event;
 mod figures;
 pub mod frame;
@@ -55,6 +55,7 @@ use crate::memory::{Account, AtRest, Part, at_rest_bytes};
 use cause::Cause;
 use drain::DrainHandle;
 use encoding::Encoding;
+use envelope::Sealed;
 use frame::{HEADER_BYTES_MAX, Opcode};
 use http_phase::Exchange;
 use leaving::Leaver;
@@ -375,6 +376,10 @@ impl Outbox {
         match self.encoding() {
             Encoding::Frame => self.queue_frame(opcode, payload),
             Encoding::Deflate(window) => self.queue_compressed(opcode, payload, window, demand),
+            Encoding::Envelope(Some(window)) => {
+                let sealed = Sealed::new(None, opcode, payload);
+                self.queue_compressed(Opcode::Text, &sealed.payload, window, demand)
+            }
             other => self.queue(&other.message(opcode, payload)),
         }
     }

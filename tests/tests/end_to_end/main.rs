@@ -22,6 +22,8 @@ mod chunked;
 mod client_addresses;
 mod command_line;
 mod compression;
+mod compression_changes;
+mod compression_journal;
 mod compression_limits;
 mod compression_room;
 mod config_file;

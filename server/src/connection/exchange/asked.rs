@@ -5,7 +5,6 @@
 use http::StatusCode;
 
 use super::{Exchange, Unserved};
-use crate::compression::Mode;
 use crate::counters::COUNTERS;
 use crate::http::refusal::Refusal;
 use crate::http::request::Request;
@@ -26,11 +25,7 @@ impl Exchange<'_> {
         let subprotocol = chosen
             .as_deref()
             .or_else(|| upgrade::choose_subprotocol(request, offered));
-        // Each envelope is made for the one it goes to, by the hub, which compresses nothing.
-        let mode = match has_envelope {
-            true => Mode::Off,
-            false => mounted.client.compression,
-        };
+        let mode = mounted.client.compression;
         let offers = request.header_values("sec-websocket-extensions");
         let (agreed, extension) = extensions::negotiate(offers, mode).unzip();
         self.outbox.queue_http(&upgrade::accept(

@@ -7,6 +7,7 @@ use log::info;
 use super::behind::{Behind, File, Standing};
 use super::file::For;
 use super::{Past, now};
+use crate::compression::Deflated;
 use crate::counters::COUNTERS;
 use crate::hub::event::Event;
 use crate::hub::members::Members;
@@ -19,7 +20,7 @@ use crate::journal::store::{Confirm, From};
 use crate::journal::{Absent, Entry, Journals, Position};
 use crate::outbox::cause::{Cause, POLICY, TRY_AGAIN};
 use crate::outbox::encoding::Encoding;
-use crate::outbox::marked::{Id, Marked};
+use crate::outbox::marked::{Id, Instead, Marked};
 use crate::outbox::shared::Frames;
 use crate::outbox::{Offered, Waker};
 
@@ -76,20 +77,16 @@ impl Past {
             bytes,
             confirm,
             |position| {
-                if let Some(at) = position_at {
-                    message.set_position(at, position);
-                }
+                message.set_positions(position_at, position);
                 if let Some(topic) = members.topic(audience) {
                     let except = except.filter(|&client| members.is_member(client, topic));
                     if members.have_others() {
                         run.mark(position);
                         run.mix();
                     }
-                    run.note_deflated(&mut message);
+                    run.note_deflated(&message);
                     run.push_frame(topic, message.frame(), except);
                 }
-                // What is kept is given out as it is: the hub compresses nothing.
-                message.take_deflated();
                 Arc::new(message)
             },
         )
@@ -168,14 +165,15 @@ impl Past {
             Err(Absent::LetGo) => return lose(behind),
         };
         let next = self.journals.position(filled.offset).text();
+        let instead: Vec<_> = filled.instead().collect();
         let encoded = encoding.of_run(&Marked {
             place: standing.place,
             frames: piece,
             ids: &filled.ids,
+            instead: &instead,
             topic: standing.name(),
             next: Some(next),
             has_more: !self.journals.is_at_head(&standing.topic, filled.offset),
-            ..Marked::default()
         });
         let offered = match encoded.is_empty() {
             true => Offered::Sent,
@@ -244,11 +242,13 @@ impl Past {
             limit,
             bytes_max,
             has_ids: encoding.tells_positions(),
+            may_be_deflated: encoding.need().is_some(),
             journals: &self.journals,
             filled: Filled {
                 offset: standing.at.offset,
                 messages: 0,
                 ids: Vec::new(),
+                deflated: Vec::new(),
             },
         };
         if standing.beginning.is_some() {
@@ -323,6 +323,7 @@ struct Pouring<'j> {
     limit: u64,
     bytes_max: usize,
     has_ids: bool,
+    may_be_deflated: bool,
     journals: &'j Journals<Message>,
     filled: Filled,
 }
@@ -353,6 +354,10 @@ impl Pouring<'_> {
                     text: self.journals.position(offset).text(),
                 });
             }
+            // What was compressed when it was said; the hub compresses nothing, and the file keeps it plain.
+            if let Some(deflated) = message.deflated().filter(|_| self.may_be_deflated) {
+                filled.deflated.push((piece.len(), deflated.clone()));
+            }
             piece.extend_from_slice(frame);
             filled.messages += 1;
         }
@@ -368,6 +373,16 @@ struct Filled {
     messages: u64,
     /// Positions of the frames, where somebody needs them.
     ids: Vec<Id>,
+    /// Compressed forms of frames, where the client may get them, each with the place where the frame begins.
+    deflated: Vec<(usize, Arc<Deflated>)>,
+}
+
+impl Filled {
+    fn instead(&self) -> impl Iterator<Item = Instead<'_>> {
+        self.deflated
+            .iter()
+            .map(|(at, deflated)| Instead { at: *at, deflated })
+    }
 }
 
 /// How a client goes on that was given a piece.

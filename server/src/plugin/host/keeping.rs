@@ -89,10 +89,12 @@ impl RouteHost {
             confirm => (confirm, None),
         };
         let except = (publish.except != NO_CLIENT).then_some(ClientId(publish.except));
-        let mut message = Message::new(opcode, publish.payload);
-        if position_at.is_none() {
-            message = message.compressed(self.route.hub.demand());
-        }
+        let name = Some(&*topic).filter(|name| !name.is_empty());
+        let message = Message::new(opcode, publish.payload).compressed_to_keep(
+            position_at,
+            name,
+            self.route.hub.demand(),
+        );
         let (reply, answer) = answer(tells && !self.outgoing.is_held());
         let number = self.outgoing.post(Event::Keep(Box::new(Keep {
             topic,

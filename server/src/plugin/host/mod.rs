@@ -330,7 +330,8 @@ impl RouteHost {
         let opcode = opcode(kind, payload)?;
         self.outgoing.check()?;
         let except = (except != NO_CLIENT).then_some(ClientId(except));
-        let message = Message::new(opcode, payload).compressed(self.route.hub.demand());
+        let demand = self.route.hub.demand();
+        let message = Message::new(opcode, payload).compressed(audience.name(), demand);
         let number = self.outgoing.post(Event::Publish {
             audience,
             message,

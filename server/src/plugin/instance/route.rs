@@ -27,7 +27,6 @@ use crate::journal::Bounds;
 use crate::journal::store::Store;
 use crate::outbox::Outbox;
 use crate::outbox::cause::{Cause, GOING_AWAY, INTERNAL, Initiator};
-use crate::outbox::encoding::Encoding;
 use crate::plugin::host::{Due, RouteParts, Services, answers};
 use crate::plugin::library::Library;
 use crate::roster::activity::{Activity, Running};
@@ -492,9 +491,9 @@ fn arrive(route: &RouteParts, client: ClientId, outbox: Arc<Outbox>) {
     route.services.roster.open(client, route.id);
     route.clients.fetch_add(1, Ordering::AcqRel);
     route.services.roster.enter_hub(client);
-    if let Encoding::Deflate(window) = outbox.encoding() {
+    if let Some(need) = outbox.encoding().need() {
         // What is said from now on is compressed for it, though the hub may not have come to it.
-        route.hub.demand().note(window);
+        route.hub.demand().note(need);
     }
     // Whatever concerns the client is posted after this.
     route.hub.post(Event::Opened { client, outbox });
