@@ -10,6 +10,7 @@ mod admin_metrics;
 mod admin_orders;
 mod admin_unix;
 mod arrivals;
+mod board;
 mod c_helpers;
 mod c_journal;
 mod calls;
