@@ -50,6 +50,7 @@ mod floods;
 mod flush;
 mod folders;
 mod frames;
+mod gallery;
 mod garbage;
 mod hand_over;
 mod hand_over_refused;
