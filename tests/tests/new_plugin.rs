@@ -147,6 +147,23 @@ fn in_c_it_is_built_and_served() {
     let output = output.expect("make can be run");
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{error}");
+    let output = Command::new("make")
+        .arg("-C")
+        .arg(&made)
+        .arg("test")
+        .env("CARGO_NET_OFFLINE", "true")
+        .env(
+            "CARGO_TARGET_DIR",
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join("new-plugin"),
+        )
+        .output();
+    let output = output.expect("make can be run");
+    let (text, error) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    assert!(output.status.success(), "{text}{error}");
+    assert!(text.contains("my-gadget.test: ok, 15 commands"), "{text}");
     let library = made.join("libmy_gadget.so");
     fs::copy(library, setup.plugins_folder().join("libmy_gadget.so")).expect("it is built");
     let server = setup.arguments(&["--set", "my-gadget.greeting=hi"]).start();
