@@ -29,6 +29,7 @@
 //! In its `Cargo.toml` stands `crate-type = ["cdylib"]` under `[lib]`, and this crate under
 //! `[dependencies]`. `cargo build --release` makes `libecho.so`; the server finds it in its plugins
 //! folder.
+#![doc = include_str!("guide.md")]
 //!
 //! # Testing
 //!
