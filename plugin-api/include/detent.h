@@ -585,6 +585,26 @@ typedef struct detent_compression {
     uint32_t (*set_worth)(const detent_host *host, uint32_t is_worth_it);
 } detent_compression;
 
+/* Id of the host's extension detent_client_view. */
+#define DETENT_CLIENT_VIEW "detent.client/1"
+
+/* Extension DETENT_CLIENT_VIEW of the host: what it knows of a client that is here. Since 1.1. */
+typedef struct detent_client_view {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* Zero. */
+    uint32_t reserved;
+    /* Writes how many bytes wait for the client's socket, which takes no more now: 0 where it keeps up. What is
+     * published and not yet given to its members does not count. DETENT_GONE. [any] */
+    detent_status (*buffered)(const detent_host *host, detent_client_id client, uint64_t *bytes);
+    /* Writes the request of the client's handshake, for request_field and its like: valid until the callback
+     * returns. In a callback of this very client from on_open on, such as on_message, on_close, on_error and a
+     * task on its turn; DETENT_ABSENT anywhere else. It costs a look: the host keeps each handshake for the
+     * instances that come after. [callback] */
+    detent_status (*request)(const detent_host *host, detent_client_id client,
+                             const detent_request **request);
+} detent_client_view;
+
 /* Id of the host's extension detent_turns. */
 #define DETENT_TURNS "detent.session/1"
 

@@ -15,6 +15,7 @@
 #![allow(unsafe_code)]
 
 mod body_file;
+mod client_view;
 mod compression;
 mod host;
 mod journal;
@@ -27,6 +28,7 @@ mod session;
 use std::ffi::c_void;
 
 pub use body_file::*;
+pub use client_view::*;
 pub use compression::*;
 pub use host::*;
 pub use journal::*;
@@ -44,7 +46,7 @@ pub const ABI_MAJOR: u32 = 1;
 
 /// A plugin whose `minor_required` is above the host's minor version is refused.
 ///
-/// 1 added [`CHECK`], [`JOURNAL`], [`METRICS`], [`LABEL`], [`MEMBERS`], [`COMPRESSION`], [`BODY_FILE`], [`TURNS`],
+/// 1 added [`CHECK`], [`JOURNAL`], [`METRICS`], [`LABEL`], [`MEMBERS`], [`COMPRESSION`], [`BODY_FILE`], [`TURNS`], [`CLIENT_VIEW`],
 /// behind the first [`HOST_SIZE_1_0`] bytes of [`Host`] the
 /// folders, further paths and formats in the [`Descriptor`], the fields [`FIELD_KIND`] and [`FIELD_PAGE`] of a request,
 /// and `on_close` behind an `on_open` that failed.

@@ -8,6 +8,7 @@
 mod compression;
 pub(crate) mod journal;
 mod body_file;
+mod client_view;
 mod label;
 mod members;
 mod turns;

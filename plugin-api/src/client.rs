@@ -2,9 +2,9 @@
 
 use std::fmt;
 
-use crate::Host;
 use crate::abi::{self, Status};
 use crate::message::{Delivery, SendError, ToMessage, delivery};
+use crate::{Host, Request};
 
 /// Number of a client, from 1, never used twice in one run of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,6 +52,68 @@ impl Client {
     /// The route's way to the server, for what concerns more than this client.
     pub fn host(&self) -> Host {
         self.host
+    }
+
+    /// Lets `read` have the request of the client's handshake: headers, cookies, query, parameters of the path and addresses,
+    /// long after [`on_open`](crate::Plugin::on_open). In a callback of this very client from that one on, such as `on_message`,
+    /// `on_close`, `on_error` or a closure on its turn; none anywhere else, and where the server is older than plugin ABI 1.1.
+    ///
+    /// It costs a look at what the server keeps of each handshake anyway, about as many bytes as its head had. What is wanted
+    /// for each message belongs into the session all the same, parsed once.
+    ///
+    /// ```
+    /// use plugin_api::{Client, Config, Host, Message, Plugin, Result};
+    ///
+    /// struct Mirror;
+    ///
+    /// impl Plugin for Mirror {
+    ///     type Session = ();
+    ///
+    ///     fn create(_: Host, _: Config) -> Result<Self> {
+    ///         Ok(Mirror)
+    ///     }
+    ///     fn on_message(&self, client: &Client, _: &mut (), _: Message) -> Result {
+    ///         let seen = client.with_request(|request| {
+    ///             let browser = request.header("User-Agent").unwrap_or("nothing");
+    ///             format!("{:?} with {browser}", request.client_ip())
+    ///         });
+    ///         client.send(seen.unwrap_or_default())?;
+    ///         Ok(())
+    ///     }
+    /// }
+    /// # plugin_api::export!(Mirror, path = "/mirror");
+    /// # #[cfg(not(feature = "testing"))]
+    /// # fn main() {}
+    /// # #[cfg(feature = "testing")]
+    /// # fn main() {
+    /// # use plugin_api::testing::{Ask, Route};
+    /// let route = Route::of::<Mirror>().start();
+    /// let ann = route.connect(Ask::get("/mirror").from("192.0.2.7").header("User-Agent", "curl"));
+    /// ann.send("who am I");
+    /// assert_eq!(ann.text(), "Some(192.0.2.7) with curl");
+    /// # }
+    /// ```
+    pub fn with_request<T>(&self, read: impl FnOnce(&Request) -> T) -> Option<T> {
+        let calls = self.host.calls();
+        calls.with_handshake(self.id.0, |calls| read(&Request::new(calls)))
+    }
+
+    /// Bytes that wait for the client, whose socket takes no more now: 0 where it keeps up, and where it has gone. For who
+    /// sends as much as a client takes, such as the next part of a film, and no more. What is published and not yet given to its members
+    /// does not count. Any thread may ask.
+    ///
+    /// ```
+    /// # use plugin_api::{Client, Result};
+    /// fn next_part(client: &Client, part: &[u8]) -> Result<bool> {
+    ///     if client.buffered_bytes() > 256 * 1024 {
+    ///         return Ok(false); // Later, from a timer of the client.
+    ///     }
+    ///     client.send(part)?;
+    ///     Ok(true)
+    /// }
+    /// ```
+    pub fn buffered_bytes(&self) -> u64 {
+        self.host.calls().buffered(self.id.0).unwrap_or(0)
     }
 
     /// Sends one message, after all that this thread has said before and the client hears: to itself, to a topic,

@@ -15,12 +15,13 @@ use plugin_api::abi;
 
 const ABI: &str = include_str!("../src/abi.rs");
 /// Its parts, in files of their own.
-const PARTS: [&str; 9] = [
+const PARTS: [&str; 10] = [
     include_str!("../src/abi/plugin.rs"),
     include_str!("../src/abi/host.rs"),
     include_str!("../src/abi/metrics.rs"),
     include_str!("../src/abi/body_file.rs"),
     include_str!("../src/abi/journal.rs"),
+    include_str!("../src/abi/client_view.rs"),
     include_str!("../src/abi/compression.rs"),
     include_str!("../src/abi/label.rs"),
     include_str!("../src/abi/members.rs"),
@@ -119,6 +120,7 @@ fn layouts() -> Vec<Layout> {
             size, kind, name, help, labels, label_count, bounds, bound_count,
         }),
         layout!(Metrics = "detent_metrics" { size, reserved, declare, series, add, set, observe }),
+        layout!(ClientView = "detent_client_view" { size, reserved, buffered, request }),
         layout!(Compression = "detent_compression" { size, reserved, set_worth }),
         layout!(Label = "detent_label" { size, reserved, set }),
         layout!(BodyFile = "detent_body_file" { size, reserved, set }),
@@ -189,7 +191,7 @@ fn constants() -> Vec<(&'static str, i128)> {
 }
 
 /// Constants that are text: each is compared by itself.
-const TEXTS: [(&str, &str); 10] = [
+const TEXTS: [(&str, &str); 11] = [
     ("ENTRY_SYMBOL", abi::ENTRY_SYMBOL),
     ("CHECK", abi::CHECK),
     ("JOURNAL", abi::JOURNAL),
@@ -197,6 +199,7 @@ const TEXTS: [(&str, &str); 10] = [
     ("METRICS", abi::METRICS),
     ("LABEL", abi::LABEL),
     ("BODY_FILE", abi::BODY_FILE),
+    ("CLIENT_VIEW", abi::CLIENT_VIEW),
     ("COMPRESSION", abi::COMPRESSION),
     ("MEMBERS", abi::MEMBERS),
     ("TURNS", abi::TURNS),
@@ -259,7 +262,7 @@ fn rust_and_c_agree_on_every_size_offset_and_value() {
 }
 
 /// What came after 1.0.
-const SINCE_1_0: [&str; 38] = [
+const SINCE_1_0: [&str; 39] = [
     "LATER",
     "request_query",
     "request_cookie",
@@ -268,6 +271,7 @@ const SINCE_1_0: [&str; 38] = [
     "config_boolean",
     "config_only",
     "detent_check",
+    "detent_client_view",
     "detent_compression",
     "detent_label",
     "detent_body_file",

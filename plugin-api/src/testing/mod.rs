@@ -74,6 +74,7 @@ mod ask;
 mod body_file_table;
 mod call;
 mod client;
+mod client_view_table;
 mod code;
 mod counts;
 mod host;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};
 use std::time::Duration;
 
 use super::call::{self, Refused};
+use super::client_view_table::Turn;
 use super::code::Code;
 use super::counts::Counts;
 use super::host::{Folders, MemoryHost};
@@ -81,6 +82,7 @@ impl Shared {
             let instance = self.gate.read().unwrap_or_else(PoisonError::into_inner);
             let seat = lock(&self.seats).get(&client).cloned()?;
             let mut turn = lock(&seat.turn);
+            let _turn = Turn::of(client, &seat.request);
             turn.is_some().then(|| callback(&instance, &mut turn))
         };
         self.settle();
@@ -120,7 +122,9 @@ impl Shared {
             if let Some(turn) = &mut turn
                 && self.world.lock().is_open(client)
                 && job.is_of(instance.host.as_abi())
+                && let Some(seat) = &seat
             {
+                let _turn = Turn::of(client, &seat.request);
                 self.run_task(&instance, client, turn, &job);
             }
             return true;
@@ -240,6 +244,7 @@ impl Shared {
             let instance = self.gate.read().unwrap_or_else(PoisonError::into_inner);
             let mut turn = lock(&seat.turn);
             lock(&self.seats).insert(client, seat.clone());
+            let _turn = Turn::of(client, &seat.request);
             match instance.on_open(client, &seat.request, None) {
                 Ok(session) => {
                     self.counts().opened += 1;

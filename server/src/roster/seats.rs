@@ -5,6 +5,7 @@
 //! of what a session is.
 
 use std::ffi::c_void;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::time::Instant;
 
@@ -23,7 +24,7 @@ pub struct Seat {
     /// What that instance keeps for the client.
     pub session: Session,
     /// The handshake, for the instances that come after.
-    pub request: Box<Request>,
+    pub request: Arc<Request>,
 }
 
 /// Seats that are held, and whose they are.

@@ -114,7 +114,7 @@ fn seat(route: RouteId) -> Seat {
         route,
         generation: 0,
         session: Session::new(std::ptr::null_mut()),
-        request: Box::new(
+        request: Arc::new(
             Request::parse(head, peer, HttpLimits::default()).expect("it is well-formed"),
         ),
     }

@@ -39,6 +39,7 @@ const UNSAFE: &[&str] = &[
     "plugin/fuzz/host_calls",
     "plugin/fuzz/world",
     "plugin/host/body_file_table",
+    "plugin/host/client_view_table",
     "plugin/host/compression_table",
     "plugin/host/host_http",
     "plugin/host/host_table",

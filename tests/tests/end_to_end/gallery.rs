@@ -46,6 +46,7 @@ impl Bystanders {
     }
 
     /// All of them speak and are answered, newcomers too; says how long they waited.
+    #[expect(clippy::print_stdout, reason = "for whoever wants the figures")]
     #[track_caller]
     fn go_on(&mut self, server: &Server, when: &str) {
         let (mut echo, mut chat, mut neighbour) = (Vec::new(), Vec::new(), Vec::new());

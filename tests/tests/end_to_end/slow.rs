@@ -106,3 +106,24 @@ fn one_that_sends_without_reading_its_echoes_is_held_up_and_not_closed() {
     let grown = server.resident_kib().saturating_sub(resident_before);
     assert!(grown < 16 * 1024, "{grown} KiB more");
 }
+
+/// What a plugin asks before it sends more than a client takes.
+#[test]
+fn a_plugin_sees_how_much_waits_for_a_client() {
+    let server = Setup::new().plugins(&["probe"]).start();
+    let slow = Raw::upgrade(&server, "/probe");
+    let mut asking = Client::connect(&server, "/probe");
+    let mut buffered = |client: u64| {
+        asking.send(&format!("buffered {client}"));
+        asking.text().parse::<u64>().expect("a number")
+    };
+    assert_eq!(buffered(1), 0);
+    let mut speaking = Client::connect(&server, "/probe");
+    while buffered(1) == 0 {
+        speaking.send(&format!("send-to 1 {}", "x".repeat(60_000)));
+        speaking.text();
+    }
+    assert_eq!((buffered(2), buffered(99)), (0, 0));
+    slow.reset();
+    tests::wait_until("nothing waits for who has gone", || buffered(1) == 0);
+}

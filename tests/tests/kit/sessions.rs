@@ -12,6 +12,7 @@ on_both!(
     what_fails_on_a_turn_ends_that_client_alone,
     a_client_has_timers,
     what_waits_for_a_turn_comes_before_the_code_is_replaced,
+    a_callback_sees_the_handshake_of_its_client_and_of_no_other,
 );
 
 fn another_clients_session_is_reached_on_its_turn<S: Stage>() {
@@ -91,4 +92,29 @@ fn what_waits_for_a_turn_comes_before_the_code_is_replaced<S: Stage>() {
     // The new code has sessions of its own, and its turns.
     assert_eq!(ann.ask("give 2 after"), "Queued");
     assert_eq!(bob.text(), "given 1: after");
+}
+
+fn a_callback_sees_the_handshake_of_its_client_and_of_no_other<S: Stage>() {
+    let mut stage = S::start("probe", &[]);
+    let told = [("X-Told", "yes")];
+    let mut ann = stage.connect("/probe?one", &told).expect("it is let in");
+    let mut bob = stage.open("/probe");
+    let of_ann = "/probe Some(\"one\") \"yes\"";
+    assert_eq!(ann.ask("handshake"), of_ann);
+    assert_eq!(ann.ask("handshake-of 1"), of_ann);
+    assert_eq!(bob.ask("handshake-of 1"), "nothing is shown");
+    assert_eq!(bob.ask("handshake"), "/probe None \"\"");
+    // On a turn that another client, a timer or nobody has brought about.
+    assert_eq!(bob.ask("give 1 handshake"), "Queued");
+    assert_eq!(ann.text(), of_ann);
+    assert_eq!(ann.ask("after 20 handshake"), "set");
+    stage.let_pass(Duration::from_millis(20));
+    assert_eq!(ann.text(), of_ann);
+    assert_eq!(ann.ask("buffered 2"), "0");
+    let mut other = std::fs::read(tests::library("probe")).expect("it was built");
+    other.push(0);
+    assert_eq!(stage.replace(&other), "");
+    assert_eq!(ann.ask("handshake"), of_ann);
+    ann.cut();
+    stage.wait_for_log(&["at the end of 1 its handshake was ", of_ann]);
 }

@@ -7,6 +7,7 @@
 mod play;
 mod script;
 
+use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -15,22 +16,23 @@ const USAGE: &str = "usage: detent-test-plugin LIBRARY SCRIPT...";
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [library, scripts @ ..] = arguments.as_slice() else {
-        eprintln!("{USAGE}");
+        writeln!(io::stderr(), "{USAGE}").ok();
         return ExitCode::from(2);
     };
     if scripts.is_empty() {
-        eprintln!("{USAGE}");
+        writeln!(io::stderr(), "{USAGE}").ok();
         return ExitCode::from(2);
     }
     let mut has_failed = false;
     for script in scripts {
-        match test(Path::new(library), script) {
-            Ok(commands) => println!("{script}: ok, {commands} commands"),
+        // Who does not listen has the exit code.
+        let _told = match test(Path::new(library), script) {
+            Ok(commands) => writeln!(io::stdout(), "{script}: ok, {commands} commands").ok(),
             Err(why) => {
                 has_failed = true;
-                eprintln!("{why}");
+                writeln!(io::stderr(), "{why}").ok()
             }
-        }
+        };
     }
     ExitCode::from(u8::from(has_failed))
 }

@@ -10,6 +10,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use plugin_api::abi::{self, ABI_MINOR, ABSENT, Bytes, FAILED, INVALID, OK, Sink, Status, TimerId};
 
 use super::body_file_table::BODY_FILE;
+use super::client_view_table::CLIENT_VIEW;
 use super::compression_table::COMPRESSION;
 use super::guard::guard;
 use super::label_table::LABEL;
@@ -285,6 +286,7 @@ unsafe extern "C" fn get_extension(_: *const abi::Host, id: Bytes) -> *const c_v
         id if id == abi::BODY_FILE.as_bytes() => (&raw const BODY_FILE).cast(),
         id if id == abi::LABEL.as_bytes() => (&raw const LABEL).cast(),
         id if id == abi::MEMBERS.as_bytes() => (&raw const MEMBERS).cast(),
+        id if id == abi::CLIENT_VIEW.as_bytes() => (&raw const CLIENT_VIEW).cast(),
         id if id == abi::COMPRESSION.as_bytes() => (&raw const COMPRESSION).cast(),
         id if id == abi::TURNS.as_bytes() => (&raw const TURNS).cast(),
         _ => std::ptr::null(),

@@ -4,6 +4,7 @@
 //! that tell the hub wait while its queue is full. None calls back into the plugin.
 
 pub(super) mod answers;
+pub(super) mod client_view_table;
 mod compression_table;
 mod guard;
 pub(super) mod job;

@@ -18,6 +18,7 @@ use super::lifecycle::{Before, NotDone, call};
 use super::route::Route;
 use crate::ids::ClientId;
 use crate::limits::HAND_OVER_WAIT;
+use crate::plugin::host::client_view_table::Shown;
 use crate::plugin::host::sink;
 use crate::plugin::library::Library;
 use crate::roster::{HeldSeats, Seat, Session};
@@ -199,6 +200,7 @@ fn run_calls(old: &Instance, seats: &mut HeldSeats<'_>) {
     let roster = &old.host.route.services.roster;
     for (client, seat) in seats {
         if let Some(seat) = seat.as_mut().filter(|_| roster.has_calls(*client)) {
+            let _shown = Shown::to_callbacks(*client, seat.request.clone());
             let _says_what = crash::run_for(roster.activity(*client).word(), client.0);
             old.run_calls(*client, &mut seat.session);
         }

@@ -27,6 +27,7 @@ use crate::journal::Bounds;
 use crate::journal::store::Store;
 use crate::outbox::Outbox;
 use crate::outbox::cause::{Cause, GOING_AWAY, INTERNAL, Initiator};
+use crate::plugin::host::client_view_table::Shown;
 use crate::plugin::host::{Due, RouteParts, Services, answers};
 use crate::plugin::library::Library;
 use crate::roster::activity::{Activity, Running};
@@ -326,6 +327,8 @@ pub struct Place {
     before: Exchanged,
     /// The session has not ended.
     is_open: bool,
+    /// Callbacks may see the handshake.
+    _shown: Shown,
 }
 
 impl Place {
@@ -342,6 +345,7 @@ impl Place {
         request: Box<Request>,
     ) -> Result<Place, CallbackError> {
         arrive(&route.parts, client, outbox.clone());
+        let request = Arc::from(request);
         // From here on whatever goes wrong takes the client off the route again.
         let mut place = Place {
             instance: route.instance(),
@@ -349,6 +353,7 @@ impl Place {
             route,
             client,
             is_open: true,
+            _shown: Shown::to_callbacks(client, Arc::clone(&request)),
         };
         place.take_seat(outbox, request)?;
         Ok(place)
@@ -358,7 +363,7 @@ impl Place {
     fn take_seat(
         &mut self,
         outbox: &Arc<Outbox>,
-        request: Box<Request>,
+        request: Arc<Request>,
     ) -> Result<(), CallbackError> {
         let route = self.route.clone();
         let _gate = route.gate.read();

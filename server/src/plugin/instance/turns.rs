@@ -18,6 +18,7 @@ use super::route::Route;
 use crate::ids::ClientId;
 use crate::outbox::cause::{Cause, INTERNAL};
 use crate::outbox::{Outbox, with_own_outbox};
+use crate::plugin::host::client_view_table::Shown;
 use crate::plugin::host::job::Job;
 use crate::roster::Session;
 use crate::roster::activity::Callback;
@@ -89,6 +90,7 @@ impl Route {
             return None;
         }
         let outbox = roster.outbox(client)?;
+        let _shown = Shown::to_callbacks(client, seat.request.clone());
         let _says_whose = crash::run_for(roster.activity(client).word(), client.0);
         with_own_outbox(client, self.id(), outbox.clone(), || {
             instance.run_calls(client, &mut seat.session);

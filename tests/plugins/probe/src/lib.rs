@@ -154,6 +154,7 @@ impl Plugin for Probe {
         let (by, messages) = (cause.initiator(), session.messages);
         self.gate.open();
         log::info!("closed {id}: {code} by {by:?} after {messages} messages: {reason}");
+        log::info!("at the end of {id} its handshake was {}", handshake(client));
         let delivery = client.send("too late")?;
         let (clients, members) = (self.host.client_count(), self.host.member_count("room")?);
         log::info!(
@@ -236,6 +237,16 @@ impl Probe {
             "request" => return Ok(session.request.clone()),
             "option" => return Ok(format!("{:?}", self.config)),
             "path" => return Ok(self.host.path()),
+            "handshake" => return Ok(handshake(client)),
+            "handshake-of" => {
+                return Ok(handshake(
+                    &self.host.client(argument.parse::<u64>()?.into()),
+                ));
+            }
+            "buffered" => {
+                let client = self.host.client(argument.parse::<u64>()?.into());
+                return Ok(client.buffered_bytes().to_string());
+            }
             "clients" => return Ok(self.host.client_count().to_string()),
             "members" => return Ok(self.host.member_count(argument)?.to_string()),
             "join" => client.join(argument)?,
@@ -439,10 +450,23 @@ impl Probe {
 }
 
 /// Somebody gives a client something: `panic` and `fail` do what they say.
+/// What the client has asked for when it came, where the server shows it.
+fn handshake(client: &Client) -> String {
+    let told = client.with_request(|request| {
+        let header = request.header("X-Told").unwrap_or_default();
+        format!("{} {:?} {header:?}", request.path(), request.query_string())
+    });
+    told.unwrap_or_else(|| "nothing is shown".to_owned())
+}
+
 fn given(client: &Client, session: &mut Session, text: &str) -> Result {
     assert_ne!(text, "panic", "told to panic");
     if text == "fail" {
         return Err("told to fail".into());
+    }
+    if text == "handshake" {
+        client.send(handshake(client))?;
+        return Ok(());
     }
     session.given += 1;
     client.send(format!("given {}: {text}", session.given))?;

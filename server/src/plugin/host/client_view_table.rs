@@ -1,0 +1,90 @@
+//! The host's extension `detent.client/1` in C layout.
+//!
+//! Any thread. The plugin vouches, by the ABI, for `host` being what `create` got and for the places being valid for the
+//! time of the call.
+#![allow(unsafe_code)]
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use plugin_api::abi::{self, ABSENT, GONE, OK, Status};
+
+use super::RouteHost;
+use super::guard::guard;
+use super::host_http::request_as_abi;
+use crate::http::request::Request;
+use crate::ids::ClientId;
+
+type Handshake = Option<(ClientId, Arc<Request>)>;
+
+thread_local! {
+    /// The client whose callbacks run on this thread, and its handshake.
+    static HANDSHAKE: RefCell<Handshake> = const { RefCell::new(None) };
+}
+
+/// Callbacks of a client run on this thread, and may see its handshake, until this is dropped on it.
+#[must_use = "it ends with this"]
+pub(in crate::plugin) struct Shown {
+    before: Handshake,
+}
+
+impl Shown {
+    pub(in crate::plugin) fn to_callbacks(client: ClientId, request: Arc<Request>) -> Shown {
+        Shown {
+            before: HANDSHAKE.replace(Some((client, request))),
+        }
+    }
+}
+
+impl Drop for Shown {
+    fn drop(&mut self) {
+        HANDSHAKE.set(self.before.take());
+    }
+}
+
+/// The table; the same for all routes.
+pub(super) static CLIENT_VIEW: abi::ClientView = abi::ClientView {
+    size: size_of::<abi::ClientView>() as u32,
+    reserved: 0,
+    buffered,
+    request,
+};
+
+unsafe extern "C" fn buffered(host: *const abi::Host, client: u64, bytes: *mut u64) -> Status {
+    guard(|| {
+        // SAFETY: see above.
+        let host = unsafe { RouteHost::from_abi(host) };
+        let client = match host.open_client(client) {
+            Ok(client) => client,
+            Err(status) => return status,
+        };
+        let Some(outbox) = host.route.services.roster.outbox(client) else {
+            return GONE;
+        };
+        // SAFETY: see above.
+        unsafe { *bytes = outbox.figures().backlog };
+        OK
+    })
+}
+
+unsafe extern "C" fn request(
+    _: *const abi::Host,
+    client: u64,
+    request: *mut *const abi::Request,
+) -> Status {
+    guard(|| {
+        // A plugin's own thread-local may call the host while this thread ends: then it is nobody's.
+        let handshake = HANDSHAKE.try_with(|handshake| match &*handshake.borrow() {
+            Some((of, request)) if of.0 == client => Some(request_as_abi(request)),
+            _ => None,
+        });
+        match handshake.ok().flatten() {
+            Some(handshake) => {
+                // SAFETY: see above.
+                unsafe { *request = handshake };
+                OK
+            }
+            None => ABSENT,
+        }
+    })
+}
