@@ -101,7 +101,7 @@ fn a_picture_is_shown_and_markup_stays_text() {
     std::fs::write(&file, PNG).expect("the folder can be written");
     ann.press("#picture", &file.to_string_lossy());
     for window in [&ann, &bob] {
-        window.wait_until("document.querySelector('#timeline img')?.complete");
+        window.wait_until("!!document.querySelector('#timeline [data-loaded] img')");
         assert_eq!(
             window.eval("document.querySelector('#timeline img').naturalWidth"),
             1
