@@ -4,7 +4,7 @@
 //! somebody looks at them ([`is_measured`]), and what comes with each message is sampled.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::Instant;
 
 use super::Count;
 
@@ -53,12 +53,13 @@ const _: () = {
     }
 };
 
-/// Capped at some 584 years.
-fn nanoseconds(time: Duration) -> u64 {
-    let seconds = time.as_secs().saturating_mul(1_000_000_000);
-    seconds.saturating_add(time.subsec_nanos().into())
+/// Nanoseconds since `start`; they come round after 584 years.
+#[inline]
+pub fn nanoseconds_since(start: Instant) -> u64 {
+    start.elapsed().as_nanos() as u64
 }
 
+#[inline]
 fn place(nanoseconds: u64) -> usize {
     let least = usize::from(BELOW[(nanoseconds | 1).ilog2() as usize]);
     let is_above = BOUNDS.get(least).is_some_and(|&bound| bound < nanoseconds);
@@ -100,14 +101,15 @@ impl Histogram {
         }
     }
 
-    /// One took so long.
-    pub fn add(&self, time: Duration) {
-        self.add_for(time, 1);
+    /// One took so many nanoseconds.
+    #[inline]
+    pub fn add(&self, nanoseconds: u64) {
+        self.add_for(nanoseconds, 1);
     }
 
-    /// One of so many took so long, and stands for all of them.
-    pub fn add_for(&self, time: Duration, count: u64) {
-        let nanoseconds = nanoseconds(time);
+    /// One of so many took so many nanoseconds, and stands for all of them.
+    #[inline]
+    pub fn add_for(&self, nanoseconds: u64, count: u64) {
         self.counts[place(nanoseconds)].add(count);
         self.nanoseconds.add(nanoseconds.saturating_mul(count));
     }
@@ -170,7 +172,6 @@ impl Times {
 #[cfg(test)]
 mod tests {
     use super::{BOUNDS, Histogram, Times, place};
-    use std::time::Duration;
 
     #[test]
     fn every_time_has_the_place_that_a_search_finds() {
@@ -187,7 +188,7 @@ mod tests {
     fn a_time_counts_up_to_the_bound_that_it_does_not_pass() {
         let histogram = Histogram::new();
         for nanoseconds in [0, 1000, 1001, 3000, 30_000_000_001] {
-            histogram.add(Duration::from_nanos(nanoseconds));
+            histogram.add(nanoseconds);
         }
         let times = histogram.times();
         let found: Vec<_> = times.buckets().filter(|bucket| bucket.1 > 0).collect();

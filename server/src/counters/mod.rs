@@ -27,7 +27,7 @@ use codes::{CloseCodes, Statuses};
 
 pub use codes::{ByCode, OTHER};
 pub use compression::{CompressionCounts, Squeezed, SqueezedTotal};
-pub use histogram::{Histogram, Times, is_measured, measure};
+pub use histogram::{Histogram, Times, is_measured, measure, nanoseconds_since};
 pub use own_metrics::{Declaration, MetricError, MetricKind, Number, OwnFigures, OwnMetrics};
 pub use route::{HubShare, JournalFigures, RouteCounts};
 pub use totals::Totals;

@@ -28,7 +28,7 @@ pub struct HubShare {
     pub deliveries: Tally,
     /// How long it has worked on a round, over all of its turns, where times are taken.
     pub rounds: Histogram,
-    /// How long one event of [`SAMPLED`](crate::limits::WAITS_SAMPLED) has waited until the hub took it, where times are
+    /// How long one event of [`WAITS_SAMPLED`](crate::limits::WAITS_SAMPLED) has waited until the hub took it, where times are
     /// taken.
     pub waits: Histogram,
     /// What is kept of its topics.

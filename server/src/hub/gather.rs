@@ -22,12 +22,12 @@ pub(super) struct Gathering {
 }
 
 impl Gathering {
-    /// Takes note of a round.
-    pub(super) fn note(&mut self, deliveries: usize, sends: usize, walk: Duration) {
+    /// Takes note of a round, whose walk took so many nanoseconds.
+    pub(super) fn note(&mut self, deliveries: usize, sends: usize, walk: u64) {
         *self = Gathering {
             deliveries,
             sends,
-            walk,
+            walk: Duration::from_nanos(walk),
         };
     }
 
@@ -44,13 +44,11 @@ impl Gathering {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::{Gathering, ROUND_EVENTS_MAX};
 
     fn wait_after(deliveries: usize, sends: usize, walk_us: u64) -> Option<u128> {
         let mut gathering = Gathering::default();
-        gathering.note(deliveries, sends, Duration::from_micros(walk_us));
+        gathering.note(deliveries, sends, walk_us * 1000);
         gathering.wait(1).map(|wait| wait.as_micros())
     }
 
@@ -64,7 +62,7 @@ mod tests {
     #[test]
     fn a_full_round_waits_for_nothing() {
         let mut gathering = Gathering::default();
-        gathering.note(45_000, 1000, Duration::from_millis(4));
+        gathering.note(45_000, 1000, 4_000_000);
         assert!(gathering.wait(ROUND_EVENTS_MAX - 1).is_some());
         assert_eq!(gathering.wait(ROUND_EVENTS_MAX), None);
     }

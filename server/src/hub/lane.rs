@@ -15,7 +15,7 @@ use super::past::Past;
 use super::queue::{Queue, Taken};
 use super::run::Run;
 use super::slice::Slice;
-use crate::counters::COUNTERS;
+use crate::counters::{COUNTERS, nanoseconds_since};
 use crate::ids::ClientId;
 use crate::journal::Bounds;
 use crate::limits::{QUEUE_KEPT_EVENTS, ROUND_EVENTS_MAX};
@@ -44,18 +44,18 @@ pub(super) struct Lane {
     /// Events of this round.
     count: usize,
     has_gathered: bool,
-    /// Rounds that have ended since they were last asked for, and how long the one under way was worked on before.
+    /// Rounds that have ended since they were last asked for, and how many nanoseconds the one under way was worked on before.
     ended_rounds: u32,
-    spent: Duration,
+    spent: u64,
     /// A turn has ended within this round: what it has queued is to be sent before more is taken.
     is_late: bool,
     /// Nothing was taken since the last round has ended.
     is_settled: bool,
     /// Messages of this round that were sent, counted once for each member; outboxes that they left by, and how
-    /// long that took.
+    /// many nanoseconds that took.
     pub(super) deliveries: usize,
     pub(super) sends: usize,
-    pub(super) sending: Duration,
+    pub(super) sending: u64,
     gathering: Gathering,
     /// Everyone was closed for this cause: who comes late is too.
     pub(super) farewell: Option<Cause>,
@@ -106,12 +106,12 @@ impl Lane {
             count: 0,
             has_gathered: false,
             ended_rounds: 0,
-            spent: Duration::ZERO,
+            spent: 0,
             is_late: false,
             is_settled: false,
             deliveries: 0,
             sends: 0,
-            sending: Duration::ZERO,
+            sending: 0,
             gathering: Gathering::default(),
             farewell: None,
             has_ended: false,
@@ -235,17 +235,17 @@ impl Lane {
             .note(deliveries, sends, take(&mut self.sending));
     }
 
-    /// It was worked on for so long, where that is measured: rounds that have ended meanwhile have taken equal parts of it.
-    pub(super) fn note_work(&mut self, time: Duration) {
+    /// It was worked on for so many nanoseconds, where that is measured: rounds that have ended meanwhile have taken equal parts of it.
+    pub(super) fn note_work(&mut self, nanoseconds: u64) {
         let ended = take(&mut self.ended_rounds);
         let rounds = &self.queue.counts().hub.rounds;
         // As nearly always, and without a division.
-        if ended == 1 && self.spent.is_zero() {
-            return rounds.add(time);
+        if ended == 1 && self.spent == 0 {
+            return rounds.add(nanoseconds);
         }
-        self.spent += time;
-        if let Some(each) = self.spent.checked_div(ended) {
-            self.spent = Duration::ZERO;
+        self.spent += nanoseconds;
+        if let Some(each) = self.spent.checked_div(ended.into()) {
+            self.spent = 0;
             rounds.add_for(each, ended.into());
         }
     }
@@ -334,7 +334,11 @@ impl Lane {
         self.count += 1;
         self.number += 1;
         if let Some(posted_at) = self.taken.posted_at(self.number) {
-            self.queue.counts().hub.waits.add(posted_at.elapsed());
+            self.queue
+                .counts()
+                .hub
+                .waits
+                .add(nanoseconds_since(posted_at));
         }
         self.done += event.load();
         if !matches!(

@@ -148,7 +148,7 @@ impl Queue {
         if state.is_over {
             return 0;
         }
-        let ahead = state.put(event, load);
+        let ahead = state.put(event, load, manner);
         let number = state.posted;
         let is_quiet = manner == Manner::Quiet && !state.is_alert && ahead < bound / 2;
         let must_wait = manner == Manner::Patient && ahead > 0 && ahead + load > bound;
@@ -180,8 +180,8 @@ impl Queue {
             return 0;
         }
         for event in events {
-            let load = event.load();
-            state.put(event, load);
+            let (load, manner) = (event.load(), event.manner());
+            state.put(event, load, manner);
         }
         let number = state.posted;
         let must_ring = self.note(&mut state, false);
@@ -298,14 +298,13 @@ impl Queue {
 
 impl State {
     /// Puts an event in; says how much load stands before it.
-    fn put(&mut self, event: Event, load: u64) -> u64 {
+    fn put(&mut self, event: Event, load: u64, manner: Manner) -> u64 {
         let ahead = self.load();
-        // What waits for the next that wakes the hub does so on purpose.
-        let is_timed = is_measured() && event.manner() != Manner::Quiet;
         self.events.push_back(event);
         self.posted += 1;
         self.load_in += load;
-        if is_timed {
+        // What waits for the next that wakes the hub does so on purpose.
+        if is_measured() && manner != Manner::Quiet {
             self.sample();
         }
         self.note_memory();

@@ -3,16 +3,18 @@
 //! The clock and the other routes are looked at after some steps, not at each: a step is a few
 //! nanoseconds here beside a `send` of some thousand.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::intake::Intake;
 use super::queue::Queue;
+use crate::counters::nanoseconds_since;
 use crate::limits::{STEP_BYTES, STEPS_PER_LOOK};
 
 /// A stretch of work on one lane.
 pub(super) struct Slice<'a> {
     start: Instant,
-    time: Duration,
+    /// Nanoseconds.
+    time: u64,
     /// Looked at for others, if the lane gives way.
     others: Option<&'a Intake<Queue>>,
     /// Steps before the next look.
@@ -20,8 +22,8 @@ pub(super) struct Slice<'a> {
 }
 
 impl<'a> Slice<'a> {
-    /// Begins now and ends after `time`, or when somebody is listed in `others`.
-    pub(super) fn new(time: Duration, others: Option<&'a Intake<Queue>>) -> Slice<'a> {
+    /// Begins now and ends after `time` nanoseconds, or when somebody is listed in `others`.
+    pub(super) fn new(time: u64, others: Option<&'a Intake<Queue>>) -> Slice<'a> {
         Slice {
             start: Instant::now(),
             time,
@@ -53,8 +55,8 @@ impl<'a> Slice<'a> {
         self.elapsed() >= self.time
     }
 
-    /// How long it has lasted.
-    pub(super) fn elapsed(&self) -> Duration {
-        self.start.elapsed()
+    /// How long it has lasted, in nanoseconds.
+    pub(super) fn elapsed(&self) -> u64 {
+        nanoseconds_since(self.start)
     }
 }

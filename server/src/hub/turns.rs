@@ -6,7 +6,6 @@
 //! waits for longer. Plain memory; only the hub's thread has it.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
 use crate::limits::TURN;
 
@@ -25,9 +24,9 @@ pub(super) struct Turn<T> {
 }
 
 impl<T> Turn<T> {
-    /// How long it may work now.
-    pub(super) fn time(&self) -> Duration {
-        Duration::from_nanos(self.credit.max(0) as u64)
+    /// How many nanoseconds it may work now.
+    pub(super) fn time(&self) -> u64 {
+        self.credit.max(0) as u64
     }
 
     /// Whether it is left as soon as somebody comes out of silence.
@@ -35,10 +34,9 @@ impl<T> Turn<T> {
         !self.is_fresh
     }
 
-    /// Takes note that it has worked for so long.
-    pub(super) fn charge(&mut self, time: Duration) {
-        let nanoseconds = i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
-        self.credit = self.credit.saturating_sub(nanoseconds);
+    /// Takes note that it has worked for so many nanoseconds.
+    pub(super) fn charge(&mut self, nanoseconds: u64) {
+        self.credit = self.credit.saturating_sub_unsigned(nanoseconds);
     }
 }
 
@@ -110,26 +108,29 @@ fn credit_of_a_turn() -> i64 {
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
-    use std::time::Duration;
 
-    use super::Turns;
-    use crate::limits::TURN;
+    use super::{Turns, credit_of_a_turn};
+
+    fn turn() -> u64 {
+        credit_of_a_turn() as u64
+    }
 
     #[test]
     fn who_costs_more_at_once_has_fewer_turns_and_the_same_time() {
         let mut turns = Turns::new();
-        let costs = HashMap::from([("cheap", TURN / 4), ("dear", 5 * TURN), ("even", TURN)]);
+        let turn = turn();
+        let costs = HashMap::from([("cheap", turn / 4), ("dear", 5 * turn), ("even", turn)]);
         costs.keys().for_each(|&name| turns.enter(name));
-        let mut time: HashMap<&str, Duration> = HashMap::new();
+        let mut time: HashMap<&str, u64> = HashMap::new();
         for _ in 0..10_000 {
             let mut turn = turns.next().expect("all have something to do");
             *time.entry(turn.who).or_default() += costs[turn.who];
             turn.charge(costs[turn.who]);
             turns.put_back(turn);
         }
-        let most = time.values().max().expect("three").as_secs_f64();
+        let most = time.values().max().expect("three");
         for (name, time) in &time {
-            let share = time.as_secs_f64() / most;
+            let share = *time as f64 / *most as f64;
             assert!(share > 0.98, "{name} has {share} of the longest time");
         }
     }
@@ -139,7 +140,7 @@ mod tests {
         let mut turns = Turns::new();
         turns.enter("busy");
         let mut busy = turns.next().expect("it is there");
-        busy.charge(TURN + TURN / 2);
+        busy.charge(turn() + turn() / 2);
         turns.put_back(busy);
         turns.enter("quiet");
         let quiet = turns.next().expect("two are there");
@@ -149,11 +150,11 @@ mod tests {
         assert!(turns.let_go(quiet).is_none());
         let busy = turns.next().expect("two are there");
         assert_eq!(busy.who, "busy");
-        assert!(busy.gives_way() && busy.time() <= TURN);
+        assert!(busy.gives_way() && busy.time() <= turn());
         turns.put_back(busy);
         let mut busy = turns.next().expect("it has credit");
         assert_eq!(busy.who, "busy", "it was left before its turn was over");
-        busy.charge(TURN);
+        busy.charge(turn());
         turns.put_back(busy);
         let quiet = turns.next().expect("two are there");
         assert_eq!(quiet.who, "quiet");
@@ -166,8 +167,8 @@ mod tests {
         turns.enter(());
         for _ in 0..3 {
             let mut turn = turns.next().expect("it is there");
-            assert!(turn.time() > Duration::ZERO);
-            turn.charge(Duration::from_secs(1));
+            assert!(turn.time() > 0);
+            turn.charge(1_000_000_000);
             turns.put_back(turn);
         }
         let turn = turns.next().expect("it is there");

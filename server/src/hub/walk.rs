@@ -3,10 +3,11 @@
 //! Nothing but the lane's own events changes its members, and none is taken while a walk is under way: the
 //! place is all that is to be kept.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::lane::{Lane, Walk};
 use super::slice::Slice;
+use crate::counters::nanoseconds_since;
 use crate::limits::{FEW_TOUCHED_DIVISOR, GATHER_MESSAGES_LEAST, PIECES_PER_ROUND};
 use crate::outbox::cause::Cause;
 
@@ -131,7 +132,7 @@ impl Lane {
     }
 
     fn note_sending(&mut self, start: Option<Instant>) {
-        self.sending += start.map_or(Duration::ZERO, |start| start.elapsed());
+        self.sending += start.map_or(0, nanoseconds_since);
     }
 
     fn close_from(&mut self, mut at: usize, cause: Cause, slice: &mut Slice) -> bool {

@@ -1,18 +1,18 @@
 //! How long the callbacks of one route take, and how they went.
 //!
 //! Added to by whatever thread has run one, read by the admin listener. Times are only there where somebody
-//! measures ([`is_measured`]), and those of messages are sampled.
+//! measures ([`is_measured`]), and are sampled.
 
 use std::cell::Cell;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use crossbeam_utils::CachePadded;
 
 use super::activity::Callback;
-use crate::counters::{Count, Histogram, Times, is_measured};
-use crate::limits::{CALL_SECONDS_COUNTED, CALLS_SAMPLED, CALLS_TIMED_FIRST};
+use crate::counters::{Count, Histogram, Times, is_measured, nanoseconds_since};
+use crate::limits::{CALL_SECONDS_COUNTED, CALLS_SAMPLED, CALLS_TIMED_FIRST, MESSAGES_SAMPLED};
 
 /// Shares of the threads that run callbacks, so that busy ones rarely meet in a cache line.
 const SHARES: usize = 8;
@@ -22,6 +22,8 @@ const SHARES: usize = 8;
 pub struct CallbackTimes {
     /// Made when the first is measured.
     shares: OnceLock<Box<[CachePadded<[Histogram; Callback::ALL.len()]>; SHARES]>>,
+    /// Calls that have begun where somebody measures, but for those of `on_message`.
+    begun: [AtomicU32; Callback::ALL.len()],
     /// Callbacks that answered with an error.
     pub failed: Count,
     /// Callbacks that panicked.
@@ -41,15 +43,15 @@ pub struct Timing {
     tick: u64,
 }
 
-impl Timing {
+impl CallbackTimes {
     /// A call begins, at this tick of the roster's clock. Costs a look where no times are taken, and one more where this
     /// call is one of those that another one stands for.
     #[inline(always)]
-    pub fn begin(callback: Callback, tick: u64) -> Timing {
+    pub fn begin(&self, callback: Callback, tick: u64) -> Timing {
         let count = match callback {
             _ if !is_measured() => 0,
             Callback::Message => OWN.with(Own::next_call),
-            _ => 1,
+            _ => self.next_call(callback),
         };
         Timing {
             callback,
@@ -58,9 +60,17 @@ impl Timing {
             tick,
         }
     }
-}
 
-impl CallbackTimes {
+    /// One more call of a callback that comes with no message: as [`Own::next_call`].
+    fn next_call(&self, callback: Callback) -> u32 {
+        let before = self.begun[callback.index()].fetch_add(1, Ordering::Relaxed);
+        match before.checked_sub(CALLS_TIMED_FIRST) {
+            None => 1,
+            Some(more) if more % CALLS_SAMPLED == CALLS_SAMPLED - 1 => CALLS_SAMPLED,
+            Some(_) => 0,
+        }
+    }
+
     /// A call has returned, at this tick.
     #[inline(always)]
     pub fn end(&self, timing: &Timing, tick: u64) {
@@ -73,16 +83,16 @@ impl CallbackTimes {
     #[cold]
     #[inline(never)]
     fn note(&self, timing: &Timing, ticks: u64) {
-        let time = match timing.began {
-            Some(began) => began.elapsed(),
-            None if is_measured() => Duration::from_secs(ticks),
+        let nanoseconds = match timing.began {
+            Some(began) => nanoseconds_since(began),
+            None if is_measured() => ticks.saturating_mul(1_000_000_000),
             None => return,
         };
         // Every one that is so long is counted, and stands for itself.
         let is_long = ticks >= CALL_SECONDS_COUNTED;
         let count = if is_long { 1 } else { timing.count };
         let shares = self.shares.get_or_init(Box::default);
-        shares[OWN.with(Own::share)][timing.callback.index()].add_for(time, count.into());
+        shares[OWN.with(Own::share)][timing.callback.index()].add_for(nanoseconds, count.into());
     }
 
     /// What was measured of `callback`; none where nothing ever was.
@@ -140,28 +150,28 @@ impl Own {
         if timed < CALLS_TIMED_FIRST {
             self.timed.set(timed + 1);
             if timed + 1 == CALLS_TIMED_FIRST {
-                self.left.set(CALLS_SAMPLED - 1);
+                self.left.set(MESSAGES_SAMPLED - 1);
             }
             return 1;
         }
-        self.left.set(CALLS_SAMPLED - 1);
-        CALLS_SAMPLED
+        self.left.set(MESSAGES_SAMPLED - 1);
+        MESSAGES_SAMPLED
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{CallbackTimes, Timing};
+    use super::CallbackTimes;
     use crate::counters::measure;
-    use crate::limits::{CALL_SECONDS_COUNTED, CALLS_SAMPLED, CALLS_TIMED_FIRST};
+    use crate::limits::{CALL_SECONDS_COUNTED, CALLS_SAMPLED, CALLS_TIMED_FIRST, MESSAGES_SAMPLED};
     use crate::roster::activity::Callback;
 
     /// One test, since whether times are taken is said for the whole process.
     #[test]
-    fn what_threads_measure_is_added_up_and_messages_are_sampled() {
+    fn what_threads_measure_is_added_up_and_of_many_some_are_measured() {
         let times = CallbackTimes::default();
         let call = |callback, ticks| {
-            let timing = Timing::begin(callback, 1);
+            let timing = times.begin(callback, 1);
             times.end(&timing, 1 + ticks);
         };
         call(Callback::Message, CALL_SECONDS_COUNTED);
@@ -177,15 +187,23 @@ mod tests {
         assert_eq!(of(Callback::Message), Some(3));
         assert_eq!(of(Callback::Close), Some(1));
         assert_eq!(of(Callback::Timer), Some(0));
-        let (first, sampled) = (u64::from(CALLS_TIMED_FIRST), u64::from(CALLS_SAMPLED));
-        for count in 1..=first + 3 * sampled {
-            call(Callback::Message, 0);
-            let told = of(Callback::Message).map(|told| told - 3);
-            let expected = match count {
-                _ if count <= first => count,
-                _ => first + (count - first) / sampled * sampled,
-            };
-            assert_eq!(told, Some(expected), "never more than there were");
+        let first = u64::from(CALLS_TIMED_FIRST);
+        let sampled = u64::from(MESSAGES_SAMPLED);
+        // Those of one callback are no others', and other threads have had messages of their own.
+        for (callback, sampled, before) in [
+            (Callback::Message, sampled, 3),
+            (Callback::Open, u64::from(CALLS_SAMPLED), 0),
+            (Callback::Upgrade, u64::from(CALLS_SAMPLED), 0),
+        ] {
+            for count in 1..=first + 3 * sampled {
+                call(callback, 0);
+                let told = of(callback).map(|told| told - before);
+                let expected = match count {
+                    _ if count <= first => count,
+                    _ => first + (count - first) / sampled * sampled,
+                };
+                assert_eq!(told, Some(expected), "never more than there were");
+            }
         }
         // One that nobody has looked at the clock for, and one that others were to be told by.
         let before = of(Callback::Message).expect("there are some");

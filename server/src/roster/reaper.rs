@@ -106,7 +106,10 @@ impl Reaper {
         let departed = self.departed.front();
         let departed = departed.map(|&(since, _)| since + LOOK_AT_DEPARTED_FIRST);
         let lingering = self.lingering.first().map(|next| next.look_at);
-        departed.into_iter().chain(lingering).min()
+        match (departed, lingering) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        }
     }
 
     /// Frees the place of one that has ended; another is looked at again later.

@@ -177,8 +177,7 @@ fn times(routes: &[RouteFigures], writer: &mut Writer<'_>) -> fmt::Result {
     let help = "How long the hub works on a round of the route, in all of its turns";
     writer.histograms("detent_hub_round_seconds", help, rounds)?;
     let waits = routes.iter().map(|route| (labels(route), &route.waits));
-    let help =
-        "How long an event of the route waits until the hub takes it: every eighth one is measured";
+    let help = "How long an event of the route waits until the hub takes it: one of 31 is measured";
     writer.histograms("detent_queue_wait_sampled_seconds", help, waits)?;
     let callbacks = routes.iter().flat_map(|route| {
         route.callbacks.iter().map(|callback| {

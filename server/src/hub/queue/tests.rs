@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Queue, Taken};
+use crate::hub::event::Manner;
 use crate::hub::intake::Intake;
 use crate::hub::{Audience, Event, Message};
 use crate::ids::{ClientId, RouteId};
@@ -169,7 +170,7 @@ fn a_hub_that_waits_for_more_is_woken_by_a_flood_and_not_by_a_few_words() {
     let enough = BOUND / GATHER_ENOUGH_DIVISOR / EVENT_LOAD_LEAST;
     let rings = |queue: &Arc<Queue>| {
         let mut state = queue.state.lock();
-        state.put(publish(1), EVENT_LOAD_LEAST);
+        state.put(publish(1), EVENT_LOAD_LEAST, Manner::Patient);
         queue.note(&mut state, false)
     };
     // The first one, since the hub knows of nothing here.

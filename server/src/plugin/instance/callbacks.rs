@@ -27,7 +27,6 @@ use crate::plugin::host::host_http::{Draft, request_as_abi};
 use crate::plugin::host::sink;
 use crate::roster::Session;
 use crate::roster::activity::{Activity, Callback};
-use crate::roster::callback_times::Timing;
 
 /// A callback, or a connection, did not do what it should.
 #[derive(Debug, thiserror::Error)]
@@ -385,10 +384,10 @@ impl Instance {
         }
         let clock = &self.host.route.services.roster.clock;
         let tick = activity.begin(self.host.route.id, callback, clock);
-        let timing = Timing::begin(callback, tick);
+        let times = &self.host.route.times;
+        let timing = times.begin(callback, tick);
         let (status, text) = sink::collect(function);
         activity.end();
-        let times = &self.host.route.times;
         times.end(&timing, clock.tick());
         match status {
             // A plugin that does not implement what its table names has nothing to say.
