@@ -4,24 +4,71 @@ use std::net::SocketAddr;
 
 use serde_json::Value;
 
-use crate::{Raw, Server};
+use crate::{Raw, Server, Setup};
 
 /// The settings of one on a free port of the loopback address.
 pub const ADMIN: &str = "[admin]\nlisten = \"127.0.0.1:0\"\n";
+
+/// One that a listener may want to be shown.
+pub const TOKEN: &str = "a-token-of-sixteen-and-more";
+
+/// How the server tells of one.
+const TOLD: &str = "admin listener on ";
 
 /// An admin listener.
 #[derive(Clone, Copy)]
 pub struct Admin(pub SocketAddr);
 
 impl Admin {
+    /// A server with these plugins, and its admin listener.
+    #[track_caller]
+    pub fn start(plugins: &[&str]) -> (Server, Admin) {
+        Admin::start_with(Setup::new().plugins(plugins), "")
+    }
+
+    /// A server with further settings before those of its admin listener.
+    #[track_caller]
+    pub fn start_with(setup: Setup, settings: &str) -> (Server, Admin) {
+        let server = setup.configuration(&format!("{settings}\n{ADMIN}")).start();
+        let admin = Admin::of(&server);
+        (server, admin)
+    }
+
+    /// One that wants [`TOKEN`].
+    #[track_caller]
+    pub fn start_with_token(plugins: &[&str]) -> (Server, Admin) {
+        let setup = Setup::new()
+            .plugins(plugins)
+            .private("tokens", TOKEN, 0o600);
+        let text = format!("{ADMIN}tokens_file = \"tokens\"\n");
+        let server = setup.configuration(&text).start();
+        let admin = Admin::of(&server);
+        (server, admin)
+    }
+
     /// That of `server`, which has one.
     #[track_caller]
     pub fn of(server: &Server) -> Admin {
         let printed = server.printed();
-        let mut lines = printed.iter();
-        let line = lines.find_map(|line| line.strip_prefix("admin listener on "));
-        let address = line.unwrap_or_else(|| panic!("no admin listener: {printed:#?}"));
+        let line = printed.iter().find(|line| line.starts_with(TOLD));
+        Admin::told(line.unwrap_or_else(|| panic!("no admin listener: {printed:#?}")))
+    }
+
+    /// That which a line tells of: at the start, or when a reload has opened it.
+    #[track_caller]
+    pub fn told(line: &str) -> Admin {
+        // Before it may stand which there is no more.
+        let (_, rest) = line.rsplit_once(TOLD).expect("it tells where");
+        let address = rest.split(',').next().unwrap_or(rest).trim();
         Admin(address.parse().expect("an address"))
+    }
+
+    /// The status of the answer to these bytes, on a connection of their own.
+    #[track_caller]
+    pub fn status(&self, request: impl AsRef<[u8]>) -> u16 {
+        let mut raw = Raw::connect_to(self.0);
+        raw.write(request);
+        raw.response().0
     }
 
     /// Asks by a request with these further header lines, on a connection of its own: status, head, body.

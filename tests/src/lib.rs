@@ -25,7 +25,7 @@ mod variant;
 #[cfg(feature = "browser")]
 pub mod webdriver;
 
-pub use admin::{ADMIN, Admin};
+pub use admin::{ADMIN, Admin, TOKEN};
 #[cfg(feature = "cplusplus")]
 pub use artifacts::compile_cplusplus;
 pub use artifacts::{

@@ -1,6 +1,7 @@
 //! What a server is started with: its plugins folder, its arguments, the limits of its process.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -97,6 +98,15 @@ impl Setup {
     /// Puts a file of these bytes into the plugins folder.
     pub fn file(self, name: &str, bytes: &[u8]) -> Setup {
         fs::write(self.plugins_folder().join(name), bytes).expect("the folder can be written");
+        self
+    }
+
+    /// Puts a file beside the configuration that may be read by whom `mode` says: secrets are not taken from one that
+    /// anybody may read.
+    pub fn private(self, name: &str, text: &str, mode: u32) -> Setup {
+        let file = self.folder().join(name);
+        fs::write(&file, text).expect("the folder can be written");
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("it is ours");
         self
     }
 

@@ -9,10 +9,6 @@ use serde_json::json;
 use tests::webdriver::{Browser, ENTER, Window};
 use tests::{ADMIN, Admin, Client, Raw, Server, Setup};
 
-fn start(plugins: &[&str]) -> Server {
-    Setup::new().plugins(plugins).configuration(ADMIN).start()
-}
-
 #[track_caller]
 fn open<'a>(browser: &'a Browser, server: &Server) -> Window<'a> {
     let window = browser.open(&format!("http://{}/status", Admin::of(server).0));
@@ -30,7 +26,7 @@ fn row(table: &str, key: &str) -> String {
 
 #[test]
 fn a_person_sees_who_is_connected_and_closes_one() {
-    let server = start(&["echo", "chat"]);
+    let (server, _) = Admin::start(&["echo", "chat"]);
     let browser = Browser::start();
     let window = open(&browser, &server);
     let mut stays = Client::connect(&server, "/echo");
@@ -124,7 +120,7 @@ fn what_goes_into_files_of_journals_and_who_comes_back_is_drawn() {
 
 #[test]
 fn a_route_goes_out_of_service_and_comes_back() {
-    let server = start(&["echo", "chat"]);
+    let (server, _) = Admin::start(&["echo", "chat"]);
     let browser = Browser::start();
     let window = open(&browser, &server);
     let mut client = Client::connect(&server, "/echo");
@@ -148,7 +144,7 @@ fn a_route_goes_out_of_service_and_comes_back() {
 
 #[test]
 fn a_reload_says_how_it_went_and_a_level_holds() {
-    let server = start(&["echo"]);
+    let (server, _) = Admin::start(&["echo"]);
     let browser = Browser::start();
     let window = open(&browser, &server);
     server.configure(&format!("stop_timeout = \"never\"\n{ADMIN}"));
@@ -168,16 +164,9 @@ fn a_reload_says_how_it_went_and_a_level_holds() {
 
 #[test]
 fn a_token_is_asked_for_where_one_is_wanted() {
-    const TOKEN: &str = "a-token-of-sixteen-and-more";
-    let setup = Setup::new().plugins(&["echo"]);
-    let file = setup.folder().join("tokens");
-    fs::write(&file, TOKEN).expect("it can be written");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("it is ours");
-    let server = setup
-        .configuration(&format!("{ADMIN}tokens_file = \"tokens\"\n"))
-        .start();
+    let (_server, admin) = Admin::start_with_token(&["echo"]);
     let browser = Browser::start();
-    let window = browser.open(&format!("http://{}/status", Admin::of(&server).0));
+    let window = browser.open(&format!("http://{}/status", admin.0));
     window.wait_until("!document.getElementById('login').hidden");
     assert_eq!(window.eval("document.getElementById('main').hidden"), true);
     window.press("#token", &format!("wrong{ENTER}"));
@@ -190,7 +179,7 @@ fn a_token_is_asked_for_where_one_is_wanted() {
 /// Another origin, which is what a page of elsewhere is: here that of the ordinary listener.
 #[test]
 fn a_page_of_elsewhere_neither_reads_nor_orders_nor_frames() {
-    let server = start(&["chat"]);
+    let (server, _) = Admin::start(&["chat"]);
     let browser = Browser::start();
     let mut client = Client::connect(&server, "/chat");
     let window = browser.open(&format!("http://{}/chat", server.address()));
@@ -233,7 +222,7 @@ fn a_page_of_elsewhere_neither_reads_nor_orders_nor_frames() {
 #[test]
 fn on_a_phone_labels_are_text_and_rates_are_told_in_light_and_dark() {
     const LABEL: &str = "R\u{f6}m & <b>s\u{f6}hne</b> <img src=x onerror=document.title='run'>";
-    let server = start(&["probe", "echo"]);
+    let (server, _) = Admin::start(&["probe", "echo"]);
     let browser = Browser::start();
     let window = open(&browser, &server);
     let mut labelled = Client::connect(&server, "/probe");
@@ -299,7 +288,7 @@ impl Drop for Over<'_> {
 
 #[test]
 fn it_fits_the_width_of_a_phone_in_light_and_dark() {
-    let server = start(&["echo", "chat"]);
+    let (server, _) = Admin::start(&["echo", "chat"]);
     let browser = Browser::start();
     let window = open(&browser, &server);
     let _client = Client::connect(&server, "/echo");

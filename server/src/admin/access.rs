@@ -3,13 +3,14 @@
 //! Three kinds of strangers are kept out: programs on other machines, by a token; pages in a browser of
 //! somebody who may come, by what browsers say of where a request is from (Origin, Sec-Fetch-Site) and by a
 //! header that no page can add to a request to elsewhere; and pages whose name was made to mean this machine
-//! (DNS rebinding), by the name that they ask for. Pure functions on a request.
+//! (DNS rebinding), by the name that they ask for. Who comes by a proxy may be anyone. Pure functions on a request.
 
 use std::fmt::{self, Write};
 
 use http::StatusCode;
 
 use super::stream::Stream;
+use crate::http::forwarded::has_traces;
 use crate::http::host::Host;
 use crate::http::inside::{Asked, Tokens};
 use crate::http::origin::{self, AllowedOrigins};
@@ -35,8 +36,8 @@ pub(super) enum Shown {
 /// Lets in who may read.
 ///
 /// # Errors
-/// 401 without a token where one is wanted, 403 for a page of elsewhere, 421 for a name that is not this
-/// server's.
+/// 401 without a token where one is wanted, 403 for a page of elsewhere and for who comes by a proxy, 421 for a name that is
+/// not this server's.
 pub(super) fn check(
     request: &Request,
     stream: &Stream,
@@ -58,6 +59,11 @@ pub(super) fn check(
         };
     }
     check_place(request, stream, hosts)?;
+    // Who comes by it has reached the proxy, and not this machine.
+    if has_traces(request) {
+        let why = "a proxy leads here, and nobody knows for whom: name a `tokens_file` in [admin] and show a token";
+        return Err(Refusal::new(StatusCode::FORBIDDEN, why));
+    }
     Ok(Shown::Reach)
 }
 

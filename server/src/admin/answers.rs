@@ -12,6 +12,7 @@ use super::figures::Figures;
 use super::query::Query;
 use super::stream::Stream;
 use super::{View, access, actions, clients, metrics, page};
+use crate::http::inside::Tokens;
 use crate::http::refusal::Refusal;
 use crate::http::request::Request;
 use crate::http::response::Response;
@@ -34,9 +35,9 @@ POST /log     ?level=debug, with &target=plugin::chat for one target, until the 
 POST /reload  as SIGHUP, and answers how it went";
 
 /// The answer to one request.
-pub(super) fn answer(view: &View, stream: &Stream, request: &Request) -> Response {
+pub(super) fn answer(view: &View, tokens: &Tokens, stream: &Stream, request: &Request) -> Response {
     fault_point("admin");
-    let mut response = find(view, stream, request).unwrap_or_else(|refusal| {
+    let mut response = find(view, tokens, stream, request).unwrap_or_else(|refusal| {
         note(view, stream, request, &refusal);
         let mut response = Response::text(refusal.status, &refusal.why);
         if refusal.status == StatusCode::UNAUTHORIZED {
@@ -75,7 +76,12 @@ const HEADERS: [(HeaderName, &str); 4] = [
     ),
 ];
 
-fn find(view: &View, stream: &Stream, request: &Request) -> Result<Response, Refusal> {
+fn find(
+    view: &View,
+    tokens: &Tokens,
+    stream: &Stream,
+    request: &Request,
+) -> Result<Response, Refusal> {
     let is_get = matches!(request.method(), "GET" | "HEAD");
     // Who looks whether it lives has no token, and asks for it by whatever name.
     match request.path() {
@@ -83,15 +89,14 @@ fn find(view: &View, stream: &Stream, request: &Request) -> Result<Response, Ref
         "/readyz" if is_get => return Ok(Response::health(view.readiness.check())),
         // It has nothing to tell, and asks for a token itself where one is wanted: then by any name too.
         "/status" if is_get => {
-            if view.tokens.read().is_empty() {
+            if tokens.is_empty() {
                 access::check_place(request, stream, &view.hosts())?;
             }
             return Ok(page::answer());
         }
         _ => {}
     }
-    let tokens = view.tokens.read().clone();
-    let shown = access::check(request, stream, &view.hosts(), &tokens)?;
+    let shown = access::check(request, stream, &view.hosts(), tokens)?;
     let is_order = request.method() == "POST" || request.path() != "/log";
     if let Some((path, words)) = actions::PATHS
         .iter()

@@ -2,6 +2,7 @@
 //!
 //! Runs on the thread of one connection of the admin listener.
 
+use std::cmp::Reverse;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -13,8 +14,8 @@ use crate::counters::Exchanged;
 use crate::http::refusal::Refusal;
 use crate::ids::ClientId;
 use crate::limits::ADMIN_CLIENTS_MAX;
-use crate::outbox::Outbox;
-use crate::roster::activity::Running;
+use crate::outbox::{Figures, Outbox};
+use crate::roster::activity::{Callback, Running};
 
 /// What `/clients` answers.
 #[derive(Serialize)]
@@ -103,54 +104,90 @@ pub(super) fn find(view: &View, filter: &Filter) -> Vec<Arc<Outbox>> {
 
 /// The list that a query asks for: slow ones first, then those in a callback for long, then the oldest.
 ///
+/// Of many thousand, no more is held at once than is listed twice over.
+///
 /// # Errors
 /// 400 where a value is no such thing.
 pub(super) fn list(view: &View, query: &Query) -> Result<Clients, Refusal> {
     let filter = Filter::read(query)?;
     let limit = query.parse("limit", "number")?.unwrap_or(ADMIN_CLIENTS_MAX);
+    let limit = limit.min(ADMIN_CLIENTS_MAX);
+    let (mut found, mut seen) = (0, Vec::new());
     let tick = view.roster.clock.tick();
-    let mut clients = Vec::new();
     view.roster
         .for_each_connection(|client, _, outbox, traffic| {
             if filter.fits(client, outbox) {
+                found += 1;
                 let running = view.roster.activity(client).running();
-                clients.push(ClientFigures::of(
+                seen.push(Seen::look(
                     client,
                     outbox,
                     traffic.exchanged(),
                     running,
                     tick,
                 ));
+                if seen.len() > 2 * limit {
+                    keep_first(&mut seen, limit);
+                }
             }
         });
-    let found = clients.len();
-    clients.sort_by(|one, other| {
-        let rank = |of: &ClientFigures| {
-            let seconds = of.callback.map_or(0, |(_, seconds)| seconds);
-            (of.is_slow, of.backlog_bytes, of.dropped, seconds)
-        };
-        rank(other)
-            .cmp(&rank(one))
-            .then(one.client.cmp(&other.client))
-    });
-    clients.truncate(limit.min(ADMIN_CLIENTS_MAX));
+    keep_first(&mut seen, limit);
+    let clients = seen.iter().map(ClientFigures::of).collect();
     Ok(Clients { found, clients })
 }
 
-impl ClientFigures {
-    fn of(
+fn keep_first(seen: &mut Vec<Seen>, limit: usize) {
+    seen.sort_unstable_by_key(|seen| seen.rank);
+    seen.truncate(limit);
+}
+
+/// What a look at a connection has found.
+struct Seen {
+    rank: Rank,
+    client: ClientId,
+    outbox: Arc<Outbox>,
+    figures: Figures,
+    all: Exchanged,
+    /// The callback that it is in, and for how many seconds.
+    callback: Option<(Callback, u64)>,
+}
+
+/// The less, the further up: slow, backlog, dropped, seconds in a callback, number.
+type Rank = (Reverse<(bool, u64, u64, u64)>, u64);
+
+impl Seen {
+    fn look(
         client: ClientId,
-        outbox: &Outbox,
+        outbox: &Arc<Outbox>,
         all: Exchanged,
         running: Option<Running>,
         tick: u64,
-    ) -> ClientFigures {
+    ) -> Seen {
         let figures = outbox.figures();
-        let own = outbox.own_share(all).incoming;
-        let callback = |running: Running| {
-            let seconds = tick.saturating_sub(running.since);
-            (running.callback.name(), seconds)
-        };
+        let callback = running.map(|of| (of.callback, tick.saturating_sub(of.since)));
+        let seconds = callback.map_or(0, |(_, seconds)| seconds);
+        let first = (figures.is_slow, figures.backlog, figures.dropped, seconds);
+        Seen {
+            rank: (Reverse(first), client.0),
+            client,
+            outbox: outbox.clone(),
+            figures,
+            all,
+            callback,
+        }
+    }
+}
+
+impl ClientFigures {
+    fn of(seen: &Seen) -> ClientFigures {
+        let Seen {
+            client,
+            outbox,
+            figures,
+            callback,
+            ..
+        } = seen;
+        let own = outbox.own_share(seen.all).incoming;
         ClientFigures {
             client: client.0,
             address: outbox.shown_address(),
@@ -165,7 +202,7 @@ impl ClientFigures {
             dropped: figures.dropped,
             is_slow: figures.is_slow,
             is_closing: figures.is_closing,
-            callback: running.map(callback),
+            callback: callback.map(|(callback, seconds)| (callback.name(), seconds)),
         }
     }
 }

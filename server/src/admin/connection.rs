@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use log::Level;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 
 use super::View;
 use super::answers;
@@ -19,6 +19,7 @@ use super::stream::Stream;
 use crate::http::HttpLimits;
 use crate::http::framing::Framing;
 use crate::http::incoming::Incoming;
+use crate::http::inside::Tokens;
 use crate::http::refusal::Refusal;
 use crate::http::request::Request;
 use crate::http::request_line::Version;
@@ -31,22 +32,35 @@ use crate::limits::{
 /// What the listener's thread sees of a connection.
 pub(super) struct State {
     pub(super) stream: Stream,
-    /// Whether it waits for a request, and since when it does what it does.
-    waits: Mutex<(bool, Instant)>,
+    /// What it does, and since when.
+    doing: Mutex<(Doing, Instant)>,
     is_to_leave: AtomicBool,
+}
+
+/// What a connection is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doing {
+    /// It waits for a request, or for the rest of one.
+    Waiting,
+    /// An answer is looked for, which may mean to wait for the main thread.
+    Answering,
+    /// Its peer takes the answer.
+    Writing,
+    /// It is done, and waits for its peer to close.
+    Lingering,
 }
 
 impl State {
     pub(super) fn new(stream: Stream) -> State {
         State {
             stream,
-            waits: Mutex::new((true, Instant::now())),
+            doing: Mutex::new((Doing::Waiting, Instant::now())),
             is_to_leave: AtomicBool::new(false),
         }
     }
 
-    pub(super) fn waits(&self) -> (bool, Instant) {
-        *self.waits.lock()
+    pub(super) fn doing(&self) -> (Doing, Instant) {
+        *self.doing.lock()
     }
 
     /// No further request is taken.
@@ -54,25 +68,29 @@ impl State {
         self.is_to_leave.store(true, Ordering::Release);
     }
 
-    fn note(&self, is_waiting: bool) {
-        *self.waits.lock() = (is_waiting, Instant::now());
+    fn note(&self, doing: Doing) {
+        self.set(doing, Instant::now());
+    }
+
+    pub(super) fn set(&self, doing: Doing, since: Instant) {
+        *self.doing.lock() = (doing, since);
     }
 }
 
 /// Serves one connection to its end.
-pub(super) fn run(view: &View, state: &State) {
+pub(super) fn run(view: &View, tokens: &RwLock<Tokens>, state: &State) {
     let mut incoming = Incoming::default();
     for left in (0..REQUESTS_PER_CONNECTION_MAX).rev() {
         let time = match left + 1 {
             REQUESTS_PER_CONNECTION_MAX => ADMIN_REQUEST_TIME,
             _ => ADMIN_IDLE_TIME,
         };
-        state.note(true);
+        state.note(Doing::Waiting);
         let (response, form) = match read_request(&state.stream, &mut incoming, time) {
             Ok(None) => break,
             Ok(Some(request)) => {
-                state.note(false);
-                let response = answer(view, &state.stream, &request);
+                state.note(Doing::Answering);
+                let response = answer(view, tokens, &state.stream, &request);
                 let closes = left == 0
                     || state.is_to_leave.load(Ordering::Acquire)
                     || request.version() == Version::Http10
@@ -93,18 +111,23 @@ pub(super) fn run(view: &View, state: &State) {
                 (Response::text(refusal.status, &refusal.why), Form::LAST)
             }
         };
+        state.note(Doing::Writing);
         let is_sent = write(&state.stream, &response.encode(form));
         if !is_sent || form.closes {
             break;
         }
         incoming.end_request();
     }
+    state.note(Doing::Lingering);
     linger(&state.stream);
 }
 
 /// A bug in here costs one answer: who looks at a server must not end it.
-fn answer(view: &View, stream: &Stream, request: &Request) -> Response {
-    let answered = catch_unwind(AssertUnwindSafe(|| answers::answer(view, stream, request)));
+fn answer(view: &View, tokens: &RwLock<Tokens>, stream: &Stream, request: &Request) -> Response {
+    let tokens = tokens.read().clone();
+    let answered = catch_unwind(AssertUnwindSafe(|| {
+        answers::answer(view, &tokens, stream, request)
+    }));
     answered.unwrap_or_else(|_| {
         let why = "a fault of the server: its log says where";
         Response::text(StatusCode::INTERNAL_SERVER_ERROR, why)

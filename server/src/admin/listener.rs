@@ -11,22 +11,26 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use log::{Level, error};
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, RwLock};
 
-use super::connection::{self, State};
+use super::connection::{self, Doing, State};
 use super::stream::Stream;
 use super::{CONNECTION_THREADS, View};
 use crate::config::{Listen, ListenerSettings};
 use crate::entrance::listeners::{self, ListenError};
 use crate::entrance::listening::ListeningSocket;
 use crate::entrance::socket_file::Granted;
-use crate::limits::{ACCEPT_BACK_OFF, ADMIN_ANSWER_TIME, ADMIN_CONNECTIONS_MAX, ADMIN_LEAVE_TIME};
+use crate::http::inside::Tokens;
+use crate::limits::{
+    ACCEPT_BACK_OFF, ADMIN_ANSWER_TIME, ADMIN_CONNECTIONS_MAX, ADMIN_LEAVE_TIME, ADMIN_TAKE_TIME,
+};
 use crate::threads::fault_point;
 
 /// A running listener.
 pub struct AdminListener {
     place: String,
     listener: ListeningSocket,
+    tokens: Arc<RwLock<Tokens>>,
     stop: Arc<Stop>,
     thread: JoinHandle<()>,
 }
@@ -38,15 +42,21 @@ struct Stop {
 }
 
 impl AdminListener {
-    /// Starts to accept from `listener`.
+    /// Starts to accept from `listener` those who show one of `tokens`; whoever reaches it where there are none.
     ///
     /// # Errors
     /// No thread or no file descriptor is to be had.
-    pub fn start(listener: ListeningSocket, view: Arc<View>) -> io::Result<AdminListener> {
+    pub fn start(
+        listener: ListeningSocket,
+        tokens: Tokens,
+        view: Arc<View>,
+    ) -> io::Result<AdminListener> {
         let stop = Arc::new(Stop::default());
+        let tokens = Arc::new(RwLock::new(tokens));
         let place = listener.place();
         let accepting = Accepting {
             listener: listener.try_clone()?,
+            tokens: tokens.clone(),
             stop: stop.clone(),
             view,
             held: Vec::new(),
@@ -58,6 +68,7 @@ impl AdminListener {
         Ok(AdminListener {
             place,
             listener,
+            tokens,
             stop,
             thread,
         })
@@ -82,8 +93,13 @@ impl AdminListener {
         listeners::grant(file, wanted).map(Some)
     }
 
-    /// Stops accepting, and its connections end with the answer that they are at. Waits for nothing: one of
-    /// them may wait for the main thread.
+    /// From now on these let in.
+    pub fn set_tokens(&self, tokens: &Tokens) {
+        *self.tokens.write() = tokens.clone();
+    }
+
+    /// Stops accepting, and its connections end with the answer that they are at: to those who may come now, whatever
+    /// the next listener wants. Waits for nothing: one of them may wait for the main thread.
     pub fn retire(&self) {
         *self.stop.is_stopping.lock() = true;
         self.stop.changed.notify_all();
@@ -106,6 +122,7 @@ impl AdminListener {
 /// State of the thread.
 struct Accepting {
     listener: ListeningSocket,
+    tokens: Arc<RwLock<Tokens>>,
     stop: Arc<Stop>,
     view: Arc<View>,
     held: Vec<Held>,
@@ -168,10 +185,10 @@ impl Accepting {
         }
         let state = Arc::new(State::new(stream));
         let name = format!("{CONNECTION_THREADS}{}", self.next);
-        let (view, own) = (self.view.clone(), state.clone());
+        let (view, tokens, own) = (self.view.clone(), self.tokens.clone(), state.clone());
         let spawned = thread::Builder::new()
             .name(name)
-            .spawn(move || connection::run(&view, &own));
+            .spawn(move || connection::run(&view, &tokens, &own));
         match spawned {
             Ok(thread) => {
                 self.next += 1;
@@ -207,43 +224,85 @@ impl Accepting {
         }
     }
 
-    /// Asks the one to leave that has waited longest for a request, or else the one whose answer takes too
+    /// Has one leave that is done, or else the one that has waited longest for a request, or else the one whose answer takes too
     /// long. True where one is about to leave; its thread is joined later, since it may be in an order still.
     fn make_room(&mut self) -> bool {
         if self.held.len() >= 2 * ADMIN_CONNECTIONS_MAX {
             return false;
         }
         let staying = self.held.iter_mut().filter(|held| !held.is_leaving);
-        let waiting = staying.filter_map(|held| Some((held.state.leavable_since()?, held)));
-        let Some((_, held)) = waiting.min_by_key(|(since, _)| *since) else {
+        let waiting = staying.filter_map(|held| Some((held.state.leavable()?, held)));
+        let Some((_, held)) = waiting.min_by_key(|(leavable, _)| *leavable) else {
             return false;
         };
         held.is_leaving = true;
-        held.state.ask_to_leave();
+        held.state.make_room();
         true
     }
 }
 
 impl State {
-    /// Since when it has waited for a request, or for its answer to be taken, too long; none while it is
-    /// to be let be.
-    fn leavable_since(&self) -> Option<Instant> {
-        let (is_waiting, since) = self.waits();
-        let patience = if is_waiting {
-            Duration::ZERO
-        } else {
-            ADMIN_ANSWER_TIME
+    /// Whether it still does anything, and since when it has waited for a request, or for its answer to be taken, too
+    /// long; none while it is to be let be.
+    fn leavable(&self) -> Option<(bool, Instant)> {
+        let (doing, since) = self.doing();
+        let patience = match doing {
+            Doing::Waiting | Doing::Lingering => Duration::ZERO,
+            Doing::Answering => ADMIN_ANSWER_TIME,
+            Doing::Writing => ADMIN_TAKE_TIME,
         };
-        (since.elapsed() >= patience).then_some(since)
+        (since.elapsed() >= patience).then_some((doing != Doing::Lingering, since))
     }
 
-    fn ask_to_leave(&self) {
-        let (is_waiting, _) = self.waits();
+    /// It leaves, for another one. Who does not take an answer does not get the rest of it.
+    fn make_room(&self) {
         self.leave();
-        self.stream.shutdown(match is_waiting {
-            true => Shutdown::Both,
-            // What is being answered may still go out.
-            false => Shutdown::Read,
+        self.stream.shutdown(match self.doing().0 {
+            Doing::Waiting | Doing::Writing | Doing::Lingering => Shutdown::Both,
+            Doing::Answering => Shutdown::Read,
         });
+    }
+
+    /// It leaves; what is being answered may still go out.
+    fn ask_to_leave(&self) {
+        self.leave();
+        self.stream.shutdown(match self.doing().0 {
+            Doing::Waiting | Doing::Lingering => Shutdown::Both,
+            Doing::Answering | Doing::Writing => Shutdown::Read,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+    use std::time::{Duration, Instant};
+
+    use super::{ADMIN_ANSWER_TIME, ADMIN_TAKE_TIME, Doing, State, Stream};
+    use crate::http::peer::{Credentials, Remote};
+
+    #[test]
+    fn who_takes_no_answer_leaves_for_another_sooner_than_who_waits_for_one() {
+        let (socket, _other) = UnixStream::pair().expect("two sockets");
+        let remote = Remote::Unix(Credentials {
+            pid: 1,
+            uid: 0,
+            gid: 0,
+        });
+        let state = State::new(Stream::new(socket, remote));
+        let for_so_long = |doing, time: Duration| {
+            let since = Instant::now().checked_sub(time);
+            state.set(doing, since.expect("the machine has run for longer"));
+            state.leavable()
+        };
+        let short = ADMIN_TAKE_TIME / 2;
+        assert!(for_so_long(Doing::Waiting, Duration::ZERO).is_some());
+        assert!(for_so_long(Doing::Writing, short).is_none());
+        assert!(for_so_long(Doing::Writing, ADMIN_TAKE_TIME).is_some());
+        assert!(for_so_long(Doing::Answering, ADMIN_TAKE_TIME).is_none());
+        assert!(for_so_long(Doing::Answering, ADMIN_ANSWER_TIME).is_some());
+        // Who is done loses nothing, and is the first.
+        let done = for_so_long(Doing::Lingering, Duration::ZERO);
+        assert!(done < for_so_long(Doing::Waiting, ADMIN_ANSWER_TIME));
     }
 }

@@ -30,11 +30,10 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use crossbeam_channel::Receiver;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use serde::Serialize;
 
 use crate::http::host::Host;
-use crate::http::inside::Tokens;
 use crate::logging::refusal_log::RefusalLog;
 use crate::roster::Roster;
 use crate::roster::capacity::Capacity;
@@ -62,8 +61,6 @@ pub struct View {
     /// Lines that a stranger can cause as often as he likes.
     refusals: RefusalLog,
     pace: Pace,
-    /// Who may come; whoever reaches the listener where there are none.
-    tokens: RwLock<Tokens>,
 }
 
 /// What only the main thread knows by itself.
@@ -106,7 +103,6 @@ impl View {
             published: Mutex::new(published),
             refusals: RefusalLog::default(),
             pace: Pace::default(),
-            tokens: RwLock::default(),
         };
         (view, inbox)
     }
@@ -124,10 +120,5 @@ impl View {
     /// Tells what was left out of what strangers have caused. Once a second.
     pub fn report_left_out(&self) {
         self.refusals.report_left_out();
-    }
-
-    /// From now on these let in.
-    pub fn set_tokens(&self, tokens: &Tokens) {
-        *self.tokens.write() = tokens.clone();
     }
 }

@@ -3,8 +3,8 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 
-use super::CallError;
 use super::place::Place;
+use super::{CallError, harmless};
 
 /// Bytes of the head and of a refusal that are read.
 const ANSWER_BYTES_MAX: u64 = 64 * 1024;
@@ -22,7 +22,7 @@ impl Answer {
         // What has come of it is better than nothing.
         self.body.take(ANSWER_BYTES_MAX).read_to_end(&mut why).ok();
         let why = String::from_utf8_lossy(&why);
-        CallError::Refused(format!("{} {}", self.status, why.trim()))
+        CallError::Refused(format!("{} {}", self.status, harmless(why.trim())))
     }
 }
 

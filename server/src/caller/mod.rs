@@ -14,6 +14,8 @@ mod socket;
 
 use std::io;
 
+use crate::logging::push_visible;
+
 pub use listen::listen;
 pub use push::push;
 
@@ -50,4 +52,30 @@ impl CallError {
 fn token(given: Option<&str>) -> Option<String> {
     let in_environment = || std::env::var("DETENT_TOKEN").ok();
     given.map(str::to_owned).or_else(in_environment)
+}
+
+/// What another process has answered, which need not be the server that one means, for a terminal: lines stay lines, and
+/// nothing in them steers.
+fn harmless(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '\n' => clean.push('\n'),
+            other => push_visible(&mut clean, other),
+        }
+    }
+    clean
+}
+
+#[cfg(test)]
+mod tests {
+    use super::harmless;
+
+    #[test]
+    fn what_was_answered_cannot_steer_the_terminal() {
+        assert_eq!(
+            harmless("a\u{1b}]0;x\u{7}\nb\r"),
+            "a\\u{1b}]0;x\\u{7}\nb\\r"
+        );
+    }
 }

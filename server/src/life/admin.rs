@@ -73,7 +73,6 @@ impl Admin {
         bound: Option<ListeningSocket>,
     ) -> io::Result<Vec<String>> {
         let mut told = Vec::new();
-        self.view.set_tokens(&settings.admin.tokens);
         if (bound.is_some() || settings.admin.listen.is_none())
             && let Some(old) = self.current.take()
         {
@@ -82,9 +81,12 @@ impl Admin {
             self.ending.push(old);
         }
         if let Some(bound) = bound {
-            let new = AdminListener::start(bound, self.view.clone())?;
+            let tokens = settings.admin.tokens.clone();
+            let new = AdminListener::start(bound, tokens, self.view.clone())?;
             told.push(format!("admin listener on {}", new.place()));
             self.current = Some(new);
+        } else if let Some(current) = &self.current {
+            current.set_tokens(&settings.admin.tokens);
         }
         // Only who can look at times is worth the price of taking them.
         counters::measure(self.current.is_some());

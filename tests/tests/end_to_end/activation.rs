@@ -142,6 +142,27 @@ fn what_nobody_would_serve_is_told() {
         1,
         "cannot listen on systemd:web: systemd has passed no socket of this name: ",
     );
+    // One of two that are wanted, and none of those that nobody passes: nothing is served by halves.
+    let too_few = setup("web").arguments(&["--listen", "systemd:other"]);
+    assert_refused(
+        Running::start_passing(too_few, copy(&socket), "web"),
+        1,
+        "cannot listen on systemd:other: systemd has passed no socket of this name, but web: ",
+    );
+    // More names than sockets, fewer, and one that is no descriptor of ours.
+    for line in [
+        "export LISTEN_FDS=2 LISTEN_PID=$$ LISTEN_FDNAMES=web",
+        "export LISTEN_FDS=0 LISTEN_PID=$$ LISTEN_FDNAMES=web:other",
+        "export LISTEN_FDS=1 LISTEN_PID=$$ LISTEN_FDNAMES=web",
+    ] {
+        let finished = Running::start(setup("web").after_shell(line)).finish();
+        assert!(
+            matches!(finished.code, Some(1 | 2)),
+            "{line}: {}",
+            finished.stderr
+        );
+        assert!(!finished.stderr.is_empty());
+    }
     let garbled = setup("web").after_shell("export LISTEN_FDS=many LISTEN_PID=$$");
     assert_refused(
         Running::start(garbled),
@@ -166,4 +187,20 @@ fn what_no_connection_comes_by_is_not_taken() {
         );
     }
     drop(client);
+}
+
+/// Whoever may connect to what systemd has bound is for the unit to say, and not for `[admin]`.
+#[test]
+fn the_admin_listener_takes_none() {
+    let (socket, _) = bound();
+    let text = "listen = [\"systemd:web\"]\n[admin]\nlisten = \"systemd:web\"\n";
+    let setup = Setup::new()
+        .plugins(&["echo"])
+        .listens_as_configured()
+        .configuration(text);
+    assert_refused(
+        Running::start_passing(setup, copy(&socket), "web"),
+        2,
+        "\"systemd:web\" is for clients only: name an address, or a unix socket",
+    );
 }

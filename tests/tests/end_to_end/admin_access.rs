@@ -1,15 +1,8 @@
 //! Who may come to the admin listener, and what a page of elsewhere can do there: nothing.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 
-use tests::{ADMIN, Admin, Client, Raw, Server, Setup};
-
-const TOKEN: &str = "a-token-of-sixteen-and-more";
-
-fn start() -> Server {
-    Setup::new().plugins(&["echo"]).configuration(ADMIN).start()
-}
+use tests::{ADMIN, Admin, Client, Setup, TOKEN};
 
 fn with_tokens(text: &str, mode: u32) -> Setup {
     let configuration = format!("{ADMIN}tokens_file = \"tokens\"\n");
@@ -18,16 +11,14 @@ fn with_tokens(text: &str, mode: u32) -> Setup {
 
 fn with_tokens_and(text: &str, mode: u32, configuration: &str) -> Setup {
     let setup = Setup::new().plugins(&["echo"]);
-    let file = setup.folder().join("tokens");
-    fs::write(&file, text).expect("it can be written");
-    fs::set_permissions(&file, fs::Permissions::from_mode(mode)).expect("it is ours");
-    setup.configuration(configuration)
+    setup
+        .private("tokens", text, mode)
+        .configuration(configuration)
 }
 
 #[test]
 fn a_page_whose_name_was_made_to_mean_this_machine_sees_nothing() {
-    let server = start();
-    let admin = Admin::of(&server);
+    let (server, admin) = Admin::start(&["echo"]);
     for (host, status) in [
         ("localhost", 200),
         ("127.0.0.1:9", 200),
@@ -35,21 +26,18 @@ fn a_page_whose_name_was_made_to_mean_this_machine_sees_nothing() {
         ("attacker.example", 421),
         ("192.0.2.1", 421),
     ] {
-        let mut raw = Raw::connect_to(admin.0);
-        raw.write(format!("GET /status.json HTTP/1.1\r\nHost: {host}\r\n\r\n"));
-        assert_eq!(raw.response().0, status, "{host}");
+        let request = format!("GET /status.json HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        assert_eq!(admin.status(request), status, "{host}");
     }
     // Whoever runs it may give it a name.
     server.reload_with(&format!("hosts = [\"detent.internal\"]\n{ADMIN}"));
-    let mut raw = Raw::connect_to(admin.0);
-    raw.write("GET /status.json HTTP/1.1\r\nHost: detent.internal\r\n\r\n");
-    assert_eq!(raw.response().0, 200);
+    let request = "GET /status.json HTTP/1.1\r\nHost: detent.internal\r\n\r\n";
+    assert_eq!(admin.status(request), 200);
 }
 
 #[test]
 fn a_page_of_elsewhere_can_do_nothing() {
-    let server = start();
-    let admin = Admin::of(&server);
+    let (server, admin) = Admin::start(&["echo"]);
     let mut client = Client::connect(&server, "/echo");
     for (lines, why) in [
         (

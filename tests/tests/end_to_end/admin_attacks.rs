@@ -1,40 +1,13 @@
 //! What a page of elsewhere, a name that was made for it, or a program that only wants to be in the way tries at the admin
 //! listener.
 
-use std::fs;
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
 
-use tests::{ADMIN, Admin, Client, Raw, Server, Setup, handshake};
-
-const TOKEN: &str = "a-token-of-sixteen-and-more";
-
-fn start() -> Server {
-    Setup::new().plugins(&["echo"]).configuration(ADMIN).start()
-}
-
-fn start_with_token() -> Server {
-    let setup = Setup::new().plugins(&["echo"]);
-    let file = setup.folder().join("tokens");
-    fs::write(&file, TOKEN).expect("it can be written");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("it is ours");
-    setup
-        .configuration(&format!("{ADMIN}tokens_file = \"tokens\"\n"))
-        .start()
-}
-
-/// The status of the answer to bytes on a connection of their own.
-#[track_caller]
-fn status(admin: Admin, request: &str) -> u16 {
-    let mut raw = Raw::connect_to(admin.0);
-    raw.write(request);
-    raw.response().0
-}
+use tests::{Admin, Client, Raw, TOKEN, handshake};
 
 #[test]
 fn an_order_of_a_page_comes_to_nothing_in_whatever_form() {
-    let server = start();
-    let admin = Admin::of(&server);
+    let (server, admin) = Admin::start(&["echo"]);
     let mut client = Client::connect(&server, "/echo");
     let order = "POST /kick?route=/echo HTTP/1.1\r\nHost: localhost\r\n";
     for (lines, wanted, why) in [
@@ -76,7 +49,7 @@ fn an_order_of_a_page_comes_to_nothing_in_whatever_form() {
             "an order has no body",
         ),
     ] {
-        assert_eq!(status(admin, &format!("{order}{lines}")), wanted, "{why}");
+        assert_eq!(admin.status(format!("{order}{lines}")), wanted, "{why}");
     }
     // A page may ask for anything that is no order, and then for an order behind it: here is nothing that upgrades.
     let mut raw = Raw::connect_to(admin.0);
@@ -96,8 +69,7 @@ fn an_order_of_a_page_comes_to_nothing_in_whatever_form() {
 
 #[test]
 fn a_name_that_is_not_this_machines_sees_nothing_however_it_is_written() {
-    let server = start();
-    let admin = Admin::of(&server);
+    let (_server, admin) = Admin::start(&["echo"]);
     for (host, wanted) in [
         ("localhost", 200),
         ("LOCALHOST", 200),
@@ -112,7 +84,7 @@ fn a_name_that_is_not_this_machines_sees_nothing_however_it_is_written() {
         ("", 421),
     ] {
         let request = format!("GET /clients HTTP/1.1\r\nHost: {host}\r\n\r\n");
-        let found = status(admin, &request);
+        let found = admin.status(&request);
         // What is no name at all may be refused as such.
         assert!(
             found == wanted || (wanted == 421 && found == 400),
@@ -132,18 +104,17 @@ fn a_name_that_is_not_this_machines_sees_nothing_however_it_is_written() {
         // A program that is as old as that; no browser is.
         ("GET /healthz HTTP/1.0\r\n\r\n", 200),
     ] {
-        assert_eq!(status(admin, request), wanted, "{request}");
+        assert_eq!(admin.status(request), wanted, "{request}");
     }
 }
 
 /// Where a token is wanted, the name says nothing: who has led a page here by a name of its own has no token.
 #[test]
 fn a_token_suffices_by_any_name_and_the_page_asks_for_it_by_any() {
-    let server = start_with_token();
-    let admin = Admin::of(&server);
+    let (server, admin) = Admin::start_with_token(&["echo"]);
     let ask = |path: &str, lines: &str| {
         let request = format!("GET {path} HTTP/1.1\r\nHost: board.example.org\r\n{lines}\r\n");
-        status(admin, &request)
+        admin.status(&request)
     };
     let token = format!("Authorization: Bearer {TOKEN}\r\n");
     assert_eq!(ask("/status", ""), 200);
@@ -157,14 +128,11 @@ fn a_token_suffices_by_any_name_and_the_page_asks_for_it_by_any() {
 
 #[test]
 fn who_is_refused_again_and_again_fills_no_log() {
-    let server = start();
-    let admin = Admin::of(&server);
+    let (server, admin) = Admin::start(&["echo"]);
     for _ in 0..300 {
         assert_eq!(
-            status(
-                admin,
-                "GET /clients HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
-            ),
+            admin
+                .status("GET /clients HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"),
             421
         );
     }
@@ -175,8 +143,7 @@ fn who_is_refused_again_and_again_fills_no_log() {
 
 #[test]
 fn orders_are_bounded_and_each_that_was_taken_is_in_the_log() {
-    let server = start();
-    let admin = Admin::of(&server);
+    let (server, admin) = Admin::start(&["echo"]);
     let mut taken = 0;
     for _ in 0..400 {
         match admin.order("/log?level=info").0 {
@@ -190,7 +157,7 @@ fn orders_are_bounded_and_each_that_was_taken_is_in_the_log() {
 
 #[test]
 fn an_order_that_closes_many_names_some_and_counts_the_rest() {
-    let server = start();
+    let server = Admin::start(&["echo"]).0;
     let mut clients: Vec<_> = (0..25).map(|_| Client::connect(&server, "/echo")).collect();
     let (status, told) = Admin::of(&server).order("/kick?route=/echo");
     assert_eq!(
@@ -210,8 +177,7 @@ fn an_order_that_closes_many_names_some_and_counts_the_rest() {
 /// Slow heads and long ones, on every place that the listener has, hold up neither a checker nor a client.
 #[test]
 fn who_is_in_the_way_shuts_out_nobody() {
-    let server = start();
-    let admin = Admin::of(&server);
+    let (server, admin) = Admin::start(&["echo"]);
     let mut client = Client::connect(&server, "/echo");
     let mut slow: Vec<Raw> = (0..40)
         .map(|_| {

@@ -1,16 +1,14 @@
 //! `server status`, `clients`, `kick` and `reload`: another process of the same binary asks one at work.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
+use std::thread;
 
-use tests::{ADMIN, Admin, Client, Finished, Server, Setup, run_server};
+use tests::{ADMIN, Admin, Client, Finished, Server, Setup, TOKEN, run_server};
 
 fn start() -> Server {
-    Setup::new()
-        .plugins(&["echo", "chat"])
-        .configuration(ADMIN)
-        .start()
+    Admin::start(&["echo", "chat"]).0
 }
 
 #[track_caller]
@@ -108,9 +106,7 @@ fn the_settings_of_the_server_lead_to_it_with_its_token() {
     let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     let address = free.expect("a free port");
     let setup = Setup::new().plugins(&["echo"]);
-    let file = setup.folder().join("tokens");
-    fs::write(&file, "# for me\na-token-of-sixteen-and-more\n").expect("it can be written");
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("it is ours");
+    let setup = setup.private("tokens", &format!("# for me\n{TOKEN}\n"), 0o600);
     let text = format!("[admin]\nlisten = \"{address}\"\ntokens_file = \"tokens\"\n");
     let server = setup.configuration(&text).start();
     let folder = server.folder().display().to_string();
@@ -187,4 +183,69 @@ fn where_nobody_answers_it_says_why() {
         "{}",
         finished.stderr
     );
+}
+
+/// What listens where the admin listener was: it takes one connection, and says this.
+fn impostor(answer: &'static str) -> (String, thread::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound").to_string();
+    let serving = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("somebody asks");
+        let mut request = [0; 4096];
+        let count = stream.read(&mut request).expect("a request");
+        assert!(count > 0);
+        // Who asks may have heard enough.
+        stream.write_all(answer.as_bytes()).ok();
+    });
+    (address, serving)
+}
+
+/// Cause: what was answered came to the terminal as it was, and a time that no server tells ended the process.
+#[test]
+fn another_that_answers_in_its_place_steers_no_terminal() {
+    let steering = "\u{1b}]0;owned\u{7}\u{1b}[2J\u{202e}";
+    for (arguments, answer, code) in [
+        (
+            &["reload"][..],
+            "HTTP/1.1 200 OK\r\n\r\n{\"result\":\"\\u001b]0;owned\\u0007\\u001b[2J\\u202e\"}",
+            0,
+        ),
+        (
+            &["kick", "1"],
+            "HTTP/1.1 403 Forbidden\r\n\r\n\u{1b}]0;owned\u{7}\u{1b}[2J\u{202e}",
+            1,
+        ),
+        (
+            &["clients", "--json"],
+            "HTTP/1.1 200 OK\r\n\r\n{\"\u{1b}]0;owned\u{7}\u{1b}[2J\u{202e}\":1}",
+            0,
+        ),
+        (
+            &["clients"],
+            "HTTP/1.1 200 OK\r\n\r\n{\"found\":1,\"clients\":[{\"label\":\"\\u001b]0;owned\\u0007\",\"age_seconds\":1e300}]}",
+            0,
+        ),
+        (
+            &["status"],
+            "HTTP/1.1 200 OK\r\n\r\n{\"version\":\"\\u001b]0;owned\\u0007\",\"state\":\"\",\"now\":1e300,\"started\":-1e300,\
+             \"capacity\":{\"limit\":\"\\u202e\"},\"process\":{\"cpu_seconds\":1e300},\"routes\":[],\
+             \"reloads\":{\"last\":{\"at\":1e300,\"is_done\":true,\"outcome\":\"\\u001b[2J\"}}}",
+            0,
+        ),
+        (&["status"], "HTTP/1.1 200 OK\r\n\r\n[[[[", 69),
+        (&["status"], "\u{1b}]0;owned\u{7}", 69),
+        (&["status"], "", 69),
+    ] {
+        let (address, serving) = impostor(answer);
+        let finished = run_server(&[arguments, &["--admin", &address]].concat());
+        serving.join().expect("it has answered");
+        finished.assert_code(code);
+        for text in [&finished.stdout, &finished.stderr] {
+            let steers = text.chars().any(|one| {
+                steering.contains(one) && !one.is_alphanumeric() && !"];0[".contains(one)
+            });
+            assert!(!steers, "{arguments:?}: {text:?}");
+        }
+        assert!(!finished.stderr.contains("panicked"), "{}", finished.stderr);
+    }
 }

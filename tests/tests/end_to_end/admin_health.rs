@@ -3,11 +3,10 @@
 use std::fs;
 
 use rustix::process::Signal;
-use tests::{ADMIN, Admin, Client, Raw, Server, Setup, wait_until};
+use tests::{Admin, Client, Raw, Server, Setup, wait_until};
 
-fn start(more: &str, plugins: &[&str]) -> Server {
-    let text = format!("{more}\n{ADMIN}");
-    Setup::new().plugins(plugins).configuration(&text).start()
+fn start(settings: &str, plugins: &[&str]) -> (Server, Admin) {
+    Admin::start_with(Setup::new().plugins(plugins), settings)
 }
 
 #[track_caller]
@@ -19,8 +18,7 @@ fn get(server: &Server, path: &str) -> (u16, String) {
 
 #[test]
 fn a_server_at_work_is_healthy_and_ready() {
-    let server = start("health = \"/up\"", &["echo"]);
-    let admin = Admin::of(&server);
+    let (server, admin) = start("health = \"/up\"", &["echo"]);
     assert_eq!(admin.get("/healthz"), (200, "ok\n".to_owned()));
     assert_eq!(admin.get("/readyz"), (200, "ok\n".to_owned()));
     assert_eq!(get(&server, "/up"), (200, "ok\n".to_owned()));
@@ -53,8 +51,7 @@ fn without_a_setting_there_is_neither() {
 
 #[test]
 fn from_the_stop_on_it_is_told_before_the_first_client_is_closed() {
-    let mut server = start("stop_delay = \"1h\"\nhealth = \"/up\"", &["echo"]);
-    let admin = Admin::of(&server);
+    let (mut server, admin) = start("stop_delay = \"1h\"\nhealth = \"/up\"", &["echo"]);
     let mut client = Client::connect(&server, "/echo");
     server.signal(Signal::TERM);
     server.wait_for_log(&["stopping in 1h (stop_delay)"]);
@@ -75,8 +72,7 @@ fn from_the_stop_on_it_is_told_before_the_first_client_is_closed() {
 
 #[test]
 fn when_the_delay_is_over_the_clients_are_closed() {
-    let mut server = start("stop_delay = \"300ms\"", &["echo"]);
-    let admin = Admin::of(&server);
+    let (mut server, admin) = start("stop_delay = \"300ms\"", &["echo"]);
     let mut client = Client::connect(&server, "/echo");
     server.signal(Signal::TERM);
     server.wait_for_log(&["stopping in 300ms"]);
@@ -88,8 +84,7 @@ fn when_the_delay_is_over_the_clients_are_closed() {
 
 #[test]
 fn without_a_route_that_can_be_served_it_is_not_ready() {
-    let server = start("", &[]);
-    let admin = Admin::of(&server);
+    let (server, admin) = start("", &[]);
     let none = (503, "no route can be served\n".to_owned());
     assert_eq!(admin.get("/readyz"), none);
     assert_eq!(admin.get("/healthz").0, 200);

@@ -1,16 +1,11 @@
 //! The admin listener itself: how many it serves, what a fault in it costs, what a reload does to it.
 
-use tests::{ADMIN, Admin, Client, Raw, Server, Setup, wait_until};
-
-fn start() -> Server {
-    Setup::new().plugins(&["echo"]).configuration(ADMIN).start()
-}
+use tests::{ADMIN, Admin, Client, Raw, Setup, wait_until};
 
 /// A browser opens connections ahead of time and says nothing on them.
 #[test]
 fn who_says_nothing_shuts_nobody_out() {
-    let server = start();
-    let admin = Admin::of(&server);
+    let (server, admin) = Admin::start(&["echo"]);
     let mut silent: Vec<_> = (0..40).map(|_| Raw::connect_to(admin.0)).collect();
     assert_eq!(admin.get("/healthz").0, 200);
     // Those that were asked to leave were the oldest.
@@ -25,7 +20,7 @@ fn who_says_nothing_shuts_nobody_out() {
 
 #[test]
 fn one_connection_serves_many_requests() {
-    let server = start();
+    let server = Admin::start(&["echo"]).0;
     let mut raw = Raw::connect_to(Admin::of(&server).0);
     for _ in 0..3 {
         raw.write("GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n");
@@ -42,8 +37,7 @@ fn one_connection_serves_many_requests() {
 
 #[test]
 fn what_is_no_request_is_told_so() {
-    let server = start();
-    let admin = Admin::of(&server);
+    let (_server, admin) = Admin::start(&["echo"]);
     for (text, status) in [
         ("nonsense\r\n\r\n".to_owned(), 400),
         (format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(20_000)), 414),
@@ -69,18 +63,14 @@ fn what_is_no_request_is_told_so() {
             400,
         ),
     ] {
-        let mut raw = Raw::connect_to(admin.0);
-        raw.write(&text);
-        let (answered, _, body) = raw.response();
-        assert_eq!(answered, status, "{text:.40}: {body}");
+        assert_eq!(admin.status(&text), status, "{text:.40}");
     }
 }
 
 #[test]
 fn a_fault_in_it_costs_one_answer() {
-    let setup = Setup::new().plugins(&["echo"]).configuration(ADMIN);
-    let server = setup.after_shell("export DETENT_FAULT=admin:2").start();
-    let admin = Admin::of(&server);
+    let setup = Setup::new().plugins(&["echo"]);
+    let (server, admin) = Admin::start_with(setup.after_shell("export DETENT_FAULT=admin:2"), "");
     assert_eq!(admin.get("/healthz").0, 200);
     let (status, body) = admin.get("/healthz");
     assert_eq!(
@@ -98,20 +88,7 @@ fn a_fault_in_it_costs_one_answer() {
 fn a_reload_opens_moves_and_closes_it() {
     let server = Setup::new().plugins(&["echo"]).configuration("").start();
     let line = server.reload_with(ADMIN);
-    let told = |line: &str| {
-        let (_, rest) = line
-            .split_once("admin listener on ")
-            .expect("it tells where");
-        Admin(
-            rest.split(',')
-                .next()
-                .expect("an address")
-                .trim()
-                .parse()
-                .expect("an address"),
-        )
-    };
-    let admin = told(&line);
+    let admin = Admin::told(&line);
     assert_eq!(admin.get("/readyz").0, 200);
     // Asked for through the very listener that goes: the answer comes all the same.
     server.configure("");
@@ -132,18 +109,17 @@ fn a_reload_opens_moves_and_closes_it() {
             .iter()
             .any(|name| name.starts_with("admin"))
     });
-    let other = told(&server.reload_with(ADMIN));
+    let other = Admin::told(&server.reload_with(ADMIN));
     assert_eq!(other.get("/readyz").0, 200);
 }
 
 #[test]
 fn it_answers_while_every_place_is_taken() {
-    let text = format!("limits.connections = 1\n{ADMIN}");
-    let server = Setup::new().plugins(&["echo"]).configuration(&text).start();
+    let setup = Setup::new().plugins(&["echo"]);
+    let (server, admin) = Admin::start_with(setup, "limits.connections = 1");
     let _taken = Client::connect(&server, "/echo");
     let (status, ..) = Raw::answer(&server, tests::handshake("/echo", &[]));
     assert_eq!(status, 503);
-    let admin = Admin::of(&server);
     assert_eq!(admin.json("/status.json")["connections"]["all"], 1);
     assert_eq!(admin.json("/status.json")["capacity"]["connections"], 1);
 }

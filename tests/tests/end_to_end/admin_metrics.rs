@@ -4,16 +4,11 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use serde_json::Value;
-use tests::{ADMIN, Admin, Client, Raw, Server, Setup, handshake, wait_until};
-
-fn start(plugins: &[&str]) -> Server {
-    Setup::new().plugins(plugins).configuration(ADMIN).start()
-}
+use tests::{ADMIN, Admin, Client, Raw, Setup, handshake, wait_until};
 
 #[test]
 fn every_number_says_what_happened() {
-    let server = start(&["echo", "chat", "faulty"]);
-    let admin = Admin::of(&server);
+    let (server, admin) = Admin::start(&["echo", "chat", "faulty"]);
     let mut echo = Client::connect(&server, "/echo");
     echo.send("hello");
     assert_eq!(echo.text(), "hello");
@@ -142,8 +137,7 @@ fn assert_well_formed(text: &str) {
 /// Who has left has said what it said, and nobody's words are told twice.
 #[test]
 fn what_is_said_is_told_by_route_whether_its_clients_are_there_or_not() {
-    let server = start(&["echo", "chat"]);
-    let admin = Admin::of(&server);
+    let (server, admin) = Admin::start(&["echo", "chat"]);
     let of = |path: &str, what: &str, way: &str| {
         let plugin = path.trim_start_matches('/');
         let labels = format!("route=\"{path}\",plugin=\"{plugin}\",way=\"{way}\"");
@@ -188,14 +182,10 @@ fn what_is_said_is_told_by_route_whether_its_clients_are_there_or_not() {
 
 #[test]
 fn a_journal_tells_what_it_holds_and_what_it_has_let_go() {
-    let text = format!(
-        "[[route]]\npath = \"/annals\"\nplugin = \"annals\"\n[route.journal]\nmessages = 2\n{ADMIN}"
-    );
-    let server = Setup::new()
-        .plugins(&["annals", "echo"])
-        .configuration(&text)
-        .start();
-    let admin = Admin::of(&server);
+    let setup = Setup::new().plugins(&["annals", "echo"]);
+    let settings =
+        "[[route]]\npath = \"/annals\"\nplugin = \"annals\"\n[route.journal]\nmessages = 2";
+    let (server, admin) = Admin::start_with(setup, settings);
     let of = |name: &str| {
         admin.metric(&format!(
             "detent_journal_{name}{{route=\"/annals\",plugin=\"annals\"}}"
@@ -242,11 +232,7 @@ fn a_listener_that_a_reload_opens_counts_from_then_on() {
     };
     say();
     let line = server.reload_with(ADMIN);
-    let (_, rest) = line
-        .split_once("admin listener on ")
-        .expect("it tells where");
-    let address = rest.split(',').next().expect("an address").trim();
-    let admin = Admin(address.parse().expect("an address"));
+    let admin = Admin::told(&line);
     let name =
         "detent_callback_seconds_count{route=\"/echo\",plugin=\"echo\",callback=\"on_message\"}";
     assert_eq!(admin.metric(name), None);
@@ -256,8 +242,7 @@ fn a_listener_that_a_reload_opens_counts_from_then_on() {
 
 #[test]
 fn the_status_says_the_same_as_json() {
-    let server = start(&["echo", "chat"]);
-    let admin = Admin::of(&server);
+    let (server, admin) = Admin::start(&["echo", "chat"]);
     let mut client = Client::connect(&server, "/echo");
     client.send("hello");
     assert_eq!(client.text(), "hello");
@@ -319,12 +304,8 @@ fn the_status_says_the_same_as_json() {
 
 #[test]
 fn each_client_is_listed_with_what_is_its_own() {
-    let text = format!("limits.connections = 2\n{ADMIN}");
-    let server = Setup::new()
-        .plugins(&["echo", "chat"])
-        .configuration(&text)
-        .start();
-    let admin = Admin::of(&server);
+    let setup = Setup::new().plugins(&["echo", "chat"]);
+    let (server, admin) = Admin::start_with(setup, "limits.connections = 2");
     // Whoever had the place before has said something too.
     let mut before = Client::connect(&server, "/echo");
     before.send("before");
@@ -376,12 +357,9 @@ fn each_client_is_listed_with_what_is_its_own() {
 
 #[test]
 fn who_is_slow_comes_first_and_who_is_in_a_long_callback_is_named() {
-    let text = format!("[client]\nbacklog = \"64 MiB\"\nmessage = \"1 MiB\"\n{ADMIN}");
-    let server = Setup::new()
-        .plugins(&["chat", "faulty"])
-        .configuration(&text)
-        .start();
-    let admin = Admin::of(&server);
+    let setup = Setup::new().plugins(&["chat", "faulty"]);
+    let settings = "[client]\nbacklog = \"64 MiB\"\nmessage = \"1 MiB\"";
+    let (server, admin) = Admin::start_with(setup, settings);
     let mut first = Client::connect(&server, "/chat");
     // It reads nothing, and is said so much that its socket is full.
     let _slow = Raw::upgrade(&server, "/chat");
@@ -418,8 +396,7 @@ fn who_is_slow_comes_first_and_who_is_in_a_long_callback_is_named() {
 
 #[test]
 fn who_has_not_asked_for_a_route_is_counted_as_such() {
-    let server = start(&["echo"]);
-    let admin = Admin::of(&server);
+    let (server, admin) = Admin::start(&["echo"]);
     let mut raw = Raw::connect(&server);
     raw.write("GET /ec");
     let name = "detent_clients{route=\"\",kind=\"plain\"}";

@@ -1,10 +1,6 @@
 //! What whoever runs the server can change: close clients, put routes out of service, log, reload.
 
-use tests::{ADMIN, Admin, Client, Raw, Server, Setup, wait_until};
-
-fn start(plugins: &[&str]) -> Server {
-    Setup::new().plugins(plugins).configuration(ADMIN).start()
-}
+use tests::{ADMIN, Admin, Client, Raw, wait_until};
 
 fn done(result: &str) -> (u16, String) {
     (200, format!("{{\"result\":\"{result}\"}}\n"))
@@ -12,8 +8,7 @@ fn done(result: &str) -> (u16, String) {
 
 #[test]
 fn one_client_is_closed_and_the_log_says_by_whom() {
-    let server = start(&["echo"]);
-    let admin = Admin::of(&server);
+    let (server, admin) = Admin::start(&["echo"]);
     let mut stays = Client::connect(&server, "/echo");
     let mut goes = Client::connect(&server, "/echo");
     let list = admin.json("/clients");
@@ -41,8 +36,7 @@ fn one_client_is_closed_and_the_log_says_by_whom() {
 
 #[test]
 fn one_address_is_closed_with_all_that_it_has() {
-    let server = start(&["echo", "chat"]);
-    let admin = Admin::of(&server);
+    let (server, admin) = Admin::start(&["echo", "chat"]);
     let of = |address| [("X-Forwarded-For", address)];
     let connect = |path: &str, address| {
         Client::connect_with(&server, path, &of(address)).expect("it is admitted")
@@ -76,8 +70,7 @@ fn one_address_is_closed_with_all_that_it_has() {
 
 #[test]
 fn an_order_that_means_nobody_or_nothing_is_refused() {
-    let server = start(&["echo"]);
-    let admin = Admin::of(&server);
+    let (server, admin) = Admin::start(&["echo"]);
     let _client = Client::connect(&server, "/echo");
     for (target, status, part) in [
         ("/kick", 400, "say whom"),
@@ -125,8 +118,7 @@ fn an_order_that_means_nobody_or_nothing_is_refused() {
 
 #[test]
 fn a_route_is_put_out_of_service_and_stays_out_until_it_is_put_in() {
-    let server = start(&["echo", "chat"]);
-    let admin = Admin::of(&server);
+    let (server, admin) = Admin::start(&["echo", "chat"]);
     let mut client = Client::connect(&server, "/echo");
     let mut other = Client::connect(&server, "/chat");
     let (status, body) = admin.order("/route?path=/echo&service=out");
@@ -169,8 +161,7 @@ fn a_route_is_put_out_of_service_and_stays_out_until_it_is_put_in() {
 
 #[test]
 fn a_route_that_has_panicked_too_often_is_put_in_again() {
-    let server = start(&["faulty"]);
-    let admin = Admin::of(&server);
+    let (server, admin) = Admin::start(&["faulty"]);
     for _ in 0..10 {
         let mut client = Client::connect(&server, "/faulty");
         client.send("panic");
@@ -186,8 +177,7 @@ fn a_route_that_has_panicked_too_often_is_put_in_again() {
 
 #[test]
 fn a_log_level_holds_until_the_next_reload() {
-    let server = start(&["echo"]);
-    let admin = Admin::of(&server);
+    let (server, admin) = Admin::start(&["echo"]);
     let seen = |number: usize| {
         drop(Client::connect(&server, "/echo"));
         wait_until("it is logged", || {
@@ -217,8 +207,7 @@ fn a_log_level_holds_until_the_next_reload() {
 
 #[test]
 fn a_reload_answers_how_it_went() {
-    let server = start(&["echo"]);
-    let admin = Admin::of(&server);
+    let (server, admin) = Admin::start(&["echo"]);
     assert_eq!(admin.order("/reload"), done("nothing has changed"));
     server.configure(&format!("stop_timeout = \"9s\"\n{ADMIN}"));
     assert_eq!(admin.order("/reload"), done("stop_timeout"));

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
-use tests::{Client, Server, Setup, run_server};
+use tests::{Admin, Client, Server, Setup, run_server};
 
 fn start(more: &str) -> (Server, PathBuf) {
     let setup = Setup::new().plugins(&["echo"]);
@@ -116,4 +116,73 @@ fn a_reload_moves_it_and_takes_its_file_away() {
     let mut server = server;
     server.stop();
     assert!(!other.exists());
+}
+
+/// Of two that are to listen at one place the second does not start, and takes nothing away.
+#[test]
+fn two_servers_do_not_share_it() {
+    let (server, socket) = start("");
+    let second = Setup::new().plugins(&["echo"]);
+    let text = format!("[admin]\nlisten = \"unix:{}\"\n", socket.display());
+    let finished = second.configuration(&text).run();
+    finished.assert_code(1);
+    assert!(
+        finished.stderr.contains("another server listens there"),
+        "{}",
+        finished.stderr
+    );
+    // Nor by a reload, which changes nothing then.
+    let third = Setup::new().plugins(&["echo"]).configuration("").start();
+    let line = third.reload_with(&text);
+    assert!(line.contains("given up"), "{line}");
+    third.wait_for_log(&["another server listens there"]);
+    let mut client = Client::connect(&third, "/echo");
+    client.send("here");
+    assert_eq!(client.text(), "here");
+    let answer = ask(&socket, "GET /healthz HTTP/1.1\r\nHost: h");
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    // By TCP it is the kernel that says so.
+    let (other, admin) = Admin::start(&["echo"]);
+    let text = format!("[admin]\nlisten = \"{}\"\n", admin.0);
+    let finished = Setup::new().plugins(&["echo"]).configuration(&text).run();
+    finished.assert_code(1);
+    assert!(
+        finished.stderr.contains(&admin.0.to_string()),
+        "{}",
+        finished.stderr
+    );
+    drop((server, other));
+}
+
+/// Who may write into its folder can put something else in its place: that is not given away, nor removed.
+#[test]
+fn what_was_put_in_its_place_is_left_alone() {
+    let (mut server, socket) = start("mode = \"600\"\n");
+    fs::remove_file(&socket).expect("the folder is ours");
+    fs::write(&socket, "a letter").expect("the folder is ours");
+    fs::set_permissions(&socket, fs::Permissions::from_mode(0o600)).expect("it is ours");
+    let text = "[admin]\nlisten = \"unix:admin.sock\"\nmode = \"666\"\n";
+    let line = server.reload_with(text);
+    assert!(line.contains("given up"), "{line}");
+    let mode = || {
+        fs::metadata(&socket)
+            .expect("it is there")
+            .permissions()
+            .mode()
+            & 0o777
+    };
+    assert_eq!(mode(), 0o600);
+    // A link leads to what is another's, too.
+    let letter = server.folder().join("letter");
+    fs::rename(&socket, &letter).expect("the folder is ours");
+    std::os::unix::fs::symlink(&letter, &socket).expect("the folder is ours");
+    let line = server.reload_with(text);
+    assert!(line.contains("given up"), "{line}");
+    assert_eq!(mode(), 0o600);
+    server.stop();
+    assert_eq!(
+        fs::read_to_string(&letter).expect("it is there"),
+        "a letter"
+    );
+    assert!(fs::symlink_metadata(&socket).is_ok());
 }

@@ -26,10 +26,7 @@ fn wait_for_label(server: &Server, route: &str, wanted: &Value) {
 
 #[test]
 fn a_label_is_listed_until_it_is_taken_away() {
-    let server = Setup::new()
-        .plugins(&["probe"])
-        .configuration(ADMIN)
-        .start();
+    let (server, _) = Admin::start(&["probe"]);
     let mut client = Client::connect(&server, "/probe");
     wait_for_label(&server, "/probe", &Value::Null);
     for label in ["anna", "Röm & <b>söhne</b>", &"x".repeat(64)] {
@@ -58,10 +55,7 @@ fn a_label_is_listed_until_it_is_taken_away() {
 /// A label goes into tables, terminals and the page of whoever runs the server.
 #[test]
 fn what_would_do_something_to_the_text_around_it_or_is_too_long_is_refused() {
-    let server = Setup::new()
-        .plugins(&["probe"])
-        .configuration(ADMIN)
-        .start();
+    let (server, _) = Admin::start(&["probe"]);
     let mut client = Client::connect(&server, "/probe");
     assert_eq!(tell(&mut client, "label anna"), "labelled");
     for label in [

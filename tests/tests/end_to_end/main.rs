@@ -3,6 +3,8 @@
 mod abi_1_0;
 mod admin_access;
 mod admin_attacks;
+mod admin_attacks_again;
+mod admin_many;
 mod admin_command_line;
 mod admin_health;
 mod admin_life;

@@ -3,11 +3,7 @@
 
 use std::fs;
 
-use tests::{ADMIN, Admin, Client, Server, Setup, compile_c, compile_c_with};
-
-fn start(plugins: &[&str]) -> Server {
-    Setup::new().plugins(plugins).configuration(ADMIN).start()
-}
+use tests::{ADMIN, Admin, Client, Setup, compile_c, compile_c_with};
 
 #[track_caller]
 fn tell(client: &mut Client, order: &str) -> String {
@@ -17,8 +13,7 @@ fn tell(client: &mut Client, order: &str) -> String {
 
 #[test]
 fn a_plugin_in_rust_has_counters_gauges_and_histograms() {
-    let server = start(&["probe"]);
-    let admin = Admin::of(&server);
+    let (server, admin) = Admin::start(&["probe"]);
     let mut client = Client::connect(&server, "/probe");
     for _ in 0..3 {
         assert_eq!(tell(&mut client, "metric count shop berlin"), "counted");
@@ -65,7 +60,7 @@ fn a_plugin_in_rust_has_counters_gauges_and_histograms() {
 
 #[test]
 fn what_cannot_stand_or_is_too_much_is_refused_with_a_reason() {
-    let server = start(&["probe"]);
+    let (server, _) = Admin::start(&["probe"]);
     let mut client = Client::connect(&server, "/probe");
     for (order, answer) in [
         (

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tests::{ADMIN, Admin, Client, Raw, Server, Setup, library, wait_until};
+use tests::{Admin, Client, Raw, Server, Setup, library, wait_until};
 
 const ROUTE: &str = "[[route]]\npath = [\"/push\", \"/push/{topic}\"]\nplugin = \"push\"\n";
 
@@ -68,7 +68,7 @@ fn await_listeners(server: &Server, topic: &str, count: u64) {
 }
 
 fn with_admin() -> Server {
-    Setup::new().plugins(&["push"]).configuration(ADMIN).start()
+    Admin::start(&["push"]).0
 }
 
 #[test]

@@ -13,6 +13,7 @@ use std::path::Path;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
+use super::harmless;
 use crate::config::{Args, Listen, Question, Settings, Way};
 use ask::{Answer, Target};
 
@@ -52,6 +53,10 @@ impl RemoteError {
 /// # Errors
 /// See [`RemoteError`].
 pub fn run(question: &Question) -> Result<String, RemoteError> {
+    answer(question).map(|text| harmless(&text))
+}
+
+fn answer(question: &Question) -> Result<String, RemoteError> {
     let (target, token) = find(question.way())?;
     let ask = |method, path: &str| ask::ask(&target, token.as_deref(), method, path);
     match question {
@@ -116,7 +121,7 @@ fn not_ours(target: &Target) -> RemoteError {
 fn told(answer: Answer) -> Result<String, RemoteError> {
     match answer.status {
         200 => Ok(answer.body),
-        _ => Err(RemoteError::Refused(answer.body.trim_end().to_owned())),
+        _ => Err(RemoteError::Refused(harmless(answer.body.trim_end()))),
     }
 }
 

@@ -7,6 +7,9 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde_json::Value;
 
+/// The year 10,000.
+const SECONDS_OF_DATES: u64 = 253_402_300_800;
+
 /// The sentence of an order's answer.
 pub(super) fn result(answer: &str) -> Option<String> {
     let answer: Value = serde_json::from_str(answer).ok()?;
@@ -66,7 +69,7 @@ pub(super) fn status(answer: &str) -> Option<String> {
         ),
     );
     if let Some(last) = of["reloads"]["last"].as_object() {
-        let at = UNIX_EPOCH + Duration::from_secs_f64(last["at"].as_f64()?.max(0.0));
+        let at = UNIX_EPOCH + duration(last["at"].as_f64()?);
         let at = humantime::format_rfc3339_seconds(at);
         let word = if last["is_done"] == true {
             "done"
@@ -202,9 +205,18 @@ fn bytes(bytes: u64) -> String {
     text.replacen(".0 ", " ", 1)
 }
 
+/// Zero where no server tells it: below zero, or since 1970 past what can be written as a date.
+fn duration(seconds: f64) -> Duration {
+    let duration = Duration::try_from_secs_f64(seconds).unwrap_or_default();
+    match duration.as_secs() {
+        0..SECONDS_OF_DATES => duration,
+        _ => Duration::ZERO,
+    }
+}
+
 /// Whole seconds, and of what is long the largest units only.
 fn time(seconds: f64) -> String {
-    let seconds = Duration::from_secs_f64(seconds.max(0.0)).as_secs();
+    let seconds = duration(seconds).as_secs();
     let coarse = match seconds {
         0..3600 => seconds,
         3600..86_400 => seconds / 60 * 60,
@@ -231,6 +243,10 @@ mod tests {
         assert_eq!(time(59.9), "59s");
         assert_eq!(time(3725.0), "1h 2m");
         assert_eq!(time(90_061.0), "1day 1h");
+        assert_eq!(
+            (time(-1.0), time(1e300)),
+            ("0s".to_owned(), "0s".to_owned())
+        );
     }
 
     #[test]
