@@ -40,7 +40,8 @@ pub enum PassedError {
 }
 
 impl Passed {
-    /// Takes what was passed to this process: to be called once.
+    /// Takes what was passed to this process: to be called once, before anything is opened, since the environment may tell of
+    /// more than there is.
     ///
     /// # Errors
     /// [`PassedError::Environment`], [`PassedError::Unusable`].

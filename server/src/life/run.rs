@@ -9,6 +9,7 @@ use log::{error, info};
 
 use crate::admin::{self, Order, OrderKind};
 use crate::config::{Args, Settings};
+use crate::entrance::passed::Passed;
 use crate::life::reload::{reload, reopen_log};
 use crate::life::server::{self, Server, StartError};
 use crate::life::service_manager::Status;
@@ -29,6 +30,8 @@ const EXIT_BUG: u8 = 70;
 /// # Errors
 /// It could not start; nothing is left running.
 pub fn run(args: &Args, settings: &Settings) -> Result<ExitCode, StartError> {
+    // Before anything is opened: where fewer were passed than is said, the numbers of the others are ours.
+    let passed = Passed::take();
     be_frugal();
     survive_file_size_limit()?;
     let logging = Logging::start(&settings.log).map_err(|error| StartError::Log {
@@ -40,7 +43,8 @@ pub fn run(args: &Args, settings: &Settings) -> Result<ExitCode, StartError> {
         Activity::decode(word).map(|running| (running.route.0, running.callback.name()))
     })?;
     let mut watch = args.watch.then(|| Watch::new(settings));
-    match server::start(settings) {
+    let passed = passed.map_err(StartError::from);
+    match passed.and_then(|passed| server::start(settings, passed)) {
         Ok(mut server) => {
             serve(&mut server, args, &logging, watch.as_mut());
             Ok(stop::stop(server, logging))

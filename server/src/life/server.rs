@@ -105,11 +105,11 @@ pub struct Server {
     pub(crate) ebb: Ebb,
 }
 
-/// Starts everything; from here on signals are messages.
+/// Starts everything, with the sockets that were passed; from here on signals are messages.
 ///
 /// # Errors
 /// See [`StartError`]; the process is to end.
-pub fn start(settings: &Settings) -> Result<Server, StartError> {
+pub fn start(settings: &Settings, passed: Passed) -> Result<Server, StartError> {
     // From here on the default action of a signal, to end the process, is replaced.
     let signals = SignalThread::start()?;
     capacity::raise_open_files();
@@ -120,7 +120,6 @@ pub fn start(settings: &Settings) -> Result<Server, StartError> {
         return Err(StartError::NoRoom(capacity));
     }
     check_folder(&settings.plugins)?;
-    let passed = Passed::take()?;
     passed.check(
         settings
             .all_listeners()

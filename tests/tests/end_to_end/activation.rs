@@ -149,19 +149,11 @@ fn what_nobody_would_serve_is_told() {
         1,
         "cannot listen on systemd:other: systemd has passed no socket of this name, but web: ",
     );
-    // More names than sockets, fewer, and one that is no descriptor of ours.
-    for line in [
-        "export LISTEN_FDS=2 LISTEN_PID=$$ LISTEN_FDNAMES=web",
-        "export LISTEN_FDS=0 LISTEN_PID=$$ LISTEN_FDNAMES=web:other",
-        "export LISTEN_FDS=1 LISTEN_PID=$$ LISTEN_FDNAMES=web",
-    ] {
-        let finished = Running::start(setup("web").after_shell(line)).finish();
-        assert!(
-            matches!(finished.code, Some(1 | 2)),
-            "{line}: {}",
-            finished.stderr
-        );
-        assert!(!finished.stderr.is_empty());
+    // Cause: where more was told than passed, the server took a descriptor of its own for it, and closed that.
+    for fds in ["1", "2", "40"] {
+        let line = format!("exec 3<&- && export LISTEN_FDS={fds} LISTEN_PID=$$ LISTEN_FDNAMES=web");
+        let running = Running::start(setup("web").after_shell(&line));
+        assert_refused(running, 2, "LISTEN_FDS and LISTEN_FDNAMES, ");
     }
     let garbled = setup("web").after_shell("export LISTEN_FDS=many LISTEN_PID=$$");
     assert_refused(

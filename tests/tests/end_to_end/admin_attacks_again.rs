@@ -223,7 +223,10 @@ fn a_listener_that_goes_wants_its_token_to_the_end() {
         server.configure(OPEN);
         let mut raw = Raw::connect_to(admin.0);
         raw.write(format!("{order}{question}"));
-        let answers = String::from_utf8(raw.rest()).expect("text");
+        // What was asked for too late may be cut off by a reset.
+        let mut answers = Vec::new();
+        raw.0.read_to_end(&mut answers).ok();
+        let answers = String::from_utf8(answers).expect("text");
         assert_eq!(answers.matches("HTTP/1.1 200 ").count(), 1, "{answers}");
         // Back to where it is wanted.
         server.wait_for_log(&["reload done: admin", "127.0.0.2:"]);
