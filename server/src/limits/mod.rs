@@ -45,6 +45,10 @@ pub const READ_BUFFER_BYTES_LEAST: usize = 512;
 /// into a length of 16 bits.
 pub const READ_BUFFER_BYTES_MOST: usize = 32 * 1024;
 
+/// A message of up to so many bytes is read into memory that is reserved for all of it, where its client has filled
+/// the largest read buffer before: none of it is copied then. What is reserved counts as held.
+pub const WHOLE_FRAME_BYTES_MAX: usize = 512 * 1024;
+
 /// The read buffer grows by this factor when a read fills it, and shrinks by it when
 /// [`READS_BEFORE_SHRINKING`] reads in a row would have fitted many times.
 pub const READ_BUFFER_STEP: usize = 4;
@@ -604,6 +608,8 @@ const _: () = assert!(HEAD_BYTES_FIRST as u64 <= settings::HEAD_BYTES.least);
 const _: () = assert!(FRAGMENTS_MAX >= 1 << 16);
 const _: () = assert!(READ_BUFFER_BYTES_LEAST <= READ_BUFFER_BYTES_MOST);
 const _: () = assert!(READ_BUFFER_BYTES_MOST <= u16::MAX as usize);
+// Mapped memory would be taken from the kernel and given back with each message.
+const _: () = assert!(2 * WHOLE_FRAME_BYTES_MAX <= HEAP_MAPPED_BYTES_LEAST as usize);
 const _: () = assert!(EVENT_LOAD_LEAST <= settings::ROUTE_QUEUE_BYTES.least);
 const _: () = assert!(RUN_KEPT_BYTES <= RUN_BYTES_MAX);
 const _: () = assert!(STEP_BYTES > 0 && STEPS_PER_LOOK > 1);

@@ -34,10 +34,21 @@ impl Appetite {
             let is_small = count * 2 * READ_BUFFER_STEP < self.bytes;
             self.small_reads = if is_small { self.small_reads + 1 } else { 0 };
             if self.small_reads == READS_BEFORE_SHRINKING {
-                self.wanted = (self.bytes / READ_BUFFER_STEP).max(READ_BUFFER_BYTES_LEAST);
+                self.wanted = (self.bytes / READ_BUFFER_STEP)
+                    .clamp(READ_BUFFER_BYTES_LEAST, READ_BUFFER_BYTES_MOST);
                 self.small_reads = 0;
             }
         }
+    }
+
+    /// tungstenite has made the buffer larger for one message: another one is due behind that.
+    pub(super) fn has_grown_to(&mut self, bytes: usize) {
+        self.bytes = self.bytes.max(bytes);
+    }
+
+    /// Whether the buffer is the largest that a client gets.
+    pub(super) fn is_largest(&self) -> bool {
+        self.bytes >= READ_BUFFER_BYTES_MOST
     }
 
     /// The client is silent.

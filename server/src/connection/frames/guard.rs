@@ -5,10 +5,13 @@
 //! announced payload as has come: a frame of which only a part is here goes on as a fragment of
 //! that part, and the rest as further fragments when it comes. So tungstenite reserves no memory for
 //! what was only announced, and validates text as its bytes arrive instead of when a frame is whole.
+//! A client that sends much may have messages of up to [`WHOLE_FRAME_BYTES_MAX`] go on as they are: tungstenite copies
+//! none of it then, and what it reserves counts as if it had come.
 
 use super::header::{FINAL, HEADER_BYTES_MAX, Header, LENGTH_16, MASKED, Violation, plain_message};
 use crate::limits::{
     COMPRESSED_SLACK_BYTES, COMPRESSED_SLACK_DIVISOR, FRAGMENTS_MAX, READ_BUFFER_BYTES_MOST,
+    WHOLE_FRAME_BYTES_MAX,
 };
 use crate::outbox::cause::{TOO_BIG, may_be_sent};
 
@@ -32,6 +35,8 @@ pub(super) struct FrameGuard {
     current: Option<Current>,
     /// A message has begun and its last fragment's header has not come.
     is_in_message: bool,
+    /// A message may go on as one frame that is under way.
+    may_be_whole: bool,
     /// Messages may be compressed.
     may_be_compressed: bool,
     /// The message that is under way is.
@@ -53,6 +58,15 @@ struct Current {
     remaining: u64,
     /// As it applies to the next byte of payload.
     mask: [u8; 4],
+    /// Its header has gone on as it came.
+    is_whole: bool,
+}
+
+impl Current {
+    /// Whether what comes of it goes on as fragments of their own.
+    fn is_in_parts(&self) -> bool {
+        self.header.is_data() && !self.is_whole
+    }
 }
 
 impl FrameGuard {
@@ -60,6 +74,17 @@ impl FrameGuard {
     /// that says so.
     pub(super) fn allow_compressed(&mut self) {
         self.may_be_compressed = true;
+    }
+
+    /// Whether from the next frame on a message may go on as it is announced. Not for what may be compressed.
+    pub(super) fn set_may_be_whole(&mut self, may_be_whole: bool) {
+        self.may_be_whole = may_be_whole && !self.may_be_compressed;
+    }
+
+    /// Bytes that have not come of a frame that was let through as it is announced.
+    pub(super) fn bytes_to_come(&self) -> usize {
+        let whole = self.current.filter(|current| current.is_whole);
+        whole.map_or(0, |current| current.remaining as usize)
     }
 
     /// The rule that was broken; nothing is let through any more.
@@ -89,7 +114,7 @@ impl FrameGuard {
     /// Puts what must stand before the next bytes of the socket into `buffer`, which is longer than
     /// that ([`HEADER_BYTES_MAX`] is enough); gives how many bytes that takes.
     pub(super) fn prepare(&self, buffer: &mut [u8]) -> usize {
-        if self.current.is_some_and(|current| current.header.is_data()) {
+        if self.current.is_some_and(|current| current.is_in_parts()) {
             return PART_HEADER_BYTES;
         }
         buffer[..self.held_bytes].copy_from_slice(&self.held[..self.held_bytes]);
@@ -133,21 +158,27 @@ impl FrameGuard {
     /// More of the payload that is under way.
     fn go_on(&mut self, current: Current, bytes: &mut [u8]) -> usize {
         let header = current.header;
-        let start = if header.is_data() {
+        let start = if current.is_in_parts() {
             PART_HEADER_BYTES
         } else {
             0
         };
         let arrived = arrived(current.remaining, bytes.len() - start);
         let remaining = current.remaining - arrived as u64;
-        if header.is_data() {
+        if current.is_in_parts() {
             let is_last = remaining == 0 && header.is_final();
             bytes[0] = if is_last { FINAL } else { 0 };
             bytes[1] = MASKED | LENGTH_16;
             bytes[2..4].copy_from_slice(&(arrived as u16).to_be_bytes());
             bytes[4..8].copy_from_slice(&current.mask);
         }
-        self.expect(header, remaining, current.mask, arrived);
+        self.expect(
+            Current {
+                remaining,
+                ..current
+            },
+            arrived,
+        );
         start + arrived
     }
 
@@ -180,29 +211,38 @@ impl FrameGuard {
         }
         let arrived = arrived(header.length, payload.len());
         let remaining = header.length - arrived as u64;
+        let mut is_whole = false;
         if header.is_data() {
             (self.message_bytes, self.fragments) = (message_bytes, fragments);
+            is_whole = self.may_be_whole
+                && header.length <= WHOLE_FRAME_BYTES_MAX as u64
+                && header.is_final()
+                && !header.is_continuation();
             self.is_in_message = !header.is_final();
             if self.may_be_compressed {
                 self.is_compressed = self.is_compressed_with(header);
             }
-            if remaining > 0 {
+            if remaining > 0 && !is_whole {
                 shorten(head, arrived);
             }
         }
-        self.expect(header, remaining, mask, arrived);
+        self.expect(
+            Current {
+                header,
+                remaining,
+                mask,
+                is_whole,
+            },
+            arrived,
+        );
         Ok(Some(header.bytes + arrived))
     }
 
-    /// Notes what is to come of a frame after `arrived` bytes of its payload.
-    fn expect(&mut self, header: Header, remaining: u64, mut mask: [u8; 4], arrived: usize) {
-        mask.rotate_left(arrived % 4);
-        self.current = (remaining > 0).then_some(Current {
-            header,
-            remaining,
-            mask,
-        });
-        self.has_ended = header.is_close() && remaining == 0;
+    /// Notes what is to come of a frame after `arrived` bytes more of its payload.
+    fn expect(&mut self, mut frame: Current, arrived: usize) {
+        frame.mask.rotate_left(arrived % 4);
+        self.current = (frame.remaining > 0).then_some(frame);
+        self.has_ended = frame.header.is_close() && frame.remaining == 0;
     }
 
     /// Bytes that a message may announce which may have `most` bytes.

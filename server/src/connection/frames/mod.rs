@@ -107,8 +107,12 @@ impl<S: Source> Guarded<S> {
 
     fn note_under_way(&mut self, bytes: usize) {
         self.under_way += bytes;
-        if self.under_way >= RECEIVED_GRAIN_BYTES {
-            let grains = self.under_way / RECEIVED_GRAIN_BYTES;
+        let to_come = self.guard.bytes_to_come();
+        if to_come > 0 {
+            self.appetite.has_grown_to(self.under_way + to_come);
+        }
+        let grains = (self.under_way + to_come) / RECEIVED_GRAIN_BYTES;
+        if grains > 0 {
             self.stream.holds(grains * RECEIVED_GRAIN_BYTES);
         }
     }
@@ -220,8 +224,11 @@ impl<S: Write> Write for Guarded<S> {
 /// tungstenite's state for a stream, with a buffer for what the client sends now.
 pub(super) fn protocol_for<S>(stream: &mut Guarded<S>) -> WebSocketContext {
     // How large a message may be is the guard's to say, since a reload may change it.
+    let buffer_bytes = stream.appetite.take();
+    let is_largest = stream.appetite.is_largest();
+    stream.guard.set_may_be_whole(is_largest);
     let config = WebSocketConfig::default()
-        .read_buffer_size(stream.appetite.take())
+        .read_buffer_size(buffer_bytes)
         .write_buffer_size(0)
         .max_message_size(None)
         .max_frame_size(None);

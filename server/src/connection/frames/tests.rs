@@ -1,12 +1,15 @@
 //! The layer and tungstenite together, against a plain decoder that is written for the test.
 
 use std::collections::VecDeque;
+use std::io::{self, Read, Write};
 
 use proptest::prelude::*;
 use proptest::sample::Index;
+use tungstenite::{Error, Message};
 
 use super::fuzz::{Event, LIMIT, agree, events};
-use crate::limits::FRAGMENTS_MAX;
+use super::{Guarded, Source, protocol_for};
+use crate::limits::{FRAGMENTS_MAX, RECEIVED_GRAIN_BYTES, WHOLE_FRAME_BYTES_MAX};
 
 fn whole(bytes: &[u8]) -> VecDeque<Vec<u8>> {
     VecDeque::from([bytes.to_vec()])
@@ -155,6 +158,109 @@ fn fragments_over_the_limit_are_refused_at_the_length_that_is_too_much() {
     let over = [&first[..], &[0x80, 0x82]].concat();
     assert_eq!(events(whole(&over)), [Event::Refused(1009)]);
     assert_eq!(events(whole(&over[..over.len() - 1])), [Event::Ended]);
+}
+
+/// Bytes that arrive in pieces, and what was said to be held of them.
+struct Counted {
+    pieces: VecDeque<Vec<u8>>,
+    held: Vec<usize>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let Some(mut piece) = self.pieces.pop_front() else {
+            return Ok(0);
+        };
+        let count = buffer.len().min(piece.len());
+        buffer[..count].copy_from_slice(&piece[..count]);
+        if count < piece.len() {
+            self.pieces.push_front(piece.split_off(count));
+        }
+        Ok(count)
+    }
+}
+
+impl Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Source for Counted {
+    fn message_bytes_max(&self) -> usize {
+        2 * WHOLE_FRAME_BYTES_MAX
+    }
+
+    fn holds(&mut self, bytes: usize) {
+        self.held.push(bytes);
+    }
+}
+
+/// Who has sent much has its messages read into memory for all of them, which counts from their header on; and what
+/// is larger comes in parts as ever.
+#[test]
+fn what_is_reserved_for_a_message_counts_before_it_has_come() {
+    let large = |bytes: usize| frame(0x82, &vec![b'x'; bytes], [1, 2, 3, 4]);
+    let lengths = [WHOLE_FRAME_BYTES_MAX, WHOLE_FRAME_BYTES_MAX + 1];
+    for length in lengths {
+        let mut pieces = VecDeque::from([
+            large(100_000),
+            large(100_000),
+            large(100_000),
+            large(100_000),
+        ]);
+        // Its header and little more, and the rest in pieces that fit to nothing.
+        let last = large(length);
+        pieces.extend([last[..100].to_vec(), last[100..].to_vec()]);
+        pieces.push_back(frame(0x81, b"behind", [5, 6, 7, 8]));
+        let mut stream = Guarded::new(
+            Counted {
+                pieces,
+                held: Vec::new(),
+            },
+            Vec::new(),
+            None,
+        );
+        let mut protocol = protocol_for(&mut stream);
+        let mut messages = Vec::new();
+        while messages.len() < 6 {
+            match protocol.read(&mut stream) {
+                Ok(message) => messages.push(message),
+                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                    protocol = protocol_for(&mut stream);
+                }
+                Err(error) => panic!("{error}"),
+            }
+            if messages.len() < 4 {
+                stream.inner().held.clear();
+            }
+        }
+        assert_eq!(messages[4].len(), length);
+        assert!(
+            messages[4]
+                .clone()
+                .into_data()
+                .iter()
+                .all(|&byte| byte == b'x')
+        );
+        assert_eq!(messages[5], Message::text("behind"));
+        let held = &stream.inner().held;
+        let first = held
+            .iter()
+            .find(|&&bytes| bytes > 100_000)
+            .expect("it is large");
+        let is_whole = length <= WHOLE_FRAME_BYTES_MAX;
+        assert_eq!(
+            *first >= length - RECEIVED_GRAIN_BYTES,
+            is_whole,
+            "{held:?}"
+        );
+        assert_eq!(held.last(), Some(&0), "it was handled");
+    }
 }
 
 /// One message with its fragments, and control frames between them.
