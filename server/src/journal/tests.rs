@@ -1,8 +1,9 @@
+use std::path::Path;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 
-use super::store::{From, Line};
+use super::store::{From, Line, News, Store};
 use super::{Absent, Bounds, Cursor, Gap, Journals, Outcome, Position, Since, Start};
 
 impl Line for String {
@@ -310,4 +311,52 @@ proptest! {
             prop_assert!(all[first_missing..].starts_with(&have), "{have:?} of {all:?}");
         }
     }
+}
+
+/// The journals of a file, and its thread.
+fn open(path: &Path) -> (Journals<String>, Store<String>) {
+    let (tell, told) = crossbeam_channel::unbounded();
+    let bounds = bounds(100, 100);
+    let tell = move |news| drop(tell.send(news));
+    let store = Store::start(path.to_owned(), "/r", bounds, tell).expect("a thread");
+    match told.recv() {
+        Ok(News::Opened(opened)) => (Journals::in_file(*opened, bounds), store),
+        _ => panic!("the file cannot be opened"),
+    }
+}
+
+#[test]
+fn what_was_noted_ahead_is_kept_with_the_offsets_that_were_said_or_is_a_hole_of_its_topic() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("r.journal");
+    let (mut journals, store) = open(&path);
+    let (first, other) = (
+        say(&mut journals, "t", "one"),
+        say(&mut journals, "u", "two"),
+    );
+    assert!(journals.note_ahead("t", 3) && journals.note_ahead("u", 4));
+    assert!(!journals.note_ahead("of nobody", 5));
+    journals.settle();
+    assert_eq!(say(&mut journals, "t", "three").offset, 3);
+    let last = say(&mut journals, "u", "four");
+    assert_eq!(last.offset, 4);
+    // These are taken, and kept no more: the server is gone.
+    assert!(journals.note_ahead("t", 5));
+    journals.settle();
+    drop(journals);
+    store.end();
+    store.join();
+    let (mut journals, store) = open(&path);
+    let outcome = |journals: &mut Journals<String>, topic, position| {
+        journals.start(topic, after(position, 0), 0).outcome
+    };
+    let gap = Outcome::Gap(Gap::Hole);
+    assert_eq!(outcome(&mut journals, "t", first), gap);
+    assert_eq!(outcome(&mut journals, "u", other), Outcome::Recovered);
+    assert_eq!(outcome(&mut journals, "u", last), Outcome::Recovered);
+    let next = say(&mut journals, "u", "next").offset;
+    assert!(next > 5, "{next} was never given out");
+    journals.close();
+    store.end();
+    store.join();
 }
