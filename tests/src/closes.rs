@@ -21,7 +21,7 @@ const BOARD: &str = "plugin::chat: Client ";
 /// nothing either where lines are missing from the log.
 pub(crate) fn mismatch(log: &str) -> Option<String> {
     let is_incomplete = [
-        "lines dropped)",
+        " lines dropped",
         "more than log.client_rate",
         "not waited for: ",
         "are cut off",
@@ -95,7 +95,9 @@ mod tests {
             assert!(mismatch(bad).is_some(), "{bad}");
         }
         assert_eq!(
-            mismatch("plugin::probe: opened 1\n(the log did not keep up: 5 lines dropped)\n"),
+            mismatch(
+                "plugin::probe: opened 1\n[WARN ] server::logging::writer: the log did not keep up: 5 lines dropped\n"
+            ),
             None
         );
     }
