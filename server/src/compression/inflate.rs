@@ -41,7 +41,7 @@ static IDLE: Mutex<Vec<Inflater>> = Mutex::new(Vec::new());
 
 /// Inflates the messages of one client.
 pub struct Inflater {
-    inner: Decompress,
+    inner: Box<Decompress>,
     /// The last block said that it was the last, and nothing has come since.
     has_ended: bool,
     _account: Account,
@@ -53,7 +53,7 @@ impl Inflater {
         let mut account = Account::new(Part::Compression);
         account.set((12 * 1024) + (1 << window.bits()));
         Inflater {
-            inner: Decompress::new_with_window_bits(false, window.bits()),
+            inner: Box::new(Decompress::new_with_window_bits(false, window.bits())),
             has_ended: false,
             _account: account,
         }

@@ -84,7 +84,7 @@ pub const COMPRESSOR_WAIT: Duration = Duration::from_millis(50);
 pub const COMPRESSED_BYTES_KEPT: usize = 16 * 1024;
 
 /// Inflaters of 44 KiB each that are kept for the messages to come.
-pub const INFLATERS_KEPT: usize = 16;
+pub const INFLATERS_KEPT: usize = 4;
 
 /// A compressed message may be longer than one that it may become by a share of it and some bytes: what cannot be compressed
 /// grows by five bytes in 16 KiB.

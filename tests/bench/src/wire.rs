@@ -90,7 +90,11 @@ pub fn mask(payload: &mut [u8], mask: [u8; 4]) {
         bytes.copy_from_slice(word);
         word.copy_from_slice(&(u64::from_ne_bytes(bytes) ^ wide).to_ne_bytes());
     }
-    for (byte, mask) in words.into_remainder().iter_mut().zip(mask.into_iter().cycle()) {
+    for (byte, mask) in words
+        .into_remainder()
+        .iter_mut()
+        .zip(mask.into_iter().cycle())
+    {
         *byte ^= mask;
     }
 }
@@ -170,7 +174,11 @@ mod tests {
             let first = Frame::read(&bytes, 0).expect("whole").expect("complete");
             let mut unmasked = bytes[first.start..first.end].to_vec();
             let masked = payload.iter().zip(MASK.iter().cycle());
-            assert!(masked.map(|(byte, mask)| byte ^ mask).eq(unmasked.iter().copied()));
+            assert!(
+                masked
+                    .map(|(byte, mask)| byte ^ mask)
+                    .eq(unmasked.iter().copied())
+            );
             mask(&mut unmasked, first.mask.expect("a client masks"));
             assert_eq!(unmasked, payload);
             let second = Frame::read(&bytes, first.end).expect("whole");

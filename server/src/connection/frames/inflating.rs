@@ -76,6 +76,11 @@ impl Inflating {
         !self.is_pending() && self.message.is_none() && matches!(self.next, Next::Header)
     }
 
+    /// Whether nothing is under way and no window is kept: then another one may go on in its place.
+    pub(super) fn holds_nothing(&self) -> bool {
+        self.inflater.is_none() && self.is_between_messages()
+    }
+
     /// Gives memory back that a silent client does not need.
     pub(super) fn rest(&mut self) {
         if self.at == self.input.len() {

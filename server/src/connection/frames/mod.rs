@@ -45,6 +45,8 @@ pub(super) struct Guarded<S> {
     /// Bytes that tungstenite has of messages that are not handled yet, where these took more than one read.
     under_way: usize,
     /// Where messages may be compressed.
+    agreed: Option<Agreed>,
+    /// Then too, while something is under way or a window is kept: who is silent holds nothing.
     inflating: Option<Box<Inflating>>,
 }
 
@@ -59,7 +61,8 @@ impl<S> Guarded<S> {
             stream,
             early,
             guard,
-            inflating: agreed.map(|agreed| Box::new(Inflating::new(agreed))),
+            agreed,
+            inflating: None,
             appetite: Appetite::default(),
             under_way: 0,
         }
@@ -124,12 +127,23 @@ impl<S: Source> Guarded<S> {
         };
         let most = self.stream.message_bytes_max() as u64;
         let given = inflating.give(buffer, most);
+        if inflating.holds_nothing() {
+            self.inflating = None;
+        }
         let given = given.map_err(|violation| io::Error::new(ErrorKind::InvalidData, violation))?;
         if given > 0 {
             self.appetite.note(given, buffer.len());
             self.note_given(given);
         }
         Ok(given)
+    }
+
+    /// Takes what the guard has let through, where so much was agreed.
+    fn inflate(&mut self, passed: &[u8], agreed: Agreed) {
+        if !passed.is_empty() {
+            let new = || Box::new(Inflating::new(agreed));
+            self.inflating.get_or_insert_with(new).take(passed);
+        }
     }
 
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -191,8 +205,8 @@ impl<S: Source> Read for Guarded<S> {
             self.appetite.note(start + count, buffer.len());
             let most = self.stream.message_bytes_max() as u64;
             let passed = self.guard.pass(&mut buffer[..start + count], most);
-            if let Some(inflating) = &mut self.inflating {
-                inflating.take(&buffer[..passed]);
+            if let Some(agreed) = self.agreed {
+                self.inflate(&buffer[..passed], agreed);
                 continue;
             }
             if passed > 0 {

@@ -84,6 +84,8 @@ pub struct Swarm {
     inflate: Decompress,
     /// The message that came compressed last.
     inflated: Vec<u8>,
+    /// What that was before.
+    deflated: Vec<u8>,
     /// Messages that came, and their bytes as frames.
     messages: u64,
     message_bytes: u64,
@@ -109,6 +111,7 @@ impl Swarm {
             compresses: false,
             inflate: Decompress::new(false),
             inflated: Vec::with_capacity(INFLATED_BYTES_MAX),
+            deflated: Vec::new(),
             messages: 0,
             message_bytes: 0,
             first_fault: None,

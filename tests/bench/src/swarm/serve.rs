@@ -176,7 +176,12 @@ impl Swarm {
         Ok(at)
     }
 
+    /// What all members of a room get alike is inflated once, so that the load costs about what it costs where it is plain.
     fn inflate(&mut self, payload: &[u8]) -> Result<(), String> {
+        if payload == self.deflated {
+            return Ok(());
+        }
+        self.deflated.clear();
         self.inflated.clear();
         self.inflate.reset(false);
         for part in [payload, &[0, 0, 0xff, 0xff]] {
@@ -184,6 +189,7 @@ impl Swarm {
                 .decompress_vec(part, &mut self.inflated, FlushDecompress::Sync)
                 .map_err(|error| format!("a compressed message: {error}"))?;
         }
+        self.deflated.extend_from_slice(payload);
         Ok(())
     }
 
