@@ -134,6 +134,7 @@ mod stop;
 mod stuck;
 mod thread_locals;
 mod unix_sockets;
+mod unnoticed;
 mod activation;
 mod shared_ports;
 mod upgrade;

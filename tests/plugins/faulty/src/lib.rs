@@ -201,7 +201,7 @@ impl Drop for Faulty {
 fn order(request: &Request, name: &str) -> String {
     let order = request
         .query_string()
-        .and_then(|query| query.strip_prefix(name));
+        .and_then(|query| query.split('&').next()?.strip_prefix(name));
     order.unwrap_or_default().replace('+', " ")
 }
 

@@ -99,7 +99,7 @@ impl Plugin for Probe {
         })
     }
 
-    /// `?refuse` refuses, and `?gone` with 204; `?subprotocol=NAME` chooses one; every answer has a header of its own.
+    /// `?refuse` refuses, `?refuse=STATUS` with that, and `?gone` with 204; `?subprotocol=NAME` chooses one; every answer has a header of its own.
     /// `?block` blocks until a client of the route has left.
     fn on_upgrade(&self, request: &Request) -> Result<Upgrade> {
         if request.query_string() == Some("block") {
@@ -110,6 +110,10 @@ impl Plugin for Probe {
             Some("refuse") => {
                 let response = Response::new(401).header("WWW-Authenticate", "Probe");
                 Ok(Upgrade::refuse(response.body("not you")))
+            }
+            Some(query) if query.starts_with("refuse=") => {
+                let status = query["refuse=".len()..].parse()?;
+                Ok(Upgrade::refuse(Response::new(status)))
             }
             Some("gone") => Ok(Upgrade::refuse(Response::new(204))),
             Some(query) if query.starts_with("subprotocol=") => {
