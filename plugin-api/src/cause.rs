@@ -7,6 +7,19 @@ use crate::abi;
 /// Why a connection ended, for `on_close`.
 ///
 /// As text it is the code and the reason: `1000`, `1001 going away`, `1006 no pong within 10s`.
+///
+/// ```
+/// use plugin_api::{Cause, Initiator, log};
+///
+/// fn note(cause: &Cause) {
+///     match cause.code() {
+///         1000 | 1001 => log::info!("left as one should: {}", cause.reason()),
+///         1006 => log::info!("vanished: {}", cause.reason()),
+///         code if cause.initiator() == Initiator::Server => log::warn!("sent away with {code}"),
+///         _ => log::info!("closed: {cause}"),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
     pub(crate) code: u16,
@@ -44,6 +57,19 @@ impl fmt::Display for Cause {
 }
 
 /// Who ended a connection.
+///
+/// ```
+/// use plugin_api::{Cause, Initiator};
+///
+/// /// Whether somebody may have to be told that the client is not coming back.
+/// fn is_unexpected(cause: &Cause) -> bool {
+///     match cause.initiator() {
+///         Initiator::Peer => cause.code() == 1006,
+///         Initiator::Plugin => false,
+///         _ => true, // The server.
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Initiator {

@@ -7,6 +7,19 @@ use crate::message::{Delivery, SendError, ToMessage, delivery};
 use crate::{Host, Request};
 
 /// Number of a client, from 1, never used twice in one run of the server.
+///
+/// ```
+/// use plugin_api::{ClientId, Host, Result};
+/// use std::collections::HashMap;
+///
+/// /// Who a plugin has a name for, to be reached from anywhere.
+/// fn whisper(host: &Host, names: &HashMap<String, ClientId>, name: &str, text: &str) -> Result {
+///     if let Some(id) = names.get(name) {
+///         host.client(*id).send(text)?;
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ClientId(pub(crate) abi::ClientId);
 
@@ -33,6 +46,19 @@ impl fmt::Display for ClientId {
 ///
 /// It does not keep the client alive. A call about a client that has gone does nothing and is no error.
 /// No call waits for the client.
+///
+/// ```
+/// use plugin_api::{Client, Delivery, Result};
+///
+/// fn welcome(client: &Client) -> Result {
+///     client.join("news")?;
+///     if client.send("you read the news now")? == Delivery::Gone {
+///         return Ok(()); // `on_close` follows.
+///     }
+///     client.host().publish_except("news", "one more reads the news", client.id())?;
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Client {
     host: Host,
@@ -192,6 +218,18 @@ impl Client {
 }
 
 /// Why a client is not called what it was to be called.
+///
+/// ```
+/// use plugin_api::{Client, LabelError, Result};
+///
+/// fn name(client: &Client, name: &str) -> Result {
+///     match client.set_label(name) {
+///         // What a stranger calls himself need not fit.
+///         Err(LabelError::Invalid) => Ok(client.set_label("(no name that fits)")?),
+///         outcome => Ok(outcome?),
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LabelError {
     /// It is too long, or would do something to the text around it.
@@ -208,6 +246,15 @@ pub enum LabelError {
 }
 
 /// Why a connection was not closed.
+///
+/// ```
+/// use plugin_api::{Client, CloseError};
+///
+/// fn send_away(client: &Client, why: &str) -> Result<(), CloseError> {
+///     // A reason has 123 bytes at most.
+///     client.close(4000, why).or_else(|_| client.close(4000, "no room here"))
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CloseError {
     /// Not a code that may be sent, or a reason that is too long.
@@ -224,6 +271,17 @@ pub enum CloseError {
 }
 
 /// Why a call about a topic did nothing.
+///
+/// ```
+/// use plugin_api::{Client, Result, TopicError};
+///
+/// fn enter(client: &Client, room: &str) -> Result {
+///     match client.join(room) {
+///         Err(TopicError::Name) => Ok(drop(client.send("a room's name has 1 to 255 bytes")?)),
+///         outcome => Ok(outcome?),
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TopicError {
     /// The name is empty or over 255 bytes.

@@ -11,6 +11,21 @@ use serde_json::{Map, Value};
 /// Options that nobody asks for are refused: a plugin that never looks at its configuration has none,
 /// and an option set for it stops the route with an error that names it. Put
 /// `#[serde(deny_unknown_fields)]` on your own struct to get the same for a misspelt one.
+///
+/// ```
+/// use plugin_api::{Config, ConfigError};
+///
+/// #[derive(serde::Deserialize)]
+/// #[serde(deny_unknown_fields)]
+/// struct Options {
+///     seats: u32,
+/// }
+///
+/// fn seats(config: &Config) -> Result<u32, ConfigError> {
+///     let Options { seats } = config.parse()?;
+///     Ok(seats)
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Config {
     table: Result<Map<String, Value>, String>,

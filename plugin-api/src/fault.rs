@@ -7,6 +7,19 @@ use crate::abi;
 /// What went wrong for one client, for `on_error`. As text it is what happened.
 ///
 /// It is an error itself: `Err(fault.clone().into())` passes it on to the server.
+///
+/// ```
+/// use plugin_api::{Client, Fault, FaultKind, Result};
+///
+/// /// As `on_error`: what a callback refuses costs its client an answer, not the connection.
+/// fn on_error(client: &Client, fault: &Fault) -> Result {
+///     if fault.kind() == FaultKind::Failed {
+///         client.send(format!("not done: {}", fault.what()))?;
+///         return Ok(());
+///     }
+///     Err(fault.clone().into())
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     pub(crate) kind: FaultKind,
@@ -34,6 +47,15 @@ impl fmt::Display for Fault {
 impl std::error::Error for Fault {}
 
 /// What sort of fault.
+///
+/// ```
+/// use plugin_api::{Fault, FaultKind};
+///
+/// /// Whether the session may be half changed.
+/// fn is_doubtful(fault: &Fault) -> bool {
+///     fault.kind() == FaultKind::Panicked
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FaultKind {

@@ -7,6 +7,18 @@ use serde::de::DeserializeOwned;
 use crate::{Request, reading};
 
 /// Why a body could not be read. As an answer it is 400, or 415 for [`BodyError::Type`]: `BodyError::status`.
+///
+/// ```
+/// use plugin_api::{Request, Response, Result};
+///
+/// fn order(request: &Request) -> Result<Response> {
+///     Ok(match request.json::<Vec<u32>>() {
+///         Ok(numbers) => Response::text(format!("{} ordered", numbers.len())),
+///         // 400 or 415, and what is wrong.
+///         Err(error) => Response::text(error.to_string()).status(error.status()),
+///     })
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 pub enum BodyError {
     /// It is no UTF-8.
@@ -49,12 +61,37 @@ impl BodyError {
 }
 
 /// A form that was sent, field by field in the order they came.
+///
+/// ```
+/// use plugin_api::{Request, Response, Result};
+///
+/// fn sign(request: &Request) -> Result<Response> {
+///     let form = request.form()?;
+///     let name = form.get("name").unwrap_or("nobody");
+///     let wishes: Vec<&str> = form.all("wish").collect();
+///     Ok(Response::text(format!("{name} wants {}", wishes.join(" and "))))
+/// }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Form {
     fields: Vec<Field>,
 }
 
 /// One field of a [`Form`].
+///
+/// ```
+/// use plugin_api::{Request, Response, Result};
+///
+/// /// A form with a file needs the feature `multipart`.
+/// fn upload(request: &Request) -> Result<Response> {
+///     let form = request.form()?;
+///     let Some(file) = form.file("picture") else {
+///         return Ok(Response::text("no picture in it").status(400));
+///     };
+///     let (name, bytes) = (file.file_name().unwrap_or("picture"), file.content().len());
+///     Ok(Response::text(format!("{name} has {bytes} bytes")))
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
     name: String,

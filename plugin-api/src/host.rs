@@ -16,6 +16,19 @@ use crate::metrics::{MetricError, Metrics};
 ///
 /// Any thread may make any call at any time. None waits for a client, none calls back into the plugin.
 /// After the route has ended, calls do nothing.
+///
+/// ```
+/// use plugin_api::{Host, Result};
+/// use std::time::Duration;
+///
+/// /// From any thread, at any time.
+/// fn tell(host: &Host) -> Result {
+///     host.broadcast(format!("{} are here", host.client_count()))?;
+///     host.publish("news", "for who has joined `news`")?;
+///     host.set_interval(Duration::from_secs(60))?;
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Host(HostCalls);
 
@@ -201,6 +214,20 @@ impl Host {
 }
 
 /// Why there is no folder.
+///
+/// ```
+/// use plugin_api::{FolderError, Host, Result};
+/// use std::path::PathBuf;
+///
+/// /// Where a plugin keeps its file; none where nothing is to be kept.
+/// fn file(host: &Host) -> Result<Option<PathBuf>> {
+///     match host.state_folder() {
+///         Ok(folder) => Ok(Some(folder.join("scores.json"))),
+///         Err(FolderError::None) => Ok(None),
+///         Err(error) => Err(error.into()),
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FolderError {
     /// The server has no folder for what plugins keep.
@@ -226,10 +253,46 @@ fn folder((status, bytes): (Status, Vec<u8>)) -> Result<PathBuf, FolderError> {
 }
 
 /// Number of a timer, never used twice by one route.
+///
+/// ```
+/// use plugin_api::{Host, Result, Timer};
+/// use std::time::Duration;
+///
+/// struct Clock {
+///     host: Host,
+///     hourly: Timer,
+/// }
+///
+/// impl Clock {
+///     fn create(host: Host) -> Result<Clock> {
+///         Ok(Clock { host, hourly: host.set_interval(Duration::from_secs(3600))? })
+///     }
+///     fn on_timer(&self, timer: Timer) -> Result {
+///         if timer == self.hourly {
+///             self.host.broadcast("one hour more")?;
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Timer(pub(crate) TimerId);
 
 /// Why a timer was not set.
+///
+/// ```
+/// use plugin_api::{Host, Timer, TimerError};
+/// use std::time::Duration;
+///
+/// /// A route has 1,024 timers at most: for more, one timer and a list of one's own.
+/// fn remind(host: &Host, after: Duration) -> Option<Timer> {
+///     match host.set_timer(after) {
+///         Ok(timer) => Some(timer),
+///         Err(TimerError::TooMany) => None,
+///         Err(error) => panic!("{error}"),
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimerError {
     /// The route has 1,024 timers already.

@@ -298,9 +298,29 @@ pub use state::{Saved, load, save};
 pub use turns::TurnError;
 
 /// Any error; `?` turns every error type into it, and `"text".into()` makes one.
+///
+/// ```
+/// fn parse(text: &str) -> Result<u32, plugin_api::Error> {
+///     if text.is_empty() {
+///         return Err("nothing to parse".into());
+///     }
+///     Ok(text.parse()?)
+/// }
+/// assert_eq!(parse("").unwrap_err().to_string(), "nothing to parse");
+/// ```
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// What callbacks return. `Result` alone stands for "done, or an error".
+///
+/// ```
+/// use plugin_api::{Client, Message, Result};
+///
+/// fn on_message(client: &Client, message: Message) -> Result {
+///     let number: u64 = message.as_text().ok_or("text, please")?.parse()?;
+///     client.send((number * 2).to_string())?;
+///     Ok(())
+/// }
+/// ```
 pub type Result<T = (), E = Error> = std::result::Result<T, E>;
 
 /// The plugins in the READMEs are compiled as doctests, so that they stay true; they have tests by the kit.

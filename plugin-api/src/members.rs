@@ -5,6 +5,16 @@ use crate::message::{Message, ToMessage};
 use crate::{Client, ClientId, Host};
 
 /// A client in a list.
+///
+/// ```
+/// use plugin_api::{Host, Result};
+///
+/// fn who(host: &Host) -> Result<String> {
+///     let clients = host.clients()?;
+///     let names: Vec<&str> = clients.iter().map(|member| member.label()).collect();
+///     Ok(names.join(", "))
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
     id: ClientId,
@@ -148,6 +158,16 @@ impl Client {
 }
 
 /// Why nothing was listed, or nobody joined.
+///
+/// ```
+/// use plugin_api::{Host, MembersError};
+///
+/// /// How many are in a room, on servers too that cannot say who.
+/// fn count(host: &Host, room: &str) -> usize {
+///     let listed = host.members(room).map(|members| members.len());
+///     listed.unwrap_or_else(|_: MembersError| host.member_count(room).unwrap_or(0) as usize)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MembersError {
     /// The topic's name is empty or over 255 bytes, or what is to be told is over 1,024.

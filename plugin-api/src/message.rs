@@ -9,6 +9,19 @@ use serde::de::DeserializeOwned;
 use crate::abi::{self, Status};
 
 /// One whole message (RFC 6455 section 5.6), borrowed until the callback returns.
+///
+/// ```
+/// use plugin_api::Message;
+///
+/// fn length(message: Message) -> usize {
+///     match message {
+///         Message::Text(text) => text.chars().count(),
+///         Message::Binary(bytes) => bytes.len(),
+///     }
+/// }
+/// assert_eq!(length(Message::Text("Zoë")), 3);
+/// assert_eq!(Message::Text("[1, 2]").parse_json::<Vec<u8>>().unwrap(), [1, 2]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Message<'a> {
     /// Text, which is always UTF-8.
@@ -72,6 +85,14 @@ impl fmt::Display for Message<'_> {
 /// What can be sent: strings as text, bytes as binary, a [`Message`] as it came.
 ///
 /// The bytes are copied by the server before `send` and its like return.
+///
+/// ```
+/// use plugin_api::{Message, ToMessage};
+///
+/// assert_eq!("text".to_message(), Message::Text("text"));
+/// assert_eq!(vec![0_u8, 1].to_message(), Message::Binary(&[0, 1]));
+/// assert_eq!(format!("{}", 7).to_message(), Message::Text("7"));
+/// ```
 pub trait ToMessage {
     /// Borrows the message.
     fn to_message(&self) -> Message<'_>;
@@ -114,11 +135,29 @@ impl<const N: usize> ToMessage for [u8; N] {
 ///
 /// # Errors
 /// `value` has no form in JSON, such as a map whose keys are no strings.
+///
+/// ```
+/// #[derive(serde::Serialize)]
+/// struct Stock {
+///     apples: u32,
+/// }
+///
+/// assert_eq!(plugin_api::json(&Stock { apples: 7 }).unwrap(), r#"{"apples":7}"#);
+/// ```
 pub fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, serde_json::Error> {
     serde_json::to_string(value)
 }
 
 /// What became of a message.
+///
+/// ```
+/// use plugin_api::{Client, Delivery, Result};
+///
+/// /// Whether it is still there to read it; that it has read it, only its answer tells.
+/// fn tell(client: &Client, text: &str) -> Result<bool> {
+///     Ok(client.send(text)? == Delivery::Queued)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// It is on its way. It still gets lost where the connection breaks before it arrives.
@@ -129,6 +168,16 @@ pub enum Delivery {
 }
 
 /// Why nothing was sent.
+///
+/// ```
+/// use plugin_api::{Client, log};
+///
+/// fn tell(client: &Client, text: &str) {
+///     if let Err(error) = client.send(text) {
+///         log::warn!("client {}: {error}", client.id());
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// A topic is empty or over 255 bytes.

@@ -51,6 +51,17 @@ use crate::abi::{self, Status};
 use crate::calls::{Declared, MetricsCalls};
 
 /// Why there is no metric.
+///
+/// ```
+/// use plugin_api::metrics::{Counter, MetricError};
+/// use plugin_api::{Host, log};
+///
+/// /// Counting is no reason not to serve.
+/// fn counter(host: &Host) -> Option<Counter> {
+///     let counter = host.metrics().and_then(|metrics| metrics.counter("orders", "Orders that came in"));
+///     counter.map_err(|error: MetricError| log::warn!("not counted: {error}")).ok()
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MetricError {
     /// The server does not know what a metric is.
@@ -71,6 +82,26 @@ pub enum MetricError {
 }
 
 /// The way to the metrics of a route: [`Host::metrics`](crate::Host::metrics). A small value: copy it, keep it for ever.
+///
+/// ```
+/// use plugin_api::metrics::{Counter, Gauge, Histogram};
+/// use plugin_api::{Host, Result};
+///
+/// struct Figures {
+///     orders: Counter,
+///     open: Gauge,
+///     seconds: Histogram,
+/// }
+///
+/// fn declare(host: &Host) -> Result<Figures> {
+///     let metrics = host.metrics()?;
+///     Ok(Figures {
+///         orders: metrics.counter("orders", "Orders that came in")?,
+///         open: metrics.gauge("open_orders", "Orders that wait")?,
+///         seconds: metrics.histogram("answer_seconds", "How long the store takes", &[0.01, 0.1, 1.0])?,
+///     })
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Metrics(MetricsCalls);
 
@@ -179,6 +210,17 @@ impl Metrics {
 }
 
 /// A metric with `N` labels, of which there is a series for each set of values.
+///
+/// ```
+/// use plugin_api::metrics::{Counter, Family};
+/// use plugin_api::{Host, Result};
+///
+/// fn count(host: &Host) -> Result {
+///     let orders: Family<Counter, 1> = host.metrics()?.counters("orders", "Orders that came in", ["country"])?;
+///     orders.with(["fr"])?.increment();
+///     Ok(())
+/// }
+/// ```
 #[derive(Debug)]
 pub struct Family<K, const N: usize> {
     calls: MetricsCalls,
@@ -213,14 +255,38 @@ pub struct Series {
 }
 
 /// A number that only grows. A small value: copy it, keep it for ever.
+///
+/// ```
+/// use plugin_api::metrics::Counter;
+///
+/// fn ordered(orders: &Counter, pieces: u32) {
+///     orders.add(pieces.into());
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Counter(Series);
 
 /// A number that goes up and down. A small value: copy it, keep it for ever.
+///
+/// ```
+/// use plugin_api::metrics::Gauge;
+///
+/// fn measured(temperature: &Gauge, degrees: f64) {
+///     temperature.set(degrees);
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Gauge(Series);
 
 /// How many there were up to each bound. A small value: copy it, keep it for ever.
+///
+/// ```
+/// use plugin_api::metrics::Histogram;
+///
+/// fn ask(seconds: &Histogram) -> u32 {
+///     seconds.time(|| 6 * 7)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Histogram(Series);
 

@@ -12,6 +12,26 @@ use crate::{
 /// into its [`Session`](Plugin::Session), which needs neither.
 ///
 /// An error or a panic in a callback of a client ends in [`on_error`](Plugin::on_error).
+///
+/// ```
+/// use plugin_api::{Client, Config, Host, Message, Plugin, Result};
+///
+/// /// Counts what each client says.
+/// struct Counting;
+///
+/// impl Plugin for Counting {
+///     type Session = u64; // What belongs to one client needs no lock.
+///
+///     fn create(_host: Host, _config: Config) -> Result<Self> {
+///         Ok(Counting)
+///     }
+///     fn on_message(&self, client: &Client, count: &mut u64, _: Message) -> Result {
+///         *count += 1;
+///         client.send(format!("your message {count}"))?;
+///         Ok(())
+///     }
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no plugin: implement `plugin_api::Plugin` for it",
     label = "given to `export!`, or to the test kit, as a plugin"
@@ -239,6 +259,17 @@ pub trait Plugin: Sized + Send + Sync + 'static {
 pub(crate) struct NoSession;
 
 /// What a plugin did with changed options.
+///
+/// ```
+/// use plugin_api::{Config, Reconfigured, Result};
+/// use std::sync::atomic::{AtomicU32, Ordering};
+///
+/// /// As `reconfigure` of a plugin whose one option may change while it works.
+/// fn reconfigure(seats: &AtomicU32, config: &Config) -> Result<Reconfigured> {
+///     seats.store(config.parse()?, Ordering::Relaxed);
+///     Ok(Reconfigured::Done)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reconfigured {
     /// They hold from now on.
@@ -248,6 +279,24 @@ pub enum Reconfigured {
 }
 
 /// How options were checked.
+///
+/// ```
+/// use plugin_api::{Checked, Config, ConfigError, Result};
+///
+/// #[derive(serde::Deserialize)]
+/// struct Options {
+///     seats: u32,
+/// }
+///
+/// /// As `check` of a plugin: nothing is made, nothing is touched.
+/// fn check(config: Config) -> Result<Checked> {
+///     let options: Options = config.parse()?;
+///     if options.seats == 0 {
+///         return Err(ConfigError::new("seats", "one at least").into());
+///     }
+///     Ok(Checked::Done)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Checked {
     /// They are right.

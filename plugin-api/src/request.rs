@@ -9,6 +9,19 @@ use crate::calls::RequestCalls;
 use crate::reading;
 
 /// A handshake or plain HTTP request; there until the callback returns, for the callback's thread.
+///
+/// ```
+/// use plugin_api::{Request, Response, Result, Upgrade};
+///
+/// fn on_upgrade(request: &Request) -> Result<Upgrade> {
+///     let is_known = request.cookie("session").is_some() || request.query("token").is_some();
+///     if !is_known && !request.is_inside() {
+///         let address = request.client_address();
+///         return Ok(Upgrade::refuse(Response::text(format!("not {address}\n")).status(403)));
+///     }
+///     Ok(Upgrade::accept())
+/// }
+/// ```
 pub struct Request {
     calls: RequestCalls,
 }
@@ -163,6 +176,15 @@ impl Request {
 }
 
 /// What a client is.
+///
+/// ```
+/// use plugin_api::{Kind, Request};
+///
+/// /// Whether `on_message` may come.
+/// fn speaks(request: &Request) -> bool {
+///     request.kind() == Kind::WebSocket
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Neither of the others: a request that [`on_request`](crate::Plugin::on_request) answers.
@@ -178,6 +200,15 @@ pub enum Kind {
 }
 
 /// Whose page a request comes from, as the browser says that sends it.
+///
+/// ```
+/// use plugin_api::{Page, Request};
+///
+/// /// What changes something is for pages of one's own, and for programs, which name no page.
+/// fn may_change(request: &Request) -> bool {
+///     request.page() != Some(Page::Other)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Page {
     /// One of the host that it asks for.

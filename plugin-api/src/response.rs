@@ -23,6 +23,18 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'unsafe-inline'; \
 ///
 /// `Content-Length` and `Connection` are the server's business, and so is leaving out the body where
 /// the method was `HEAD`.
+///
+/// ```
+/// use plugin_api::Response;
+///
+/// let response = Response::new(201)
+///     .header("Location", "/orders/7")
+///     .body("made\n");
+/// assert_eq!(response.status_code(), 201);
+/// assert_eq!(response.header_value("location"), Some("/orders/7"));
+/// assert_eq!(response.body_text(), "made\n");
+/// assert_eq!(Response::text("no such order").status(404).status_code(), 404);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     status: u16,
@@ -207,6 +219,17 @@ impl Response {
 }
 
 /// Answer to a handshake: take the client, or refuse it.
+///
+/// ```
+/// use plugin_api::{Response, Upgrade};
+///
+/// let upgrade = Upgrade::accept().subprotocol("chat.v2").header("X-Room", "tea");
+/// assert!(upgrade.is_accepted());
+/// assert_eq!(upgrade.chosen_subprotocol(), Some("chat.v2"));
+///
+/// let refused = Upgrade::refuse(Response::text("the room is full\n").status(503));
+/// assert_eq!(refused.refusal().map(Response::status_code), Some(503));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upgrade(Decision);
 

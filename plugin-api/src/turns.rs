@@ -168,6 +168,27 @@ fn once<P: Plugin>(
 }
 
 /// Why a closure does not run with a session.
+///
+/// ```
+/// # struct Game;
+/// # impl plugin_api::Plugin for Game {
+/// #     type Session = u32;
+/// #     fn create(_: plugin_api::Host, _: plugin_api::Config) -> Result<Self> { Ok(Game) }
+/// # }
+/// use plugin_api::{ClientId, Host, Result, TurnError};
+///
+/// /// A point for a client, unless 64 of them wait already.
+/// fn give_point(host: &Host, id: ClientId) -> Result {
+///     let given = host.with_session::<Game>(id, |_, _, points| {
+///         *points += 1;
+///         Ok(())
+///     });
+///     match given {
+///         Err(TurnError::TooMany) => Ok(()),
+///         outcome => Ok(drop(outcome?)),
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TurnError {
     /// 64 wait for the client's turn already.

@@ -135,13 +135,16 @@ fn play(name: &str, lines: &str) -> (Option<i32>, String, String) {
 }
 
 #[test]
-fn the_script_of_an_example_in_c_passes() {
-    let library = folder().join("libgreeter.so");
-    let c = root().join("../tests/c");
-    compile(&c.join("greeter.c"), &library);
-    let (code, out, error) = run(&library, &c.join("greeter.test"));
-    assert_eq!(code, Some(0), "{out}{error}");
-    assert!(out.ends_with("greeter.test: ok, 18 commands\n"), "{out}");
+fn the_scripts_of_the_examples_in_c_pass() {
+    for (name, commands) in [("greeter", 18), ("door", 15)] {
+        let library = folder().join(format!("lib{name}.so"));
+        let c = root().join("../tests/c");
+        compile(&c.join(format!("{name}.c")), &library);
+        let (code, out, error) = run(&library, &c.join(format!("{name}.test")));
+        assert_eq!(code, Some(0), "{out}{error}");
+        let told = format!("{name}.test: ok, {commands} commands\n");
+        assert!(out.ends_with(&told), "{out}");
+    }
 }
 
 #[test]

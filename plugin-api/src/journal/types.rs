@@ -8,11 +8,34 @@ use crate::message::Message;
 
 /// Takes the place of a position in a message that is yet to get it: as long as one, and nothing that needs an escape
 /// anywhere. See [`Keep::position_at`].
+///
+/// ```
+/// use plugin_api::{Host, Keep, POSITION_PLACE, Result};
+///
+/// /// Each message says where it stands, for who comes back.
+/// fn say(host: &Host, text: &str) -> Result {
+///     let message = format!("{POSITION_PLACE} {text}");
+///     host.publish_kept("news", message, Keep { position_at: Some(0), ..Keep::default() })?;
+///     Ok(())
+/// }
+/// ```
 pub const POSITION_PLACE: &str = "------------------------";
 
 const _: () = assert!(POSITION_PLACE.len() == abi::POSITION_BYTES);
 
 /// Where in what was said somebody stands: opaque text of letters, digits and `-`, to be given back as it is.
+///
+/// ```
+/// use plugin_api::{Client, Joined, Result};
+///
+/// /// A client keeps it, and brings it along in `?since=`.
+/// fn tell_place(client: &Client, joined: &Joined) -> Result {
+///     if let Some(position) = &joined.position {
+///         client.send(format!("you are at {position}"))?;
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Position(String);
 
@@ -30,6 +53,19 @@ impl fmt::Display for Position {
 }
 
 /// From where on a topic is wanted.
+///
+/// ```
+/// use plugin_api::{Client, Request, Result, Since};
+///
+/// fn join(client: &Client, request: &Request) -> Result {
+///     let since = request.query("since");
+///     client.join_from("news", match &since {
+///         Some(position) => Since::After { position, or_last: 20 },
+///         None => Since::Last(20),
+///     })?;
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Since<'a> {
     /// From now on.
@@ -47,6 +83,19 @@ pub enum Since<'a> {
 }
 
 /// How it went.
+///
+/// ```
+/// use plugin_api::{Client, Gap, Outcome, Result};
+///
+/// fn tell(client: &Client, outcome: Outcome) -> Result {
+///     match outcome {
+///         Outcome::Gap(Gap::TooOld) => drop(client.send("you were away for too long")?),
+///         Outcome::Gap(_) => drop(client.send("something is lost")?),
+///         Outcome::Fresh | Outcome::Recovered | Outcome::Later => {}
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// This value of the plugin has not taken over yet: the client joins when it does, and nobody knows now how.
@@ -60,6 +109,15 @@ pub enum Outcome {
 }
 
 /// Why something is not there any more.
+///
+/// ```
+/// use plugin_api::Gap;
+///
+/// /// Whether a longer journal would have helped.
+/// fn was_too_short(gap: Gap) -> bool {
+///     gap == Gap::TooOld
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gap {
     /// It was kept, and is no more.
@@ -72,6 +130,15 @@ pub enum Gap {
 }
 
 /// How joining went.
+///
+/// ```
+/// use plugin_api::{Client, Joined, Outcome, Result, Since};
+///
+/// fn is_complete(client: &Client, position: &str) -> Result<bool> {
+///     let Joined { outcome, .. } = client.join_from("news", Since::After { position, or_last: 0 })?;
+///     Ok(outcome == Outcome::Recovered)
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Joined {
     /// How.
@@ -82,6 +149,17 @@ pub struct Joined {
 }
 
 /// How a message is kept.
+///
+/// ```
+/// use plugin_api::{Host, Keep, Request, Response, Result};
+///
+/// /// Answered when the message is on the disk.
+/// fn on_request(host: &Host, request: &Request) -> Result<Response> {
+///     let keep = Keep { durable: true, ..Keep::default() };
+///     host.publish_kept("orders", request.text()?, keep)?;
+///     Ok(Response::text("kept\n"))
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Keep {
     /// Who does not get it.
@@ -96,6 +174,15 @@ pub struct Keep {
 }
 
 /// A message that is kept and on its way.
+///
+/// ```
+/// use plugin_api::{Host, Keep, Published, Result};
+///
+/// fn say(host: &Host, text: &str) -> Result<String> {
+///     let Published { members, .. } = host.publish_and_tell("news", text, Keep::default())?;
+///     Ok(format!("{members} read it"))
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
     /// Where it stands; none where this value of the plugin has not taken over yet.
@@ -105,6 +192,18 @@ pub struct Published {
 }
 
 /// What is said to a client that joins, before anything of the topic; each may be left away.
+///
+/// ```
+/// use plugin_api::{Client, Message, Notice, Notices, Result, Since};
+///
+/// /// Said before anything of the topic, in the same order for everyone.
+/// fn join(client: &Client, position: &str) -> Result {
+///     let gap = Notice { message: Message::Text("something is missing here"), position_at: None };
+///     let notices = Notices { gap: Some(gap), ..Notices::default() };
+///     client.join_from_telling("news", Since::After { position, or_last: 20 }, &notices)?;
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Notices<'a> {
     /// Where it asked for nothing that it has missed.
@@ -116,6 +215,14 @@ pub struct Notices<'a> {
 }
 
 /// One of them.
+///
+/// ```
+/// use plugin_api::{Message, Notice, POSITION_PLACE};
+///
+/// let text = format!("you are at {POSITION_PLACE}");
+/// let notice = Notice { message: Message::Text(&text), position_at: text.find(POSITION_PLACE) };
+/// assert_eq!(notice.position_at, Some(11));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Notice<'a> {
     /// What is said.
@@ -126,6 +233,20 @@ pub struct Notice<'a> {
 }
 
 /// What was read.
+///
+/// ```
+/// use plugin_api::{Host, Kept, Result, Since};
+///
+/// /// The last ten, as one text.
+/// fn last(host: &Host) -> Result<String> {
+///     let mut all = String::new();
+///     let Kept { has_more, .. } = host.read_kept("news", Since::Last(10), 10, 64 * 1024, |_, message| {
+///         all += &format!("{message}\n");
+///     })?;
+///     debug_assert!(!has_more);
+///     Ok(all)
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Kept {
     /// How it went.
@@ -137,6 +258,18 @@ pub struct Kept {
 }
 
 /// Why a call about a journal did nothing.
+///
+/// ```
+/// use plugin_api::{Host, JournalError, Keep, Response, Result};
+///
+/// fn order(host: &Host) -> Result<Response> {
+///     let keep = Keep { durable: true, ..Keep::default() };
+///     Ok(match host.publish_kept("orders", "one more", keep) {
+///         Err(JournalError::NotInAFile) => Response::text("set journal.file for this route\n").status(501),
+///         outcome => outcome.map(|()| Response::text("kept\n"))?,
+///     })
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JournalError {
     /// A topic is empty or over 255 bytes, or the place of the position is not inside the message and ASCII.

@@ -11,6 +11,32 @@ use crate::{ClientId, Response, ToMessage};
 
 /// A client of a [`Route`](super::Route). Give clones of it to other threads to drive it from there: its callbacks wait
 /// for each other, those of other clients do not.
+///
+/// ```
+/// # use plugin_api::{Client, Config, Host, Message, Plugin, Result};
+/// # struct Echo;
+/// # impl Plugin for Echo {
+/// #     type Session = ();
+/// #     fn create(_: Host, _: Config) -> Result<Self> { Ok(Echo) }
+/// #     fn on_message(&self, client: &Client, _: &mut (), message: Message) -> Result {
+/// #         client.send(message)?;
+/// #         Ok(())
+/// #     }
+/// # }
+/// # plugin_api::export!(Echo, path = "/echo");
+/// # fn main() {
+/// use plugin_api::testing::Route;
+///
+/// let route = Route::of::<Echo>().start();
+/// let ann = route.connect("/echo");
+/// ann.send("one");
+/// ann.send(b"two".as_slice());
+/// assert_eq!((ann.text(), ann.binary()), ("one".to_owned(), b"two".to_vec()));
+/// assert_eq!(ann.next(), None);
+/// ann.vanish();
+/// assert!(!ann.is_open());
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct Client {
     shared: Arc<Shared>,
@@ -20,6 +46,32 @@ pub struct Client {
 }
 
 /// What every send to a client answers, see [`Client::let_sends_answer`].
+///
+/// ```
+/// # use plugin_api::{Client, Config, Host, Message, Plugin, Result};
+/// # struct Echo;
+/// # impl Plugin for Echo {
+/// #     type Session = ();
+/// #     fn create(_: Host, _: Config) -> Result<Self> { Ok(Echo) }
+/// #     fn on_message(&self, client: &Client, _: &mut (), message: Message) -> Result {
+/// #         client.send(message)?;
+/// #         Ok(())
+/// #     }
+/// # }
+/// # plugin_api::export!(Echo, path = "/echo");
+/// # fn main() {
+/// use plugin_api::testing::{Route, SendAnswer};
+///
+/// // What the plugin does where a client has gone between two lines of a callback.
+/// let route = Route::of::<Echo>().start();
+/// let ann = route.connect("/echo");
+/// ann.let_sends_answer(SendAnswer::Gone);
+/// ann.send("into the void");
+/// ann.let_sends_answer(None);
+/// ann.send("heard");
+/// assert_eq!(ann.texts(), ["heard"]);
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendAnswer {
     /// `Delivery::Gone`, as between the end of a connection and its `on_close`.

@@ -7,6 +7,31 @@ use serde::de::DeserializeOwned;
 use crate::message::{Message, ToMessage};
 
 /// One message that a client of a test was sent.
+///
+/// ```
+/// # use plugin_api::{Client, Config, Host, Message, Plugin, Result};
+/// # struct Echo;
+/// # impl Plugin for Echo {
+/// #     type Session = ();
+/// #     fn create(_: Host, _: Config) -> Result<Self> { Ok(Echo) }
+/// #     fn on_message(&self, client: &Client, _: &mut (), message: Message) -> Result {
+/// #         client.send(message)?;
+/// #         Ok(())
+/// #     }
+/// # }
+/// # plugin_api::export!(Echo, path = "/echo");
+/// # fn main() {
+/// use plugin_api::testing::{Received, Route};
+///
+/// let route = Route::of::<Echo>().start();
+/// let ann = route.connect("/echo");
+/// ann.send("[1, 2]");
+/// ann.send(b"raw".as_slice());
+/// let received = ann.received();
+/// assert_eq!(received[0].json::<Vec<u32>>(), [1, 2]);
+/// assert_eq!(received[1], Received::Binary(b"raw".to_vec()));
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Received {
     /// Text.

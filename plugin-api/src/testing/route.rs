@@ -22,6 +22,28 @@ use crate::declaration::Exported;
 use crate::{ClientId, Response};
 
 /// What a [`Route`] is started with.
+///
+/// ```
+/// # use plugin_api::{Client, Config, Host, Message, Plugin, Result};
+/// # struct Echo;
+/// # impl Plugin for Echo {
+/// #     type Session = ();
+/// #     fn create(_: Host, _: Config) -> Result<Self> { Ok(Echo) }
+/// #     fn on_message(&self, client: &Client, _: &mut (), message: Message) -> Result {
+/// #         client.send(message)?;
+/// #         Ok(())
+/// #     }
+/// # }
+/// # plugin_api::export!(Echo, path = "/echo");
+/// # fn main() {
+/// use plugin_api::testing::Route;
+///
+/// let route = Route::of::<Echo>().path("/elsewhere").start();
+/// route.connect("/elsewhere");
+/// let wrong = Route::of::<Echo>().option("seats", 7).try_start();
+/// assert!(wrong.is_err_and(|why| why.contains("`seats`")));
+/// # }
+/// ```
 pub struct Setup {
     code: Result<Code, String>,
     options: Map<String, Value>,
@@ -32,6 +54,31 @@ pub struct Setup {
 
 /// A plugin at work on a host in memory. It stops when it is dropped: every client is closed, and a session that
 /// nobody could free fails the test.
+///
+/// ```
+/// # use plugin_api::{Client, Config, Host, Message, Plugin, Result};
+/// # struct Echo;
+/// # impl Plugin for Echo {
+/// #     type Session = ();
+/// #     fn create(_: Host, _: Config) -> Result<Self> { Ok(Echo) }
+/// #     fn on_message(&self, client: &Client, _: &mut (), message: Message) -> Result {
+/// #         client.send(message)?;
+/// #         Ok(())
+/// #     }
+/// # }
+/// # plugin_api::export!(Echo, path = "/echo");
+/// # fn main() {
+/// use plugin_api::testing::{Ask, Route};
+///
+/// let route = Route::of::<Echo>().start();
+/// let ann = route.connect(Ask::get("/echo").header("X-Token", "7f3a"));
+/// assert_eq!(route.clients(), [ann.id()]);
+/// assert_eq!(route.request("/echo").status_code(), 426);
+/// route.replace_by_itself().expect("the same code takes over");
+/// ann.send("still here");
+/// assert_eq!(ann.text(), "still here");
+/// # }
+/// ```
 pub struct Route {
     shared: Arc<Shared>,
     options: Map<String, Value>,
