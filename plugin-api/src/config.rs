@@ -99,6 +99,13 @@ impl Unread {
 /// What is wrong with the configuration, for the person who wrote it.
 ///
 /// The server shows the line of the option that it names.
+///
+/// ```
+/// use plugin_api::ConfigError;
+///
+/// let error = ConfigError::new("seats", "one at least");
+/// assert_eq!(error.to_string(), "option `seats`: one at least");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct ConfigError(String);

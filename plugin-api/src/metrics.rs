@@ -248,6 +248,7 @@ impl<K: From<Series>, const N: usize> Family<K, N> {
 }
 
 /// One series, of whichever kind.
+#[doc(hidden)]
 #[derive(Clone, Copy, Debug)]
 pub struct Series {
     calls: MetricsCalls,
