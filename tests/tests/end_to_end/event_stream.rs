@@ -42,6 +42,12 @@ fn who_listens_by_events_listens_to_its_topics_and_counts() {
     let server = Server::start();
     let mut news = Events::open(&server, "/push/news", &[]);
     let mut both = Events::open(&server, "/push?topic=news&topic=shop", &[]);
+    // The head is answered before it has joined, and the page tells insiders who has.
+    let page = get("/push", "Accept: text/html\r\n");
+    tests::wait_until("both listen", || {
+        let page = Raw::answer(&server, page.as_str()).2;
+        page.contains("[\"news\",2]") && page.contains("[\"shop\",1]")
+    });
     let publish = |path: &str, body: &str| {
         let length = body.len();
         let lines = format!("Content-Type: text/plain\r\nContent-Length: {length}\r\n");
