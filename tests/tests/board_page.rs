@@ -45,7 +45,7 @@ fn what_one_says_the_other_reads_finds_and_has_after_a_restart() {
         "document.getElementById('error').textContent === 'Say first what you are called.'",
     );
     ann.press("#name", "Ann");
-    ann.press("#message", &ENTER.to_string());
+    ann.press("#message", ENTER);
     for window in [&ann, &bob] {
         assert_last(window, "timeline", "Ann", "without a name");
     }
