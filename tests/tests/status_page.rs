@@ -1,13 +1,11 @@
 //! The status page in a real browser: what whoever runs the server sees, and what he can do there.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use serde_json::json;
 use tests::webdriver::{Browser, ENTER, Window};
-use tests::{ADMIN, Admin, Client, Raw, Server, Setup};
+use tests::{ADMIN, Admin, Client, Raw, Server, Setup, TOKEN};
 
 #[track_caller]
 fn open<'a>(browser: &'a Browser, server: &Server) -> Window<'a> {
