@@ -2,7 +2,6 @@
 //! stayed green (`scripts/mutants` does the same by machine).
 
 use rustix::process::Signal;
-use serde_json::Value;
 use std::fs;
 use tests::{Admin, Client, Raw, Setup, compile_c_file, handshake, wait_until};
 
@@ -157,24 +156,6 @@ fn who_waits_at_a_plugin_that_fails_is_answered_500() {
         format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n\r\n");
     let (status, _, body) = Raw::answer(&server, ask);
     assert_eq!((status, body.as_str()), (500, "the plugin panicked\n"));
-}
-
-/// Cause: the times of one who waits could be those of a WebSocket: it was asked by a ping, in the midst of HTTP, or had to
-/// speak.
-#[test]
-fn who_waits_is_neither_pinged_nor_idle() {
-    let text =
-        "[client]\nping_interval = \"100ms\"\npong_timeout = \"100ms\"\nidle_timeout = \"300ms\"\n";
-    let server = Setup::new()
-        .plugins(&["push"])
-        .with_pings()
-        .configuration(text)
-        .start();
-    let ask = "GET /push/news?since=now&wait=2s HTTP/1.1\r\nHost: localhost\r\nAccept: application/json\r\n\r\n";
-    let (status, _, body) = Raw::answer(&server, ask);
-    assert_eq!(status, 200, "{body}");
-    let answer: Value = serde_json::from_str(&body).expect("JSON");
-    assert_eq!(answer["messages"], serde_json::json!([]), "{answer}");
 }
 
 /// Cause: `dropped > 0` in `leave` could be `>=`: everyone had been too slow for nothing.
