@@ -95,12 +95,9 @@ fn figures(mut waits: Vec<Duration>) -> String {
 
 /// The next word of a bad plugin's route that is an answer.
 fn heard(client: &mut Client) -> String {
-    loop {
-        match client.receive() {
-            Message::Text(text) if text.as_str() == "flood" => {}
-            Message::Text(text) => return text.as_str().to_owned(),
-            other => panic!("{other:?}"),
-        }
+    match client.receive() {
+        Message::Text(text) => text.as_str().to_owned(),
+        other => panic!("{other:?}"),
     }
 }
 

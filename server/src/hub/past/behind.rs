@@ -31,6 +31,8 @@ pub(super) struct Standing {
     pub(super) place: Option<Place>,
     /// Comes before anything of the topic.
     pub(super) notice: Option<Message>,
+    /// It wants so many of the last messages, and was given nothing yet.
+    pub(super) newcomer: Option<u64>,
     /// What the file's thread has to find out first.
     pub(super) beginning: Option<Beginning>,
     pub(super) file: File,

@@ -17,7 +17,7 @@ use crate::hub::requests::{Keep, Published};
 use crate::hub::run::Run;
 use crate::ids::ClientId;
 use crate::journal::store::{Confirm, From};
-use crate::journal::{Absent, Entry, Journals, Position};
+use crate::journal::{Absent, Cursor, Entry, Journals, Position, Since};
 use crate::outbox::cause::{Cause, POLICY, TRY_AGAIN};
 use crate::outbox::encoding::Encoding;
 use crate::outbox::marked::{Id, Instead, Marked};
@@ -162,7 +162,7 @@ impl Past {
                 self.ask_for(client, &mut behind.topics[0], bytes_max, queue);
                 return Fed::More;
             }
-            Err(Absent::LetGo) => return lose(behind),
+            Err(Absent::LetGo) => return self.begin_later(behind),
         };
         let next = self.journals.position(filled.offset).text();
         let instead: Vec<_> = filled.instead().collect();
@@ -207,6 +207,25 @@ impl Past {
             Fed::More if offered == Offered::Taken => Fed::Waits,
             fed => fed,
         }
+    }
+
+    /// What comes next in the first topic of `behind` was let go. A newcomer, who was given nothing yet, begins with
+    /// what are the last messages now: in a busy room others come before its turn.
+    fn begin_later(&mut self, behind: &mut Behind) -> Fed {
+        let standing = &mut behind.topics[0];
+        if let Some(count) = standing.newcomer {
+            let start = self
+                .journals
+                .start(&standing.topic, Since::Last(count), now());
+            if let From::Offset(offset) = start.from {
+                standing.at = Cursor {
+                    offset,
+                    hole: start.hole,
+                };
+                return Fed::More;
+            }
+        }
+        lose(behind)
     }
 
     /// Asks the file for what follows a place.
@@ -304,6 +323,7 @@ impl Standing {
         self.at.offset = filled.offset;
         self.notice = None;
         self.place = None;
+        self.newcomer = None;
         let is_used = match &self.file {
             File::Piece(piece) => piece
                 .lines

@@ -10,7 +10,7 @@ use crate::hub::message::{Audience, Message};
 use crate::hub::requests::{JoinFrom, Joined};
 use crate::ids::ClientId;
 use crate::journal::store::From;
-use crate::journal::{Cursor, Gap, Outcome, Position};
+use crate::journal::{Cursor, Gap, Outcome, Position, Since};
 use crate::limits::TOPICS_PER_CLIENT_MAX;
 use crate::outbox::Outbox;
 use crate::outbox::answer;
@@ -67,6 +67,10 @@ impl Past {
             },
             place: None,
             notice: None,
+            newcomer: match since {
+                Since::Last(count) => Some(count),
+                Since::Now | Since::After { .. } => None,
+            },
             beginning: Some(Beginning {
                 from,
                 outcome,

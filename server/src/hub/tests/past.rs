@@ -380,6 +380,31 @@ fn who_is_overtaken_by_what_is_let_go_is_told_to_come_back() {
     room.drain.end();
 }
 
+/// Cause: in a busy room more is said before a newcomer's turn than is kept, and it was closed as one who has missed
+/// something.
+#[test]
+fn a_newcomer_begins_with_what_are_the_last_messages_when_it_is_given_the_first() {
+    const LARGE: usize = 16 * 1024 * 1024;
+    let room = Room::new();
+    room.post(bounds(2));
+    let mut late = room.open(1);
+    // It takes nothing for now.
+    room.post(to_one(late.id, &"x".repeat(LARGE)));
+    room.keep("t", "a");
+    let joined = room.join_from(&late, "t", Since::Last(2));
+    assert_eq!(joined.outcome, Outcome::Fresh);
+    for text in ["b", "c", "d"] {
+        room.keep("t", text);
+    }
+    assert_eq!(next_frame(&mut late.peer).1.len(), LARGE);
+    let mut next = || String::from_utf8_lossy(&next_frame(&mut late.peer).1).into_owned();
+    assert_eq!([next(), next()], ["c", "d"]);
+    room.keep("t", "live");
+    assert_eq!(next(), "live");
+    room.hub.end();
+    room.drain.end();
+}
+
 /// Cause: between reading what is kept and hearing what is said lies the moment in which something is lost or
 /// comes twice. Everyone who joins at any moment of a stream has all of it from its position on.
 #[test]

@@ -95,7 +95,7 @@ impl Plugin for Rogue {
 }
 
 impl Rogue {
-    /// So many threads broadcast without end, and nobody joins them.
+    /// So many threads publish without end to nobody: a neighbour that is told all of it would rightly be too slow.
     fn flood(&self, threads: usize) -> Result<String> {
         for _ in 0..threads {
             let host = self.0;
@@ -104,7 +104,7 @@ impl Rogue {
                 .spawn(move || {
                     loop {
                         host.publish("nobody", vec![0; 1000]).ok();
-                        host.broadcast("flood").ok();
+                        host.publish("nobody", "flood").ok();
                     }
                 })?;
         }
