@@ -13,6 +13,9 @@ const CLIENT_FORGETS: &str = "client_no_context_takeover";
 const SERVER_WINDOW: &str = "server_max_window_bits";
 const CLIENT_WINDOW: &str = "client_max_window_bits";
 
+/// Room for the longest answer.
+const ANSWER_BYTES_MAX: usize = 192;
+
 /// One offer, as far as it is ours to answer.
 #[derive(Debug, Default)]
 struct Offer {
@@ -41,12 +44,17 @@ fn answer(offer: &Offer, mode: Mode) -> Option<(Agreed, String)> {
     let is_full = mode == Mode::Full;
     let refers_back = is_full && !offer.server_forgets;
     let peer_refers_back = is_full && !offer.client_forgets;
-    let mut text = NAME.to_owned();
-    if !refers_back {
-        text += &format!("; {SERVER_FORGETS}");
-    }
-    if !peer_refers_back {
-        text += &format!("; {CLIENT_FORGETS}");
+    // At once, so that who stays leaves no holes in the heap.
+    let mut text = String::with_capacity(ANSWER_BYTES_MAX);
+    text += NAME;
+    for (name, is_said) in [
+        (SERVER_FORGETS, !refers_back),
+        (CLIENT_FORGETS, !peer_refers_back),
+    ] {
+        if is_said {
+            text += "; ";
+            text += name;
+        }
     }
     if offer.server_window.is_some() {
         text += &format!("; {SERVER_WINDOW}={}", window.bits());

@@ -55,7 +55,6 @@ use crate::memory::{Account, AtRest, Part, at_rest_bytes};
 use cause::Cause;
 use drain::DrainHandle;
 use encoding::Encoding;
-use envelope::Sealed;
 use frame::{HEADER_BYTES_MAX, Opcode};
 use http_phase::Exchange;
 use leaving::Leaver;
@@ -375,10 +374,13 @@ impl Outbox {
     ) -> Delivery {
         match self.encoding() {
             Encoding::Frame => self.queue_frame(opcode, payload),
-            Encoding::Deflate(window) => self.queue_compressed(opcode, payload, window, demand),
+            Encoding::Deflate(window) => match demand.level_for_one(payload.len()) {
+                Some(level) => self.queue_compressed(opcode, payload, (window, level)),
+                // Not from within a frame that compressing needs: an idle client keeps every page of its stack.
+                None => self.queue_frame(opcode, payload),
+            },
             Encoding::Envelope(Some(window)) => {
-                let sealed = Sealed::new(None, opcode, payload);
-                self.queue_compressed(Opcode::Text, &sealed.payload, window, demand)
+                self.queue_enveloped(opcode, payload, window, demand)
             }
             other => self.queue(&other.message(opcode, payload)),
         }

@@ -14,6 +14,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use super::envelope::Sealed;
 use super::frame::{self, Opcode};
 use super::{Delivery, Outbox, State};
 use crate::compression::{Agreed, Compressor, Demand, Window, deflate};
@@ -52,17 +53,29 @@ impl Outbox {
         self.agreed.get().copied()
     }
 
+    /// One message in an envelope.
     #[inline(never)]
-    pub(super) fn queue_compressed(
+    pub(super) fn queue_enveloped(
         self: &Arc<Self>,
         opcode: Opcode,
         payload: &[u8],
         window: Window,
         demand: &Demand,
     ) -> Delivery {
-        let Some(level) = demand.level_for_one(payload.len()) else {
-            return self.queue_frame(opcode, payload);
-        };
+        let Sealed { payload, .. } = Sealed::new(None, opcode, payload);
+        match demand.level_for_one(payload.len()) {
+            Some(level) => self.queue_compressed(Opcode::Text, &payload, (window, level)),
+            None => self.queue_frame(Opcode::Text, &payload),
+        }
+    }
+
+    #[inline(never)]
+    pub(super) fn queue_compressed(
+        self: &Arc<Self>,
+        opcode: Opcode,
+        payload: &[u8],
+        (window, level): (Window, u8),
+    ) -> Delivery {
         let refers_back = self.agreed().is_some_and(|agreed| agreed.refers_back);
         let queued = if refers_back {
             let queue = |past: &RefCell<Option<Box<Past>>>| {
