@@ -47,7 +47,7 @@ fn fragment(opcode: u8, payload: &[u8]) -> Vec<u8> {
 #[test]
 fn each_way_to_break_the_rules_is_told_with_its_code_and_reason() {
     let server = server("");
-    let too_big = "compressed message of more than the limit of 65536 bytes";
+    let too_big = "compressed message of more bytes than the limit of 65536";
     let cut_off = "compressed message is cut off";
     let damaged = "compressed message is damaged";
     for (bytes, code, reason) in [

@@ -249,6 +249,6 @@ fn damaged(error: BadStream) -> Violation {
 fn too_big(most: u64) -> Violation {
     Violation {
         code: TOO_BIG,
-        reason: format!("compressed message of more than the limit of {most} bytes").into(),
+        reason: format!("compressed message of more bytes than the limit of {most}").into(),
     }
 }
