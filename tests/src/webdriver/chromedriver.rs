@@ -12,6 +12,9 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);
+const STARTS_MAX: u32 = 20;
+/// How it says that the port it was given is another's.
+const PORT_TAKEN: &str = "port not available";
 const CHROMIUM_NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
 
 pub(super) struct Chromedriver {
@@ -24,8 +27,26 @@ pub(super) struct Chromedriver {
 
 impl Chromedriver {
     /// Starts it and waits for the line in which it says its port, at most [`START_TIMEOUT`].
+    ///
+    /// It takes a free port of IPv6 and then the same of IPv4, which may be somebody else's: then it ends, and another one
+    /// is started.
     #[track_caller]
     pub(super) fn start(home: Option<&Path>) -> Chromedriver {
+        let mut said = String::new();
+        for _ in 0..STARTS_MAX {
+            match Chromedriver::try_start(home) {
+                Ok(driver) => return driver,
+                Err(why) => said = why,
+            }
+            assert!(said.contains(PORT_TAKEN), "chromedriver ended: {said}");
+        }
+        panic!("chromedriver found no port in {STARTS_MAX} starts: {said}");
+    }
+
+    /// # Errors
+    /// It ended instead: what it said.
+    #[track_caller]
+    fn try_start(home: Option<&Path>) -> Result<Chromedriver, String> {
         let mut command = Command::new(find_in_path(&["chromedriver"]));
         if let Some(home) = home {
             command.env("HOME", home);
@@ -51,8 +72,8 @@ impl Chromedriver {
         };
         driver.port = receiver
             .recv_timeout(START_TIMEOUT)
-            .expect("chromedriver says its port");
-        driver
+            .expect("chromedriver says its port, or ends")?;
+        Ok(driver)
     }
 
     pub(super) fn port(&self) -> u16 {
@@ -84,14 +105,20 @@ pub(super) fn find_chromium() -> PathBuf {
     find_in_path(&CHROMIUM_NAMES)
 }
 
-fn read_output(stdout: ChildStdout, ports: &Sender<u16>) {
+/// Tells the port, or what was said until the end where there is none.
+fn read_output(stdout: ChildStdout, told: &Sender<Result<u16, String>>) {
+    let mut said = String::new();
     for line in BufReader::new(stdout).lines().map_while(Result::ok) {
         let port = line.strip_prefix("ChromeDriver was started successfully on port ");
         if let Some(port) = port.and_then(|rest| rest.trim_end_matches('.').parse().ok()) {
             // Nobody listens any more if the test gave up waiting.
-            let _ = ports.send(port);
+            let _ = told.send(Ok(port));
         }
+        said.push_str(&line);
+        said.push('\n');
     }
+    // Who has its port takes no notice.
+    let _ = told.send(Err(said));
 }
 
 #[track_caller]
