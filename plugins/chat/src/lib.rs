@@ -7,12 +7,10 @@ use plugin_api::{Saved, Since, Upgrade, load, log, save};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// The board and its options: who speaks does not hear it; newcomers get so many of the last lines.
-#[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Default, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
 struct Chat {
-    #[serde(default)]
     exclude_sender: bool,
-    #[serde(default = "past::lines")]
     past: u32,
     #[serde(skip)]
     last_id: AtomicU64,

@@ -5,11 +5,6 @@ use plugin_api::{Client, Host, Outcome, Request, Result, Since};
 /// The topic that has the board's journal.
 pub(crate) const BOARD: &str = "board";
 
-/// Lines for a newcomer, where nothing is set.
-pub(crate) fn lines() -> u32 {
-    100
-}
-
 /// Makes a client read the board: from behind the position of `?since=` on, or else the last `lines` of what was said, and
 /// then what is said.
 pub(crate) fn read(client: &Client, request: &Request, lines: u64) -> Result {

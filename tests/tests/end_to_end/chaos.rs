@@ -91,7 +91,6 @@ fn the_honest_lose_nothing_and_nothing_is_left_behind() {
         .plugins(&["chat", "faulty"])
         .file(FILE, &variant("v0"));
     let setup = setup.configuration(configuration(0)).with_pings();
-    let setup = setup.arguments(&["--set", "chat.past=0"]);
     let mut server = setup.start();
     // What the first client of a route makes once does not count.
     for path in ["/chat", "/variant", "/faulty"] {

@@ -75,21 +75,8 @@ fn a_newcomer_reads_the_last_lines_and_then_what_is_said() {
 }
 
 #[test]
-fn where_nothing_is_set_a_newcomer_reads_the_last_hundred_lines() {
-    let server = start("", "");
-    let mut first = Client::connect(&server, "/chat");
-    for number in 0..120 {
-        first.send(&number.to_string());
-        assert_eq!(first.text(), format!("Client 1: {number}"));
-    }
-    let reader = Reader::open(&server, "");
-    let lines = (20..120).map(|number| format!("Client 1: {number}"));
-    assert_eq!(reader.past, lines.collect::<Vec<_>>());
-}
-
-#[test]
 fn without_a_past_an_envelope_has_no_position_and_nobody_reads_what_was_said() {
-    let server = start("past = 0", "");
+    let server = start("", "");
     let mut one = Client::connect(&server, "/chat?envelope=1&since=whatever");
     one.send("hello");
     let envelope: Value = serde_json::from_str(&one.text()).expect("JSON");

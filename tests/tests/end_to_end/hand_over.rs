@@ -236,8 +236,7 @@ fn one_who_is_being_answered_is_waited_for() {
 
 #[test]
 fn every_route_that_the_library_serves_moves() {
-    let setup = Setup::new().plugins(&["chat"]);
-    let server = setup.arguments(&["--set", "chat.past=0"]).start();
+    let server = Setup::new().plugins(&["chat"]).start();
     let mut client = Client::connect(&server, "/chat");
     assert_eq!(ask(&mut client, "one"), "Client 1: one");
     // Another build of the same plugin: bytes behind the end of an ELF file mean nothing.

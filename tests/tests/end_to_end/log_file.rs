@@ -10,7 +10,7 @@ fn setup_with_file() -> Setup {
     let setup = Setup::new().plugins(&["chat"]);
     let file = setup.folder().join("server.log");
     let file = file.to_str().expect("it is text").to_owned();
-    setup.arguments(&["--log-file", &file, "--set", "chat.past=0"])
+    setup.arguments(&["--log-file", &file])
 }
 
 fn read(file: &Path) -> String {

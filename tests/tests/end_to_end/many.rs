@@ -9,12 +9,9 @@ const THREADS_WITHOUT_CLIENTS: usize = 7;
 #[test]
 fn five_thousand_come_hear_one_broadcast_and_leave_nothing_behind() {
     need_open_files(CLIENTS as u64 + 500);
-    let setup = Setup::new().plugins(&["chat", "echo"]).arguments(&[
-        "--log-level",
-        "warn",
-        "--set",
-        "chat.past=0",
-    ]);
+    let setup = Setup::new()
+        .plugins(&["chat", "echo"])
+        .arguments(&["--log-level", "warn"]);
     let server = setup.start();
     let (threads, open_files) = (server.threads(), server.open_files());
     assert_eq!(threads, THREADS_WITHOUT_CLIENTS);

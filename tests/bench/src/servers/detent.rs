@@ -107,10 +107,6 @@ fn make(folders: &Folders, tree: &Path, name: &str, own: &[PathBuf]) -> Result<S
     let keeps = own
         .iter()
         .any(|path| path.ends_with(format!("lib{PAST}.so")));
-    if keeps {
-        // The peers' rooms keep nothing either.
-        arguments.extend(["--set".into(), "chat.past=0".into()]);
-    }
     Ok(Server {
         name: name.to_owned(),
         version: format!("{} ({})", version.trim(), revision.trim()),
