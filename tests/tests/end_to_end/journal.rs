@@ -5,14 +5,15 @@ use std::thread;
 
 use tests::{Client, Over, Server, Setup};
 
-const ROUTE: &str = "/annals";
+pub(crate) const ROUTE: &str = "/annals";
 
 fn start() -> Server {
     Setup::new().plugins(&["annals"]).start()
 }
 
 /// A client that says from where on it wants to hear, and how that went: `fresh POSITION` and its like.
-fn join(server: &Server, query: &str) -> (Client, String, String) {
+#[track_caller]
+pub(crate) fn join(server: &Server, query: &str) -> (Client, String, String) {
     let mut client = Client::connect(server, &format!("{ROUTE}?{query}"));
     let told = client.text();
     let (how, position) = told.split_once(' ').expect("how, and from where");
@@ -20,7 +21,8 @@ fn join(server: &Server, query: &str) -> (Client, String, String) {
 }
 
 /// The next message that was kept: its position and what it says.
-fn kept(client: &mut Client) -> (String, String) {
+#[track_caller]
+pub(crate) fn kept(client: &mut Client) -> (String, String) {
     let text = client.text();
     let (position, said) = text.split_once(' ').expect("a position comes first");
     assert_eq!(position.len(), 24, "{text}");
@@ -178,11 +180,15 @@ fn fifty_megabytes_are_missed_and_a_busy_room_beside_does_not_notice() {
 /// what is said begins.
 #[test]
 fn whoever_comes_and_goes_while_three_speak_hears_each_message_once_and_in_order() {
-    let server = start();
-    let (mut oracle, _, start) = join(&server, "");
+    come_and_go_while_three_speak(&start());
+}
+
+/// Three speak, and eight come and go again and again: each hears all of it once, in the order of one who stays.
+#[track_caller]
+pub(crate) fn come_and_go_while_three_speak(server: &Server) {
+    let (mut oracle, _, start) = join(server, "");
     thread::scope(|scope| {
         for speaker in 0..3 {
-            let server = &server;
             scope.spawn(move || {
                 let mut client = Client::connect(server, &format!("{ROUTE}?silent"));
                 for number in 0..200 {
@@ -193,7 +199,7 @@ fn whoever_comes_and_goes_while_three_speak_hears_each_message_once_and_in_order
         }
         let listeners: Vec<_> = (1..=8)
             .map(|step| {
-                let (server, start) = (&server, &start);
+                let start = &start;
                 scope.spawn(move || {
                     let (mut position, mut heard) = (start.clone(), Vec::new());
                     while heard.len() < 600 {

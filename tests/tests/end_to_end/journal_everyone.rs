@@ -4,7 +4,9 @@ use std::fs;
 use std::thread;
 
 use rustix::process::Signal;
-use tests::{Client, Over, Raw, Server, Setup};
+use tests::{Over, Raw, Server, Setup};
+
+use crate::journal::{come_and_go_while_three_speak, join, kept};
 
 fn start(journal: &str) -> Server {
     let route = format!(
@@ -13,24 +15,6 @@ fn start(journal: &str) -> Server {
     );
     let setup = Setup::new().plugins(&["annals"]).configuration(&route);
     setup.start()
-}
-
-/// A client that says from where on it wants to hear everyone, and how that went.
-#[track_caller]
-fn join(server: &Server, query: &str) -> (Client, String, String) {
-    let mut client = Client::connect(server, &format!("/annals?{query}"));
-    let told = client.text();
-    let (how, position) = told.split_once(' ').expect("how, and from where");
-    (client, how.to_owned(), position.to_owned())
-}
-
-/// The next message that was kept: its position and what it says.
-#[track_caller]
-fn kept(client: &mut Client) -> (String, String) {
-    let text = client.text();
-    let (position, said) = text.split_once(' ').expect("a position comes first");
-    assert_eq!(position.len(), 24, "{text}");
-    (position.to_owned(), said.to_owned())
 }
 
 fn post(server: &Server, text: &str) -> (u16, String) {
@@ -46,41 +30,7 @@ fn post(server: &Server, text: &str) -> (u16, String) {
 #[test]
 fn whoever_comes_and_goes_while_three_speak_to_everyone_hears_each_message_once_and_in_order() {
     let server = start("messages = 10000\nbytes = \"4 MiB\"");
-    let (mut oracle, _, start) = join(&server, "");
-    thread::scope(|scope| {
-        for speaker in 0..3 {
-            let server = &server;
-            scope.spawn(move || {
-                let mut client = Client::connect(server, "/annals?silent");
-                for number in 0..200 {
-                    client.send(&format!("say {speaker}-{number}"));
-                }
-                client.close(1000, "");
-            });
-        }
-        let listeners: Vec<_> = (1..=8)
-            .map(|step| {
-                let (server, start) = (&server, &start);
-                scope.spawn(move || {
-                    let (mut position, mut heard) = (start.clone(), Vec::new());
-                    while heard.len() < 600 {
-                        let (mut client, how, _) = join(server, &format!("since={position}"));
-                        assert_eq!(how, "recovered");
-                        for _ in 0..(step * 7).min(600 - heard.len()) {
-                            let (at, said) = kept(&mut client);
-                            heard.push(said);
-                            position = at;
-                        }
-                    }
-                    heard
-                })
-            })
-            .collect();
-        let expected: Vec<_> = (0..600).map(|_| kept(&mut oracle).1).collect();
-        for listener in listeners {
-            assert_eq!(listener.join().expect("it has heard all"), expected);
-        }
-    });
+    come_and_go_while_three_speak(&server);
 }
 
 #[test]

@@ -155,14 +155,20 @@ impl Past {
         behind.topics.rotate_left(index);
         let bytes_max = behind.outbox.piece_bytes();
         let encoding = behind.outbox.encoding();
-        let standing = &behind.topics[0];
-        let filled = match self.fill(client, standing, limit, encoding, bytes_max, piece) {
+        let standing = &mut behind.topics[0];
+        let mut filled = self.fill(client, standing, limit, encoding, bytes_max, piece);
+        if matches!(filled, Err(Absent::LetGo)) && self.begin_later(standing) {
+            // In the same turn: until the next one as much may be said again.
+            piece.clear();
+            filled = self.fill(client, standing, limit, encoding, bytes_max, piece);
+        }
+        let filled = match filled {
             Ok(filled) => filled,
             Err(Absent::InFile) => {
-                self.ask_for(client, &mut behind.topics[0], bytes_max, queue);
+                self.ask_for(client, standing, bytes_max, queue);
                 return Fed::More;
             }
-            Err(Absent::LetGo) => return self.begin_later(behind),
+            Err(Absent::LetGo) => return lose(behind),
         };
         let next = self.journals.position(filled.offset).text();
         let instead: Vec<_> = filled.instead().collect();
@@ -209,23 +215,23 @@ impl Past {
         }
     }
 
-    /// What comes next in the first topic of `behind` was let go. A newcomer, who was given nothing yet, begins with
-    /// what are the last messages now: in a busy room others come before its turn.
-    fn begin_later(&mut self, behind: &mut Behind) -> Fed {
-        let standing = &mut behind.topics[0];
-        if let Some(count) = standing.newcomer {
-            let start = self
-                .journals
-                .start(&standing.topic, Since::Last(count), now());
-            if let From::Offset(offset) = start.from {
-                standing.at = Cursor {
-                    offset,
-                    hole: start.hole,
-                };
-                return Fed::More;
-            }
-        }
-        lose(behind)
+    /// What comes next in a topic was let go. A newcomer, who was given nothing yet, begins with what are the last messages
+    /// now: in a busy room others come before its turn. False for everyone else.
+    fn begin_later(&mut self, standing: &mut Standing) -> bool {
+        let Some(count) = standing.newcomer else {
+            return false;
+        };
+        let start = self
+            .journals
+            .start(&standing.topic, Since::Last(count), now());
+        let From::Offset(offset) = start.from else {
+            return false;
+        };
+        standing.at = Cursor {
+            offset,
+            hole: start.hole,
+        };
+        true
     }
 
     /// Asks the file for what follows a place.
