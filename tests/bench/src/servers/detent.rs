@@ -30,7 +30,8 @@ pub(super) fn here(folders: &Folders) -> Result<Server, String> {
 }
 
 /// Detent as it was at `revision`, in a work tree of its own under the target folder. The
-/// benchmark's own plugins are built there too, against the plugin API of that revision.
+/// benchmark's own plugins are built there too, against the plugin API of that revision: as it had them, since today's may use
+/// what that one lacks, and today's where it had none.
 pub(super) fn at(folders: &Folders, revision: &str) -> Result<Server, String> {
     let git = || {
         let mut git = Command::new("git");
@@ -47,12 +48,18 @@ pub(super) fn at(folders: &Folders, revision: &str) -> Result<Server, String> {
             .arg(&tree)
             .arg(short))?;
     }
+    // As it was, whatever an earlier run has put there.
+    run(Command::new("git")
+        .current_dir(&tree)
+        .args(["checkout", "--quiet", "--force", "HEAD", "--", "."]))?;
     let bench = tree.join("tests/bench");
-    fs::create_dir_all(&bench).map_err(|error| format!("{}: {error}", bench.display()))?;
-    run(Command::new("cp")
-        .current_dir(folders.root.join("tests/bench"))
-        .args(["-r", "Cargo.toml", "Cargo.lock", "src", "plugins"])
-        .arg(&bench))?;
+    if !bench.join("plugins/rooms").exists() {
+        fs::create_dir_all(&bench).map_err(|error| format!("{}: {error}", bench.display()))?;
+        run(Command::new("cp")
+            .current_dir(folders.root.join("tests/bench"))
+            .args(["-r", "Cargo.toml", "Cargo.lock", "src", "plugins"])
+            .arg(&bench))?;
+    }
     let target = tree.join("target/bench");
     let build = |packages: &[&str]| {
         let packages = packages.iter().flat_map(|name| ["--package", name]);
