@@ -603,6 +603,11 @@ typedef struct detent_client_view {
      * instances that come after. [callback] */
     detent_status (*request)(const detent_host *host, detent_client_id client,
                              const detent_request **request);
+    /* Whether the client is there still: DETENT_OK, or DETENT_GONE once its connection is ended, by whichever side;
+     * also while a callback of it runs and what it has said before is not read. For a callback that waits for
+     * something else, so that it need not wait for nobody. One that vanishes without a word is there until a deadline
+     * says otherwise. It costs a system call. [any] */
+    detent_status (*connected)(const detent_host *host, detent_client_id client);
 } detent_client_view;
 
 /* Id of the host's extension detent_turns. */

@@ -142,6 +142,29 @@ impl Client {
         self.host.calls().buffered(self.id.0).unwrap_or(0)
     }
 
+    /// Whether the client is there still. False once its connection is ended, by whichever side, also while a callback of it runs
+    /// and what it has said before has not been read: so a callback that waits for something else, in steps, need not wait for
+    /// nobody. One that vanishes without a word, as a phone in a tunnel, is there until a deadline of the server says otherwise.
+    /// Any thread may ask; it costs a system call. Always true where the server is older than plugin ABI 1.1.
+    ///
+    /// ```
+    /// # use plugin_api::{Client, Result};
+    /// # use std::sync::mpsc::{Receiver, RecvTimeoutError};
+    /// # use std::time::Duration;
+    /// fn answer(client: &Client, slow: &Receiver<String>) -> Result {
+    ///     while client.is_connected() {
+    ///         match slow.recv_timeout(Duration::from_millis(100)) {
+    ///             Err(RecvTimeoutError::Timeout) => continue,
+    ///             answer => return Ok(drop(client.send(answer?)?)),
+    ///         }
+    ///     }
+    ///     Ok(()) // `on_close` follows.
+    /// }
+    /// ```
+    pub fn is_connected(&self) -> bool {
+        self.host.calls().is_connected(self.id.0)
+    }
+
     /// Sends one message, after all that this thread has said before and the client hears: to itself, to a topic,
     /// to everyone.
     ///

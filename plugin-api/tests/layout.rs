@@ -120,7 +120,7 @@ fn layouts() -> Vec<Layout> {
             size, kind, name, help, labels, label_count, bounds, bound_count,
         }),
         layout!(Metrics = "detent_metrics" { size, reserved, declare, series, add, set, observe }),
-        layout!(ClientView = "detent_client_view" { size, reserved, buffered, request }),
+        layout!(ClientView = "detent_client_view" { size, reserved, buffered, request, connected }),
         layout!(Compression = "detent_compression" { size, reserved, set_worth }),
         layout!(Label = "detent_label" { size, reserved, set }),
         layout!(BodyFile = "detent_body_file" { size, reserved, set }),

@@ -25,4 +25,9 @@ pub struct ClientView {
         client: ClientId,
         request: *mut *const Request,
     ) -> Status,
+    /// Whether the client is there still: [`OK`](super::OK), or [`GONE`](super::GONE) once its connection is ended, by whichever
+    /// side; also while a callback of it runs and what it has said before is not read. For a callback that waits for something
+    /// else, so that it need not wait for nobody. One that vanishes without a word is there until a deadline says otherwise. It
+    /// costs a system call. `[any]`
+    pub connected: unsafe extern "C" fn(host: *const Host, client: ClientId) -> Status,
 }

@@ -18,6 +18,21 @@ impl HostCalls {
         (status == abi::OK).then_some(bytes)
     }
 
+    /// False where the client has gone, or has ended its connection; true where the host cannot say.
+    pub(crate) fn is_connected(self, client: ClientId) -> bool {
+        let Some(table) = self.client_view() else {
+            return true;
+        };
+        // SAFETY: the table is the host's own; `size` is its first field.
+        let size = unsafe { (*table.as_ptr()).size };
+        if !crate::covers!(size, abi::ClientView, connected) {
+            return true;
+        }
+        // SAFETY: the table covers the field.
+        let status = unsafe { ((*table.as_ptr()).connected)(self.pointer(), client) };
+        status != abi::GONE
+    }
+
     /// Lets `read` have the handshake of the client whose callback runs on this thread; none for any other.
     pub(crate) fn with_handshake<T>(
         self,

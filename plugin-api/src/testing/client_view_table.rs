@@ -43,6 +43,7 @@ static TABLE: abi::ClientView = abi::ClientView {
     reserved: 0,
     buffered,
     request,
+    connected,
 };
 
 pub(super) fn table() -> *const c_void {
@@ -56,6 +57,16 @@ unsafe extern "C" fn buffered(host: *const abi::Host, client: u64, bytes: *mut u
     match host.check_client(client) {
         // SAFETY: as above.
         Ok(()) => unsafe { fill(bytes, Ok(0)) },
+        Err(status) => status,
+    }
+}
+
+unsafe extern "C" fn connected(host: *const abi::Host, client: u64) -> Status {
+    // SAFETY: the plugin vouches, as the ABI asks.
+    let host = unsafe { MemoryHost::from_abi(host) };
+    match host.check_client(client) {
+        Ok(()) if host.world.lock().has_hung_up(client) => abi::GONE,
+        Ok(()) => abi::OK,
         Err(status) => status,
     }
 }

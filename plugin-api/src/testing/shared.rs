@@ -384,6 +384,9 @@ impl Shared {
 
     /// The client closes, with a frame of its own or without one.
     pub(super) fn peer_closes(&self, client: u64, code: u16, reason: &str, has_frame: bool) {
+        if !has_frame {
+            self.world.lock().hang_up(client);
+        }
         self.on_turn(client, |instance, turn| {
             let frame = has_frame.then(|| (code, reason.to_owned()));
             if self.world.lock().end(client, frame) {
@@ -395,6 +398,7 @@ impl Shared {
 
     /// The connection fails: `on_error`, which cannot save it, then `on_close` with 1006.
     pub(super) fn breaks(&self, client: u64, what: &str) {
+        self.world.lock().hang_up(client);
         self.on_turn(client, |instance, turn| {
             if let Some(session) = turn {
                 instance.on_error(client, session, abi::FAULT_TRANSPORT, what);

@@ -44,6 +44,8 @@ pub(super) struct Guest {
     pub(super) closed: Option<(u16, String)>,
     /// Whether the plugin may speak of it.
     pub(super) is_open: bool,
+    /// It has ended its connection, which a callback of it that runs has not been told.
+    has_hung_up: bool,
     /// What the plugin says that it is called.
     pub(super) label: String,
     /// What every `send` to it answers, where a test says so.
@@ -130,6 +132,7 @@ impl State {
             inbox: VecDeque::new(),
             closed: None,
             is_open: true,
+            has_hung_up: false,
             label: String::new(),
             send_answer: None,
             came_apart: is_apart,
@@ -140,6 +143,18 @@ impl State {
 
     pub(super) fn is_open(&self, client: u64) -> bool {
         self.clients.get(&client).is_some_and(|guest| guest.is_open)
+    }
+
+    /// The client ends its connection, and may have to wait for its turn until that is told.
+    pub(super) fn hang_up(&mut self, client: u64) {
+        if let Some(guest) = self.clients.get_mut(&client) {
+            guest.has_hung_up = true;
+        }
+    }
+
+    pub(super) fn has_hung_up(&self, client: u64) -> bool {
+        let guest = self.clients.get(&client);
+        guest.is_some_and(|guest| guest.has_hung_up)
     }
 
     /// Whether it was admitted apart; one that has gone counts as such.

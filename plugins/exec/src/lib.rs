@@ -45,6 +45,12 @@ impl Exec {
         self.programs.lock().len() >= options.programs_max
     }
 
+    fn end(&self, client: ClientId) {
+        if let Some(Some(program)) = self.programs.lock().get(&client) {
+            program.end();
+        }
+    }
+
     fn take_place(&self, client: ClientId, options: &Options) -> bool {
         let mut programs = self.programs.lock();
         let is_free = programs.len() < options.programs_max;
@@ -116,12 +122,17 @@ impl Plugin for Exec {
         let Some(writer) = writer else {
             return Ok(());
         };
-        if writer.write(message.as_bytes())? == Written::Late {
-            log::warn!(
-                "client {}: its program takes nothing it says; closed",
-                client.id()
-            );
-            client.close(1011, "the program does not read")?;
+        match writer.write(message.as_bytes(), || client.is_connected())? {
+            Written::Done | Written::Deaf => {}
+            Written::Late => {
+                log::warn!(
+                    "client {}: its program takes nothing it says; closed",
+                    client.id()
+                );
+                client.close(1011, "the program does not read")?;
+            }
+            // What it has said besides is in its socket still, and `on_close` is behind that.
+            Written::Gone => self.end(client.id()),
         }
         Ok(())
     }
@@ -129,9 +140,7 @@ impl Plugin for Exec {
     fn on_close(&self, client: &Client, writer: Option<Writer>, _: &Cause) -> Result {
         // The end of what it reads is the first that it hears of it.
         drop(writer);
-        if let Some(Some(program)) = self.programs.lock().get(&client.id()) {
-            program.end();
-        }
+        self.end(client.id());
         Ok(())
     }
 

@@ -183,6 +183,22 @@ fn one_that_reads_nothing_holds_its_client_back_and_then_is_ended() {
 }
 
 #[test]
+fn one_that_reads_nothing_goes_with_its_client_at_once() {
+    let route = sh("echo $$; sleep 1000")
+        .option("read_timeout", 3600)
+        .start();
+    let client = route.connect("/exec");
+    let process = text(&client);
+    std::thread::scope(|scope| {
+        // It waits for the program until the client has gone.
+        scope.spawn(|| client.send("x".repeat(256 * 1024)));
+        scope.spawn(|| client.cut());
+    });
+    wait_for("its end", || (!is_alive(&process)).then_some(()));
+    assert_eq!(route.counts().closed, 1);
+}
+
+#[test]
 fn one_that_has_closed_its_input_is_spoken_to_in_vain() {
     let route = sh("exec <&-; echo deaf; sleep 1000").start();
     let client = route.connect("/exec");

@@ -1,4 +1,4 @@
-//! The way to what a program reads: waits while it does not read, but not for ever.
+//! The way to what a program reads: waits while it does not read, but not for ever, and not for a client that has gone.
 
 use std::io::{self, Write};
 use std::process::ChildStdin;
@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+
+/// How often it is looked whether the client is there still, while its program does not read.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The program's standard input; it reads its end where this is dropped.
 pub(crate) struct Writer {
@@ -23,6 +26,8 @@ pub(crate) enum Written {
     Deaf,
     /// The program has read nothing for too long.
     Late,
+    /// The client has gone meanwhile.
+    Gone,
 }
 
 impl Writer {
@@ -35,9 +40,13 @@ impl Writer {
         }
     }
 
-    /// Blocks while the program does not read, for so long at most as it may read nothing; the client is not read meanwhile, which
-    /// holds it back.
-    pub(crate) fn write(&mut self, message: &[u8]) -> io::Result<Written> {
+    /// Blocks while the program does not read, for so long at most as it may read nothing, and as the client `is_there`; that is not
+    /// read meanwhile, which holds it back.
+    pub(crate) fn write(
+        &mut self,
+        message: &[u8],
+        is_there: impl Fn() -> bool,
+    ) -> io::Result<Written> {
         let mut line;
         let mut left = message;
         if self.ends_lines {
@@ -63,7 +72,10 @@ impl Writer {
                     if wait.is_zero() {
                         return Ok(Written::Late);
                     }
-                    wait_for_room(pipe, wait)?;
+                    if !is_there() {
+                        return Ok(Written::Gone);
+                    }
+                    wait_for_room(pipe, wait.min(LOOK))?;
                 }
                 Err(error) => return Err(error),
             }

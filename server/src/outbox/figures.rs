@@ -6,6 +6,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
 use super::Outbox;
 use super::encoding::Encoding;
 use super::http_phase::Exchange;
@@ -84,6 +87,23 @@ impl Outbox {
             is_closing: !state.phase.is_open() || self.is_closing(),
             dropped: state.dropped,
         }
+    }
+
+    /// Whether the client is there still, as far as the kernel knows. False once either side has begun to end the connection, also
+    /// while what the client said before that stands unread in the socket.
+    pub fn is_connected(&self) -> bool {
+        if self.is_closing() || !self.state.lock().phase.is_open() {
+            return false;
+        }
+        let mut ends = [PollFd::new(&self.socket, PollFlags::RDHUP)];
+        let found = loop {
+            match poll(&mut ends, Some(&Timespec::default())) {
+                Err(Errno::INTR) => {}
+                found => break found,
+            }
+        };
+        // Hang-up and error are told unasked.
+        found == Ok(0)
     }
 
     /// What of `all`, that the clients in its place have said and were answered, is its own.

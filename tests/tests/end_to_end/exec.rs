@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use tests::{Client, Server, Setup, library, wait_until};
+use rustix::process::Signal;
+
+use tests::{Client, Raw, Server, Setup, frame, library, wait_until};
 
 fn start(script: &str, more: &str) -> Server {
     let route = format!(
@@ -36,6 +38,52 @@ fn a_program_speaks_with_its_client_and_goes_with_it() {
     wait_until("its thread is gone", || {
         !server.thread_names().iter().any(|name| name == "exec")
     });
+}
+
+/// A program that reads nothing, and a client whose thread waits for it in `on_message`: more is in its socket. The program
+/// may read nothing for an hour.
+fn with_a_program_that_does_not_read() -> (Server, Raw, String) {
+    let server = start("echo $$; sleep 1000", "read_timeout = 3600");
+    let mut client = Raw::upgrade(&server, "/exec");
+    let (_, process) = client.frame();
+    let process = String::from_utf8(process).expect("it is a number");
+    // A pipe holds 64 KiB.
+    for _ in 0..2 {
+        client.write(frame(1, &[b'x'; 60_000]));
+    }
+    client.wait_until_acknowledged();
+    client.write(frame(1, &[b'y'; 30_000]));
+    wait_until("its thread waits for the program", || {
+        server.has_unread_bytes(&client)
+    });
+    assert!(is_alive(&process));
+    (server, client, process)
+}
+
+// The thread that waits for a program reads nothing of its client: a program that did not read lived for `read_timeout`, ten
+// seconds, after its client had gone.
+#[test]
+fn one_that_reads_nothing_goes_with_its_client_at_once() {
+    for end in [drop, Raw::reset] {
+        let (server, client, process) = with_a_program_that_does_not_read();
+        end(client);
+        wait_until("it is gone", || !is_alive(&process));
+        wait_until("its thread is gone", || {
+            !server.thread_names().iter().any(|name| name == "exec")
+        });
+        assert_eq!(server.count_log(&["its program takes nothing"]), 0);
+    }
+}
+
+#[test]
+fn one_that_reads_nothing_delays_no_stop() {
+    let (mut server, client, process) = with_a_program_that_does_not_read();
+    server.signal(Signal::TERM);
+    wait_until("it is gone", || !is_alive(&process));
+    // Only its Close frame is waited for.
+    drop(client);
+    assert_eq!(server.wait().code(), Some(0), "{}", server.log());
+    assert_eq!(server.count_log(&["ERROR"]), 0, "{}", server.log());
 }
 
 #[test]

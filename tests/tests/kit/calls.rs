@@ -14,6 +14,7 @@ on_both!(
     text_and_binary_stay_what_they_are,
     an_other_client_is_spoken_to,
     a_label_is_taken_or_refused,
+    who_has_ended_its_connection_is_not_connected,
 );
 
 fn messages_are_heard_in_the_order_they_are_said<S: Stage>() {
@@ -136,4 +137,23 @@ fn an_other_client_is_spoken_to<S: Stage>() {
     assert_eq!(bob.closed(), (4000, "out".to_owned()));
     assert_eq!(ann.text(), "client 2 has left");
     stage.wait_for_log(&["closed 2: 4000 by Plugin after 0 messages: out"]);
+}
+
+fn who_has_ended_its_connection_is_not_connected<S: Stage>() {
+    let stage = S::start("probe", &[]);
+    let (mut ann, bob, carl) = (
+        stage.open("/probe"),
+        stage.open("/probe"),
+        stage.open("/probe"),
+    );
+    for here in ["1", "2", "3"] {
+        assert_eq!(ann.ask(&format!("connected {here}")), "true");
+    }
+    bob.close(1000, "");
+    assert_eq!(ann.text(), "client 2 has left");
+    carl.cut();
+    assert_eq!(ann.text(), "client 3 has left");
+    for gone in ["2", "3", "99"] {
+        assert_eq!(ann.ask(&format!("connected {gone}")), "false");
+    }
 }

@@ -48,6 +48,7 @@ pub(super) static CLIENT_VIEW: abi::ClientView = abi::ClientView {
     reserved: 0,
     buffered,
     request,
+    connected,
 };
 
 unsafe extern "C" fn buffered(host: *const abi::Host, client: u64, bytes: *mut u64) -> Status {
@@ -64,6 +65,22 @@ unsafe extern "C" fn buffered(host: *const abi::Host, client: u64, bytes: *mut u
         // SAFETY: see above.
         unsafe { *bytes = outbox.figures().backlog };
         OK
+    })
+}
+
+unsafe extern "C" fn connected(host: *const abi::Host, client: u64) -> Status {
+    guard(|| {
+        // SAFETY: see above.
+        let host = unsafe { RouteHost::from_abi(host) };
+        let client = match host.open_client(client) {
+            Ok(client) => client,
+            Err(status) => return status,
+        };
+        let outbox = host.route.services.roster.outbox(client);
+        match outbox {
+            Some(outbox) if outbox.is_connected() => OK,
+            _ => GONE,
+        }
     })
 }
 

@@ -247,6 +247,10 @@ impl Probe {
                     &self.host.client(argument.parse::<u64>()?.into()),
                 ));
             }
+            "connected" => {
+                let client = self.host.client(argument.parse::<u64>()?.into());
+                return Ok(client.is_connected().to_string());
+            }
             "buffered" => {
                 let client = self.host.client(argument.parse::<u64>()?.into());
                 return Ok(client.buffered_bytes().to_string());
