@@ -90,6 +90,11 @@ impl Outbox {
         self.room.notify_all();
     }
 
+    /// How long a full socket may take nothing of the answer that comes next.
+    pub fn set_write_timeout(&self, write_timeout: Duration) {
+        self.state.lock().bounds.write_timeout = write_timeout;
+    }
+
     /// Messages that were not sent since the backlog was full.
     pub fn dropped(&self) -> u64 {
         self.state.lock().dropped

@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use tests::{Raw, Server, Setup, compile_c, library};
 
 /// More than all buffers between the two hold.
-const LARGE: usize = 64 << 20;
+pub(crate) const LARGE: usize = 24 << 20;
 
 const ROUTE: &str = "[[route]]\npath = [\"/\", \"/{*path}\"]\nplugin = \"files\"\n\
                      [route.options]\nfolder = \"www\"\n";
@@ -23,8 +23,12 @@ fn start(files: &[(&str, &[u8])], settings: &str) -> Server {
 }
 
 /// Bytes that differ wherever a piece could be lost or come twice.
-fn pattern() -> Vec<u8> {
-    (0..LARGE as u32 / 4).flat_map(u32::to_le_bytes).collect()
+pub(crate) fn pattern() -> Vec<u8> {
+    // No piece of a round size is like another.
+    let block: Vec<u8> = (0..16_381_u32).flat_map(u32::to_le_bytes).collect();
+    let mut bytes = block.repeat(LARGE / block.len() + 1);
+    bytes.truncate(LARGE);
+    bytes
 }
 
 fn get(path: &str, lines: &str) -> String {

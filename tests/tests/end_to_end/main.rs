@@ -33,6 +33,7 @@ mod config_file;
 mod counters;
 mod crashes;
 mod cuts;
+mod downloads;
 mod echo;
 mod entrance;
 mod entrance_answers;

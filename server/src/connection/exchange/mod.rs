@@ -252,6 +252,7 @@ impl<'a> Exchange<'a> {
             request.body = reader.read_body()?;
             self.begin_answer()?;
         }
+        self.outbox.set_write_timeout(mounted.client.write_timeout);
         self.serve(&mounted.route, request).map(Answer::Plain)
     }
 
