@@ -59,8 +59,7 @@
 //! | [`logging`] | lines to stderr or a file, never waited for |
 //! | [`threads`] | connection threads on stacks of our own |
 //! | [`counters`] | what has happened since the start, in numbers |
-//! | [`memory`] | what is held for clients, added up and bounded |
-//! | [`limits`] | every bound, every default |
+//! | [`limits`] | every bound, every default; what is held for clients, added up and bounded ([`limits::memory`]) |
 //! | [`ids`] | the numbers of clients and routes |
 //!
 //! # Invariants
@@ -76,7 +75,8 @@
 //!   the end of a round.
 //! - Routes do not hold each other up: each has its own queue to the hub, which takes them in turn by the time
 //!   they cost and can leave a walk midway. A client's slot is free when the hub has taken its end.
-//! - Every queue and buffer has a bound, and it stands in [`limits`]; what they hold together has one too ([`memory`]).
+//! - Every queue and buffer has a bound, and it stands in [`limits`]; what they hold together has one too
+//!   ([`limits::memory`]).
 //! - `on_close` comes exactly once for each `on_open` that succeeded.
 //! - A module imports only what stands below it in the list of rooms, and no two files import each
 //!   other. Inside `plugin` the order is instance, library, host.
@@ -138,6 +138,5 @@ pub mod compression;
 pub mod logging;
 pub mod threads;
 pub mod counters;
-pub mod memory;
 pub mod limits;
 pub mod ids;

@@ -8,7 +8,7 @@ use super::Window;
 use super::pool::COMPRESSORS;
 use crate::counters::COUNTERS;
 use crate::limits::COMPRESSED_BYTES_KEPT;
-use crate::memory::{Account, Part};
+use crate::limits::memory::{Account, Part};
 
 /// Bytes before a place from which on they are compressed: a block of their own costs more than fewer can save.
 const BEFORE_PLACE_LEAST: usize = 64;

@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::Window;
 use super::deflate::TAIL;
 use crate::limits::INFLATERS_KEPT;
-use crate::memory::{Account, Part};
+use crate::limits::memory::{Account, Part};
 
 /// Put behind a message: what its sender has left out, and an empty block. Who stands at the end of a block hears nothing
 /// of either; who stands within the data of one would. Only who stands within the tables at its head may take this for more of

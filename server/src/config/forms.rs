@@ -17,9 +17,9 @@ use toml::de::{DeValue, ValueDeserializer};
 use crate::compression;
 use crate::http::host::Host;
 use crate::http::origin::AllowedOrigins;
+use crate::limits::memory::Limit;
 use crate::limits::settings::{Bounds, TIME_LEAST};
 use crate::logging::LogFormat;
-use crate::memory::Limit;
 use crate::outbox::SlowClient;
 
 /// A kind of value that a setting may have.

@@ -25,10 +25,10 @@ use super::table::{Given, Table};
 use super::{load_admin, load_inside, load_listeners};
 use crate::http::host::Host;
 use crate::http::peer::Trusted;
+use crate::limits::memory::Limit;
 use crate::limits::settings as limits;
 use crate::logging::ClientRate;
 use crate::logging::{LogFormat, LogSettings};
-use crate::memory::Limit;
 
 impl Settings {
     /// Reads the file that the command line names, and puts the command line over it. Can be called

@@ -19,9 +19,9 @@ use super::problem::Place;
 use crate::http::host::Host;
 use crate::http::peer::Trusted;
 use crate::http::provenance::Rules;
+use crate::limits::memory::Limit;
 use crate::limits::settings as limits;
 use crate::logging::LogSettings;
-use crate::memory::Limit;
 
 /// Everything that was asked for, checked.
 #[derive(Clone, Debug, PartialEq)]

@@ -16,7 +16,7 @@ use super::terms::Terms;
 use crate::http::poll;
 use crate::http::request::{Kind, Request};
 use crate::limits::LOOK_AGAIN;
-use crate::memory::{Account, LEDGER, Part};
+use crate::limits::memory::{Account, LEDGER, Part};
 use crate::outbox::cause::{Cause, GOING_AWAY, NORMAL, POLICY};
 use crate::outbox::frame;
 use crate::outbox::{Delivery, Outbox};

@@ -16,7 +16,7 @@ use crate::counters::COUNTERS;
 use crate::http::peer::{Arrival, Entry, Peer, Remote, Shown};
 use crate::http::refusal::Refusal;
 use crate::ids::ClientId;
-use crate::memory::LEDGER;
+use crate::limits::memory::LEDGER;
 use crate::outbox::Outbox;
 use crate::outbox::drain::DrainHandle;
 use crate::roster::admission::{Admission, Ticket};

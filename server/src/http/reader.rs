@@ -17,7 +17,7 @@ use super::proxy_protocol::{self, Relayed};
 use super::refusal::Refusal;
 use super::request::Request;
 use super::request_line;
-use crate::memory::{Account, Part};
+use crate::limits::memory::{Account, Part};
 use crate::outbox::Outbox;
 
 /// Why there is no request.

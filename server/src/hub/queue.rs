@@ -17,8 +17,8 @@ use super::intake::Intake;
 use crate::compression::Demand;
 use crate::counters::{COUNTERS, RouteCounts, is_measured};
 use crate::ids::RouteId;
+use crate::limits::memory::{Account, Part};
 use crate::limits::{GATHER_ENOUGH_DIVISOR, QUEUE_KEPT_EVENTS, WAITS_SAMPLED};
-use crate::memory::{Account, Part};
 
 /// Shared by all threads that speak on the route, and the hub.
 pub(super) struct Queue {

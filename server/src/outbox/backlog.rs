@@ -26,12 +26,12 @@ use super::http_phase::{Exchange, time_for};
 use super::shared::Frames;
 use super::{Delivery, Outbox, Phase, State};
 use crate::counters::COUNTERS;
+use crate::limits::memory::LEDGER;
 use crate::limits::{
     BYTES_PER_SECOND_LEAST, FLUSH_BYTES, MEMORY_GRAIN_BYTES, MEMORY_LOOK_AGAIN, PAUSE_DIVISOR,
     settings,
 };
 use crate::logging::about::About;
-use crate::memory::LEDGER;
 
 /// What happens to a client whose backlog is full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -23,7 +23,7 @@ use super::ending::Service;
 use super::leaving::{Count, Leaver, Told};
 use super::pressure::Pressure;
 use super::{Outbox, pipe};
-use crate::memory::LEDGER;
+use crate::limits::memory::LEDGER;
 use crate::threads::fault_point;
 
 /// Events that one wait returns at most; more come with the next.

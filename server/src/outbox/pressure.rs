@@ -1,4 +1,4 @@
-//! What the drain thread does where memory is short: see [`memory`](crate::memory).
+//! What the drain thread does where memory is short: see [`memory`](crate::limits::memory).
 //!
 //! State of that thread. It looks when the alarm rings and again until all is well; it waits for nobody.
 
@@ -9,8 +9,8 @@ use bytesize::ByteSize;
 use log::{Level, info, warn};
 
 use super::Outbox;
+use crate::limits::memory::LEDGER;
 use crate::limits::{MEMORY_CALM, MEMORY_GRAIN_BYTES, MEMORY_LOOK_AGAIN, MEMORY_PAUSE_MAX};
-use crate::memory::LEDGER;
 
 /// Whether memory is short, and what was done about it.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use crate::limits::SHARED_BYTES_LEAST;
-use crate::memory::{Account, Part};
+use crate::limits::memory::{Account, Part};
 
 /// A run of whole frames. It changes only while nobody else has a share.
 #[derive(Debug, Default)]

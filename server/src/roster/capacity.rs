@@ -16,13 +16,13 @@ use super::control_group::{self, Controller, number};
 use super::machine_memory::Available;
 use crate::config::ServerLimits;
 
+use crate::limits::memory::at_rest_bytes;
 use crate::limits::{
     CONNECTION_STACK_BYTES, CONNECTIONS_MAX, FILES_FEW, FILES_PER_LEAVING, FILES_RESERVED,
     LEAVING_LEAST, LEAVING_MAX, LIBRARIES_RESERVED, LIBRARY_FILES_DIVISOR, LIBRARY_LOADS_MAX,
     MAPPINGS_PER_LIBRARY, MAPPINGS_RESERVED, MEMORY_KEPT_BYTES, MEMORY_UNDER_WAY_DIVISOR,
     THREADS_RESERVED,
 };
-use crate::memory::at_rest_bytes;
 use crate::threads::Stacks;
 
 /// The number of connections and what sets it.
@@ -318,7 +318,7 @@ fn own_mappings() -> u64 {
 mod tests {
     use super::{Available, Bound, CONNECTION_STACK_BYTES, Machine, Unit, leaving_of};
     use crate::config::ServerLimits;
-    use crate::memory::Limit;
+    use crate::limits::memory::Limit;
     use crate::threads::Stacks;
 
     fn machine(files: u64) -> Machine {

@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::process::{self, Process};
 use super::{Reload, View};
 use crate::counters::COUNTERS;
-use crate::memory::LEDGER;
+use crate::limits::memory::LEDGER;
 pub(super) use counts::{Counts, code_text};
 use hub::HubFigures;
 use route::Seen;

@@ -31,7 +31,7 @@ use super::message::Message;
 use super::requests::Published;
 use crate::ids::{ByNumber, ClientId};
 use crate::journal::{Bounds, Journals};
-use crate::memory::{Account, Part};
+use crate::limits::memory::{Account, Part};
 use behind::Behind;
 use file::Fetches;
 

@@ -11,8 +11,8 @@ use parking_lot::Mutex;
 use plugin_api::abi::{EXHAUSTED, GONE, Status};
 
 use crate::hub::{Event, RouteHandle};
+use crate::limits::memory::{Account, Part};
 use crate::limits::{HELD_BYTES_MAX, HELD_EVENTS_MAX};
-use crate::memory::{Account, Part};
 
 const HELD: u8 = 0;
 const AT_WORK: u8 = 1;
