@@ -43,7 +43,7 @@ pub use raw::{
     unmasked_frame,
 };
 pub use server::Server;
-pub use setup::{Setup, run_server};
+pub use setup::{PATIENT, Setup, run_server};
 pub use tungstenite::Message;
 pub use variant::{set_state_format, variant};
 

@@ -1,6 +1,8 @@
 //! Rooms of members that are written to in different ways: each hears every message once, in one order, as it may.
 
-use tests::{CLOSE, Client, Compressing, Events, Heard, Server, Setup, TEXT, frame, json_line};
+use tests::{
+    CLOSE, Client, Compressing, Events, Heard, PATIENT, Server, Setup, TEXT, frame, json_line,
+};
 
 /// What is heard next, past what the plugin says of those who leave.
 #[track_caller]
@@ -166,11 +168,14 @@ fn speak_until(server: &Server, word: &str) -> (Compressing, Client, usize) {
 }
 
 fn chat(policy: &str) -> Server {
-    let configuration = format!("[client]\nbacklog = \"64 KiB\"\nslow_client = \"{policy}\"\n");
+    let configuration =
+        format!("[client]\n{PATIENT}backlog = \"64 KiB\"\nslow_client = \"{policy}\"\n");
     let setup = Setup::new().plugins(&["chat"]);
     setup.configuration(&configuration).start()
 }
 
+/// Cause: on a busy machine its messages, which compress to little, took so long to fill its socket that it had taken
+/// none for `write_timeout`.
 #[test]
 fn a_slow_member_gets_whole_compressed_frames_and_then_why() {
     let server = chat("close");

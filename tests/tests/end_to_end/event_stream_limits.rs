@@ -1,6 +1,6 @@
 //! What a client of an event stream may cost: silence, slowness, time.
 
-use tests::{Client, Events, Server, Setup};
+use tests::{Client, Events, PATIENT, Server, Setup};
 
 fn start(client: &str) -> Server {
     let setup = Setup::new().plugins(&["push"]).with_pings();
@@ -50,7 +50,9 @@ fn a_stream_that_is_over_says_so() {
 
 #[test]
 fn one_that_does_not_read_is_closed_between_two_events() {
-    let server = start("message = \"64 KiB\"\nbacklog = \"256 KiB\"\n");
+    let server = start(&format!(
+        "{PATIENT}message = \"64 KiB\"\nbacklog = \"256 KiB\"\n"
+    ));
     let mut slow = Events::open(&server, "/push", &[]);
     let is_closed =
         || server.count_log(&["client 1 on /push is too slow", "closed with 1008"]) == 1;
@@ -78,7 +80,9 @@ fn one_that_does_not_read_is_closed_between_two_events() {
 
 #[test]
 fn what_does_not_fit_is_dropped_by_whole_events_where_that_is_asked_for() {
-    let server = start("message = \"64 KiB\"\nbacklog = \"256 KiB\"\nslow_client = \"drop\"\n");
+    let server = start(&format!(
+        "{PATIENT}message = \"64 KiB\"\nbacklog = \"256 KiB\"\nslow_client = \"drop\"\n"
+    ));
     let mut slow = Events::open(&server, "/push", &[]);
     let is_dropping = || server.count_log(&["messages that do not fit are dropped"]) == 1;
     let spoken = speak_until(&server, 16_000, is_dropping);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tests::{Client, PING, PONG, Raw, Server, Setup, TEXT, frame, wait_until};
+use tests::{Client, PATIENT, PING, PONG, Raw, Server, Setup, TEXT, frame, wait_until};
 
 fn setup(client: &str) -> Setup {
     let setup = Setup::new().plugins(&["echo", "probe", "chat"]);
@@ -11,6 +11,14 @@ fn setup(client: &str) -> Setup {
 
 fn start(client: &str) -> Server {
     setup(client).start()
+}
+
+/// For clients that are slow on purpose.
+fn start_patient(client: &str) -> Server {
+    let setup = Setup::new().plugins(&["probe"]);
+    setup
+        .configuration(&format!("[client]\n{PATIENT}{client}\n"))
+        .start()
 }
 
 #[track_caller]
@@ -153,7 +161,7 @@ fn flood(server: &Server, until: &[&str]) {
 
 #[test]
 fn a_slow_client_may_miss_messages_instead_of_being_closed() {
-    let server = start("backlog = \"64 KiB\"\nslow_client = \"drop\"");
+    let server = start_patient("backlog = \"64 KiB\"\nslow_client = \"drop\"");
     let mut slow = Raw::upgrade(&server, "/probe");
     flood(
         &server,
@@ -184,7 +192,7 @@ fn a_slow_client_may_miss_messages_instead_of_being_closed() {
 
 #[test]
 fn a_slow_client_is_closed_by_default() {
-    let server = start("backlog = \"64 KiB\"");
+    let server = start_patient("backlog = \"64 KiB\"");
     let _slow = Raw::upgrade(&server, "/probe");
     flood(
         &server,

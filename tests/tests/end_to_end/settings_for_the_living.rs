@@ -4,7 +4,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use tests::{Admin, CLOSE, Client, PING, PONG, Raw, Server, Setup, TEXT, frame};
+use tests::{Admin, CLOSE, Client, PATIENT, PING, PONG, Raw, Server, Setup, TEXT, frame};
 
 fn setup(configuration: &str) -> Setup {
     let setup = Setup::new().plugins(&["echo", "probe"]);
@@ -126,12 +126,13 @@ fn broadcast(speaker: &mut Client) {
 
 #[test]
 fn backlog_also_of_one_that_is_over_it_already() {
-    let server = start("client.backlog = \"64 MiB\"\n");
+    let with = |backlog| format!("[client]\n{PATIENT}backlog = \"{backlog}\"\n");
+    let server = start(&with("64 MiB"));
     let _slow = Raw::upgrade(&server, "/probe");
     let mut speaker = Client::connect(&server, "/probe");
     broadcast(&mut speaker);
     assert_eq!(server.count_log(&["is too slow"]), 0, "there is room");
-    server.reload_with("client.backlog = \"64 KiB\"\n");
+    server.reload_with(&with("64 KiB"));
     speaker.send("broadcast one more");
     let told = "over the limit of 65536; closed with 1008";
     server.wait_for_log(&["client 1 on /probe is too slow", told]);
@@ -140,11 +141,12 @@ fn backlog_also_of_one_that_is_over_it_already() {
 #[test]
 fn slow_client_and_what_was_dropped_is_counted() {
     let admin = "admin.listen = \"127.0.0.1:0\"\n";
-    let server = start(&format!("client.backlog = \"64 KiB\"\n{admin}"));
+    let client = format!("[client]\n{PATIENT}backlog = \"64 KiB\"\n");
+    let server = start(&format!("{admin}{client}"));
     let mut slow = Raw::upgrade(&server, "/probe");
     let mut speaker = Client::connect(&server, "/probe");
-    let dropping = "client.backlog = \"64 KiB\"\nclient.slow_client = \"drop\"\n";
-    server.reload_with(&format!("{dropping}{admin}"));
+    let dropping = "slow_client = \"drop\"\n";
+    server.reload_with(&format!("{admin}{client}{dropping}"));
     broadcast(&mut speaker);
     // It reads whole frames, until one that was said when there was room again.
     let reading = thread::spawn(move || {

@@ -1,9 +1,13 @@
 //! A client that stops reading: its backlog is bounded, it is closed, and nobody else notices.
 
-use tests::{CLOSE, Client, Raw, Server, Setup, TEXT, frame};
+use tests::{CLOSE, Client, PATIENT, Raw, Server, Setup, TEXT, frame};
 
 const OTHERS: usize = 50;
 const MESSAGE_BYTES: usize = 16 * 1024;
+
+fn patient() -> String {
+    format!("[client]\n{PATIENT}")
+}
 
 /// Lets one of the others speak until the log says that the slow one was closed; each of the
 /// others hears each message, in order. Gives how many there were.
@@ -27,6 +31,7 @@ fn speak_until_closed(server: &Server, others: &mut [Client]) -> usize {
 fn one_that_stops_reading_is_closed_and_the_others_lose_nothing() {
     let setup = Setup::new()
         .plugins(&["chat"])
+        .configuration(&patient())
         .arguments(&["--log-level", "warn"]);
     let server = setup.start();
     let mut slow = Raw::upgrade(&server, "/chat");
@@ -68,6 +73,7 @@ fn the_limit_of_the_backlog_is_an_argument() {
     let arguments = ["--log-level", "warn", "--max-backlog", "64KiB"];
     let server = Setup::new()
         .plugins(&["chat"])
+        .configuration(&patient())
         .arguments(&arguments)
         .start();
     let _slow = Raw::upgrade(&server, "/chat");
@@ -78,7 +84,8 @@ fn the_limit_of_the_backlog_is_an_argument() {
 
 #[test]
 fn one_that_sends_without_reading_its_echoes_is_held_up_and_not_closed() {
-    let server = Setup::new().plugins(&["echo"]).start();
+    let setup = Setup::new().plugins(&["echo"]);
+    let server = setup.configuration(&patient()).start();
     let raw = Raw::upgrade(&server, "/echo");
     let count = 4_000;
     let resident_before = server.resident_kib();
@@ -110,7 +117,8 @@ fn one_that_sends_without_reading_its_echoes_is_held_up_and_not_closed() {
 /// What a plugin asks before it sends more than a client takes.
 #[test]
 fn a_plugin_sees_how_much_waits_for_a_client() {
-    let server = Setup::new().plugins(&["probe"]).start();
+    let setup = Setup::new().plugins(&["probe"]);
+    let server = setup.configuration(&patient()).start();
     let slow = Raw::upgrade(&server, "/probe");
     let mut asking = Client::connect(&server, "/probe");
     let mut buffered = |client: u64| {
