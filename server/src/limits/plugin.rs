@@ -19,7 +19,7 @@ pub const TIMER_MS_MAX: u64 = 10 * 366 * 24 * 60 * 60 * 1000;
 /// Memory mappings of one library: its segments, and those of its allocator.
 pub const MAPPINGS_PER_LIBRARY: u64 = 8;
 
-/// Of [`FILES_RESERVED`], those of libraries: each that was ever loaded keeps one.
+/// Of [`FILES_RESERVED`](super::FILES_RESERVED), those of libraries: each that was ever loaded keeps one.
 pub const LIBRARIES_RESERVED: u64 = 16;
 
 /// Where many files may be open, so large a share of them is kept for libraries, up to

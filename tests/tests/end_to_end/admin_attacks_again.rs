@@ -219,7 +219,7 @@ fn a_listener_that_goes_wants_its_token_to_the_end() {
         "POST /reload HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TOKEN}\r\n\r\n"
     );
     let question = "GET /clients HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(20);
-    for _ in 0..20 {
+    for round in 1..=20 {
         server.configure(OPEN);
         let mut raw = Raw::connect_to(admin.0);
         raw.write(format!("{order}{question}"));
@@ -228,8 +228,8 @@ fn a_listener_that_goes_wants_its_token_to_the_end() {
         raw.0.read_to_end(&mut answers).ok();
         let answers = String::from_utf8(answers).expect("text");
         assert_eq!(answers.matches("HTTP/1.1 200 ").count(), 1, "{answers}");
-        // Back to where it is wanted.
-        server.wait_for_log(&["reload done: admin", "127.0.0.2:"]);
+        // Back to where it is wanted, when the reload of this round is over.
+        server.assert_logged(round, &["reload done: ", ", admin listener on 127.0.0.2:"]);
         let text = format!("{ADMIN}tokens_file = \"tokens\"\n");
         admin = Admin::told(&server.reload_with(&text));
     }
