@@ -93,3 +93,21 @@ fn chance() -> f64 {
     let chance = RandomState::new().hash_one(()) as u32;
     f64::from(chance) / f64::from(u32::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    /// Cause: a mutant that gave everybody the same share of the jitter survived: all who came together would have been
+    /// asked to connect again together.
+    #[test]
+    fn chance_is_spread_between_nothing_and_all() {
+        let chances: Vec<f64> = (0..1000).map(|_| super::chance()).collect();
+        assert!(chances.iter().all(|chance| (0.0..=1.0).contains(chance)));
+        for tenth in 0..10 {
+            let share = f64::from(tenth) / 10.0..f64::from(tenth + 1) / 10.0;
+            assert!(
+                chances.iter().any(|chance| share.contains(chance)),
+                "{share:?}"
+            );
+        }
+    }
+}

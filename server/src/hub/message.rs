@@ -239,3 +239,26 @@ impl Line for Message {
         is_valid.then(|| Message::new(opcode, payload))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Line, Message, Opcode};
+
+    /// Cause: a mutant that kept every message as text survived: what is binary would have come back from a file as text.
+    #[test]
+    fn what_a_file_keeps_comes_back_as_what_it_was() {
+        for (opcode, payload) in [
+            (Opcode::Text, "naïve".as_bytes()),
+            (Opcode::Binary, &[0xff, 0x00][..]),
+            (Opcode::Binary, b"text by chance"),
+        ] {
+            let message = Message::new(opcode, payload);
+            let read = <Message as Line>::read(message.kind(), Line::payload(&message));
+            let read = read.expect("it is valid");
+            assert_eq!((read.opcode(), Line::payload(&read)), (opcode, payload));
+        }
+        let text = Message::new(Opcode::Text, b"").kind();
+        assert!(<Message as Line>::read(text, b"\xff").is_none(), "no UTF-8");
+        assert!(<Message as Line>::read(7, b"").is_none(), "no such kind");
+    }
+}

@@ -99,3 +99,22 @@ impl fmt::Display for Cause {
 pub fn may_be_sent(code: u32) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Cause;
+
+    /// Cause: a mutant that said nothing survived: the line of a debug log had no reason.
+    #[test]
+    fn a_cause_says_who_ended_it_with_what_and_why() {
+        assert_eq!(
+            Cause::server(1001, "going away").to_string(),
+            "1001 by server: going away"
+        );
+        assert_eq!(Cause::peer(1005, "").to_string(), "1005 by peer");
+        assert_eq!(
+            Cause::plugin(3000, "bye").to_string(),
+            "3000 by plugin: bye"
+        );
+    }
+}

@@ -120,11 +120,6 @@ impl Roster {
         }
     }
 
-    /// Slots: what the machine allows.
-    pub fn capacity(&self) -> usize {
-        self.slots.len()
-    }
-
     /// Connections that may be there at once.
     pub fn limit(&self) -> usize {
         self.limit.load(Ordering::Relaxed)
@@ -330,7 +325,7 @@ impl Roster {
         each.fold(Exchanged::default(), Exchanged::with)
     }
 
-    /// The slot of `client`: an index below [`Roster::capacity`].
+    /// The slot of `client`: an index below the number of connections that it was made for.
     pub fn slot_of(&self, client: ClientId) -> usize {
         (client.0 % self.slots.len() as u64) as usize
     }

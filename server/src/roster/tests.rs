@@ -136,6 +136,38 @@ fn a_client_is_known_on_its_route_only_while_it_is_open() {
     assert!(!roster.is_open(client, RouteId(0)));
 }
 
+/// Cause: a mutant that took the slot's outbox for that of whoever had the slot before survived: what was meant for a client
+/// that has gone would have reached the next one.
+#[test]
+fn an_outbox_is_that_of_the_client_that_is_named_and_of_no_later_one() {
+    let roster = Roster::new(1);
+    let (stacks, drain) = (Stacks::new(), Drain::start().expect("a thread"));
+    let enter = || {
+        let (client, _places) = roster.claim().expect("the slot is free");
+        let outbox = Outbox::new(socket(), client, drain.handle());
+        let spawn = || threads::spawn(&stacks, "leaves", Box::new(|| {}));
+        let started = roster.hold(client, outbox, spawn);
+        started.expect("a thread is to be had");
+        client
+    };
+    let leave = |client| {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !roster.release(client) {
+            assert!(Instant::now() < deadline, "its thread does not end");
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+    };
+    let first = enter();
+    assert!(roster.outbox(first).is_some());
+    leave(first);
+    assert!(roster.outbox(first).is_none());
+    let second = enter();
+    assert!(roster.outbox(first).is_none(), "it is another's");
+    assert!(roster.outbox(second).is_some());
+    leave(second);
+    drain.end();
+}
+
 /// Cause: the reaper joined one thread after the other, so that a plugin's thread-local value that slept
 /// in its `drop` kept the places of all who left after it.
 #[test]

@@ -1,7 +1,7 @@
 //! Holds each change against the tests that reach its place, until one of them notices.
 //!
-//! First those that have noticed other changes of the same file, then the quick ones, and for so long in all. A test
-//! that fails is run a second time, since on a busy machine one may fail for reasons of its own.
+//! First those that have noticed other changes of the same file, then those that reach much of it and are quick, and for
+//! so long in all. A test that fails is run a second time, since on a busy machine one may fail for reasons of its own.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::OpenOptions;
@@ -16,7 +16,7 @@ use crate::reach::{self, Known};
 use crate::test::Ended;
 
 /// How many changes are looked at at once. Most tests wait for most of their time.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 6;
 /// How long the tests of one change take at most, by what they take where nothing is changed.
 const TIME_OF_ONE: Duration = Duration::from_secs(40);
 /// What a test takes at least before it counts as one that never ends.
@@ -44,6 +44,7 @@ pub(crate) fn judge(source: &Path, time: Duration, binaries: &[&str]) -> Result<
         .filter_map(|line| line.split('\t').nth(2))
         .collect();
     let all = mutant::load(&source.join("mutants.tsv"))?;
+    let depths = Depths::of(&all, &known);
     let left = all
         .into_iter()
         .filter(|(_, name)| !done.contains(&name.as_str()))
@@ -60,7 +61,7 @@ pub(crate) fn judge(source: &Path, time: Duration, binaries: &[&str]) -> Result<
                     else {
                         return;
                     };
-                    let (fate, by) = one(source, number, &name, &known, &luck);
+                    let (fate, by) = one(source, number, &name, &known, &depths, &luck);
                     let line = format!("{fate:?}\t{by}\t{name}\n");
                     file.lock()
                         .expect("no worker panics")
@@ -86,8 +87,48 @@ fn spread(list: Vec<(u32, String)>) -> VecDeque<(u32, String)> {
 /// How often each test has noticed a change of each file.
 type Luck = Mutex<BTreeMap<(String, String), u32>>;
 
-fn one(source: &Path, number: u32, name: &str, known: &[Known], luck: &Luck) -> (Fate, String) {
-    let file = name.split(':').next().unwrap_or_default();
+/// How many places of each file each test reaches, as a share of the most that any test does.
+struct Depths(BTreeMap<(String, String), f64>);
+
+impl Depths {
+    fn of(all: &[(u32, String)], known: &[Known]) -> Depths {
+        let files: BTreeMap<u32, &str> = all
+            .iter()
+            .map(|(number, name)| (*number, file_of(name)))
+            .collect();
+        let mut depths = BTreeMap::new();
+        for known in known {
+            for file in known.places.iter().filter_map(|place| files.get(place)) {
+                *depths
+                    .entry(((*file).to_owned(), known.test.name.clone()))
+                    .or_insert(0.0) += 1.0;
+            }
+        }
+        let mut most: BTreeMap<String, f64> = BTreeMap::new();
+        for ((file, _), depth) in &depths {
+            let most = most.entry(file.clone()).or_default();
+            *most = most.max(*depth);
+        }
+        for ((file, _), depth) in &mut depths {
+            *depth /= most[file];
+        }
+        Depths(depths)
+    }
+}
+
+fn file_of(name: &str) -> &str {
+    name.split(':').next().unwrap_or_default()
+}
+
+fn one(
+    source: &Path,
+    number: u32,
+    name: &str,
+    known: &[Known],
+    depths: &Depths,
+    luck: &Luck,
+) -> (Fate, String) {
+    let file = file_of(name);
     let mut reaching: Vec<&Known> = known
         .iter()
         .filter(|known| known.places.contains(&number))
@@ -98,11 +139,10 @@ fn one(source: &Path, number: u32, name: &str, known: &[Known], luck: &Luck) -> 
     {
         let luck = luck.lock().expect("no worker panics");
         let worth = |known: &Known| {
-            let noticed = luck
-                .get(&(file.to_owned(), known.test.name.clone()))
-                .copied()
-                .unwrap_or(0);
-            (f64::from(noticed) + 0.2) / (known.time.as_secs_f64() + 0.1)
+            let key = (file.to_owned(), known.test.name.clone());
+            let noticed = luck.get(&key).copied().unwrap_or(0);
+            let depth = depths.0.get(&key).copied().unwrap_or(0.0);
+            (f64::from(noticed) + depth * depth) / (known.time.as_secs_f64() + 0.1)
         };
         reaching.sort_by(|one, other| worth(other).total_cmp(&worth(one)));
     }

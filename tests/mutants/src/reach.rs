@@ -27,15 +27,15 @@ pub(crate) fn all(source: &Path, binaries: &[&str], at_once: usize) -> Result<Ve
     for binary in binaries {
         tests.extend(Test::all(Path::new(binary))?);
     }
-    if let Ok(text) = fs::read_to_string(&file) {
-        return Ok(text
-            .lines()
-            .filter_map(|line| parse(line, &tests))
-            .collect());
-    }
-    let count = tests.len();
+    let text = fs::read_to_string(&file).unwrap_or_default();
+    let known: Vec<Known> = text
+        .lines()
+        .filter_map(|line| parse(line, &tests))
+        .collect();
+    tests.retain(|test| known.iter().all(|known| known.test != *test));
+    let count = known.len() + tests.len();
     let queue = Mutex::new(tests);
-    let known = Mutex::new(Vec::new());
+    let known = Mutex::new(known);
     thread::scope(|scope| {
         for worker in 0..at_once {
             let (queue, known) = (&queue, &known);

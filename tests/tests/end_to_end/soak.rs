@@ -9,7 +9,8 @@ use tests::{Client, Setup, wait_until};
 const THREADS: usize = 4;
 /// Memory is looked at so many times.
 const SAMPLES: usize = 20;
-/// What the last quarter may have more than the second one, at most: an allocator's pages.
+/// What the last quarter may have more than the second one, at most: an allocator's pages. The least of each is compared,
+/// since on a busy machine a look falls now and then on threads that have just ended.
 const GROWTH_KIB_MAX: u64 = 2048;
 
 fn connections() -> usize {
@@ -62,7 +63,7 @@ fn memory_stays_flat_while_clients_come_and_go() {
     let quarter = |number: usize| {
         curve[number * SAMPLES / 4..(number + 1) * SAMPLES / 4]
             .iter()
-            .max()
+            .min()
     };
     let (second, last) = (quarter(1).expect("samples"), quarter(3).expect("samples"));
     assert!(last.saturating_sub(*second) <= GROWTH_KIB_MAX, "{curve:?}");

@@ -1,6 +1,7 @@
 //! What is kept, and who comes back to it, while others speak on.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use crossbeam_channel::bounded;
 
@@ -301,6 +302,50 @@ fn whoever_leaves_a_topic_hears_no_more_of_its_past() {
     room.join_from(&one, "t", Since::Last(1));
     room.keep("t", "c");
     assert_eq!(room.heard(vec![one]), ["b c "]);
+}
+
+/// Cause: a mutant of the hub that never looked through what it keeps survived: what is too old stayed on a topic on which
+/// nothing more is said.
+#[test]
+fn what_is_too_old_goes_although_nobody_speaks() {
+    let room = Room::new();
+    let bounds = Bounds {
+        messages: 10,
+        bytes: u64::MAX,
+        age: Some(Duration::from_millis(1)),
+        topics: 10,
+    };
+    room.post(Event::Bound { bounds });
+    room.keep("t", "a");
+    let held = || room.route.counts().hub.journal.get();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    // What is counted stands there at the end of a round.
+    while held().position == 0 || held().messages > 0 {
+        assert!(Instant::now() < deadline, "it stays for ever");
+        room.post(Event::Tidy);
+        room.route.count(topic("t"));
+    }
+    room.heard(Vec::new());
+}
+
+/// Cause: a mutant that listed more members than were asked for, where some are behind, survived.
+#[test]
+fn no_more_members_are_listed_than_are_asked_for_whoever_is_behind() {
+    let room = Room::new();
+    let (behind, start) = far_behind(&room);
+    room.join_from(&behind, "t", after(start));
+    let others = [room.open(2), room.open(3)];
+    for other in &others {
+        room.post(join(other.id, "t"));
+    }
+    for most in 0..5 {
+        let listed = room.route.list(topic("t"), most).expect("the hub answers");
+        assert_eq!((listed.clients.len(), listed.count), (most.min(3), 3));
+    }
+    behind.outbox.abort();
+    others.iter().for_each(|other| other.outbox.abort());
+    room.hub.end();
+    room.drain.end();
 }
 
 /// A guest that is 20 MB behind, of which it has not read anything.

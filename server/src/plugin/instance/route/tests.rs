@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use parking_lot::Mutex;
-use plugin_api::abi::{self, Bytes, FAILED, Functions, OK, Sink, Status};
+use plugin_api::abi::{self, Bytes, FAILED, Functions, GONE, OK, Sink, Status};
 
 use super::{Place, Route};
 use crate::http::HttpLimits;
@@ -319,6 +319,20 @@ fn a_client_whose_thread_panics_leaves_as_all_others_do() {
     world.end();
     assert_eq!((value(&COUNTS.opened), value(&COUNTS.closed)), (1, 1));
     assert_eq!(value(&COUNTS.faults), 0);
+}
+
+/// Cause: a mutant of `stop_timers` that did nothing survived: a route that is served no more would have gone on with its
+/// timers as long as its clients took to leave.
+#[test]
+fn a_route_that_is_served_no_more_has_no_timers_while_its_clients_leave() {
+    static COUNTS: Counts = Counts::new();
+    let world = World::new(&COUNTS);
+    let instance = world.route.instance();
+    let set = || instance.host.timers.set(0, 0);
+    assert!(set().is_ok());
+    world.route.stop_timers();
+    assert_eq!(set(), Err(GONE));
+    world.end();
 }
 
 #[test]
