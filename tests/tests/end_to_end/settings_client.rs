@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tests::{Client, PATIENT, PING, PONG, Raw, Server, Setup, TEXT, frame, wait_until};
+use tests::{CLOSE, Client, PATIENT, PING, PONG, Raw, Server, Setup, TEXT, frame, wait_until};
 
 fn setup(client: &str) -> Setup {
     let setup = Setup::new().plugins(&["echo", "probe", "chat"]);
@@ -53,12 +53,28 @@ fn pings_count_as_messages() {
             (opcode, payload) => {
                 assert_eq!(
                     (opcode, &payload[..2]),
-                    (tests::CLOSE, &1008_u16.to_be_bytes()[..])
+                    (CLOSE, &1008_u16.to_be_bytes()[..])
                 );
                 return;
             }
         }
     }
+}
+
+/// Cause: the look whether it is closed already could be left out unnoticed: what was under way when the plugin closed it
+/// would have ended it for another reason.
+#[test]
+fn who_has_been_closed_is_not_judged_by_what_it_still_sends() {
+    let server = start("messages_per_second = 1\nmessages_burst = 5");
+    let mut client = Raw::upgrade(&server, "/probe");
+    let late = frame(TEXT, b"late").repeat(50);
+    client.write([frame(TEXT, b"close 3000 bye"), late].concat());
+    let bye = [&3000_u16.to_be_bytes()[..], b"bye"].concat();
+    assert_eq!(client.frame(), (CLOSE, bye.clone()));
+    client.write(frame(CLOSE, &bye));
+    client.rest();
+    server.wait_for_log(&["closed 1: 3000 by Plugin ", ": bye"]);
+    assert_eq!(server.count_log(&["more than 1 messages"]), 0);
 }
 
 #[test]
