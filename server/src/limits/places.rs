@@ -47,7 +47,7 @@ pub const EMPTY_ACCOUNTS_KEPT: usize = 256;
 /// wakes and ends takes less than a millisecond, unless the machine is busy.
 pub const PLACE_WAIT: Duration = Duration::from_secs(1);
 
-/// Sockets that have had their last word and stay open up to [`LINGER_TIMEOUT`], so that it arrives, at
+/// Sockets that have had their last word and stay open up to [`LINGER_TIMEOUT`](super::LINGER_TIMEOUT), so that it arrives, at
 /// most; past it the oldest is cut. Two seconds of 2,000 a second.
 pub const LEAVING_MAX: u64 = 4096;
 
