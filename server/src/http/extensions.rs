@@ -4,6 +4,9 @@
 //! is unknown, comes twice or has no sense in an offer refuses that offer alone: then the next one counts, or nothing is
 //! compressed.
 
+use std::borrow::Cow;
+use std::fmt::{self, Display, Formatter};
+
 use super::fields::is_token;
 use crate::compression::{Agreed, Mode, Window};
 
@@ -13,11 +16,8 @@ const CLIENT_FORGETS: &str = "client_no_context_takeover";
 const SERVER_WINDOW: &str = "server_max_window_bits";
 const CLIENT_WINDOW: &str = "client_max_window_bits";
 
-/// Room for the longest answer.
-const ANSWER_BYTES_MAX: usize = 192;
-
 /// One offer, as far as it is ours to answer.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Offer {
     server_forgets: bool,
     client_forgets: bool,
@@ -26,43 +26,58 @@ struct Offer {
     client_window: Option<Option<u8>>,
 }
 
-/// What is agreed with a client that has sent these `Sec-WebSocket-Extensions`, and the value of that header in the answer;
-/// none where nothing is compressed.
+/// The value of `Sec-WebSocket-Extensions` in the answer: written where it is needed, since what a thread allocates for
+/// a moment stays with it for as long as the client is silent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Accepted {
+    server_forgets: bool,
+    client_forgets: bool,
+    server_window: Option<u8>,
+    client_window: Option<u8>,
+}
+
+impl Display for Accepted {
+    fn fmt(&self, to: &mut Formatter<'_>) -> fmt::Result {
+        to.write_str(NAME)?;
+        for (name, is_said) in [
+            (SERVER_FORGETS, self.server_forgets),
+            (CLIENT_FORGETS, self.client_forgets),
+        ] {
+            if is_said {
+                write!(to, "; {name}")?;
+            }
+        }
+        for (name, bits) in [
+            (SERVER_WINDOW, self.server_window),
+            (CLIENT_WINDOW, self.client_window),
+        ] {
+            if let Some(bits) = bits {
+                write!(to, "; {name}={bits}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is agreed with a client that has sent these `Sec-WebSocket-Extensions`, and what the answer says of it; none where
+/// nothing is compressed.
 pub fn negotiate<'a>(
     headers: impl Iterator<Item = &'a [u8]>,
     mode: Mode,
-) -> Option<(Agreed, String)> {
+) -> Option<(Agreed, Accepted)> {
     if mode == Mode::Off {
         return None;
     }
-    let mut offers = headers.flat_map(|value| Reader { rest: value });
-    offers.find_map(|extension| answer(&Offer::read(&extension)?, mode))
+    let mut entries = headers.flat_map(|value| Reader { rest: value });
+    entries.find_map(|entry| answer(&entry.offer?, mode))
 }
 
-fn answer(offer: &Offer, mode: Mode) -> Option<(Agreed, String)> {
+fn answer(offer: &Offer, mode: Mode) -> Option<(Agreed, Accepted)> {
     let window = Window::new(offer.server_window.unwrap_or(Window::MOST.bits()))?;
     let is_full = mode == Mode::Full;
     let refers_back = is_full && !offer.server_forgets;
     let peer_refers_back = is_full && !offer.client_forgets;
-    // At once, so that who stays leaves no holes in the heap.
-    let mut text = String::with_capacity(ANSWER_BYTES_MAX);
-    text += NAME;
-    for (name, is_said) in [
-        (SERVER_FORGETS, !refers_back),
-        (CLIENT_FORGETS, !peer_refers_back),
-    ] {
-        if is_said {
-            text += "; ";
-            text += name;
-        }
-    }
-    if offer.server_window.is_some() {
-        text += &format!("; {SERVER_WINDOW}={}", window.bits());
-    }
     let named = offer.client_window.flatten().filter(|_| peer_refers_back);
-    if let Some(bits) = named {
-        text += &format!("; {CLIENT_WINDOW}={bits}");
-    }
     // No inflater has a window of 8 bits, and every one of 9 does.
     let peer_window = named.and_then(|bits| Window::new(bits.max(9)));
     let agreed = Agreed {
@@ -70,34 +85,37 @@ fn answer(offer: &Offer, mode: Mode) -> Option<(Agreed, String)> {
         refers_back,
         peer_refers_back: peer_refers_back.then(|| peer_window.unwrap_or(Window::MOST)),
     };
-    Some((agreed, text))
+    let accepted = Accepted {
+        server_forgets: !refers_back,
+        client_forgets: !peer_refers_back,
+        server_window: offer.server_window,
+        client_window: named,
+    };
+    Some((agreed, accepted))
 }
 
 impl Offer {
-    /// None where it is of another extension, or one that cannot be accepted.
-    fn read(extension: &Extension) -> Option<Offer> {
-        if !extension.name.eq_ignore_ascii_case(NAME) {
-            return None;
+    /// Takes a parameter; none where none that is known comes so, or it has come before.
+    fn take(&mut self, name: &str, value: Option<&str>) -> Option<()> {
+        let is = |known: &str| name.eq_ignore_ascii_case(known);
+        let value = value.map(bits);
+        match value {
+            None if is(SERVER_FORGETS) => take_word(&mut self.server_forgets),
+            None if is(CLIENT_FORGETS) => take_word(&mut self.client_forgets),
+            Some(bits) if is(SERVER_WINDOW) => take_once(&mut self.server_window, bits?),
+            None if is(CLIENT_WINDOW) => take_once(&mut self.client_window, None),
+            Some(bits) if is(CLIENT_WINDOW) => take_once(&mut self.client_window, Some(bits?)),
+            _ => None,
         }
-        let mut offer = Offer::default();
-        let mut seen = Vec::new();
-        for (name, value) in &extension.parameters {
-            let name = name.to_ascii_lowercase();
-            if seen.contains(&name) {
-                return None;
-            }
-            match (name.as_str(), value) {
-                (SERVER_FORGETS, None) => offer.server_forgets = true,
-                (CLIENT_FORGETS, None) => offer.client_forgets = true,
-                (SERVER_WINDOW, Some(value)) => offer.server_window = Some(bits(value)?),
-                (CLIENT_WINDOW, None) => offer.client_window = Some(None),
-                (CLIENT_WINDOW, Some(value)) => offer.client_window = Some(Some(bits(value)?)),
-                _ => return None,
-            }
-            seen.push(name);
-        }
-        Some(offer)
     }
+}
+
+fn take_word(is_said: &mut bool) -> Option<()> {
+    (!std::mem::replace(is_said, true)).then_some(())
+}
+
+fn take_once<T>(place: &mut Option<T>, value: T) -> Option<()> {
+    place.replace(value).is_none().then_some(())
 }
 
 /// From 8 to 15, without a zero before it.
@@ -109,9 +127,9 @@ fn bits(value: &str) -> Option<u8> {
 
 /// One entry of the list.
 #[derive(Debug, PartialEq, Eq)]
-struct Extension {
-    name: String,
-    parameters: Vec<(String, Option<String>)>,
+struct Entry {
+    /// None where it is of another extension, or one that cannot be accepted.
+    offer: Option<Offer>,
 }
 
 /// The entries of one header (RFC 6455 section 9.1). Behind what is no entry nothing is read: who knows what it was to be.
@@ -120,31 +138,31 @@ struct Reader<'a> {
 }
 
 impl Iterator for Reader<'_> {
-    type Item = Extension;
+    type Item = Entry;
 
-    fn next(&mut self) -> Option<Extension> {
+    fn next(&mut self) -> Option<Entry> {
         loop {
             self.skip_space();
             if !self.take(b',') {
                 break;
             }
         }
-        let extension = self.extension();
-        if extension.is_none() {
+        let entry = self.entry();
+        if entry.is_none() {
             self.rest = &[];
         }
-        extension
+        entry
     }
 }
 
-impl Reader<'_> {
-    fn extension(&mut self) -> Option<Extension> {
-        let name = self.token()?;
-        let mut parameters = Vec::new();
+impl<'a> Reader<'a> {
+    fn entry(&mut self) -> Option<Entry> {
+        let is_ours = self.token()?.eq_ignore_ascii_case(NAME);
+        let mut offer = is_ours.then(Offer::default);
         loop {
             self.skip_space();
             if self.rest.is_empty() || self.rest[0] == b',' {
-                return Some(Extension { name, parameters });
+                return Some(Entry { offer });
             }
             if !self.take(b';') {
                 return None;
@@ -156,15 +174,19 @@ impl Reader<'_> {
                 true => Some(self.value()?),
                 false => None,
             };
-            parameters.push((name, value));
+            // One that cannot be accepted is read to its end all the same: behind it others may follow.
+            offer = offer.and_then(|mut offer| {
+                offer.take(name, value.as_deref())?;
+                Some(offer)
+            });
         }
     }
 
     /// A token, bare or in quotes.
-    fn value(&mut self) -> Option<String> {
+    fn value(&mut self) -> Option<Cow<'a, str>> {
         self.skip_space();
         if !self.take(b'"') {
-            return self.token();
+            return self.token().map(Cow::Borrowed);
         }
         let mut text = Vec::new();
         loop {
@@ -181,16 +203,15 @@ impl Reader<'_> {
             }
         }
         let text = String::from_utf8(text).ok()?;
-        is_token(text.as_bytes()).then_some(text)
+        is_token(text.as_bytes()).then_some(Cow::Owned(text))
     }
 
-    fn token(&mut self) -> Option<String> {
+    fn token(&mut self) -> Option<&'a str> {
         let ends = |byte: &u8| b" \t,;=\"".contains(byte);
         let end = self.rest.iter().position(ends).unwrap_or(self.rest.len());
         let (token, rest) = self.rest.split_at(end);
         self.rest = rest;
-        let text = std::str::from_utf8(token).ok()?;
-        is_token(token).then(|| text.to_owned())
+        is_token(token).then(|| std::str::from_utf8(token).ok())?
     }
 
     fn take(&mut self, byte: u8) -> bool {
@@ -213,18 +234,18 @@ impl Reader<'_> {
 pub(crate) fn negotiation_holds(data: &[u8]) {
     assert_eq!(negotiate([data].into_iter(), Mode::Off), None);
     for mode in [Mode::Shared, Mode::Full] {
-        let Some((agreed, text)) = negotiate([data].into_iter(), mode) else {
+        let Some((agreed, accepted)) = negotiate([data].into_iter(), mode) else {
             continue;
         };
-        let offers = Reader { rest: data }.filter_map(|extension| Offer::read(&extension));
-        let offer = offers
-            .into_iter()
+        let text = accepted.to_string();
+        let offer = Reader { rest: data }
+            .filter_map(|entry| entry.offer)
             .find(|offer| offer.server_window != Some(8))
             .expect("what is answered was offered");
         let mut entries = Reader {
             rest: text.as_bytes(),
         };
-        let answered = entries.next().and_then(|entry| Offer::read(&entry));
+        let answered = entries.next().and_then(|entry| entry.offer);
         let answered = answered.expect("the answer has the form of an offer");
         assert_eq!(entries.next(), None, "it is one");
         assert_eq!(answered.server_forgets, !agreed.refers_back);
@@ -246,7 +267,7 @@ mod tests {
 
     fn answered(mode: Mode, headers: &[&str]) -> Option<String> {
         let headers = headers.iter().map(|header| header.as_bytes());
-        negotiate(headers, mode).map(|(_, text)| text)
+        negotiate(headers, mode).map(|(_, accepted)| accepted.to_string())
     }
 
     const SHARED: &str =

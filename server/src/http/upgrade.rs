@@ -1,18 +1,22 @@
 //! The opening handshake (RFC 6455 section 4.2): what makes a request an upgrade, and the answer.
 
+use std::io::Write;
+
 use http::StatusCode;
 use tungstenite::handshake::derive_accept_key;
 
 use super::HttpLimits;
+use super::extensions::Accepted;
 use super::fields::is_token;
 use super::framing::Framing;
 use super::refusal::Refusal;
 use super::request::Request;
 use super::request_line::Version;
 use super::response::Response;
+use crate::limits::READ_BUFFER_BYTES_LEAST;
 
-/// Room for a 101 to which a plugin adds nothing.
-const ANSWER_BYTES: usize = 192;
+/// Room for a 101 to which a plugin adds little: the size of the buffer that the thread makes next, which takes its place.
+const ANSWER_BYTES: usize = READ_BUFFER_BYTES_LEAST;
 
 /// Whether the request asks for a WebSocket at all; if not it is plain HTTP.
 pub fn is_wanted(request: &Request) -> bool {
@@ -100,12 +104,16 @@ pub fn accept(
     request: &Request,
     response: &Response,
     subprotocol: Option<&str>,
-    extension: Option<&str>,
+    extension: Option<Accepted>,
 ) -> Vec<u8> {
     let key = request.header("sec-websocket-key").unwrap_or_default();
     let accept = derive_accept_key(key);
     let mut bytes = Vec::with_capacity(ANSWER_BYTES);
     bytes.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
+    if let Some(extension) = extension {
+        // A vector takes everything.
+        write!(bytes, "Sec-WebSocket-Extensions: {extension}\r\n").ok();
+    }
     let mut put = |name: &str, value: &[u8]| {
         for part in [name.as_bytes(), b": ", value, b"\r\n"] {
             bytes.extend_from_slice(part);
@@ -116,9 +124,6 @@ pub fn accept(
     put("Sec-WebSocket-Accept", accept.as_bytes());
     if let Some(subprotocol) = subprotocol {
         put("Sec-WebSocket-Protocol", subprotocol.as_bytes());
-    }
-    if let Some(extension) = extension {
-        put("Sec-WebSocket-Extensions", extension.as_bytes());
     }
     for (name, value) in &response.headers {
         put(name.as_str(), value.as_bytes());

@@ -37,7 +37,7 @@ const _: () =
 const _: () = assert!(OUTBOX_KEPT_BYTES <= FLUSH_BYTES);
 const _: () = assert!(FLUSH_BYTES <= BLOCK_BYTES);
 const _: () = assert!(RUN_BYTES_MAX >= SHARED_BYTES_LEAST);
-const _: () = assert!(HEAD_BYTES_FIRST as u64 <= settings::HEAD_BYTES.least);
+const _: () = assert!(HEAD_BYTES_FIRST > 1032);
 const _: () = assert!(FRAGMENTS_MAX >= 1 << 16);
 const _: () = assert!(READ_BUFFER_BYTES_LEAST <= READ_BUFFER_BYTES_MOST);
 const _: () = assert!(READ_BUFFER_BYTES_MOST <= u16::MAX as usize);

@@ -28,12 +28,8 @@ impl Exchange<'_> {
         let mode = mounted.client.compression;
         let offers = request.header_values("sec-websocket-extensions");
         let (agreed, extension) = extensions::negotiate(offers, mode).unzip();
-        self.outbox.queue_http(&upgrade::accept(
-            request,
-            &response,
-            subprotocol,
-            extension.as_deref(),
-        ));
+        self.outbox
+            .queue_http(&upgrade::accept(request, &response, subprotocol, extension));
         self.outbox.become_websocket(has_envelope, agreed);
         let status = StatusCode::SWITCHING_PROTOCOLS.as_u16();
         COUNTERS.of(self.client).answered.add(status);
