@@ -434,13 +434,8 @@ impl Lane {
         if let Some(topic) = self.run.topic()
             && self.members.is_member(id, topic)
         {
-            // What is put into a run stays as it is where that is encoded as frames, some of them compressed.
-            return match outbox.encoding() {
-                encoding @ Encoding::Deflate(_) => {
-                    self.run.insert(id, &message.in_encoding(encoding));
-                }
-                _ => self.run.insert(id, message.frame()),
-            };
+            self.run.insert(id, &message, outbox.encoding());
+            return;
         }
         let bytes = message.in_encoding(outbox.encoding());
         self.queue.count_deliveries(1, bytes.len() as u64);

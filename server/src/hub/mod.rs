@@ -103,6 +103,8 @@ pub use requests::{
 
 use crate::ids::ClientId;
 use register::Register;
+#[cfg(any(test, fuzzing))]
+pub(crate) use run::fuzz::compressed_runs_hold;
 use worker::Worker;
 
 /// The running thread.

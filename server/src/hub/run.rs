@@ -4,6 +4,9 @@
 //! is sent something of its own in between, has patches and gets its own copy of the run. The bytes
 //! of both are bounded together. Memory of one lane, of which outboxes that wait keep shares.
 
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzz;
+
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -26,6 +29,8 @@ struct Patch {
     at: usize,
     skip: usize,
     insert: Vec<u8>,
+    /// Compressed forms of what is inserted, where it is to be encoded yet.
+    deflated: Option<Arc<Deflated>>,
 }
 
 /// The run that a round is collecting.
@@ -121,21 +126,43 @@ impl Run {
     fn begin(&mut self, topic: TopicId, bytes: usize, except: Option<ClientId>) {
         self.topic = Some(topic);
         if let Some(client) = except {
-            self.patch(client, bytes, Vec::new());
+            self.patch(client, bytes, Vec::new(), None);
         }
         self.messages += 1;
     }
 
-    /// Puts a frame for one member, in whatever form that gets it, behind what the run holds so far.
-    pub(super) fn insert(&mut self, client: ClientId, frame: &[u8]) {
-        self.patch(client, 0, frame.to_vec());
+    /// Puts a message for one member, who is written to in this encoding, behind what the run holds so far.
+    pub(super) fn insert(&mut self, client: ClientId, message: &Message, encoding: Encoding) {
+        match encoding {
+            // What is put into a run stays as it is where that is encoded as frames, some of them compressed.
+            Encoding::Deflate(_) => {
+                let frame = message.in_encoding(encoding).into_owned();
+                self.patch(client, 0, frame, None);
+            }
+            Encoding::Envelope(_) => {
+                let deflated = message.deflated().cloned();
+                self.patch(client, 0, message.frame().to_vec(), deflated);
+            }
+            _ => self.patch(client, 0, message.frame().to_vec(), None),
+        }
     }
 
-    fn patch(&mut self, client: ClientId, skip: usize, insert: Vec<u8>) {
+    fn patch(
+        &mut self,
+        client: ClientId,
+        skip: usize,
+        insert: Vec<u8>,
+        deflated: Option<Arc<Deflated>>,
+    ) {
         self.is_mixed = true;
-        self.bytes_beside += size_of::<Patch>() + insert.len();
-        let at = self.bytes.len();
-        let patch = Patch { at, skip, insert };
+        let beside = deflated.as_ref().map_or(0, |deflated| deflated.bytes());
+        self.bytes_beside += size_of::<Patch>() + insert.len() + beside;
+        let patch = Patch {
+            at: self.bytes.len(),
+            skip,
+            insert,
+            deflated,
+        };
         self.patches.entry(client).or_default().push(patch);
     }
 
@@ -195,6 +222,9 @@ impl Run {
                     Arc::new(Shared::new(other.of_run(&run).into_owned()))
                 }))
             }
+            (Encoding::Envelope(_), Some(patches)) => {
+                Share::Patched(self.enveloped(encoding, patches, name))
+            }
             (other, Some(patches)) => {
                 let Patched {
                     frames,
@@ -217,6 +247,35 @@ impl Run {
         })
     }
 
+    /// What a member gets in envelopes that has patches: what is for it alone is of no topic.
+    fn enveloped(&self, encoding: Encoding, patches: &[Patch], name: Option<&str>) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.bytes.len() + self.bytes.len() / 4);
+        let mut from = 0;
+        let end = Patch::end(self.bytes.len());
+        for patch in patches.iter().chain([&end]) {
+            let ids: Vec<_> = self.ids_within(from, patch.at, 0).collect();
+            let instead: Vec<_> = self.instead(from, patch.at, 0).collect();
+            let part = marked(&self.bytes[from..patch.at], &ids, &instead, name);
+            out.extend_from_slice(&encoding.of_run(&part));
+            let deflated = patch.deflated.as_deref();
+            let instead = deflated.map(|deflated| Instead { at: 0, deflated });
+            let alone = marked(&patch.insert, &[], instead.as_slice(), None);
+            out.extend_from_slice(&encoding.of_run(&alone));
+            from = patch.at + patch.skip;
+        }
+        out
+    }
+
+    /// The positions of what begins between two places of the run, where the first of them is moved to `to`.
+    fn ids_within(&self, from: usize, until: usize, to: usize) -> impl Iterator<Item = Id> {
+        let place = |at| self.ids.partition_point(|id| id.at < at);
+        let within = &self.ids[place(from)..place(until)];
+        within.iter().map(move |id| Id {
+            at: id.at - from + to,
+            text: id.text,
+        })
+    }
+
     /// What one member gets that has patches, and what is known of that.
     fn patched(&self, patches: &[Patch]) -> Patched<'_> {
         let inserted: usize = patches.iter().map(|patch| patch.insert.len()).sum();
@@ -224,19 +283,10 @@ impl Run {
         let mut frames = Vec::with_capacity(self.bytes.len() + inserted - skipped);
         let (mut ids, mut instead) = (Vec::new(), Vec::new());
         let mut from = 0;
-        let end = Patch {
-            at: self.bytes.len(),
-            skip: 0,
-            insert: Vec::new(),
-        };
+        let end = Patch::end(self.bytes.len());
         for patch in patches.iter().chain([&end]) {
             let begin = frames.len();
-            let [first, last] =
-                [from, patch.at].map(|at| self.ids.partition_point(|id| id.at < at));
-            ids.extend(self.ids[first..last].iter().map(|id| Id {
-                at: id.at - from + begin,
-                text: id.text,
-            }));
+            ids.extend(self.ids_within(from, patch.at, begin));
             instead.extend(self.instead(from, patch.at, begin));
             frames.extend_from_slice(&self.bytes[from..patch.at]);
             frames.extend_from_slice(&patch.insert);
@@ -273,6 +323,18 @@ impl Run {
         }
         self.patches.shrink_to(0);
         self.deflated.shrink_to(0);
+    }
+}
+
+impl Patch {
+    /// Where the last part of a run of so many bytes ends: nothing.
+    fn end(at: usize) -> Patch {
+        Patch {
+            at,
+            skip: 0,
+            insert: Vec::new(),
+            deflated: None,
+        }
     }
 }
 
@@ -321,9 +383,9 @@ mod tests {
         let (one, two) = (ClientId(1), ClientId(2));
         let mut run = Run::default();
         run.push(topic, text("aa"), None);
-        run.insert(one, &frames(&["X"]));
+        run.insert(one, &text("X"), Encoding::Frame);
         run.push(topic, text("bb"), Some(one));
-        run.insert(one, &frames(&["Y"]));
+        run.insert(one, &text("Y"), Encoding::Frame);
         run.push(topic, text("cc"), Some(two));
         let given = |client| {
             run.encoded_for(client, Encoding::Frame, None)
@@ -350,7 +412,8 @@ mod tests {
                 Message::new(Opcode::Text, text.as_bytes()),
                 except,
             );
-            run.insert(one, &encode(Opcode::Text, b"own"));
+            let own = Message::new(Opcode::Text, b"own");
+            run.insert(one, &own, Encoding::Frame);
         }
         for encoding in [Encoding::Envelope(None), Encoding::Event, Encoding::Answer] {
             let texts = |client| {
@@ -388,8 +451,9 @@ mod tests {
             let except = (index == 2).then_some(one);
             run.push(EVERYONE, message, except);
             if index == 0 {
-                let alone = text(&texts[3]).compressed_for(Encoding::Deflate(windows[0]), &demand);
-                run.insert(one, &alone.in_encoding(Encoding::Deflate(windows[0])));
+                let encoding = Encoding::Deflate(windows[0]);
+                let alone = text(&texts[3]).compressed_for(encoding, &demand);
+                run.insert(one, &alone, encoding);
             }
         }
         for window in windows {
@@ -415,6 +479,41 @@ mod tests {
         run.push(EVERYONE, text("plain"), None);
         let share = run.encoded_for(one, Encoding::Deflate(windows[0]), None);
         assert_eq!(share.frames().bytes(), frames(&["plain"]));
+    }
+
+    /// Cause: what was sent to one alone in between said in its envelope that it was of the run's topic, and came plain.
+    #[test]
+    fn what_one_gets_alone_in_an_envelope_is_of_no_topic_and_compressed() {
+        let demand = Demand::default();
+        let window = Window::MOST;
+        let encoding = Encoding::Envelope(Some(window));
+        demand.set(encoding.need().expect("it is compressed"), true);
+        let texts = [600, 900, 300].map(|length| "so it goes, and ".repeat(length / 16));
+        let one = ClientId(1);
+        let mut run = Run::default();
+        run.mix();
+        for said in &texts[..2] {
+            let message = text(said).compressed(Some("t"), &demand);
+            run.push(EVERYONE, message, None);
+            let alone = text(&texts[2]).compressed_for(encoding, &demand);
+            run.insert(one, &alone, encoding);
+        }
+        let heard = |client| {
+            let share = run.encoded_for(client, encoding, Some("t"));
+            inflated(share.frames().bytes(), window)
+        };
+        assert!(heard(one).iter().all(|(_, is_compressed)| *is_compressed));
+        let envelopes = |client| {
+            let texts = heard(client).into_iter().map(|(text, _)| text);
+            texts
+                .map(|text| serde_json::from_str::<serde_json::Value>(&text).expect("JSON"))
+                .collect::<Vec<_>>()
+        };
+        let of_topic: Vec<_> = envelopes(ClientId(2));
+        let own = serde_json::json!({"id": null, "topic": null, "data": texts[2]});
+        assert!(of_topic.len() == 2 && of_topic.iter().all(|envelope| envelope["topic"] == "t"));
+        let expected = [&of_topic[0], &own, &of_topic[1], &own];
+        assert_eq!(envelopes(one).iter().collect::<Vec<_>>(), expected);
     }
 
     /// What a client hears of a run, and whether each came compressed.
@@ -470,8 +569,9 @@ mod tests {
         );
         run.push(EVERYONE, text("a"), None);
         let mut inserts = 0;
+        let alone = Message::new(Opcode::Binary, &[b'x'; 1000]);
         while !run.is_full_for(1000) {
-            run.insert(ClientId(1), &[b'x'; 1000]);
+            run.insert(ClientId(1), &alone, Encoding::Frame);
             inserts += 1;
         }
         assert!(inserts * 1000 <= RUN_BYTES_MAX);

@@ -25,13 +25,14 @@ pub fn frames(data: &[u8]) {
 }
 
 /// Compression: whatever is offered, the answer is one to an offer; any bytes from who may compress are seen the same
-/// in any cutting, and what was compressed as it was said.
+/// in any cutting, and what was compressed as it was said; who inflates hears what is sent plain to others, in an envelope or not.
 pub fn compression(data: &[u8]) {
     crate::http::extensions::negotiation_holds(data);
     let cut = |cuts: &Vec<usize>| pieces(data, cuts).map(<[u8]>::to_vec).collect();
     let cuttings: Vec<Vec<Vec<u8>>> = cuttings(data).iter().map(cut).collect();
     crate::connection::compressed_frames_agree(&cuttings);
     crate::connection::compressed_frames_hold(data);
+    crate::hub::compressed_runs_hold(data);
 }
 
 /// The configuration: each problem has a place within the file, and the same file gives the same.
