@@ -35,7 +35,18 @@ impl<'a> Slice<'a> {
     /// Takes note of a step that has moved so many bytes; false where the lane is to be left now.
     #[inline(always)]
     pub(super) fn goes_on(&mut self, bytes: usize) -> bool {
-        let steps = 1 + bytes / STEP_BYTES;
+        self.has_room_for(Slice::steps_of(bytes))
+    }
+
+    /// What moving so many bytes counts as.
+    #[inline(always)]
+    pub(super) fn steps_of(bytes: usize) -> usize {
+        1 + bytes / STEP_BYTES
+    }
+
+    /// As [`Slice::goes_on`], for what counts as so many steps.
+    #[inline(always)]
+    pub(super) fn has_room_for(&mut self, steps: usize) -> bool {
         if steps < self.steps {
             self.steps -= steps;
             return true;

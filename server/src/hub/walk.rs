@@ -6,10 +6,12 @@
 use std::time::Instant;
 
 use super::lane::{Lane, Walk};
+use super::members::Member;
 use super::slice::Slice;
 use crate::counters::nanoseconds_since;
 use crate::limits::{FEW_TOUCHED_DIVISOR, GATHER_MESSAGES_LEAST, PIECES_PER_ROUND};
 use crate::outbox::cause::Cause;
+use crate::outbox::shared::Frames;
 
 impl Lane {
     /// Goes on with the walk that is under way, if any; false where it was left before its end.
@@ -54,8 +56,7 @@ impl Lane {
         false
     }
 
-    /// The loop of every delivery: no function returns in it behind the system call, see
-    /// [`Outbox::deliver`](crate::outbox::Outbox::deliver).
+    /// Sends what waits at a few, and then the run to each member, from where the walk was left on.
     fn deliver_from(&mut self, mut at: usize, slice: &mut Slice) -> bool {
         let start = self.begin_sending();
         if let Some(topic) = self.run.topic() {
@@ -73,23 +74,25 @@ impl Lane {
                     return true;
                 }
             }
-            let plain = self.run.plain();
-            while let Some(member) = members.get(at) {
-                let share;
-                let frames = match plain {
-                    Some(frames) => frames,
-                    None => {
-                        share = self.run.share_of(member, name);
-                        share.frames()
+            let left = match self.run.plain() {
+                Some(frames) => deliver_plain(members, &mut at, frames, slice),
+                None => loop {
+                    let Some(member) = members.get(at) else {
+                        break false;
+                    };
+                    let share = self.run.share_of(member, name);
+                    let frames = share.frames();
+                    member.outbox.deliver(frames);
+                    at += 1;
+                    if !slice.goes_on(frames.bytes().len()) {
+                        break true;
                     }
-                };
-                member.outbox.deliver(frames);
-                at += 1;
-                if !slice.goes_on(frames.bytes().len()) {
-                    self.note_sending(start);
-                    self.walk = Some(Walk::Delivering { at });
-                    return true;
-                }
+                },
+            };
+            if left {
+                self.note_sending(start);
+                self.walk = Some(Walk::Delivering { at });
+                return true;
             }
             self.deliveries += self.run.messages() * at;
             self.run.count(at, &self.queue);
@@ -146,4 +149,26 @@ impl Lane {
         }
         false
     }
+}
+
+/// Gives the same frames to each member from `at` on; true where it was left before the last.
+///
+/// The loop of nearly every delivery: no function returns in it behind the system call, see
+/// [`Outbox::deliver`](crate::outbox::Outbox::deliver).
+#[inline(always)]
+fn deliver_plain(
+    members: &[Member],
+    at: &mut usize,
+    frames: Frames<'_>,
+    slice: &mut Slice,
+) -> bool {
+    let steps = Slice::steps_of(frames.bytes().len());
+    for member in members.iter().skip(*at) {
+        member.outbox.deliver(frames);
+        *at += 1;
+        if !slice.has_room_for(steps) {
+            return true;
+        }
+    }
+    false
 }

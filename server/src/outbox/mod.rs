@@ -425,7 +425,11 @@ impl Outbox {
         if state.is_waiting {
             return self.append_to_backlog(&mut state, run);
         }
-        self.send(&mut state, run);
+        if state.queue.is_empty() {
+            self.send_alone(&mut state, run);
+        } else {
+            self.send(&mut state, run);
+        }
         Delivery::Queued
     }
 

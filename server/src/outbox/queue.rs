@@ -79,6 +79,7 @@ impl Queue {
         self.in_buffer() + self.behind_bytes
     }
 
+    #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
         self.len() == 0
     }

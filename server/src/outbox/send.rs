@@ -28,6 +28,17 @@ impl Outbox {
         self.note_sent(state, sent, |queue, count| queue.take(count, run));
     }
 
+    /// As [`Outbox::send`], where nothing is queued, as nearly always: then nothing is to be forgotten either.
+    #[inline(always)]
+    pub(super) fn send_alone(self: &Arc<Self>, state: &mut State, run: Frames<'_>) {
+        let sent = self.send_part(run.bytes());
+        if sent == Some(run.bytes().len()) {
+            state.sent += run.bytes().len() as u64;
+        } else {
+            self.note_sent(state, sent, |queue, count| queue.take(count, run));
+        }
+    }
+
     /// Takes note of a send, which failed where there is no number: `take` keeps what was not sent,
     /// and is true where nothing is left.
     #[inline(always)]
