@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,8 @@ const LONGER: u64 = 20;
 const TOLERANCE_SHARE: f64 = 0.05;
 /// Clients that are there at once; callgrind takes 500 threads.
 const CLIENTS_AT_ONCE: usize = 100;
+/// Between two looks whether clients have gone.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 /// Time for one scenario; the server is some fifty times slower under callgrind.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
@@ -262,12 +265,28 @@ fn connect(process: &Process, clients: u64) -> Result<f64, String> {
         at_once: 1,
         ..Connecting::default()
     };
+    let before = threads(process)?;
     for at in (0..clients).step_by(CLIENTS_AT_ONCE) {
         let mut swarm = Swarm::new(process.address())?;
         let count = CLIENTS_AT_ONCE.min((clients - at) as usize);
         swarm.connect(&targets("/echo", count), one_by_one)?;
+        drop(swarm);
+        // Whom the stop finds here ends in another way, and they would be others each time.
+        let deadline = Instant::now() + TIMEOUT;
+        while threads(process)? > before {
+            if Instant::now() >= deadline {
+                return Err("clients that have left are still there".to_owned());
+            }
+            sleep(LOOK_AGAIN);
+        }
     }
     Ok(clients as f64)
+}
+
+fn threads(process: &Process) -> Result<usize, String> {
+    let folder = format!("/proc/{}/task", process.id());
+    let entries = fs::read_dir(&folder).map_err(|error| format!("{folder}: {error}"))?;
+    Ok(entries.count())
 }
 
 /// Plays a closed loop until so much was heard; says how much.
