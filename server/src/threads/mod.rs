@@ -12,10 +12,12 @@ mod own_stack;
 mod schedule;
 mod spawn;
 mod stacks;
+mod whose;
 
 pub use fault_point::{fault_point, stall_point};
 pub use heap::{be_frugal, give_heaps_back};
 pub use own_stack::give_back;
 pub use schedule::be_patient;
-pub use spawn::{Thread, is_connection, spawn};
+pub use spawn::{Thread, spawn};
 pub use stacks::Stacks;
+pub use whose::{is_connection, is_of_the_server};

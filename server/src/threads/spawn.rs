@@ -4,7 +4,6 @@
 //! and four. A stack that overflows ends the process, with a line of the log ([`super::crash`]).
 #![allow(unsafe_code)]
 
-use std::cell::Cell;
 use std::ffi::{CString, c_void};
 use std::io;
 use std::mem::{ManuallyDrop, MaybeUninit};
@@ -17,6 +16,7 @@ use rustix::process::{Resource, getrlimit};
 
 use super::crash;
 use super::stacks::{Spare, Stack, Stacks};
+use super::whose::is_a_connection_from_now_on;
 use crate::limits::MEMORY_KEPT_BYTES;
 
 /// A thread that runs or has ended. One that is never joined keeps its stack for ever.
@@ -30,16 +30,6 @@ pub struct Thread {
 
 // SAFETY: the name of a thread, which any thread may join.
 unsafe impl Send for Thread {}
-
-thread_local! {
-    /// Without a destructor, so that it can be asked until the very end.
-    static IS_CONNECTION: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Whether this thread is one of [`spawn`]'s.
-pub fn is_connection() -> bool {
-    IS_CONNECTION.get()
-}
 
 struct Start<F> {
     name: CString,
@@ -145,7 +135,7 @@ fn create(stack: &Stack, entry: Entry, argument: *mut c_void) -> io::Result<libc
 extern "C" fn run<F: FnOnce()>(argument: *mut c_void) -> *mut c_void {
     // SAFETY: made by `spawn` for this thread alone.
     let Start { name, spare, body } = *unsafe { Box::from_raw(argument.cast::<Start<F>>()) };
-    IS_CONNECTION.set(true);
+    is_a_connection_from_now_on();
     crash::set_guard(spare.guard());
     crash::lend_stack(spare.start, spare.length);
     // For tools that list threads; longer ones are cut.

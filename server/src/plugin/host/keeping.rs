@@ -15,6 +15,7 @@ use crate::hub::{Published, Read};
 use crate::ids::ClientId;
 use crate::journal::{Gap, Outcome, POSITION_BYTES, Position, Since};
 use crate::outbox::come_behind;
+use crate::threads::is_of_the_server;
 
 const _: () = assert!(POSITION_BYTES == abi::POSITION_BYTES);
 
@@ -112,10 +113,9 @@ impl RouteHost {
         }
     }
 
-    /// Whether this thread may wait for a disk: all that run callbacks have names, and one that a plugin has started may.
+    /// Whether this thread may wait for a disk: none that runs callbacks may, and one that a plugin has started does.
     fn may_wait(&self, of: &Of<'_>) -> bool {
-        let is_of_the_server = std::thread::current().name().is_some();
-        of.version >= 2 && !is_of_the_server && !self.outgoing.is_held()
+        of.version >= 2 && !is_of_the_server() && !self.outgoing.is_held()
     }
 
     /// None where nobody knows yet.
@@ -186,8 +186,7 @@ impl RouteHost {
         let then = match first {
             Answer::Kept(kept) => return Ok(kept),
             Answer::Later if answers::read_later(question, &answer) => return Err(LATER),
-            // All threads that call plugins have names; one that a plugin has started may wait.
-            Answer::Later if std::thread::current().name().is_some() => return Err(LATER),
+            Answer::Later if is_of_the_server() => return Err(LATER),
             Answer::Later => answer.recv().map_err(|_| GONE)?,
         };
         match then {
