@@ -211,7 +211,7 @@ fn a_request_of_choice_reaches_the_plugin() {
         (403, "no\n")
     );
     assert_eq!(
-        route.try_connect("/elsewhere").err().unwrap().status_code(),
+        route.try_connect("/elsewhere").unwrap_err().status_code(),
         404
     );
 }

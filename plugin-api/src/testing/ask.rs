@@ -1,5 +1,7 @@
 //! What a client of a test asks for.
 
+use std::time::Duration;
+
 use percent_encoding::percent_decode_str;
 
 use super::http::MemoryRequest;
@@ -19,6 +21,8 @@ use super::http::MemoryRequest;
 pub struct Ask {
     pub(super) request: MemoryRequest,
     pub(super) is_event_stream: bool,
+    /// How long it waits for one message, where it does.
+    pub(super) waits: Option<Duration>,
 }
 
 impl Ask {
@@ -49,6 +53,7 @@ impl Ask {
                 ..MemoryRequest::default()
             },
             is_event_stream: false,
+            waits: None,
         }
     }
 
@@ -131,6 +136,14 @@ impl Ask {
     #[must_use]
     pub fn event_stream(mut self) -> Ask {
         self.is_event_stream = true;
+        self
+    }
+
+    /// It connects to wait for one message, for so long at most, as a `GET` with `Accept: application/json` and `?wait=25s` does: the message
+    /// is its [answer](super::Client::answer). On routes that take event streams.
+    #[must_use]
+    pub fn waiting(mut self, time: Duration) -> Ask {
+        self.waits = Some(time);
         self
     }
 

@@ -33,6 +33,11 @@ impl Refused {
     }
 }
 
+/// Whether a callback runs on this thread.
+pub(super) fn is_on_this_thread() -> bool {
+    CURRENT.with_borrow(Option::is_some)
+}
+
 /// Makes a call for a route. [`abi::UNSUPPORTED`] is an answer like any other here.
 pub(super) fn make(
     world: &Arc<World>,

@@ -1,5 +1,6 @@
 //! A client of a test.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
@@ -179,6 +180,15 @@ impl Client {
         texts
     }
 
+    /// What one that [waits](super::Ask::waiting) for a message is answered; none while it waits, and where it is a client of another kind. Its
+    /// end follows the answer.
+    pub fn answer(&self) -> Option<Response> {
+        self.shared.settle();
+        let state = self.shared.world.lock();
+        let poll = state.clients.get(&self.id)?.poll.as_deref()?;
+        poll.answer.clone()
+    }
+
     /// Whether the plugin may still speak to it.
     pub fn is_open(&self) -> bool {
         self.shared.settle();
@@ -246,5 +256,14 @@ impl Client {
                 self.id
             )
         })
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Client")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }

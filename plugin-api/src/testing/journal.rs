@@ -7,15 +7,20 @@ use std::collections::VecDeque;
 use super::received::Received;
 use crate::abi::{self, POSITION_BYTES, Status};
 
-/// The counting of this run, in every position of it.
-const EPOCH: u64 = 1;
+/// Of a journal in a file, what is in memory too: so much of all of a route in the server.
+const MEMORY_BYTES_MAX: usize = 4 << 20;
 
 /// Messages of one topic, the oldest first.
-#[derive(Default)]
 pub(super) struct Journal {
     kept: VecDeque<(u64, Received)>,
     /// Number of the last message; 0 where there was none.
     last: u64,
+    /// The counting, in every position of it.
+    pub(super) epoch: u64,
+    /// The first number that is in memory, and not in a file alone.
+    memory_from: u64,
+    /// From there on.
+    memory_bytes: usize,
 }
 
 /// From where on to join or read.
@@ -23,11 +28,12 @@ pub(super) struct Journal {
 pub(super) enum Since {
     Now,
     Last(u64),
-    /// A position, or none that we know; and how many of the last where there is a gap.
-    After(Option<u64>, u64),
+    /// A position as text, and how many of the last where there is a gap.
+    After(Vec<u8>, u64),
 }
 
 pub(super) struct Published {
+    pub(super) epoch: u64,
     pub(super) position: u64,
     pub(super) members: u64,
 }
@@ -35,11 +41,13 @@ pub(super) struct Published {
 /// How joining went: a `JOINED_`, and the position behind which everything comes.
 pub(super) struct Joined {
     pub(super) outcome: u32,
+    pub(super) epoch: u64,
     pub(super) position: u64,
 }
 
 pub(super) struct Kept {
     pub(super) outcome: u32,
+    pub(super) epoch: u64,
     pub(super) messages: Vec<(u64, Received)>,
     pub(super) next: u64,
     pub(super) has_more: bool,
@@ -57,7 +65,11 @@ impl Notices {
             _ => 2,
         };
         let (notice, place) = self.0[index].clone()?;
-        Some(with_position(notice, place, joined.position))
+        Some(with_position(
+            notice,
+            place,
+            &text(joined.epoch, joined.position),
+        ))
     }
 }
 
@@ -68,18 +80,54 @@ impl Since {
         match since {
             abi::SINCE_NOW => Ok(Since::Now),
             abi::SINCE_LAST => Ok(Since::Last(last)),
-            abi::SINCE_AFTER => Ok(Since::After(parse(position), last)),
+            abi::SINCE_AFTER => Ok(Since::After(position.to_vec(), last)),
             _ => Err(abi::INVALID),
         }
     }
 }
 
 impl Journal {
+    pub(super) fn new(epoch: u64) -> Journal {
+        Journal {
+            kept: VecDeque::new(),
+            last: 0,
+            epoch,
+            memory_from: 1,
+            memory_bytes: 0,
+        }
+    }
+
+    /// What is too much for memory is in the file alone.
+    pub(super) fn leave_memory(&mut self) {
+        for (number, message) in &self.kept {
+            if self.memory_bytes <= MEMORY_BYTES_MAX {
+                return;
+            }
+            if *number >= self.memory_from {
+                self.memory_bytes -= message.as_bytes().len();
+                self.memory_from = number + 1;
+            }
+        }
+    }
+
+    /// Whether something that is wanted is in a file alone.
+    pub(super) fn asks_disk(&self, since: &Since) -> bool {
+        let (_, mut missed) = self.find(since);
+        missed
+            .next()
+            .is_some_and(|(number, _)| *number < self.memory_from)
+    }
+
     pub(super) fn push(&mut self, message: Received, kept_max: usize) -> u64 {
         self.last += 1;
+        self.memory_bytes += message.as_bytes().len();
         self.kept.push_back((self.last, message));
         while self.kept.len() > kept_max {
-            self.kept.pop_front();
+            let gone = self.kept.pop_front();
+            if let Some((number, message)) = gone.filter(|(of, _)| *of >= self.memory_from) {
+                self.memory_bytes -= message.as_bytes().len();
+                self.memory_from = number + 1;
+            }
         }
         self.last
     }
@@ -90,21 +138,23 @@ impl Journal {
         position_at: Option<usize>,
         kept_max: usize,
     ) -> (u64, Received) {
-        let message = with_position(message, position_at, self.last + 1);
+        let position = text(self.epoch, self.last + 1);
+        let message = with_position(message, position_at, &position);
         (self.push(message.clone(), kept_max), message)
     }
 
     pub(super) fn joined_already(&self) -> Joined {
         Joined {
             outcome: abi::JOINED_RECOVERED,
+            epoch: self.epoch,
             position: self.last,
         }
     }
 
     /// How it goes for who asks from there on, and what it has missed.
-    pub(super) fn since(&self, since: &Since) -> (Joined, Vec<Received>) {
+    pub(super) fn since(&self, since: &Since) -> (Joined, Vec<(u64, Received)>) {
         let (joined, missed) = self.find(since);
-        let missed = missed.map(|(_, message)| message.clone()).collect();
+        let missed = missed.cloned().collect();
         (joined, missed)
     }
 
@@ -123,6 +173,7 @@ impl Journal {
         }
         Kept {
             outcome: joined.outcome,
+            epoch: self.epoch,
             next: messages
                 .last()
                 .map_or(joined.position, |(number, _)| *number),
@@ -140,42 +191,60 @@ impl Journal {
         let (outcome, position) = match since {
             Since::Now => (abi::JOINED_FRESH, self.last),
             Since::Last(count) => (abi::JOINED_FRESH, last(*count)),
-            Since::After(Some(position), _) if (oldest - 1..=self.last).contains(position) => {
-                (abi::JOINED_RECOVERED, *position)
-            }
-            Since::After(Some(position), count) if *position < oldest => {
-                (abi::JOINED_GAP_TOO_OLD, last(*count).max(*position))
-            }
-            Since::After(_, count) => (abi::JOINED_GAP_OTHER_EPOCH, last(*count)),
+            Since::After(position, count) => match parse(self.epoch, position) {
+                Some(position) if (oldest - 1..=self.last).contains(&position) => {
+                    (abi::JOINED_RECOVERED, position)
+                }
+                Some(position) if position < oldest => {
+                    (abi::JOINED_GAP_TOO_OLD, last(*count).max(position))
+                }
+                _ => (abi::JOINED_GAP_OTHER_EPOCH, last(*count)),
+            },
         };
         let behind = self
             .kept
             .iter()
             .filter(move |(number, _)| *number > position);
-        (Joined { outcome, position }, behind)
+        let epoch = self.epoch;
+        let joined = Joined {
+            outcome,
+            epoch,
+            position,
+        };
+        (joined, behind)
     }
 }
 
 /// A position as text.
-pub(super) fn text(position: u64) -> [u8; POSITION_BYTES] {
+pub(super) fn text(epoch: u64, position: u64) -> [u8; POSITION_BYTES] {
     let mut text = [0; POSITION_BYTES];
-    text.copy_from_slice(format!("{EPOCH:08x}-{position:015x}").as_bytes());
+    text.copy_from_slice(format!("{epoch:08x}-{position:015x}").as_bytes());
     text
 }
 
-fn parse(position: &[u8]) -> Option<u64> {
+fn parse(counting: u64, position: &[u8]) -> Option<u64> {
     let (epoch, number) = std::str::from_utf8(position).ok()?.split_once('-')?;
-    let is_ours = position.len() == POSITION_BYTES && u64::from_str_radix(epoch, 16) == Ok(EPOCH);
+    let is_ours =
+        position.len() == POSITION_BYTES && u64::from_str_radix(epoch, 16) == Ok(counting);
     is_ours
         .then(|| u64::from_str_radix(number, 16).ok())
         .flatten()
 }
 
+/// Why something is missing, as clients are told.
+pub(super) fn gap(outcome: u32) -> Option<&'static str> {
+    match outcome {
+        abi::JOINED_GAP_TOO_OLD => Some("too-old"),
+        abi::JOINED_GAP_OTHER_EPOCH => Some("other-epoch"),
+        _ => None,
+    }
+}
+
 /// The message with the position written where its author wants it; what stands there is ASCII.
-fn with_position(message: Received, place: Option<usize>, position: u64) -> Received {
+fn with_position(message: Received, place: Option<usize>, position: &[u8]) -> Received {
     let Some(at) = place else { return message };
     let mut bytes = message.as_bytes().to_vec();
-    bytes[at..at + POSITION_BYTES].copy_from_slice(&text(position));
+    bytes[at..at + POSITION_BYTES].copy_from_slice(position);
     match message {
         Received::Text(_) => Received::Text(String::from_utf8_lossy(&bytes).into_owned()),
         Received::Binary(_) => Received::Binary(bytes),

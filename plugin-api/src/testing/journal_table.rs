@@ -4,6 +4,7 @@
 
 use std::ffi::c_void;
 
+use super::disk;
 use super::host::MemoryHost;
 use super::http::draft_of;
 use super::journal::{Notices, Since, place, text};
@@ -61,13 +62,24 @@ unsafe extern "C" fn publish<const VERSION: u32>(
     let order = unsafe { keep_order(publish, VERSION) };
     status(order.and_then(|order| {
         host.check()?;
+        let is_durable = publish.flags & abi::JOURNAL_DURABLE != 0;
+        let (has_file, fails) = {
+            let state = host.world.lock();
+            (state.keeping.has_file, state.disk_fails)
+        };
+        if is_durable && !has_file {
+            return Err(abi::UNSUPPORTED);
+        }
         let told = if host.is_held() {
             host.post(Order::Keep(Box::new(order)))?;
             (NOWHERE, 0)
         } else {
             let published = host.world.lock().keep(order);
-            (text(published.position), published.members)
+            (text(published.epoch, published.position), published.members)
         };
+        if is_durable && fails && !disk::answer_waits() && VERSION >= 2 && disk::may_wait() {
+            return Err(abi::NOT_STORED);
+        }
         // SAFETY: as above; null where nobody asks.
         if let Some(published) = unsafe { published.as_mut() } {
             (published.position, published.members) = told;
@@ -85,9 +97,6 @@ unsafe fn keep_order(publish: &abi::JournalPublish, version: u32) -> Result<Keep
         position_at: place(publish.position_at, payload)?,
         except: publish.except,
     };
-    if publish.flags & abi::JOURNAL_DURABLE != 0 {
-        return Err(abi::UNSUPPORTED);
-    }
     Ok(order)
 }
 
@@ -110,7 +119,7 @@ unsafe extern "C" fn join_from<const VERSION: u32>(
             (abi::JOINED_LATER, NOWHERE)
         } else {
             let joined = host.world.lock().join_from(order);
-            (joined.outcome, text(joined.position))
+            (joined.outcome, text(joined.epoch, joined.position))
         };
         // SAFETY: as above; null where nobody asks.
         if let Some(joined) = unsafe { joined.as_mut() } {
@@ -159,6 +168,9 @@ unsafe extern "C" fn read<const VERSION: u32>(
         host.check()?;
         let since = Since::read(read.since, position, read.last)?;
         let mut state = host.world.lock();
+        if state.asks_disk(&topic, &since) && !disk::is_known() {
+            return Err(abi::LATER);
+        }
         Ok(state.read(&topic, &since, read.messages_max, read.bytes_max))
     });
     let found = match found {
@@ -170,12 +182,12 @@ unsafe extern "C" fn read<const VERSION: u32>(
             Received::Text(_) => abi::TEXT,
             Received::Binary(_) => abi::BINARY,
         };
-        let (position, payload) = (text(*position), Bytes::new(message.as_bytes()));
+        let (position, payload) = (text(found.epoch, *position), Bytes::new(message.as_bytes()));
         // SAFETY: the function and its context belong together.
         unsafe { (messages.write)(messages.context, Bytes::new(&position), kind, payload) };
     }
     kept.outcome = found.outcome;
-    kept.next = text(found.next);
+    kept.next = text(found.epoch, found.next);
     kept.has_more = found.has_more.into();
     abi::OK
 }

@@ -59,6 +59,8 @@
 //! | plain HTTP | [`Route::request`] |
 //! | timers | [`Route::advance`], [`Route::fire_next_timer`] |
 //! | a replacement | [`Route::replace_by`], [`Route::replace_by_itself`], [`Route::replace_by_library`] |
+//! | who waits for one message | [`Ask::waiting`], [`Client::answer`] |
+//! | journals in memory and in a file, a start anew, a disk that fails | [`Setup::journal_file`], [`Route::restart`], [`Route::let_disk_fail`] |
 //! | journals, topics, metrics, labels | [`Setup::journal_messages`], [`Route::members`], [`Route::metric`], [`Client::label`] |
 //! | faults | a panic is caught as in the server; [`Route::log`] has it with its place |
 //!
@@ -77,6 +79,7 @@ mod client;
 mod client_view_table;
 mod code;
 mod counts;
+mod disk;
 mod host;
 mod host_table;
 mod http;
@@ -89,6 +92,7 @@ mod members_table;
 mod metrics;
 mod metrics_table;
 mod place;
+mod poll;
 mod reading_table;
 mod received;
 mod route;

@@ -1,5 +1,6 @@
 //! A route of a test: a plugin on a host in memory.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,7 +18,7 @@ use super::host_table;
 use super::http::MemoryRequest;
 use super::instance::Instance;
 use super::shared::Shared;
-use super::world::World;
+use super::world::{Keeping, World};
 use crate::declaration::Exported;
 use crate::{ClientId, Response};
 
@@ -49,7 +50,7 @@ pub struct Setup {
     options: Map<String, Value>,
     paths: Option<Vec<String>>,
     folders: Folders,
-    journal_messages_max: usize,
+    journals: Keeping,
 }
 
 /// A plugin at work on a host in memory. It stops when it is dropped: every client is closed, and a session that
@@ -95,7 +96,10 @@ impl Setup {
                 config: std::env::current_dir().unwrap_or_default(),
                 state: None,
             },
-            journal_messages_max: 100,
+            journals: Keeping {
+                messages_max: 100,
+                has_file: false,
+            },
         }
     }
 
@@ -134,7 +138,16 @@ impl Setup {
     /// Messages that each journal keeps; 100 by default.
     #[must_use]
     pub fn journal_messages(mut self, count: usize) -> Setup {
-        self.journal_messages_max = count;
+        self.journals.messages_max = count;
+        self
+    }
+
+    /// The journals are in a file: something can be durable, and what was said before a [restart](Route::restart) is there. What comes
+    /// before the last 4 MiB is in the file alone: [`Host::read_kept`](crate::Host::read_kept) of it is
+    /// [`JournalError::Later`](crate::JournalError::Later) in a callback, and `on_request` is called again. Without this they are in memory.
+    #[must_use]
+    pub fn journal_file(mut self) -> Setup {
+        self.journals.has_file = true;
         self
     }
 
@@ -157,7 +170,7 @@ impl Setup {
     pub fn try_start(self) -> Result<Route, String> {
         let code = self.code?;
         let paths = self.paths.unwrap_or_else(|| code.paths.clone());
-        let world = World::new(self.journal_messages_max);
+        let world = World::new(self.journals);
         let path = paths.first().map_or("/", String::as_str);
         let config = Value::Object(self.options.clone()).to_string();
         let host = MemoryHost::leak(
@@ -248,21 +261,22 @@ impl Route {
     /// What it is answered.
     ///
     /// # Panics
-    /// It is an event stream and the plugin takes none.
+    /// It is an event stream, or waits for one message, and the plugin takes none such.
     #[track_caller]
     pub fn try_connect(&self, ask: impl Into<Ask>) -> Result<Client, Response> {
         let ask = ask.into();
-        let is_event_stream = ask.is_event_stream;
+        let (is_event_stream, waits) = (ask.is_event_stream, ask.waits);
         let mut request = self.asked(ask)?;
-        request.kind = Some("websocket");
-        if is_event_stream {
-            assert!(
-                self.shared.instance().code.has_event_stream,
-                "the plugin takes no event streams: `event_stream = true` in `export!` says that it does"
-            );
-            request.kind = Some("event-stream");
-        }
-        let opened = self.shared.connect(request)?;
+        request.kind = Some(match (is_event_stream, waits) {
+            (_, Some(_)) => "poll",
+            (true, None) => "event-stream",
+            (false, None) => "websocket",
+        });
+        assert!(
+            request.kind == Some("websocket") || self.shared.instance().code.has_event_stream,
+            "the plugin takes no event streams: `event_stream = true` in `export!` says that it does"
+        );
+        let opened = self.shared.connect(request, waits)?;
         Ok(Client::new(self.shared.clone(), opened))
     }
 
@@ -354,6 +368,26 @@ impl Route {
         Ok(())
     }
 
+    /// The server is started anew: every client is closed with 1001, and another value of the plugin begins, with nothing but what it has
+    /// put into files. Journals in memory are gone, and their positions with them; those in a
+    /// [file](Setup::journal_file) are there.
+    ///
+    /// # Panics
+    /// `create` fails, which it did not at first.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        let config = Value::Object(self.options.clone()).to_string();
+        if let Err(why) = self.shared.restart(&config) {
+            panic!("the route is not served again: {why}");
+        }
+    }
+
+    /// Whether the disk of the journals' [file](Setup::journal_file) fails from now on: what is to be durable is not stored. It is
+    /// said all the same.
+    pub fn let_disk_fail(&self, fails: bool) {
+        self.shared.world.lock().disk_fails = fails;
+    }
+
     /// Clients that the plugin can speak to now.
     pub fn clients(&self) -> Vec<ClientId> {
         self.shared.settle();
@@ -422,4 +456,24 @@ impl Drop for Route {
 fn set(options: &mut Map<String, Value>, name: &str, value: impl Serialize) {
     let value = serde_json::to_value(value).expect("an option has a form in JSON");
     options.insert(name.to_owned(), value);
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let paths = &self.shared.paths;
+        formatter
+            .debug_struct("Route")
+            .field("paths", paths)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Setup {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let options = &self.options;
+        formatter
+            .debug_struct("Setup")
+            .field("options", options)
+            .finish_non_exhaustive()
+    }
 }

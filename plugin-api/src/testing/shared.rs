@@ -11,11 +11,13 @@ use super::call::{self, Refused};
 use super::client_view_table::Turn;
 use super::code::Code;
 use super::counts::Counts;
+use super::disk;
 use super::host::{Folders, MemoryHost};
 use super::host_table;
 use super::http::{Draft, MemoryRequest};
 use super::instance::{End, Instance, OUT_OF_SERVICE, Session};
 use super::job::Job;
+use super::poll::Poll;
 use super::world::World;
 use crate::abi;
 use crate::{Message, Response};
@@ -224,6 +226,7 @@ impl Shared {
     pub(super) fn connect(
         &self,
         request: MemoryRequest,
+        waits: Option<Duration>,
     ) -> Result<(u64, Option<String>, Response), Response> {
         let instance = self.instance();
         if instance.is_out_of_service() {
@@ -233,7 +236,8 @@ impl Shared {
         let client = {
             let mut state = self.world.lock();
             let client = state.next_client();
-            state.open(client, is_apart);
+            let poll = waits.map(|time| Poll::new(state.now + time, &head));
+            state.open(client, is_apart, poll);
             client
         };
         let seat = Arc::new(Seat {
@@ -323,24 +327,41 @@ impl Shared {
     pub(super) fn request(&self, request: &MemoryRequest) -> Response {
         let response = {
             let instance = self.gate.read().unwrap_or_else(PoisonError::into_inner);
-            let mut draft = Draft::new(request, 200);
             if instance.is_out_of_service() {
                 refusal(503, "the plugin of this route is out of service")
             } else {
-                match instance.on_request(&mut draft) {
-                    Some(Err(refused)) => self.failed(&refused.sentence("on_request")),
-                    Some(Ok(())) if draft.status != 426 => draft.into_response(),
-                    _ => refusal(
-                        426,
-                        "this path speaks WebSocket: connect to it with ws:// or wss://",
-                    ),
-                }
+                self.answer(&instance, request)
             }
         };
         self.settle();
         match request.method.as_str() {
             "HEAD" => response.body(Vec::new()),
             _ => response,
+        }
+    }
+
+    /// Calls `on_request`, and again when the disk has given what it has asked for.
+    fn answer(&self, instance: &Instance, request: &MemoryRequest) -> Response {
+        let ask = |is_again| {
+            let mut draft = Draft::new(request, 200);
+            let (done, asked) = disk::in_request(is_again, || instance.on_request(&mut draft));
+            (done, asked, draft)
+        };
+        let (mut done, mut asked, mut draft) = ask(false);
+        if asked.reads {
+            (done, asked, draft) = ask(true);
+        }
+        match done {
+            Some(Err(refused)) => self.failed(&refused.sentence("on_request")),
+            _ if asked.is_not_stored => {
+                let why = "it was said to who is here, and is not known to be stored";
+                refusal(507, &format!("{why}: the disk fails"))
+            }
+            Some(Ok(())) if draft.status != 426 => draft.into_response(),
+            _ => refusal(
+                426,
+                "this path speaks WebSocket: connect to it with ws:// or wss://",
+            ),
         }
     }
 
@@ -419,7 +440,11 @@ impl Shared {
         let until = self.world.lock().now + by;
         for _ in 0..FIRINGS_MAX {
             if !self.fire_next(until) {
-                self.world.lock().now = until;
+                let mut state = self.world.lock();
+                state.now = until;
+                state.end_late_waiting(until);
+                drop(state);
+                self.settle();
                 return;
             }
         }
@@ -434,7 +459,9 @@ impl Shared {
         };
         {
             let mut state = self.world.lock();
-            state.now = due.max(state.now);
+            let now = due.max(state.now);
+            state.now = now;
+            state.end_late_waiting(now);
         }
         let task = instance.host.take_timer(due, timer);
         if let Some((client, job)) = task {
@@ -472,15 +499,7 @@ impl Shared {
             }
         }
         let state = gate.save_state()?;
-        let path = self.paths.first().map_or("/", String::as_str);
-        let host = MemoryHost::leak(
-            host_table::table(),
-            self.world.clone(),
-            path,
-            config,
-            self.folders.clone(),
-            Some(old),
-        );
+        let host = self.new_host(config, Some(old));
         let new = Instance::create(code, host, config, state.as_deref())?;
         let mut moved = Vec::new();
         for (client, seat, turn) in &mut turns {
@@ -528,6 +547,34 @@ impl Shared {
         }
         self.settle();
         self.instance().destroy();
+    }
+
+    /// The server stops and starts again: another value of the same code begins, with these options and nobody here.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) fn restart(&self, config: &str) -> Result<(), String> {
+        self.stop();
+        let mut gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
+        gate.host.end();
+        self.world.lock().start_anew();
+        let host = self.new_host(config, None);
+        let new = Instance::create(gate.code.clone(), host, config, None)?;
+        new.host.start();
+        *gate = Arc::new(new);
+        Ok(())
+    }
+
+    fn new_host(&self, config: &str, old_state_format: Option<u32>) -> &'static MemoryHost {
+        let path = self.paths.first().map_or("/", String::as_str);
+        MemoryHost::leak(
+            host_table::table(),
+            self.world.clone(),
+            path,
+            config,
+            self.folders.clone(),
+            old_state_format,
+        )
     }
 }
 

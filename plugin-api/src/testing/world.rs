@@ -8,8 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::job::Job;
-use super::journal::{Joined, Journal, Kept, Notices, Published, Since};
+use super::journal::{self, Joined, Journal, Kept, Notices, Published, Since};
 use super::metrics::MetricBook;
+use super::poll::{Poll, Told};
 use super::received::Received;
 use crate::abi::{self, Status};
 
@@ -24,9 +25,12 @@ pub(super) struct State {
     last_words: BTreeMap<(u64, String), Received>,
     /// Everybody goes, and nobody is told of each.
     pub(super) is_over: bool,
-    pub(super) journals: HashMap<String, Journal>,
-    /// Messages that a journal keeps.
-    pub(super) journal_messages_max: usize,
+    journals: HashMap<String, Journal>,
+    pub(super) keeping: Keeping,
+    /// The counting of what is kept from now on.
+    epoch: u64,
+    /// Nothing can be put into the journals' file.
+    pub(super) disk_fails: bool,
     pub(super) metrics: MetricBook,
     pub(super) log: Vec<String>,
     pub(super) now: Duration,
@@ -35,6 +39,14 @@ pub(super) struct State {
     /// What waits for the turns of clients.
     pub(super) calls: VecDeque<(u64, Arc<Job>)>,
     last_client: u64,
+}
+
+/// What is kept of topics, and where.
+#[derive(Clone, Copy)]
+pub(super) struct Keeping {
+    /// Messages of one journal.
+    pub(super) messages_max: usize,
+    pub(super) has_file: bool,
 }
 
 /// A client as the hub sees it.
@@ -53,6 +65,8 @@ pub(super) struct Guest {
     /// It was admitted as one that does not hear everyone yet.
     came_apart: bool,
     hears_everyone: bool,
+    /// Where it waits for one message, or did.
+    pub(super) poll: Option<Box<Poll>>,
 }
 
 /// What a host call asks for, checked: it happens now, or when the instance has taken over.
@@ -98,14 +112,16 @@ pub(super) struct JoinOrder {
 const LAST_WORDS_MAX: usize = 16;
 
 impl World {
-    pub(super) fn new(journal_messages_max: usize) -> Arc<World> {
+    pub(super) fn new(keeping: Keeping) -> Arc<World> {
         Arc::new(World(Mutex::new(State {
             clients: BTreeMap::new(),
             topics: BTreeMap::new(),
             last_words: BTreeMap::new(),
             is_over: false,
             journals: HashMap::new(),
-            journal_messages_max,
+            keeping,
+            epoch: 1,
+            disk_fails: false,
             metrics: MetricBook::default(),
             log: Vec::new(),
             now: Duration::ZERO,
@@ -127,7 +143,7 @@ impl State {
         self.last_client
     }
 
-    pub(super) fn open(&mut self, client: u64, is_apart: bool) {
+    pub(super) fn open(&mut self, client: u64, is_apart: bool, poll: Option<Poll>) {
         let guest = Guest {
             inbox: VecDeque::new(),
             closed: None,
@@ -137,6 +153,7 @@ impl State {
             send_answer: None,
             came_apart: is_apart,
             hears_everyone: !is_apart,
+            poll: poll.map(Box::new),
         };
         self.clients.insert(client, guest);
     }
@@ -192,6 +209,9 @@ impl State {
         };
         if !std::mem::take(&mut guest.is_open) {
             return false;
+        }
+        if let (Some(poll), Some((code, reason))) = (&mut guest.poll, &frame) {
+            poll.end(*code, reason);
         }
         guest.closed = frame;
         let topics = self.last_words.keys().filter(|(of, _)| *of == client);
@@ -274,10 +294,56 @@ impl State {
     }
 
     fn deliver(&mut self, client: u64, message: Received) {
-        if let Some(guest) = self.clients.get_mut(&client)
-            && guest.is_open
-        {
-            guest.inbox.push_back(message);
+        self.deliver_of(client, &Told::default(), message, None);
+    }
+
+    /// What is said on a topic, with its position where that is kept.
+    fn deliver_of(
+        &mut self,
+        client: u64,
+        topic: &Told<'_>,
+        message: Received,
+        position: Option<u64>,
+    ) {
+        let Some(guest) = self.clients.get_mut(&client).filter(|guest| guest.is_open) else {
+            return;
+        };
+        guest.inbox.push_back(message.clone());
+        let messages = [(position, message)];
+        self.answer(
+            client,
+            &Told {
+                messages: &messages,
+                ..*topic
+            },
+        );
+    }
+
+    /// One that waits for a message has it, and that is its end; nothing happens to any other.
+    fn answer(&mut self, client: u64, told: &Told<'_>) {
+        let guest = self.clients.get_mut(&client);
+        let poll = guest.and_then(|guest| guest.poll.as_mut());
+        if poll.is_some_and(|poll| poll.tell(told)) {
+            self.end_waiting(client, "answered");
+        }
+    }
+
+    fn end_waiting(&mut self, client: u64, reason: &str) {
+        if self.end(client, Some((1000, reason.to_owned()))) {
+            self.ending.push((client, abi::BY_SERVER));
+        }
+    }
+
+    /// Who has waited for as long as it wanted to is answered that nothing was said.
+    pub(super) fn end_late_waiting(&mut self, until: Duration) {
+        let is_late = |guest: &Guest| {
+            let poll = guest.poll.as_ref();
+            guest.is_open && poll.is_some_and(|poll| poll.until <= until)
+        };
+        let late = self.clients.iter().filter(|(_, guest)| is_late(guest));
+        let late: Vec<u64> = late.map(|(client, _)| *client).collect();
+        for client in late {
+            self.end_waiting(client, "nothing was said");
         }
     }
 
@@ -293,29 +359,45 @@ impl State {
 
     fn publish(&mut self, topic: Option<String>, message: &Received, except: u64) {
         let topic = topic.unwrap_or_default();
+        // What is said on a topic with a journal is kept, whoever says it.
+        let (kept_max, journal) = (self.keeping.messages_max, self.journals.get_mut(&topic));
+        let position = journal.map(|journal| journal.push(message.clone(), kept_max));
         for client in self.members(&topic) {
             if client != except {
-                self.deliver(client, message.clone());
+                let told = Told {
+                    topic: name(&topic),
+                    epoch: self.epoch,
+                    ..Told::default()
+                };
+                self.deliver_of(client, &told, message.clone(), position);
             }
-        }
-        // What is said on a topic with a journal is kept, whoever says it.
-        let (kept_max, journal) = (self.journal_messages_max, self.journals.get_mut(&topic));
-        if let Some(journal) = journal {
-            journal.push(message.clone(), kept_max);
         }
     }
 
+    fn journal(&mut self, topic: &str) -> &mut Journal {
+        let epoch = self.epoch;
+        let journal = self.journals.entry(topic.to_owned());
+        journal.or_insert_with(|| Journal::new(epoch))
+    }
+
     pub(super) fn keep(&mut self, order: KeepOrder) -> Published {
-        let kept_max = self.journal_messages_max;
-        let journal = self.journals.entry(order.topic.clone()).or_default();
+        let kept_max = self.keeping.messages_max;
+        let journal = self.journal(&order.topic);
         let (position, message) = journal.keep(order.message, order.position_at, kept_max);
+        let epoch = journal.epoch;
         let members = self.members(&order.topic);
         let audience = members.iter().filter(|client| **client != order.except);
         let audience: Vec<u64> = audience.copied().collect();
+        let told = Told {
+            topic: name(&order.topic),
+            epoch,
+            ..Told::default()
+        };
         for client in &audience {
-            self.deliver(*client, message.clone());
+            self.deliver_of(*client, &told, message.clone(), Some(position));
         }
         Published {
+            epoch,
             position,
             members: audience.len() as u64,
         }
@@ -323,19 +405,55 @@ impl State {
 
     pub(super) fn join_from(&mut self, order: JoinOrder) -> Joined {
         let is_member = self.members(&order.topic).contains(&order.client);
-        let journal = self.journals.entry(order.topic.clone()).or_default();
+        let journal = self.journal(&order.topic);
         if is_member {
             return journal.joined_already();
         }
         let (joined, missed) = journal.since(&order.since);
-        if let Some(notice) = order.notices.of(&joined) {
-            self.deliver(order.client, notice);
-        }
-        for message in missed {
-            self.deliver(order.client, message);
+        let waits = self.clients.get_mut(&order.client);
+        if let Some(poll) = waits.and_then(|guest| guest.poll.as_mut()) {
+            let missed: Vec<_> = missed
+                .into_iter()
+                .map(|(at, said)| (Some(at), said))
+                .collect();
+            let told = Told {
+                topic: name(&order.topic),
+                messages: &missed,
+                next: Some(joined.position),
+                gap: journal::gap(joined.outcome),
+                epoch: joined.epoch,
+            };
+            poll.set_silence(&told);
+            if told.gap.is_some() || !missed.is_empty() {
+                self.answer(order.client, &told);
+            }
+        } else {
+            if let Some(notice) = order.notices.of(&joined) {
+                self.deliver(order.client, notice);
+            }
+            for (_, message) in missed {
+                self.deliver(order.client, message);
+            }
         }
         self.join(order.client, order.topic);
         joined
+    }
+
+    /// The server is started anew: what is in a file stays, and is in memory no more.
+    pub(super) fn start_anew(&mut self) {
+        self.is_over = false;
+        if !self.keeping.has_file {
+            self.journals.clear();
+            self.epoch += 1;
+        }
+    }
+
+    /// Whether something that is wanted has to come from the disk.
+    pub(super) fn asks_disk(&mut self, topic: &str, since: &Since) -> bool {
+        let has_file = self.keeping.has_file;
+        let journal = self.journal(topic);
+        journal.leave_memory();
+        has_file && journal.asks_disk(since)
     }
 
     pub(super) fn read(
@@ -345,9 +463,13 @@ impl State {
         messages_max: u64,
         bytes_max: u64,
     ) -> Kept {
-        let journal = self.journals.entry(topic.to_owned()).or_default();
-        journal.read(since, messages_max, bytes_max)
+        self.journal(topic).read(since, messages_max, bytes_max)
     }
+}
+
+/// A topic by its name; none for everyone.
+fn name(topic: &str) -> Option<&str> {
+    Some(topic).filter(|topic| !topic.is_empty())
 }
 
 /// Whether a message may be sent: a kind that is known, and text that is text.

@@ -76,7 +76,7 @@ fn assert_known(route: &Route, ask: Ask, name: &str) {
 
 #[track_caller]
 fn assert_unknown(route: &Route, ask: Ask) {
-    let refused = route.try_connect(ask).err().expect("it is nobody");
+    let refused = route.try_connect(ask).expect_err("it is nobody");
     assert_eq!(refused.status_code(), 401, "{}", refused.body_text());
     let challenge = refused.header_value("WWW-Authenticate");
     assert!(
@@ -257,7 +257,7 @@ fn files_that_cannot_be_believed_are_refused() {
         ("users_file", "no-name", "no-name:1: no NAME:HASH"),
     ] {
         let refused = setup(&folder).option(option, file).try_start();
-        let refused = refused.err().expect("it is refused");
+        let refused = refused.expect_err("it is refused");
         assert!(refused.contains(&format!("option `{option}`")), "{refused}");
         assert!(refused.contains(why), "{refused}");
     }

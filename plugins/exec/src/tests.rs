@@ -161,7 +161,7 @@ fn at_the_end_of_the_route_none_is_left() {
 fn more_than_may_are_refused_and_a_place_comes_free() {
     let route = serve(&["cat"]).option("programs_max", 1).start();
     let first = route.connect("/exec");
-    let refused = route.try_connect("/exec").err().expect("one is there");
+    let refused = route.try_connect("/exec").expect_err("one is there");
     assert_eq!(refused.status_code(), 503);
     first.close(1000, "");
     let second = wait_for("a place", || route.try_connect("/exec").ok());
@@ -245,7 +245,7 @@ fn options_that_cannot_be_are_refused() {
         ("shell", json!(true), "shell"),
     ] {
         let setup = serve(&["cat"]).option(name, value);
-        let refused = setup.try_start().err().expect("it is refused");
+        let refused = setup.try_start().expect_err("it is refused");
         assert!(refused.contains(why), "{refused}");
     }
     let missing = serve(&["/no/such/program"]).start();
@@ -253,6 +253,6 @@ fn options_that_cannot_be_are_refused() {
     let told = client.map(|client| client.closed());
     assert_eq!(told.ok().flatten().map(|(code, _)| code), Some(1011));
     let unset = Route::of::<Exec>().start();
-    let refused = unset.try_connect("/exec").err().expect("no program is set");
+    let refused = unset.try_connect("/exec").expect_err("no program is set");
     assert!(refused.body_text().contains("no program is set"));
 }

@@ -300,7 +300,7 @@ fn options_that_cannot_be_are_refused() {
             "has to end in {*path}",
         ),
     ] {
-        let refused = setup.try_start().err().expect("it is refused");
+        let refused = setup.try_start().expect_err("it is refused");
         assert!(refused.contains(why), "{refused}");
     }
     let nothing = start().start();

@@ -176,7 +176,7 @@ fn the_page_says_who_is_let_in() {
     let events = ["admit", "message"];
     let route = page.setup().option("events", events).start();
     page.answers(answer("403 Forbidden", "not you\n"));
-    let refused = route.try_connect("/forward").err().expect("it is refused");
+    let refused = route.try_connect("/forward").expect_err("it is refused");
     assert_eq!(
         (refused.status_code(), &*refused.body_text()),
         (403, "not you\n")
@@ -185,7 +185,7 @@ fn the_page_says_who_is_let_in() {
         "500 Internal Server Error",
         "a trace that is nobody's business",
     ));
-    let refused = route.try_connect("/forward").err().expect("it is refused");
+    let refused = route.try_connect("/forward").expect_err("it is refused");
     assert_eq!(refused.status_code(), 502);
     assert!(!refused.body_text().contains("trace"));
     page.answers(answer("204 No Content", ""));
@@ -270,10 +270,10 @@ fn options_that_cannot_be_are_refused() {
         ("method", json!("GET"), "method"),
     ] {
         let refused = Route::of::<Forward>().option(option, value).try_start();
-        let refused = refused.err().expect("it is refused");
+        let refused = refused.expect_err("it is refused");
         assert!(refused.contains(why), "{refused}");
     }
     let unset = Route::of::<Forward>().start();
-    let refused = unset.try_connect("/forward").err().expect("no page is set");
+    let refused = unset.try_connect("/forward").expect_err("no page is set");
     assert_eq!(refused.status_code(), 503);
 }

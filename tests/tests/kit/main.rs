@@ -10,6 +10,8 @@ mod replacing;
 mod requests;
 mod sessions;
 mod stage;
+mod starts;
+mod waiting;
 
 /// Runs each case in memory and on the real server.
 macro_rules! on_both {

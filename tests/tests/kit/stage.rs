@@ -3,16 +3,27 @@
 use std::time::Duration;
 
 use plugin_api::testing;
+use rustix::process::Resource;
+use serde_json::Value;
 use tests::{Client, DEADLINE, Raw, Server, Setup, library, wait_until};
 
 /// A route with a plugin of the workspace at work.
 pub(crate) trait Stage: Sized {
     type Guest: Guest;
+    type Waiting: Waiting;
 
     /// Serves a plugin on `/NAME`, with options as they stand in a configuration and as `(name, value)`.
     fn start(plugin: &'static str, options: &[(&str, &str)]) -> Self;
     /// Serves these bytes as the library of a plugin on `/NAME`.
     fn start_with(plugin: &'static str, library: &[u8]) -> Self;
+    /// As [`start`](Stage::start), with the journals of the route in a file.
+    fn start_with_file(plugin: &'static str) -> Self;
+    /// Stops the server and starts it again.
+    fn restart(&mut self);
+    /// From now on nothing can be written to the journals' file.
+    fn let_disk_fail(&self);
+    /// Asks for the next message, and waits for it so many milliseconds.
+    fn wait(&self, path: &str, milliseconds: u64) -> Self::Waiting;
     /// A client connects, or is refused: status and body.
     fn connect(&self, path: &str, headers: &[(&str, &str)]) -> Result<Self::Guest, (u16, String)>;
     /// A plain request: status and body of the answer.
@@ -39,6 +50,8 @@ pub(crate) trait Guest {
     fn send(&mut self, text: &str);
     fn send_binary(&mut self, bytes: &[u8]);
     fn text(&mut self) -> String;
+    /// What a thread of the plugin's own says, when it does.
+    fn later(&mut self) -> String;
     fn binary(&mut self) -> Vec<u8>;
     /// The server has closed it behind all that it has got.
     fn closed(&mut self) -> (u16, String);
@@ -54,6 +67,19 @@ pub(crate) trait Guest {
     }
 }
 
+/// A client that waits for one message.
+pub(crate) trait Waiting {
+    /// Status and body of its answer.
+    fn answer(&mut self) -> (u16, String);
+
+    /// The answer, which is one in JSON.
+    fn told(&mut self) -> Value {
+        let (status, body) = self.answer();
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).expect("JSON")
+    }
+}
+
 pub(crate) struct Memory {
     route: testing::Route,
     plugin: &'static str,
@@ -61,6 +87,7 @@ pub(crate) struct Memory {
 
 impl Stage for Memory {
     type Guest = testing::Client;
+    type Waiting = testing::Client;
 
     fn start(plugin: &'static str, options: &[(&str, &str)]) -> Memory {
         let mut setup = testing::Route::of_library(library(plugin));
@@ -79,6 +106,25 @@ impl Stage for Memory {
         std::fs::write(&file, library).expect("the folder can be written");
         let route = testing::Route::of_library(&file).start();
         Memory { route, plugin }
+    }
+
+    fn start_with_file(plugin: &'static str) -> Memory {
+        let setup = testing::Route::of_library(library(plugin));
+        let route = setup.journal_file().start();
+        Memory { route, plugin }
+    }
+
+    fn restart(&mut self) {
+        self.route.restart();
+    }
+
+    fn let_disk_fail(&self) {
+        self.route.let_disk_fail(true);
+    }
+
+    fn wait(&self, path: &str, milliseconds: u64) -> testing::Client {
+        let time = Duration::from_millis(milliseconds);
+        self.route.connect(testing::Ask::get(path).waiting(time))
     }
 
     fn connect(
@@ -138,6 +184,18 @@ impl Guest for testing::Client {
         testing::Client::text(self)
     }
 
+    fn later(&mut self) -> String {
+        let mut said = None;
+        wait_until("the plugin's thread says something", || {
+            said = self.next();
+            said.is_some()
+        });
+        match said {
+            Some(testing::Received::Text(text)) => text,
+            other => panic!("no text: {other:?}"),
+        }
+    }
+
     fn binary(&mut self) -> Vec<u8> {
         testing::Client::binary(self)
     }
@@ -164,6 +222,14 @@ impl Guest for testing::Client {
     }
 }
 
+impl Waiting for testing::Client {
+    fn answer(&mut self) -> (u16, String) {
+        let answer = testing::Client::answer(self).expect("it is answered");
+        assert!(!self.is_open(), "that is its end");
+        (answer.status_code(), answer.body_text().into_owned())
+    }
+}
+
 pub(crate) struct Real {
     server: Server,
     plugin: &'static str,
@@ -171,6 +237,7 @@ pub(crate) struct Real {
 
 impl Stage for Real {
     type Guest = Client;
+    type Waiting = Raw;
 
     fn start(plugin: &'static str, options: &[(&str, &str)]) -> Real {
         let options: Vec<String> = options
@@ -189,6 +256,34 @@ impl Stage for Real {
         let server = Setup::new().file(&format!("lib{plugin}.so"), library);
         let server = server.start();
         Real { server, plugin }
+    }
+
+    fn start_with_file(plugin: &'static str) -> Real {
+        let route = format!(
+            "[[route]]\npath = \"/{plugin}\"\nplugin = \"{plugin}\"\n[route.journal]\nfile = \"kept.journal\"\nbytes = \"64 MiB\"\n"
+        );
+        let setup = Setup::new().plugins(&[plugin]).configuration(&route);
+        let server = setup.start();
+        Real { server, plugin }
+    }
+
+    fn restart(&mut self) {
+        self.server.stop();
+        self.server.start_again();
+    }
+
+    fn let_disk_fail(&self) {
+        // What is written already stays; SQLite writes to its log first.
+        self.server.set_limit(Resource::Fsize, Some(0));
+    }
+
+    fn wait(&self, path: &str, milliseconds: u64) -> Raw {
+        let sign = if path.contains('?') { '&' } else { '?' };
+        let mut raw = Raw::connect(&self.server);
+        raw.write(format!(
+            "GET {path}{sign}wait={milliseconds}ms HTTP/1.1\r\nHost: a\r\nAccept: application/json\r\n\r\n"
+        ));
+        raw
     }
 
     fn connect(&self, path: &str, headers: &[(&str, &str)]) -> Result<Client, (u16, String)> {
@@ -236,6 +331,14 @@ impl Stage for Real {
     }
 }
 
+impl Waiting for Raw {
+    fn answer(&mut self) -> (u16, String) {
+        let (status, _, body) = self.response();
+        self.assert_closed();
+        (status, body)
+    }
+}
+
 impl Guest for Client {
     fn send(&mut self, text: &str) {
         Client::send(self, text);
@@ -246,6 +349,10 @@ impl Guest for Client {
     }
 
     fn text(&mut self) -> String {
+        Client::text(self)
+    }
+
+    fn later(&mut self) -> String {
         Client::text(self)
     }
 

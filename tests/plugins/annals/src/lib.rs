@@ -4,7 +4,7 @@
 #![forbid(unsafe_code)]
 
 use plugin_api::{
-    Client, Config, Host, Joined, JournalError, Keep, Kept, Message, Notice, Notices,
+    Cause, Client, Config, Host, Joined, JournalError, Keep, Kept, Message, Notice, Notices,
     POSITION_PLACE, Plugin, Position, Published, Request, Response, Result, Since, Upgrade,
 };
 use serde::Deserialize;
@@ -105,7 +105,7 @@ impl Plugin for Annals {
     /// where on. `?silent` joins nothing.
     fn on_open(&self, client: &Client, request: &Request) -> Result {
         let query = request.query_string().unwrap_or_default();
-        if query == "silent" {
+        if query.split('&').any(|part| part == "silent") {
             return Ok(());
         }
         let value = |name: &str| {
@@ -148,6 +148,8 @@ impl Plugin for Annals {
         let (command, argument) = text.split_once(' ').unwrap_or((&text, ""));
         match command {
             "say" => self.say(argument, false)?,
+            // Durably, as far as a callback can know that.
+            "sure" => self.say(argument, true)?,
             "tell" => {
                 let published = self.tell(argument, Keep::default())?;
                 let position = published.position.map(|position| position.to_string());
@@ -193,6 +195,11 @@ impl Plugin for Annals {
                 self.host.broadcast(argument)?;
             }
             "cast" => self.host.publish(TOPIC, argument)?,
+            "try-read" => {
+                let read = self.read(Since::Last(u64::MAX), |_, _| {});
+                let told = read.map_or_else(|error| error.to_string(), |_| "read".to_owned());
+                client.send(told)?;
+            }
             "count" => drop(client.send(self.host.client_count().to_string())?),
             "listed" => drop(client.send(self.host.clients()?.len().to_string())?),
             "echo" => drop(client.send(argument)?),
@@ -211,8 +218,21 @@ impl Plugin for Annals {
         Ok(())
     }
 
-    /// `POST`: keeps the body, durably with `?durable`; answers its position.
+    fn on_close(&self, client: &Client, (): (), cause: &Cause) -> Result {
+        let (id, code, reason) = (client.id(), cause.code(), cause.reason());
+        plugin_api::log::info!("left {id}: {code} {:?}: {reason}", cause.initiator());
+        Ok(())
+    }
+
+    /// `GET`: what is kept. `POST`: keeps the body, durably with `?durable`; answers its position.
     fn on_request(&self, request: &Request) -> Result<Response> {
+        if request.method() == "GET" {
+            let mut texts = Vec::new();
+            self.read(Since::Last(u64::MAX), |_, message| {
+                texts.push(message.to_string());
+            })?;
+            return Ok(Response::text(texts.join(",")));
+        }
         let keep = Keep {
             durable: request.query_string() == Some("durable"),
             ..Keep::default()
@@ -228,4 +248,4 @@ impl Plugin for Annals {
     }
 }
 
-plugin_api::export!(Annals, path = "/annals");
+plugin_api::export!(Annals, path = "/annals", event_stream = true);
