@@ -1,6 +1,6 @@
 /*
- * A plugin in C that ends the process where and how it is told: `overflow`, `segv`, `bus`, `fpe`, `ill`, `abort`, or `thread`
- * for a thread of its own. By `?upgrade=`, `?open=` and `?request=`, by a message, by `close WAY`, `error WAY` and `timer WAY`
+ * A plugin in C that ends the process where and how it is told: `overflow`, `segv`, `bus`, `fpe`, `ill`, `abort`, `thread`
+ * for a thread of its own, or `overflow-of-thread`. By `?upgrade=`, `?open=` and `?request=`, by a message, by `close WAY`, `error WAY` and `timer WAY`
  * for a callback that comes later, and by the options `create`, `destroy`, `reconfigure` and `save`. Compiled with -DAT_LOAD it
  * does so while it is loaded.
  */
@@ -38,11 +38,31 @@ static int fall(volatile char *above)
     return one ? fall(room) + room[511] : 0;
 }
 
+static const detent_host *the_host;
+
 static void *on_a_thread(void *unused)
 {
     pthread_setname_np(pthread_self(), "of-its-own");
     *(volatile int *)(uintptr_t)(one + 7) = 1;
     return unused;
+}
+
+/* One that has called the host: from then on it has a second stack, and an overflow of the first is told. */
+static void *on_a_thread_that_is_known(void *host)
+{
+    volatile char top = 0;
+    uint64_t count;
+    pthread_setname_np(pthread_self(), "of-its-own");
+    if (((const detent_host *)host)->client_count(host, &count) == DETENT_OK)
+        fall(&top);
+    return host;
+}
+
+static void on_another(void *(*run)(void *), void *argument)
+{
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, run, argument) == 0)
+        pthread_join(thread, NULL);
 }
 
 static void end_by(const char *way)
@@ -65,11 +85,10 @@ static void end_by(const char *way)
         __builtin_trap();
     if (strcmp(way, "abort") == 0)
         abort();
-    if (strcmp(way, "thread") == 0) {
-        pthread_t thread;
-        if (pthread_create(&thread, NULL, on_a_thread, NULL) == 0)
-            pthread_join(thread, NULL);
-    }
+    if (strcmp(way, "thread") == 0)
+        on_another(on_a_thread, NULL);
+    if (strcmp(way, "overflow-of-thread") == 0)
+        on_another(on_a_thread_that_is_known, (void *)the_host);
 }
 
 #ifdef AT_LOAD
@@ -102,6 +121,7 @@ static detent_status create(const detent_host *host, detent_bytes config, const 
     char way[WAY_BYTES];
     (void)old_state, (void)error;
     of.host = host;
+    the_host = host;
     if (detent_option_string(host, config, "create", way, sizeof(way), NULL) == DETENT_OK)
         end_by(way);
     detent_option_string(host, config, "destroy", of.destroy, sizeof(of.destroy), NULL);
@@ -218,16 +238,4 @@ static const detent_functions functions = {
     .save_state = save_state,
 };
 
-static const detent_descriptor descriptor = {
-    .size = sizeof(detent_descriptor),
-    .name = DETENT_LITERAL("crash"),
-    .version = DETENT_LITERAL("1.0.0"),
-    .default_path = DETENT_LITERAL("/crash"),
-    .functions = &functions,
-};
-
-DETENT_EXPORT const detent_entry detent_plugin = {
-    DETENT_ENTRY_HEAD,
-    .built_with = DETENT_LITERAL("C"),
-    .descriptor = &descriptor,
-};
+DETENT_PLUGIN("crash", "1.0.0", "/crash", functions);

@@ -177,6 +177,16 @@ fn a_thread_of_a_plugins_own_is_named_with_the_library_that_it_runs() {
     assert_ended(&mut server, Signal::SEGV, &parts);
 }
 
+// The standard library of a plugin gives its threads no second stack, so that such an overflow ended the process without a word.
+#[test]
+fn a_stack_overflow_of_a_thread_of_a_plugins_own_is_told_once_it_has_called_the_host() {
+    let mut server = setup("").start();
+    Client::connect(&server, "/crash").send("overflow-of-thread");
+    let parts =
+        ["SIGSEGV (stack overflow) outside of callbacks, thread of-its-own, at libcrash.so+0x"];
+    assert_ended(&mut server, Signal::SEGV, &parts);
+}
+
 /// Who watches over a service sends such a signal to see where it hangs (systemd: `WatchdogSignal=SIGABRT`).
 #[test]
 fn a_signal_that_was_sent_says_by_whom() {

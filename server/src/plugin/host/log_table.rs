@@ -6,6 +6,8 @@ use std::ffi::c_void;
 use log::{Level, Record};
 use plugin_api::abi::{Bytes, LOG_LEVEL_MAX, Log};
 
+use crate::threads::crash::lend_to_strangers;
+
 /// Given to each library once.
 pub(in crate::plugin) static LOG: LogTable = LogTable(Log {
     size: size_of::<Log>() as u32,
@@ -32,6 +34,7 @@ unsafe extern "C" fn write_log(_: *mut c_void, level: u32, target: Bytes, messag
     if level > log::max_level() {
         return;
     }
+    lend_to_strangers();
     // SAFETY: borrowed for the time of this call.
     let (target, message) = unsafe { (target.as_slice(), message.as_slice()) };
     let (target, message) = (

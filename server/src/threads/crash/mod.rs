@@ -17,7 +17,7 @@ mod system;
 pub use handler::install;
 pub use line::{Looks, line_offered, lines_done, set_looks, set_output};
 pub use names::{note_code, note_name};
-pub use stack::HandlerStack;
 pub(super) use stack::lend_stack;
+pub use stack::{HandlerStack, lend_to_strangers};
 pub(super) use subject::set_guard;
 pub use subject::{Scope, calling, run_for};
