@@ -88,16 +88,4 @@ static const detent_functions functions = {
     .on_message = on_message,
 };
 
-static const detent_descriptor descriptor = {
-    .size = sizeof(detent_descriptor),
-    .name = DETENT_LITERAL("counting"),
-    .version = DETENT_LITERAL("1.0.0"),
-    .default_path = DETENT_LITERAL("/counting"),
-    .functions = &functions,
-};
-
-DETENT_EXPORT const detent_entry detent_plugin = {
-    DETENT_ENTRY_HEAD,
-    .built_with = DETENT_LITERAL("detent.h (C99)"),
-    .descriptor = &descriptor,
-};
+DETENT_PLUGIN("counting", "1.0.0", "/counting", functions);

@@ -11,15 +11,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "detent.h"
-
-static detent_status create(const detent_host *host, detent_bytes config,
-                            const detent_bytes *old_state, void **route, const detent_sink *error)
-{
-    (void)config, (void)old_state, (void)error;
-    *route = (void *)host;
-    return DETENT_OK;
-}
+#include "host_only.h"
 
 static uint64_t number(const detent_host *host, const detent_request *request, const char *name)
 {
@@ -57,16 +49,4 @@ static const detent_functions functions = {
     .on_request = on_request,
 };
 
-static const detent_descriptor descriptor = {
-    .size = sizeof(detent_descriptor),
-    .name = DETENT_LITERAL("download"),
-    .version = DETENT_LITERAL("1.0.0"),
-    .default_path = DETENT_LITERAL("/download"),
-    .functions = &functions,
-};
-
-DETENT_EXPORT const detent_entry detent_plugin = {
-    DETENT_ENTRY_HEAD,
-    .built_with = DETENT_LITERAL("detent.h (C99)"),
-    .descriptor = &descriptor,
-};
+DETENT_PLUGIN("download", "1.0.0", "/download", functions);

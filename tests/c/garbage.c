@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "detent.h"
+#include "host_only.h"
 
 #define BYTES(text, length) ((detent_bytes){ (const uint8_t *)(text), (length) })
 #define TEXT(literal) BYTES(literal, sizeof(literal) - 1)
@@ -116,14 +116,6 @@ static detent_status status_of(detent_bytes order, const detent_sink *error)
         }
         return statuses[i].status;
     }
-    return DETENT_OK;
-}
-
-static detent_status create(const detent_host *host, detent_bytes config,
-                            const detent_bytes *old_state, void **route, const detent_sink *error)
-{
-    (void)config, (void)old_state, (void)error;
-    *route = (void *)host;
     return DETENT_OK;
 }
 

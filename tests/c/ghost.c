@@ -7,17 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "detent.h"
+#include "host_only.h"
 
 static int here;
-
-static detent_status create(const detent_host *host, detent_bytes config,
-                            const detent_bytes *old_state, void **route, const detent_sink *error)
-{
-    (void)config, (void)old_state, (void)error;
-    *route = (void *)host;
-    return DETENT_OK;
-}
 
 static detent_status on_open(void *route, detent_client_id client, const detent_request *request,
                              const detent_resumed *resumed, void **session,
@@ -64,16 +56,4 @@ static const detent_functions functions = {
     .on_message = on_message,
 };
 
-static const detent_descriptor descriptor = {
-    .size = sizeof(detent_descriptor),
-    .name = DETENT_LITERAL("ghost"),
-    .version = DETENT_LITERAL("1.0.0"),
-    .default_path = DETENT_LITERAL("/ghost"),
-    .functions = &functions,
-};
-
-DETENT_EXPORT const detent_entry detent_plugin = {
-    DETENT_ENTRY_HEAD,
-    .built_with = DETENT_LITERAL("C"),
-    .descriptor = &descriptor,
-};
+DETENT_PLUGIN("ghost", "1.0.0", "/ghost", functions);

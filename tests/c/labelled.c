@@ -5,15 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "detent.h"
-
-static detent_status create(const detent_host *host, detent_bytes config,
-                            const detent_bytes *old_state, void **route, const detent_sink *error)
-{
-    (void)config, (void)old_state, (void)error;
-    *route = (void *)host;
-    return DETENT_OK;
-}
+#include "host_only.h"
 
 /* Says what one of the clients is called to everybody. */
 static void tell_member(void *context, detent_client_id client, detent_bytes label)
@@ -55,16 +47,4 @@ static const detent_functions functions = {
     .on_message = on_message,
 };
 
-static const detent_descriptor descriptor = {
-    .size = sizeof(detent_descriptor),
-    .name = DETENT_LITERAL("labelled"),
-    .version = DETENT_LITERAL("1.0.0"),
-    .default_path = DETENT_LITERAL("/labelled"),
-    .functions = &functions,
-};
-
-DETENT_EXPORT const detent_entry detent_plugin = {
-    DETENT_ENTRY_HEAD,
-    .built_with = DETENT_LITERAL("detent.h (C99)"),
-    .descriptor = &descriptor,
-};
+DETENT_PLUGIN("labelled", "1.0.0", "/labelled", functions);

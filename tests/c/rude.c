@@ -5,15 +5,7 @@
 
 #include <stdio.h>
 
-#include "detent.h"
-
-static detent_status create(const detent_host *host, detent_bytes config,
-                            const detent_bytes *old_state, void **route, const detent_sink *error)
-{
-    (void)config, (void)old_state, (void)error;
-    *route = (void *)host;
-    return DETENT_OK;
-}
+#include "host_only.h"
 
 /* Client 1 is the other one. */
 static detent_status on_message(void *route, void *session, detent_client_id client, uint32_t kind,
@@ -43,16 +35,4 @@ static const detent_functions functions = {
     .on_message = on_message,
 };
 
-static const detent_descriptor descriptor = {
-    .size = sizeof(detent_descriptor),
-    .name = DETENT_LITERAL("rude"),
-    .version = DETENT_LITERAL("1.0.0"),
-    .default_path = DETENT_LITERAL("/rude"),
-    .functions = &functions,
-};
-
-DETENT_EXPORT const detent_entry detent_plugin = {
-    DETENT_ENTRY_HEAD,
-    .built_with = DETENT_LITERAL("detent.h (C99)"),
-    .descriptor = &descriptor,
-};
+DETENT_PLUGIN("rude", "1.0.0", "/rude", functions);

@@ -22,16 +22,4 @@ static const detent_functions functions = {
     .create = create,
 };
 
-static const detent_descriptor descriptor = {
-    .size = sizeof(detent_descriptor),
-    .name = DETENT_LITERAL("unresolved"),
-    .version = DETENT_LITERAL("1.0.0"),
-    .default_path = DETENT_LITERAL("/unresolved"),
-    .functions = &functions,
-};
-
-DETENT_EXPORT const detent_entry detent_plugin = {
-    DETENT_ENTRY_HEAD,
-    .built_with = DETENT_LITERAL("detent.h (C99)"),
-    .descriptor = &descriptor,
-};
+DETENT_PLUGIN("unresolved", "1.0.0", "/unresolved", functions);
