@@ -13,6 +13,7 @@ mod compressing;
 #[cfg(feature = "deploy")]
 pub mod deploy;
 pub mod flood;
+pub mod page;
 mod lone_user;
 mod numbered_chat;
 mod over;
