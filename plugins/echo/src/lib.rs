@@ -13,3 +13,5 @@ impl Plugin for Echo {
     }
 }
 plugin_api::export!(Echo, path = "/echo");
+#[cfg(test)]
+mod tests;

@@ -17,13 +17,15 @@ typedef struct {{ident}} {
 static detent_status create(const detent_host *host, detent_bytes config, const detent_bytes *old_state, void **route,
                             const detent_sink *error)
 {
+    const detent_bytes known[] = {DETENT_LITERAL("greeting")};
     {{ident}} *of = calloc(1, sizeof(*of));
     (void)old_state;
     if (!of)
         return detent_fail(error, "no memory");
     of->host = host;
     strcpy(of->greeting, "hello");
-    if (detent_option_string(host, config, "greeting", of->greeting, sizeof(of->greeting), error) < DETENT_OK) {
+    if (host->config_only(config, known, sizeof(known) / sizeof(*known), error) < DETENT_OK ||
+        detent_option_string(host, config, "greeting", of->greeting, sizeof(of->greeting), error) < DETENT_OK) {
         free(of);
         return DETENT_FAILED;
     }

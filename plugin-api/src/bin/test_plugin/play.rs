@@ -3,11 +3,11 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use plugin_api::Response;
-use plugin_api::testing::{Ask, Client, Received, Route};
+use plugin_api::testing::{Ask, Client, Received, Route, Setup};
 
 use crate::script::{Command, Script};
 
@@ -18,6 +18,11 @@ pub(crate) struct Stage {
     /// For the next that connects or asks.
     headers: RefCell<Vec<(String, String)>>,
     answer: RefCell<Option<Response>>,
+    /// Its options, for what is tried beside it.
+    options: Vec<(String, serde_json::Value)>,
+    library: PathBuf,
+    /// Why an option was refused.
+    why: RefCell<Option<String>>,
 }
 
 /// Loads the library and makes its value.
@@ -29,10 +34,7 @@ pub(crate) fn start(library: &Path, script: &Script) -> Result<Stage, String> {
     let library = library
         .canonicalize()
         .map_err(|error| format!("{}: {error}", library.display()))?;
-    let mut setup = Route::of_library(library);
-    for (name, value) in &script.options {
-        setup = setup.option(name, value);
-    }
+    let mut setup = with_options(&library, &script.options);
     if let Some(path) = &script.path {
         setup = setup.path(path);
     }
@@ -41,7 +43,16 @@ pub(crate) fn start(library: &Path, script: &Script) -> Result<Stage, String> {
         clients: RefCell::default(),
         headers: RefCell::default(),
         answer: RefCell::default(),
+        options: script.options.clone(),
+        library,
+        why: RefCell::default(),
     })
+}
+
+fn with_options(library: &Path, options: &[(String, serde_json::Value)]) -> Setup {
+    let setup = Route::of_library(library);
+    let set = |setup: Setup, (name, value): &(String, serde_json::Value)| setup.option(name, value);
+    options.iter().fold(setup, set)
 }
 
 impl Stage {
@@ -110,6 +121,21 @@ impl Stage {
             }
             Command::Replace(None) => self.route.borrow().replace_by_itself()?,
             Command::Replace(Some(library)) => self.route.borrow().replace_by_library(library)?,
+            Command::RefusedOption(name, value) => {
+                let setup = with_options(&self.library, &self.options).option(name, value);
+                let why = setup.check().err();
+                let why = why.ok_or_else(|| format!("option `{name}` is taken"))?;
+                self.why.replace(Some(why));
+            }
+            Command::ExpectWhy(text) => {
+                let why = self.why.borrow();
+                let why = why.as_ref().ok_or("there was no `refused-option` before")?;
+                if !why.contains(text) {
+                    return Err(format!(
+                        "the reason is `{why}`, and `{text}` was expected in it"
+                    ));
+                }
+            }
             Command::Reload(name, value) => {
                 self.route.borrow_mut().reload_with(name, value)?;
             }

@@ -55,6 +55,10 @@ pub(crate) enum Command {
     Advance(u64),
     /// `replace [LIBRARY]`: the code is replaced, by itself where nothing is said.
     Replace(Option<String>),
+    /// `refused-option OPTION VALUE`: with that the route would not be served.
+    RefusedOption(String, serde_json::Value),
+    /// `expect-why TEXT`: the reason for that has it.
+    ExpectWhy(String),
     /// `reload OPTION VALUE`.
     Reload(String, serde_json::Value),
 }
@@ -129,6 +133,8 @@ fn command(verb: &str, rest: &str) -> Result<Command, String> {
         "expect-log" => Command::ExpectLog(unescaped(rest)?),
         "advance" => Command::Advance(number(rest)?),
         "replace" => Command::Replace((!rest.is_empty()).then(|| rest.to_owned())),
+        "refused-option" => Command::RefusedOption(needed(first, "an option")?, json(behind)),
+        "expect-why" => Command::ExpectWhy(needed(&unescaped(rest)?, "a text")?),
         "reload" => Command::Reload(needed(first, "an option")?, json(behind)),
         _ => return Err(format!("`{verb}` is no command of a script")),
     })
