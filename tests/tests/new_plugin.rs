@@ -163,7 +163,7 @@ fn in_c_it_is_built_and_served() {
         String::from_utf8_lossy(&output.stderr),
     );
     assert!(output.status.success(), "{text}{error}");
-    assert!(text.contains("my-gadget.test: ok, 15 commands"), "{text}");
+    assert!(text.contains("my-gadget.test: ok, 17 commands"), "{text}");
     let library = made.join("libmy_gadget.so");
     fs::copy(library, setup.plugins_folder().join("libmy_gadget.so")).expect("it is built");
     let server = setup.arguments(&["--set", "my-gadget.greeting=hi"]).start();
