@@ -17,8 +17,6 @@ use crate::test::Ended;
 
 /// How many changes are looked at at once. Most tests wait for most of their time.
 const AT_ONCE: usize = 6;
-/// How long the tests of one change take at most, by what they take where nothing is changed.
-const TIME_OF_ONE: Duration = Duration::from_secs(40);
 /// What a test takes at least before it counts as one that never ends.
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -33,8 +31,14 @@ enum Fate {
 }
 
 /// Judges the mutants of `source/mutants.tsv` that `source/judged.tsv` does not have yet, for `time` at most, and
-/// writes each there with its fate.
-pub(crate) fn judge(source: &Path, time: Duration, binaries: &[&str]) -> Result<(), String> {
+/// writes each there with its fate. The tests of one take `time_of_one` at most, by what they take where nothing is
+/// changed.
+pub(crate) fn judge(
+    source: &Path,
+    time: Duration,
+    time_of_one: Duration,
+    binaries: &[&str],
+) -> Result<(), String> {
     let deadline = Instant::now() + time;
     let known = reach::all(source, binaries, AT_ONCE)?;
     let path = source.join("judged.tsv");
@@ -61,7 +65,8 @@ pub(crate) fn judge(source: &Path, time: Duration, binaries: &[&str]) -> Result<
                     else {
                         return;
                     };
-                    let (fate, by) = one(source, number, &name, &known, &depths, &luck);
+                    let (fate, by) =
+                        one(source, number, &name, &known, &depths, time_of_one, &luck);
                     let line = format!("{fate:?}\t{by}\t{name}\n");
                     file.lock()
                         .expect("no worker panics")
@@ -126,6 +131,7 @@ fn one(
     name: &str,
     known: &[Known],
     depths: &Depths,
+    time_of_one: Duration,
     luck: &Luck,
 ) -> (Fate, String) {
     let file = file_of(name);
@@ -148,7 +154,7 @@ fn one(
     }
     let mut taken = Duration::ZERO;
     for known in reaching {
-        if taken > Duration::ZERO && taken + known.time > TIME_OF_ONE {
+        if taken > Duration::ZERO && taken + known.time > time_of_one {
             continue;
         }
         taken += known.time;

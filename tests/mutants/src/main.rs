@@ -7,7 +7,7 @@
 //!
 //! ```text
 //! mutants switch SOURCE < what `cargo mutants --list --json` says    # writes SOURCE/mutants.tsv
-//! mutants judge SOURCE SECONDS TEST-BINARY...                        # says on stdout what survived
+//! mutants judge SOURCE SECONDS SECONDS-OF-ONE TEST-BINARY...         # writes SOURCE/reach.tsv and SOURCE/judged.tsv
 //! ```
 //!
 //! Run by `scripts/mutants`, which see.
@@ -25,6 +25,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+fn time(seconds: &str) -> Result<Duration, String> {
+    let seconds = seconds
+        .parse()
+        .map_err(|_| format!("{seconds} is no number of seconds"))?;
+    Ok(Duration::from_secs(seconds))
+}
+
 /// Its whole path: tests run in a folder of their own.
 fn folder(path: &str) -> Result<PathBuf, String> {
     fs::canonicalize(path).map_err(|error| format!("{path}: {error}"))
@@ -35,14 +42,8 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
         ["switch", source] => folder(source).and_then(|source| viable::switch(&source)),
-        ["judge", source, seconds, binaries @ ..] if !binaries.is_empty() => {
-            match seconds.parse() {
-                Ok(seconds) => folder(source).and_then(|source| {
-                    judge::judge(&source, Duration::from_secs(seconds), binaries)
-                }),
-                Err(_) => Err(format!("{seconds} is no number of seconds")),
-            }
-        }
+        ["judge", source, seconds, of_one, binaries @ ..] if !binaries.is_empty() => folder(source)
+            .and_then(|source| judge::judge(&source, time(seconds)?, time(of_one)?, binaries)),
         _ => Err("see the head of tests/mutants/src/main.rs".to_owned()),
     };
     match result {
