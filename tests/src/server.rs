@@ -93,6 +93,26 @@ impl Server {
         self.process.signal(signal);
     }
 
+    /// Stops every thread of it where it is, until SIGCONT. The signal alone only asks for that: one thread takes it, and
+    /// on a busy machine the others run on for a while.
+    #[track_caller]
+    pub fn freeze(&self) {
+        self.signal(Signal::STOP);
+        wait_until("all its threads stand still", || {
+            let threads = fs::read_dir(format!("/proc/{}/task", self.pid()));
+            threads.expect("the process is there").all(|thread| {
+                let thread = thread.expect("its threads can be listed");
+                let status = fs::read_to_string(thread.path().join("stat"));
+                // A name may hold anything, and its end is the last parenthesis.
+                status.is_ok_and(|status| {
+                    status
+                        .rsplit_once(") ")
+                        .is_some_and(|(_, rest)| rest.starts_with('T'))
+                })
+            })
+        });
+    }
+
     /// Writes the configuration file anew, without a reload.
     #[track_caller]
     pub fn configure(&self, text: &str) {

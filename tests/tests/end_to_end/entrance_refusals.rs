@@ -88,7 +88,7 @@ fn who_left_before_it_was_told_is_not_counted_as_refused() {
     let mut server = setup.arguments(&["--max-connections", "1"]).start();
     let bystander = Raw::upgrade(&server, "/echo");
     // They connect, which the kernel does, and leave before the server can take them.
-    server.signal(Signal::STOP);
+    server.freeze();
     for _ in 0..GONE {
         Raw::connect(&server).reset();
     }

@@ -164,7 +164,7 @@ impl Fault {
         line.write();
     }
 
-    fn tell_place(&self, line: &mut Line) {
+    fn tell_place(&self, line: &mut Line<'_>) {
         if self.code != 0 {
             line.text(", at ");
             match names::place(self.code) {
@@ -183,7 +183,7 @@ impl Fault {
     }
 }
 
-fn tell_subject(line: &mut Line) {
+fn tell_subject(line: &mut Line<'_>) {
     let subject = subject::current();
     if let Some((what, whom)) = subject.call {
         line.text("in ");

@@ -55,15 +55,15 @@ pub(super) fn log_has_caught_up() -> bool {
 }
 
 /// A line of the log that is being put together.
-pub(super) struct Line {
-    bytes: &'static mut [u8; LINE_BYTES],
+pub(super) struct Line<'a> {
+    bytes: &'a mut [u8; LINE_BYTES],
     length: usize,
     looks: Looks,
 }
 
-impl Line {
+impl<'a> Line<'a> {
     /// A line of now, as loud as they get, in `bytes`: a handler's stack may be a small one.
-    pub(super) fn begin(bytes: &'static mut [u8; LINE_BYTES]) -> Line {
+    pub(super) fn begin(bytes: &'a mut [u8; LINE_BYTES]) -> Line<'a> {
         let bits = LOOKS.load(Ordering::Relaxed);
         let looks = Looks {
             is_json: bits & 1 != 0,
@@ -198,9 +198,9 @@ fn date(days: u64) -> (u64, u64, u64) {
 mod tests {
     use super::{LINE_BYTES, Line, Looks, date};
 
-    fn line(is_json: bool) -> Line {
+    fn line(bytes: &mut [u8; LINE_BYTES], is_json: bool) -> Line<'_> {
         Line {
-            bytes: Box::leak(Box::new([0; LINE_BYTES])),
+            bytes,
             length: 0,
             looks: Looks {
                 is_json,
@@ -209,7 +209,7 @@ mod tests {
         }
     }
 
-    fn written(line: &Line) -> &str {
+    fn written<'a>(line: &'a Line<'_>) -> &'a str {
         std::str::from_utf8(&line.bytes[..line.length]).expect("it is text")
     }
 
@@ -230,7 +230,8 @@ mod tests {
 
     #[test]
     fn numbers_and_times_read_as_everywhere() {
-        let mut line = line(false);
+        let mut bytes = [0; LINE_BYTES];
+        let mut line = line(&mut bytes, false);
         line.decimal(0);
         line.text(" ");
         line.decimal(u64::MAX);
@@ -246,18 +247,20 @@ mod tests {
 
     #[test]
     fn nothing_in_a_name_ends_the_line_or_the_text() {
-        let mut json = line(true);
+        let mut bytes = [0; LINE_BYTES];
+        let mut json = line(&mut bytes, true);
         json.text("a\"b\\c\nü");
         json.foreign(b"\xff\x1b\"");
         assert_eq!(written(&json), "a\\\"b\\\\c?ü??\\\"");
-        let mut text = line(false);
+        let mut text = line(&mut bytes, false);
         text.text("a\"b");
         assert_eq!(written(&text), "a\"b");
     }
 
     #[test]
     fn a_long_line_is_cut_and_has_its_end() {
-        let mut line = line(true);
+        let mut bytes = [0; LINE_BYTES];
+        let mut line = line(&mut bytes, true);
         line.text(&"x".repeat(2 * LINE_BYTES));
         assert!(line.length <= LINE_BYTES - 120, "{}", line.length);
     }
