@@ -58,21 +58,7 @@ pub(super) fn run(
                 });
             }
             Outcome::Kept => {
-                // Who does not read its answer gets no further ones, and its request lasts.
-                outbox.wait_until_sent();
-                reader.end_request();
-                if !reader.has_head() {
-                    ticket.await_request(outbox);
-                }
-                // A reload may have come while it was answered, and may come while it is silent.
-                let (times, limits) = http_bounds(context);
-                reader.renew(times, limits);
-                if reader.await_next() {
-                    let (times, limits) = http_bounds(context);
-                    reader.renew(times, limits);
-                    if !reader.has_head() {
-                        ticket.await_head(outbox);
-                    }
+                if await_another(context, outbox, &mut reader, ticket) {
                     continue;
                 }
                 // What it asks for just now is read and dropped, so that it gets no reset.
@@ -86,6 +72,34 @@ pub(super) fn run(
     // The last answer has said that it closes.
     finish(outbox, Ending::LastWord);
     None
+}
+
+/// Waits for the next request of one who has its answer. False where none may come.
+#[inline(never)]
+fn await_another(
+    context: &Context,
+    outbox: &Arc<Outbox>,
+    reader: &mut Reader<'_>,
+    ticket: &mut Ticket,
+) -> bool {
+    // Who does not read its answer gets no further ones, and its request lasts.
+    outbox.wait_until_sent();
+    reader.end_request();
+    if !reader.has_head() {
+        ticket.await_request(outbox);
+    }
+    // A reload may have come while it was answered, and may come while it is silent.
+    let (times, limits) = http_bounds(context);
+    reader.renew(times, limits);
+    if !reader.await_next() {
+        return false;
+    }
+    let (times, limits) = http_bounds(context);
+    reader.renew(times, limits);
+    if !reader.has_head() {
+        ticket.await_head(outbox);
+    }
+    true
 }
 
 /// What holds for a request that comes now.

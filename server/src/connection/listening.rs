@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use log::info;
 
+use super::Opened;
 use super::leave::leave;
 use super::stream::OutboxStream;
 use crate::logging::refusal_log::RefusalLog;
@@ -30,15 +31,18 @@ pub(super) struct Listener {
 }
 
 impl Listener {
-    pub(super) fn new(place: Place, stream: OutboxStream, refusals: RefusalLog) -> Box<Listener> {
+    #[inline(never)]
+    pub(super) fn new(outbox: &Arc<Outbox>, opened: Opened, refusals: RefusalLog) -> Box<Listener> {
         Box::new(Listener {
-            outbox: stream.outbox().clone(),
-            place,
-            stream,
+            outbox: outbox.clone(),
+            place: opened.place,
+            stream: OutboxStream::new(outbox.clone(), opened.terms, opened.manner),
             refusals,
         })
     }
 
+    /// Apart from the thread's lasting frame, as nothing of it is for a WebSocket.
+    #[inline(never)]
     pub(super) fn run_to_end(mut self: Box<Self>) {
         let ended = catch_unwind(AssertUnwindSafe(|| self.wait_for_end()));
         let (cause, ending) = ended.unwrap_or_else(|_| {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tungstenite::protocol::{CloseFrame, WebSocketContext};
 use tungstenite::{Error, Message};
 
+use super::Opened;
 use super::frames::{Guarded, protocol_for};
 use super::leave::leave;
 use super::rate::Bucket;
@@ -42,15 +43,17 @@ impl Connection {
     #[inline(never)]
     pub(super) fn new(
         client: ClientId,
-        place: Place,
-        mut stream: Guarded<OutboxStream>,
+        outbox: &Arc<Outbox>,
+        opened: Opened,
         refusals: RefusalLog,
     ) -> Box<Connection> {
-        let (messages, bytes) = stream.inner().terms().rates();
+        let (messages, bytes) = opened.terms.rates();
+        let stream = OutboxStream::new(outbox.clone(), opened.terms, opened.manner);
+        let mut stream = Guarded::new(stream, opened.early, outbox.agreed());
         Box::new(Connection {
             client,
-            outbox: stream.inner().outbox().clone(),
-            place,
+            outbox: outbox.clone(),
+            place: opened.place,
             protocol: protocol_for(&mut stream),
             stream,
             messages: Bucket::new(messages),

@@ -35,7 +35,6 @@ use crate::plugin::{CallbackError, Place};
 use crate::roster::admission::Ticket;
 use crate::routes::readiness::Readiness;
 use crate::routes::table::Sites;
-use frames::Guarded;
 #[cfg(any(test, fuzzing))]
 pub(crate) use frames::fuzz::{
     agree as frames_agree, compressed_agree as compressed_frames_agree,
@@ -44,7 +43,7 @@ pub(crate) use frames::fuzz::{
 use handshake::Admitted;
 use listening::Listener;
 use messages::Connection;
-use stream::{Manner, OutboxStream};
+use stream::Manner;
 use terms::Terms;
 
 /// What every connection thread needs; shared by all of them.
@@ -61,24 +60,28 @@ pub struct Context {
     pub departed: Sender<ClientId>,
 }
 
-/// Runs one connection from accept to end; the body of its thread.
+/// Runs one connection from accept to end; the body of its thread, which keeps `ticket`, and what that holds of its
+/// place, until it ends.
 pub fn run(
     context: &Context,
     client: ClientId,
-    outbox: Arc<Outbox>,
+    outbox: &Arc<Outbox>,
     arrival: Arrival,
-    mut ticket: Ticket,
+    ticket: &mut Ticket,
 ) {
-    let departure = Departure {
+    let _departs = Departure {
         context,
         client,
         outbox,
     };
-    // What it holds of its place is held until the thread ends.
-    match let_in(context, client, &departure.outbox, arrival, &mut ticket) {
-        Some(Opened::WebSocket(connection)) => connection.run_to_end(),
-        Some(Opened::Listener(listener)) => listener.run_to_end(),
-        None => {}
+    let Some(opened) = let_in(context, client, outbox, arrival, ticket) else {
+        return;
+    };
+    let refusals = context.refusals.clone();
+    if opened.manner == Manner::Speaks {
+        Connection::new(client, outbox, opened, refusals).run_to_end();
+    } else {
+        Listener::new(outbox, opened, refusals).run_to_end();
     }
 }
 
@@ -101,22 +104,29 @@ fn let_in(
     match open(context, client, outbox, admitted) {
         Ok(opened) => Some(opened),
         Err(error) => {
-            let name = outbox.name();
-            let line = format_args!("{name}: {error}; closed with {INTERNAL}");
-            let about = About::closed(INTERNAL);
-            context.refusals.note_about(error.level(), &about, line);
-            outbox.close(Cause::server(INTERNAL, error.reason()));
-            outbox.finish(Ending::LastWord);
+            close_for(context, outbox, &error);
             None
         }
     }
+}
+
+/// It has no session, and leaves again.
+#[cold]
+#[inline(never)]
+fn close_for(context: &Context, outbox: &Arc<Outbox>, error: &CallbackError) {
+    let name = outbox.name();
+    let line = format_args!("{name}: {error}; closed with {INTERNAL}");
+    let about = About::closed(INTERNAL);
+    context.refusals.note_about(error.level(), &about, line);
+    outbox.close(Cause::server(INTERNAL, error.reason()));
+    outbox.finish(Ending::LastWord);
 }
 
 /// Sees to it that a connection is taken off the roster however its thread ends.
 struct Departure<'a> {
     context: &'a Context,
     client: ClientId,
-    outbox: Arc<Outbox>,
+    outbox: &'a Arc<Outbox>,
 }
 
 impl Drop for Departure<'_> {
@@ -132,12 +142,16 @@ impl Drop for Departure<'_> {
 }
 
 /// A client that has its session.
-enum Opened {
-    WebSocket(Box<Connection>),
-    Listener(Box<Listener>),
+struct Opened {
+    place: Place,
+    terms: Terms,
+    manner: Manner,
+    /// The first bytes of its frames.
+    early: Vec<u8>,
 }
 
-/// Calls `on_open`.
+/// Calls `on_open`. Apart from [`handshake::run`], whose stack is free again by then.
+#[inline(never)]
 fn open(
     context: &Context,
     client: ClientId,
@@ -147,8 +161,7 @@ fn open(
     let Admitted {
         mounted,
         request,
-        rest,
-        ..
+        rest: early,
     } = admitted;
     let (route, settings) = (mounted.route.clone(), mounted.client.clone());
     // A route that goes waits for those that hold it.
@@ -157,15 +170,12 @@ fn open(
     let terms = Terms::new(context.sites.clone(), route.id(), settings);
     let manner = Manner::of(&request);
     let place = Place::open(route, client, outbox, request)?;
-    let stream = OutboxStream::new(outbox.clone(), terms, manner);
-    let refusals = context.refusals.clone();
-    if manner != Manner::Speaks {
-        let listener = Listener::new(place, stream, refusals);
-        return Ok(Opened::Listener(listener));
-    }
-    let stream = Guarded::new(stream, rest, outbox.agreed());
-    let connection = Connection::new(client, place, stream, refusals);
-    Ok(Opened::WebSocket(connection))
+    Ok(Opened {
+        place,
+        terms,
+        manner,
+        early,
+    })
 }
 
 /// What the settings say about a client's outbox.

@@ -74,11 +74,6 @@ impl OutboxStream {
         stream
     }
 
-    /// Where what is written goes.
-    pub(super) fn outbox(&self) -> &Arc<Outbox> {
-        &self.outbox
-    }
-
     /// The settings that hold for the client.
     pub(super) fn terms(&self) -> &Terms {
         &self.terms

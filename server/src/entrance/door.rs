@@ -116,7 +116,7 @@ impl Door {
         client: ClientId,
         outbox: &Arc<Outbox>,
         arrival: Arrival,
-        ticket: Ticket,
+        mut ticket: Ticket,
     ) -> Next {
         let (context, thread_outbox) = (self.service.context.clone(), outbox.clone());
         let roster = self.service.roster.clone();
@@ -124,7 +124,7 @@ impl Door {
             let name = format!("client-{client}");
             threads::spawn(&self.service.stacks, &name, move || {
                 let _says_whose = crash::run_for(roster.activity(client).word(), client.0);
-                connection::run(&context, client, thread_outbox, arrival, ticket);
+                connection::run(&context, client, &thread_outbox, arrival, &mut ticket);
             })
         });
         let Err(error) = started else {

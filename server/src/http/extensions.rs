@@ -61,6 +61,7 @@ impl Display for Accepted {
 
 /// What is agreed with a client that has sent these `Sec-WebSocket-Extensions`, and what the answer says of it; none where
 /// nothing is compressed.
+#[inline(never)]
 pub fn negotiate<'a>(
     headers: impl Iterator<Item = &'a [u8]>,
     mode: Mode,

@@ -76,10 +76,16 @@ pub fn name(text: &str) -> Option<Box<str>> {
     let ascii = if text.is_ascii() {
         text.to_ascii_lowercase()
     } else {
-        idna::domain_to_ascii(text).ok()?
+        punycode(text)?
     };
     let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()+,;=%".contains(&byte);
     (!ascii.is_empty() && ascii.bytes().all(is_allowed)).then(|| ascii.into())
+}
+
+/// Apart, since it needs more stack than all the rest of a handshake, and hardly any name needs it.
+#[inline(never)]
+fn punycode(text: &str) -> Option<String> {
+    idna::domain_to_ascii(text).ok()
 }
 
 /// What stands before the colon of the port, and behind it; an address in brackets has colons of its

@@ -12,7 +12,6 @@ use super::HttpLimits;
 use super::chunked::Decoder;
 use super::framing::Framing;
 use super::incoming::Incoming;
-use super::peer::Remote;
 use super::proxy_protocol::{self, Relayed};
 use super::refusal::Refusal;
 use super::request::Request;
@@ -115,15 +114,17 @@ impl<'a> Reader<'a> {
         !matches!(self.incoming.head(), Ok(None))
     }
 
-    /// Reads a head. Blocks for the socket; woken by bytes, the deadline, or a shutdown of the socket.
+    /// Reads a head of `peer`. Blocks for the socket; woken by bytes, the deadline, or a shutdown of the socket.
     ///
     /// # Errors
     /// Those of [`Incoming::head`], [`Request::parse`] and [`Framing::of`]; 408 past the deadline.
-    pub fn read_head(&mut self, peer: Remote) -> Result<Box<Request>, ReadError> {
+    // The stack that parsing needs is free again where plugins are asked.
+    #[inline(never)]
+    pub fn read_head(&mut self, peer: &str) -> Result<Box<Request>, ReadError> {
         loop {
             if let Some(head) = self.incoming.head()? {
                 let length = head.len();
-                let request = Box::new(Request::parse(head, peer, self.limits)?);
+                let request = Box::new(Request::parse_of(head, peer, self.limits)?);
                 self.framing = Framing::of(&request, self.limits)?;
                 self.incoming.consume(length);
                 return Ok(request);

@@ -84,6 +84,14 @@ impl Request {
     /// # Errors
     /// 400 where it is malformed, 431 for too many headers or bytes, 505 for another major version than 1.
     pub fn parse(head: &[u8], peer: Remote, limits: HttpLimits) -> Result<Request, Refusal> {
+        Request::parse_of(head, &peer.to_string(), limits)
+    }
+
+    /// The same for the text of a peer: to write it takes more stack than all the rest, where there is little left.
+    ///
+    /// # Errors
+    /// Those of [`Request::parse`].
+    pub fn parse_of(head: &[u8], peer: &str, limits: HttpLimits) -> Result<Request, Refusal> {
         if head.len() > limits.head_bytes {
             return Err(too_large(limits));
         }
@@ -114,7 +122,6 @@ impl Request {
             // RFC 9112 section 3.2.2: whoever reads the Host header is to read this instead.
             headers[host].value = in_target(authority);
         }
-        let peer = peer.to_string();
         Ok(Request {
             headers,
             method: Span::new(line.method),

@@ -100,6 +100,7 @@ fn is_key(key: &[u8]) -> bool {
 
 /// The bytes of the 101 answer to a request that [`check`] has let pass, with `subprotocol` and the
 /// headers that the plugin added (RFC 6455 section 4.2.2), and with what was agreed about compression.
+#[inline(never)]
 pub fn accept(
     request: &Request,
     response: &Response,
@@ -133,6 +134,7 @@ pub fn accept(
 }
 
 /// The first of the client's subprotocols that `offered` holds; the client names its best first.
+#[inline(never)]
 pub fn choose_subprotocol<'a>(request: &'a Request, offered: &[String]) -> Option<&'a str> {
     request
         .list("sec-websocket-protocol")

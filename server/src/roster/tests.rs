@@ -177,7 +177,7 @@ fn a_thread_that_does_not_end_keeps_its_own_place_and_no_other() {
     let (departed, reaper) =
         reaper::start(roster.clone(), RefusalLog::default()).expect("a thread");
     let (go_on, held_up) = crossbeam_channel::bounded::<()>(0);
-    let start = |body: Box<dyn FnOnce() + Send>| {
+    let start = |body: Box<dyn FnMut() + Send>| {
         let (client, _places) = roster.claim().expect("a slot is free");
         let outbox = Outbox::new(socket(), client, drain.handle());
         let spawn = || threads::spawn(&stacks, "departs", body);

@@ -32,25 +32,29 @@ pub struct Thread {
 unsafe impl Send for Thread {}
 
 struct Start<F> {
-    name: CString,
+    /// Until it is set.
+    name: Option<CString>,
     spare: Spare,
     body: F,
 }
 
-/// Runs `body` in a new thread. It has the scheduling policy of the caller, see
+/// Runs `body` once in a new thread. It has the scheduling policy of the caller, see
 /// [`super::be_patient`]. A panic ends the thread and nothing else; the panic hook reports it.
+///
+/// It runs where it lies on the heap, and is dropped there: what it holds takes nothing of the stack, whose third page
+/// every client would else pay for when it comes.
 ///
 /// # Errors
 /// There is no stack, no memory beside it, or no thread to be had.
 pub fn spawn<F>(stacks: &Arc<Stacks>, name: &str, body: F) -> io::Result<Thread>
 where
-    F: FnOnce() + Send + 'static,
+    F: FnMut() + Send + 'static,
 {
     let stack = stacks.take()?;
     check_room()?;
     let name = CString::new(name)?;
     let start = Box::into_raw(Box::new(Start {
-        name,
+        name: Some(name),
         spare: stack.spare(),
         body,
     }));
@@ -132,17 +136,18 @@ fn create(stack: &Stack, entry: Entry, argument: *mut c_void) -> io::Result<libc
     Ok(unsafe { native.assume_init() })
 }
 
-extern "C" fn run<F: FnOnce()>(argument: *mut c_void) -> *mut c_void {
+extern "C" fn run<F: FnMut()>(argument: *mut c_void) -> *mut c_void {
     // SAFETY: made by `spawn` for this thread alone.
-    let Start { name, spare, body } = *unsafe { Box::from_raw(argument.cast::<Start<F>>()) };
+    let mut start = unsafe { Box::from_raw(argument.cast::<Start<F>>()) };
     is_a_connection_from_now_on();
-    crash::set_guard(spare.guard());
-    crash::lend_stack(spare.start, spare.length);
-    // For tools that list threads; longer ones are cut.
-    rustix::thread::set_name(&name).ok();
-    drop(name);
+    crash::set_guard(start.spare.guard());
+    crash::lend_stack(start.spare.start, start.spare.length);
+    if let Some(name) = start.name.take() {
+        // For tools that list threads; longer ones are cut.
+        rustix::thread::set_name(&name).ok();
+    }
     // The hook has reported it.
-    catch_unwind(AssertUnwindSafe(body)).ok();
+    catch_unwind(AssertUnwindSafe(move || (start.body)())).ok();
     ptr::null_mut()
 }
 
@@ -187,7 +192,7 @@ mod tests {
         for round in 1..=3 {
             let count = Count(ended.clone());
             let thread = spawn(&stacks, "panics", move || {
-                let _count = count;
+                let _held = &count;
                 panic!("as a test wants it");
             });
             join(thread.expect("a thread is to be had"));
@@ -199,7 +204,7 @@ mod tests {
     fn a_body_that_finds_no_thread_is_dropped() {
         let ended = Arc::new(AtomicU32::new(0));
         let count = Count(ended.clone());
-        let error = spawn(&Stacks::new(), "nul\0", move || drop(count));
+        let error = spawn(&Stacks::new(), "nul\0", move || _ = &count);
         assert!(error.is_err());
         assert_eq!(ended.load(Ordering::Relaxed), 1);
     }

@@ -74,6 +74,8 @@ impl Exchange<'_> {
         }
     }
 
+    #[cold]
+    #[inline(never)]
     fn plugin_failed(&self, route: &Route, error: &CallbackError) -> Unserved {
         if matches!(error, CallbackError::OutOfService) {
             return out_of_service().into();

@@ -35,6 +35,7 @@ pub(super) fn check_name(request: &Request) -> Result<(), Refusal> {
 }
 
 /// RFC 9110 sections 9.1 and 15.6.2: a method that is known and not served is 405, another 501.
+#[inline(never)]
 pub(super) fn check_method(request: &Request) -> Result<(), Refusal> {
     let method = request.method();
     if METHODS.split(", ").any(|known| known == method) {

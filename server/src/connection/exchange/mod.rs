@@ -15,7 +15,7 @@ use log::debug;
 use super::Context;
 use crate::counters::COUNTERS;
 use crate::http::framing;
-use crate::http::peer::{Arrival, ClientAddress};
+use crate::http::peer::{Arrival, ClientAddress, Shown};
 use crate::http::provenance::Found;
 use crate::http::reader::{ReadError, Reader};
 use crate::http::refusal::Refusal;
@@ -100,6 +100,7 @@ impl<'a> Exchange<'a> {
     ///
     /// # Errors
     /// The end of the connection: it is refused, or the peer has left.
+    #[inline(never)]
     pub(super) fn meet_proxy(
         &mut self,
         reader: &mut Reader<'_>,
@@ -122,25 +123,44 @@ impl<'a> Exchange<'a> {
 
     /// Reads one request and queues its answer. `left` requests may follow on this connection.
     pub(super) fn run(&self, reader: &mut Reader<'_>, ticket: &mut Ticket, left: usize) -> Outcome {
-        let mut request = match reader.read_head(self.arrival.peer.remote()) {
+        let peer = self.arrival.peer.remote().to_string();
+        let mut request = match reader.read_head(&peer) {
             Ok(request) => request,
             Err(error) => return self.end_unread(reader, ticket, error),
         };
         let found = self.find_client(&mut request);
         let shown = self.arrival.peer.shown_as(found.client);
         let address = self.introduce(found.client, shown);
-        let answer = self.answer(reader, ticket, &mut request, found);
-        let name = Name {
-            client: shown,
-            method: request.method(),
-            path: request.path(),
-        };
-        let (response, ends) = match answer {
+        let answer = match self.answer(reader, ticket, &mut request, found) {
             Ok(Answer::Upgraded(mounted)) => {
                 self.outbox.set_address(address);
                 return Outcome::Upgraded(mounted, request);
             }
-            Ok(Answer::Plain(response)) => {
+            Ok(Answer::Plain(response)) => Ok(response),
+            Err(why) => Err(why),
+        };
+        self.reply(reader, ticket, &request, shown, answer, left)
+    }
+
+    /// Answers whom it made no client. Like [`Exchange::answer_plain`] it is apart, so that a handshake needs no stack for it:
+    /// a page more costs each client more than all the rest of what we do for it.
+    #[inline(never)]
+    fn reply(
+        &self,
+        reader: &Reader<'_>,
+        ticket: &mut Ticket,
+        request: &Request,
+        client: Shown,
+        answer: Result<Response, Unserved>,
+        left: usize,
+    ) -> Outcome {
+        let name = Name {
+            client,
+            method: request.method(),
+            path: request.path(),
+        };
+        let (response, ends) = match answer {
+            Ok(response) => {
                 let status = response.status.as_u16();
                 debug!(status; "{name}: {status}");
                 (response, false)
@@ -165,7 +185,7 @@ impl<'a> Exchange<'a> {
                 || left == 0
                 || !reader.keeps_alive()
                 || request.version() == Version::Http10
-                || !may_be_followed(&request, reader),
+                || !may_be_followed(request, reader),
         };
         self.send(response, form, ticket)
     }
@@ -226,15 +246,29 @@ impl<'a> Exchange<'a> {
             self.admit(&mounted, request)?;
             return Ok(Answer::Upgraded(mounted));
         }
+        self.answer_plain(reader, ticket, request, &mounted, found)
+    }
+
+    /// All but a handshake.
+    #[inline(never)]
+    fn answer_plain(
+        &self,
+        reader: &mut Reader<'_>,
+        ticket: &mut Ticket,
+        request: &mut Request,
+        mounted: &Arc<Mounted>,
+        found: Found,
+    ) -> Result<Answer, Unserved> {
+        let origins = &mounted.client.origins;
         if found.is_misdirected {
             check_name(request)?;
         }
         if mounted.has_event_stream && event_stream::is_wanted(request) {
-            return self.open_stream(reader, ticket, request, &mounted, found);
+            return self.open_stream(reader, ticket, request, mounted, found);
         }
         if mounted.has_event_stream && poll::wait(request)?.is_some() {
             request.kind = Kind::Poll;
-            return self.open_poll(reader, ticket, request, &mounted, found);
+            return self.open_poll(reader, ticket, request, mounted, found);
         }
         if mounted.has_event_stream && event_stream::is_preflight(request) {
             let answer = event_stream::preflight(request, origins)?;
@@ -258,6 +292,7 @@ impl<'a> Exchange<'a> {
 
     /// The server's own health, where the settings have a path for that and it is asked for: by whatever name,
     /// since who looks after a server asks for its address.
+    #[inline(never)]
     fn health(&self, request: &Request) -> Option<Response> {
         let site = self.context.sites.current();
         let is_asked = site.health.as_deref() == Some(request.path());
@@ -277,6 +312,7 @@ impl<'a> Exchange<'a> {
     }
 
     /// The route, and the places in its path.
+    #[inline(never)]
     fn find_route(&self, request: &mut Request) -> Result<Arc<Mounted>, Unserved> {
         let site = self.context.sites.current();
         let (mounted, params) = site.routes.find(request.path())?;

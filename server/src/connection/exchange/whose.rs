@@ -103,6 +103,7 @@ impl Exchange<'_> {
     }
 
     /// Notes whose the request is, and tells once of a proxy that keeps it to itself.
+    #[inline(never)]
     pub(super) fn find_client(&self, request: &mut Request) -> Found {
         let rules = &self.context.sites.current().rules;
         let local = || self.outbox.local_address();

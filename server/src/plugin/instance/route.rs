@@ -338,6 +338,7 @@ impl Place {
     /// # Errors
     /// The callback failed or panicked; the client has left the route again, and of a plugin built against 1.1 or
     /// later `on_close` has undone what had begun.
+    #[inline(never)]
     pub fn open(
         route: Arc<Route>,
         client: ClientId,

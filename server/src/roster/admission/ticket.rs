@@ -87,6 +87,7 @@ impl Ticket {
     /// # Errors
     /// 503 where too many requests are under way, and where it has been asked to leave in this very
     /// moment.
+    #[inline(never)]
     pub fn begin_request(&mut self, address: IpAddr) -> Result<(), Refusal> {
         let network = Network::of(address);
         let mut ledger = self.admission.ledger.lock();
