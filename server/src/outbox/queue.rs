@@ -81,7 +81,8 @@ impl Queue {
 
     #[inline(always)]
     pub(super) fn is_empty(&self) -> bool {
-        self.len() == 0
+        // Not by its length, which every delivery would add up.
+        self.buffer.len() == self.sent && self.behind_bytes == 0
     }
 
     #[inline(always)]

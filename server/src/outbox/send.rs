@@ -31,11 +31,9 @@ impl Outbox {
     /// As [`Outbox::send`], where nothing is queued, as nearly always: then nothing is to be forgotten either.
     #[inline(always)]
     pub(super) fn send_alone(self: &Arc<Self>, state: &mut State, run: Frames<'_>) {
-        let sent = self.send_part(run.bytes());
-        if sent == Some(run.bytes().len()) {
-            state.sent += run.bytes().len() as u64;
-        } else {
-            self.note_sent(state, sent, |queue, count| queue.take(count, run));
+        match self.send_part(run.bytes()) {
+            Some(count) if count == run.bytes().len() => state.sent += count as u64,
+            sent => self.note_sent(state, sent, |queue, count| queue.take(count, run)),
         }
     }
 
