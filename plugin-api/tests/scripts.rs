@@ -136,7 +136,7 @@ fn play(name: &str, lines: &str) -> (Option<i32>, String, String) {
 
 #[test]
 fn the_scripts_of_the_examples_in_c_pass() {
-    for (name, commands) in [("greeter", 18), ("door", 14)] {
+    for (name, commands) in [("greeter", 22), ("door", 14)] {
         let library = folder().join(format!("lib{name}.so"));
         let c = root().join("../tests/c");
         compile(&c.join(format!("{name}.c")), &library);
@@ -204,6 +204,8 @@ fn what_is_not_so_is_told_with_its_line() {
             ":4: it was let in, and 403 was expected",
         ),
         ("send bob hello", ":3: no client `bob` has connected"),
+        ("refused-option colour red", ":3: option `colour` is taken"),
+        ("expect-why red", ":3: there was no `refused-option` before"),
         ("expect-status 200", ":3: there was no `request` before"),
         (
             "request GET /obedient\nexpect-status 200",
