@@ -368,6 +368,9 @@ fn watch(
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeSet, HashMap};
+    use std::net::TcpStream;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::thread;
     use std::time::Duration;
@@ -375,6 +378,8 @@ mod tests {
     use rustix::event::{EventfdFlags, eventfd};
 
     use super::{Drain, Pressure, Told, Waiter};
+    use crate::ids::ClientId;
+    use crate::outbox::Outbox;
 
     /// Cause: an error of `epoll_wait`, such as that of a descriptor which a plugin has closed, was ignored,
     /// so that the thread would spin and every full socket be forgotten.
@@ -401,6 +406,21 @@ mod tests {
         let text = panic.downcast::<String>().expect("it says why");
         assert!(text.starts_with("cannot wait for sockets: "), "{text}");
         thread.join().expect("it has told").ok();
+        drain.end();
+    }
+
+    /// Cause: a mutant that kept those that have gone survived: each would have cost its memory for ever.
+    #[test]
+    fn who_has_gone_is_not_watched_any_more() {
+        let drain = Drain::start().expect("a thread");
+        let handle = drain.handle();
+        for number in 1..=200 {
+            let (socket, _peer) = UnixStream::pair().expect("two descriptors");
+            let socket = TcpStream::from(OwnedFd::from(socket));
+            handle.watch(&Outbox::new(socket, ClientId(number), drain.handle()));
+        }
+        let watched = handle.0.receiving.lock().len();
+        assert!(watched < 100, "{watched} of 200 that have gone");
         drain.end();
     }
 }

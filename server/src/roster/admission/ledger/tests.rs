@@ -12,6 +12,18 @@ fn network(number: u8) -> Network {
     Network::of(IpAddr::from([192, 0, 2, number]))
 }
 
+/// Cause: a mutant that tidied up only where the bound is met exactly survived: where many leave at once it is jumped over.
+#[test]
+fn those_who_have_left_at_once_are_forgotten() {
+    let mut ledger = Ledger::default();
+    let networks = || (0..2).flat_map(|high| (0..=255).map(move |low| [198, 51, high, low]));
+    let networks = || networks().map(|address| Network::of(IpAddr::from(address)));
+    networks().for_each(|network| ledger.add_place(network));
+    networks().for_each(|network| ledger.remove_place(network));
+    ledger.add_waiting(Waiting::Head, network(1), 'a');
+    assert_eq!(ledger.accounts.len(), 1);
+}
+
 #[test]
 fn the_oldest_of_the_address_that_holds_most_has_to_leave() {
     let mut ledger = Ledger::default();
