@@ -171,6 +171,13 @@ typedef uint64_t detent_timer_id;
  * for, "other" for any other; DETENT_ABSENT where no page is named. An older host answers DETENT_INVALID.
  * Since 1.1. */
 #define DETENT_FIELD_PAGE 8
+/* The subject of the certificate that the client has shown by TLS and the server has checked, such as
+ * "CN=ann, O=Example"; DETENT_ABSENT where it has shown none. An older host answers DETENT_INVALID. Since 1.1. */
+#define DETENT_FIELD_CERTIFICATE_SUBJECT 9
+/* The other names in that certificate, of the kinds DNS, e-mail, URI and IP address, one a line. Since 1.1. */
+#define DETENT_FIELD_CERTIFICATE_NAMES 10
+/* The SHA-256 of that certificate, 64 hexadecimal digits. Since 1.1. */
+#define DETENT_FIELD_CERTIFICATE_FINGERPRINT 11
 
 /* In the flags of a descriptor: its routes take clients of event streams too (GET with Accept:
  * text/event-stream) and those that wait for one message (Accept: application/json and ?wait=), unless the

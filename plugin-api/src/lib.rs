@@ -291,7 +291,7 @@ pub use log;
 pub use members::{Member, MembersError, Presence};
 pub use message::{Delivery, Message, SendError, ToMessage, json};
 pub use plugin::{Checked, Plugin, Reconfigured};
-pub use request::{Kind, Page, Request};
+pub use request::{Certificate, Kind, Page, Request};
 pub use response::{Response, Upgrade};
 pub use shared::Shared;
 pub use state::{Saved, load, save};

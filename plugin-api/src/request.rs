@@ -159,6 +159,20 @@ impl Request {
         }
     }
 
+    /// The certificate that the client has shown by TLS, signed by an authority that the server's settings name
+    /// (`client_ca`) and checked against it. None where it has shown none, and always on a server that speaks no TLS itself or
+    /// is older than plugin ABI 1.1.
+    pub fn certificate(&self) -> Option<Certificate<'_>> {
+        let subject = self.field_text(abi::FIELD_CERTIFICATE_SUBJECT)?;
+        let names = self.field_text(abi::FIELD_CERTIFICATE_NAMES);
+        let fingerprint = self.field_text(abi::FIELD_CERTIFICATE_FINGERPRINT);
+        Some(Certificate {
+            subject,
+            names: names.unwrap_or_default().lines().collect(),
+            fingerprint: fingerprint.unwrap_or_default(),
+        })
+    }
+
     /// Whether the client is one that may do what others may not, such as to push.
     ///
     /// It rests on the server's settings alone: on the listener that the client has come by, on its
@@ -173,6 +187,27 @@ impl Request {
     fn field_text(&self, field: u32) -> Option<&str> {
         std::str::from_utf8(self.calls.field(field)?).ok()
     }
+}
+
+/// Who a client is, as the certificate says that it has shown.
+///
+/// ```
+/// use plugin_api::Request;
+///
+/// /// Whether it is the machine of this name.
+/// fn is_machine(request: &Request, name: &str) -> bool {
+///     let shown = request.certificate();
+///     shown.is_some_and(|certificate| certificate.names.contains(&name))
+/// }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Certificate<'r> {
+    /// The subject, such as `CN=ann, O=Example`; empty where the certificate has none.
+    pub subject: &'r str,
+    /// Its other names: DNS, e-mail, URI and IP address.
+    pub names: Vec<&'r str>,
+    /// The SHA-256 of the whole certificate, 64 hexadecimal digits: the same for this certificate alone.
+    pub fingerprint: &'r str,
 }
 
 /// What a client is.

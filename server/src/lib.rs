@@ -56,6 +56,7 @@
 //! | [`journal`] | what is kept of topics for who was away |
 //! | [`outbox`] | the write path of one client, and the drain thread for full sockets |
 //! | [`compression`] | messages made smaller and large again: permessage-deflate between bytes and bytes |
+//! | [`tls`] | one client's TLS, certificates, and who may show which |
 //! | [`logging`] | lines to stderr or a file, never waited for |
 //! | [`threads`] | connection threads on stacks of our own |
 //! | [`counters`] | what has happened since the start, in numbers |
@@ -81,7 +82,7 @@
 //! - A module imports only what stands below it in the list of rooms, and no two files import each
 //!   other. Inside `plugin` the order is instance, library, host.
 //! - A library that stands for a concern is named where that concern is: tungstenite in `connection`,
-//!   `http::upgrade` and `caller`, rusqlite in `journal::store`, flate2 in `compression`, libloading in `plugin::library::loader`, signal-hook in `life::signals`. `unsafe` is
+//!   `http::upgrade` and `caller`, rusqlite in `journal::store`, flate2 in `compression`, rustls and x509-parser in `tls`, libloading in `plugin::library::loader`, signal-hook in `life::signals`. `unsafe` is
 //!   for single files in `plugin` and `threads`, and for `entrance::passed`.
 //!
 //! The test `architecture` holds the last two, and has the whole list.
@@ -135,6 +136,7 @@ pub mod hub;
 pub mod journal;
 pub mod outbox;
 pub mod compression;
+pub mod tls;
 pub mod logging;
 pub mod threads;
 pub mod counters;

@@ -83,6 +83,11 @@ impl Client {
 }
 
 impl<S: Read + Write> Client<S> {
+    /// What carries the bytes, to say what no client would.
+    pub fn transport(&mut self) -> &mut S {
+        self.socket.get_mut()
+    }
+
     /// Opens a WebSocket for `url` on a connection that stands.
     ///
     /// # Errors

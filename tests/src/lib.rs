@@ -19,6 +19,7 @@ mod numbered_chat;
 mod over;
 mod process;
 mod raw;
+pub mod secure;
 mod server;
 mod setup;
 pub mod unix;

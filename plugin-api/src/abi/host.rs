@@ -54,6 +54,14 @@ pub const FIELD_KIND: u32 = 7;
 /// the host that it asks for, `other` for any other; [`ABSENT`](super::ABSENT) where no page is named. An older host answers
 /// [`INVALID`](super::INVALID). Since 1.1.
 pub const FIELD_PAGE: u32 = 8;
+/// Field of a request: the subject of the certificate that the client has shown by TLS and the server has checked, such as
+/// `CN=ann, O=Example`; [`ABSENT`](super::ABSENT) where it has shown none. An older host answers [`INVALID`](super::INVALID). Since 1.1.
+pub const FIELD_CERTIFICATE_SUBJECT: u32 = 9;
+/// Field of a request: the other names in that certificate, of the kinds DNS, e-mail, URI and IP address, one a line.
+/// Since 1.1.
+pub const FIELD_CERTIFICATE_NAMES: u32 = 10;
+/// Field of a request: the SHA-256 of that certificate, 64 hexadecimal digits. Since 1.1.
+pub const FIELD_CERTIFICATE_FINGERPRINT: u32 = 11;
 
 /// The host as one route sees it. Valid for ever; every call may be made by any thread at any time,
 /// none waits for a client, none calls back into the plugin.

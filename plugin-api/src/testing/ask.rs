@@ -118,6 +118,18 @@ impl Ask {
         self
     }
 
+    /// The client has shown a certificate of this subject, such as `CN=ann`, and with these other names, which the server has
+    /// checked: `request.certificate()`.
+    #[must_use]
+    pub fn certificate(mut self, subject: &str, names: &[&str]) -> Ask {
+        // Of the length of a real one, and another for each subject.
+        let fingerprint = subject.bytes().map(|byte| format!("{byte:02x}"));
+        let fingerprint: String = fingerprint.chain(["0".repeat(64)]).collect();
+        let fingerprint = fingerprint[..64].to_owned();
+        self.request.certificate = Some([subject.to_owned(), names.join("\n"), fingerprint]);
+        self
+    }
+
     /// A page of the host that it asks for has sent it.
     #[must_use]
     pub fn from_own_page(mut self) -> Ask {

@@ -23,6 +23,8 @@ pub(super) struct MemoryRequest {
     pub(super) kind: Option<&'static str>,
     /// `own`, `other`, or none.
     pub(super) page: Option<&'static str>,
+    /// Subject, names a line each, and fingerprint of what the client has shown by TLS.
+    pub(super) certificate: Option<[String; 3]>,
 }
 
 /// A response as the plugin writes it.
@@ -62,6 +64,13 @@ impl Draft<'_> {
     }
 }
 
+impl MemoryRequest {
+    fn of_certificate(&self, index: usize) -> Option<&[u8]> {
+        let certificate = self.certificate.as_ref();
+        certificate.map(|parts| parts[index].as_bytes())
+    }
+}
+
 fn request_of<'a>(request: *const abi::Request) -> &'a MemoryRequest {
     // SAFETY: the plugin hands back what its callback got, which outlives the call.
     unsafe { &*request.cast() }
@@ -92,6 +101,9 @@ pub(super) unsafe extern "C" fn request_field(
         abi::FIELD_CLIENT_ADDRESS => Some(request.client_address.as_bytes()),
         abi::FIELD_KIND => request.kind.map(str::as_bytes),
         abi::FIELD_PAGE => request.page.map(str::as_bytes),
+        abi::FIELD_CERTIFICATE_SUBJECT => request.of_certificate(0),
+        abi::FIELD_CERTIFICATE_NAMES => request.of_certificate(1),
+        abi::FIELD_CERTIFICATE_FINGERPRINT => request.of_certificate(2),
         _ => return abi::INVALID,
     };
     answer(found, value)

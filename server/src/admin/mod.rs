@@ -72,6 +72,19 @@ pub struct Published {
     pub library_loads: u64,
     /// The last reload.
     pub last_reload: Option<Reload>,
+    /// What listeners show by TLS.
+    pub certificates: Vec<Certificate>,
+}
+
+/// A certificate that a listener shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Certificate {
+    /// Where it is shown.
+    pub listener: String,
+    /// Where it stands.
+    pub file: String,
+    /// When it ends, in seconds since 1970.
+    pub expires: i64,
 }
 
 /// How a reload went.

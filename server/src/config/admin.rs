@@ -29,6 +29,8 @@ impl AdminSettings {
             listen,
             is_optional: false,
             shares_port: false,
+            tls: None,
+            redirects: false,
             entry: Entry::default(),
             access: self.access,
         })

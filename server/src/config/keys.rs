@@ -129,6 +129,18 @@ pub const LISTENER_KEYS: &[&str] = &[
     "owner",
     "group",
     "reuse_port",
+    "redirect",
+    "tls",
+];
+
+/// What the `tls` of a `[[listener]]` has.
+pub const TLS_KEYS: &[&str] = &[
+    "certificate",
+    "key",
+    "client_ca",
+    "client_required",
+    "hsts",
+    "watch",
 ];
 
 /// What a `[[route]]` has beside the settings of each client.

@@ -5,9 +5,11 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::http::peer::Entry;
 use crate::limits::settings::SOCKET_MODE;
+use crate::tls::Files;
 
 /// How connections come: the kinds of listening sockets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,6 +63,18 @@ impl Default for FileAccess {
     }
 }
 
+/// What a listener speaks TLS with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// Certificates and keys.
+    pub files: Files,
+    /// For so long browsers are to come by TLS alone, as plain answers tell them (RFC 6797); none, the default, to tell
+    /// nothing. 1 s to 10 years. It cannot be taken back from who has heard it.
+    pub hsts: Option<Duration>,
+    /// How often the files are looked at, beside each reload; none, the default, for never. 1 s to 1 day.
+    pub watch: Option<Duration>,
+}
+
 /// One listening socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListenerSettings {
@@ -76,4 +90,8 @@ pub struct ListenerSettings {
     /// comes (`SO_REUSEPORT`). A reload can allow it, and forbid it no more. Default: no, so that a second
     /// server is told that there is one.
     pub shares_port: bool,
+    /// TLS is spoken here; none, the default, for plain HTTP.
+    pub tls: Option<TlsSettings>,
+    /// Everybody is sent to the first listener that speaks TLS. Default: no.
+    pub redirects: bool,
 }

@@ -11,7 +11,8 @@ use serde::Deserialize;
 
 use super::accounts::{self, Account};
 use super::forms::{Form, Mode, Text};
-use super::listeners::{FileAccess, Listen, ListenerSettings};
+use super::listeners::{FileAccess, Listen, ListenerSettings, TlsSettings};
+use super::load_tls;
 use super::problem::Source;
 use super::table::{Given, Table};
 use crate::http::host::parse_port;
@@ -89,11 +90,13 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 /// What a listener has beside its address.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Default)]
 struct Ways {
     entry: Entry,
     access: FileAccess,
     shares_port: bool,
+    tls: Option<TlsSettings>,
+    redirects: bool,
 }
 
 /// The listeners so far, none of which leaves its address to another.
@@ -122,7 +125,7 @@ impl Taken<'_> {
             if let Some(why) = wrong_path(&listen) {
                 table.note_value(key, &given.source, &why);
             }
-            self.listeners.push(settings(listen, is_pair, ways));
+            self.listeners.push(settings(listen, is_pair, ways.clone()));
         }
     }
 }
@@ -135,6 +138,8 @@ fn settings(listen: Listen, is_pair: bool, ways: Ways) -> ListenerSettings {
         entry: ways.entry,
         access: ways.access,
         shares_port: ways.shares_port,
+        tls: ways.tls,
+        redirects: ways.redirects,
     }
 }
 
@@ -175,8 +180,15 @@ pub(super) fn read(
         taken.add(top, "listen", one, Ways::default());
     }
     let plain = taken.listeners.len();
+    let mut redirects = Vec::new();
     for table in tables {
-        read_one(table, &mut taken);
+        redirects.extend(read_one(table, &mut taken));
+    }
+    if !taken.listeners.iter().any(|of| of.tls.is_some()) {
+        let text = "no [[listener]] has `tls`, so that there is nowhere to send people to";
+        for source in redirects {
+            top.document.note(source, format!("`redirect`: {text}"));
+        }
     }
     let own = taken.listeners.split_off(plain);
     let mut listen = taken.listeners;
@@ -196,12 +208,14 @@ fn default() -> impl Iterator<Item = ListenerSettings> {
     listens.map(|listen| settings(listen, false, Ways::default()))
 }
 
-fn read_one(mut table: Table<'_>, taken: &mut Taken<'_>) {
+/// Reads one; gives the place where it redirects, if it does.
+fn read_one(mut table: Table<'_>, taken: &mut Taken<'_>) -> Option<Source> {
     let is_there = table.contains("address");
     let address = table.given::<Addresses>("address");
     let entry = Entry {
         is_inside: table.value("inside").unwrap_or(false),
         has_proxy_protocol: table.value("proxy_protocol").unwrap_or(false),
+        ..Entry::default()
     };
     let kind = address.as_ref().map(|given| &given.value);
     let access = read_access(&mut table, kind);
@@ -211,6 +225,17 @@ fn read_one(mut table: Table<'_>, taken: &mut Taken<'_>) {
         table.note_value("reuse_port", &given.source, text);
     }
     let shares_port = shares_port.is_some_and(|given| given.value);
+    let has_tls = table.contains("tls");
+    let of_tls = table.table("tls");
+    let tls = has_tls
+        .then(|| load_tls::read(of_tls, taken.folder))
+        .flatten();
+    let redirect = table.given::<bool>("redirect").filter(|given| given.value);
+    if let (Some(given), true) = (&redirect, has_tls) {
+        let text = "has no effect on a listener that speaks TLS itself: remove one of the two";
+        table.note_value("redirect", &given.source, text);
+    }
+    let redirects = redirect.is_some();
     if let Some(place) = table.place
         && !is_there
     {
@@ -222,10 +247,13 @@ fn read_one(mut table: Table<'_>, taken: &mut Taken<'_>) {
             entry,
             access,
             shares_port,
+            tls,
+            redirects,
         };
         taken.add(&table, "address", address, ways);
     }
     table.finish();
+    redirect.map(|given| given.source)
 }
 
 /// Reads who may connect; only a unix socket has a file that can say so.

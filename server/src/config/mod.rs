@@ -26,6 +26,7 @@ mod load_client;
 mod load_inside;
 mod load_journal;
 mod load_listeners;
+mod load_tls;
 mod option_places;
 mod options;
 mod problem;
@@ -42,8 +43,10 @@ pub use changes::Changes;
 pub use client::{ClientSettings, Rate};
 pub use inside::InsideSettings;
 pub use journal::JournalSettings;
-pub use keys::{CLIENT_KEYS, Effect, JOURNAL_KEYS, Key, LISTENER_KEYS, ROUTE_KEYS, SERVER_KEYS};
-pub use listeners::{FileAccess, Listen, ListenerSettings};
+pub use keys::{
+    CLIENT_KEYS, Effect, JOURNAL_KEYS, Key, LISTENER_KEYS, ROUTE_KEYS, SERVER_KEYS, TLS_KEYS,
+};
+pub use listeners::{FileAccess, Listen, ListenerSettings, TlsSettings};
 pub use load::wrong_target;
 pub use option_places::{OptionPlace, OptionPlaces};
 pub use options::{OptionError, PluginOptions};

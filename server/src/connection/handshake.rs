@@ -1,11 +1,11 @@
-//! From the first byte to 101, or to the last plain answer: the requests of one connection.
+//! From the first byte to 101, or to the last plain answer: a handshake of TLS, where the listener wants one, and the
+//! requests of one connection.
 
 use std::sync::Arc;
 
-use super::Context;
 use super::exchange::{Exchange, Outcome};
+use super::{Context, WayIn};
 use crate::http::HttpLimits;
-use crate::http::peer::Arrival;
 use crate::http::reader::{Reader, Times};
 use crate::http::request::Request;
 use crate::ids::ClientId;
@@ -31,13 +31,18 @@ pub(super) fn run(
     context: &Context,
     client: ClientId,
     outbox: &Arc<Outbox>,
-    arrival: Arrival,
+    (arrival, tls): WayIn,
     ticket: &mut Ticket,
 ) -> Option<Admitted> {
     let (times, limits) = http_bounds(context);
     let mut reader = Reader::new(outbox, times, limits);
     let mut exchange = Exchange::new(context, client, outbox, arrival);
-    if let Err(outcome) = exchange.meet_proxy(&mut reader, ticket) {
+    let met = exchange.meet_proxy(&mut reader, ticket);
+    let secured = met.and_then(|()| match tls {
+        Some(tls) => exchange.secure(&mut reader, ticket, &tls),
+        None => Ok(()),
+    });
+    if let Err(outcome) = secured {
         let has_left = matches!(outcome, Outcome::Left);
         let ending = if has_left {
             Ending::Complete

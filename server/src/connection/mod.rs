@@ -35,6 +35,7 @@ use crate::plugin::{CallbackError, Place};
 use crate::roster::admission::Ticket;
 use crate::routes::readiness::Readiness;
 use crate::routes::table::Sites;
+use crate::tls::Credentials;
 #[cfg(any(test, fuzzing))]
 pub(crate) use frames::fuzz::{
     agree as frames_agree, compressed_agree as compressed_frames_agree,
@@ -60,13 +61,16 @@ pub struct Context {
     pub departed: Sender<ClientId>,
 }
 
+/// How a connection has come, and what it is to be secured with, if it is.
+pub type WayIn = (Arrival, Option<Arc<Credentials>>);
+
 /// Runs one connection from accept to end; the body of its thread, which keeps `ticket`, and what that holds of its
 /// place, until it ends.
 pub fn run(
     context: &Context,
     client: ClientId,
     outbox: &Arc<Outbox>,
-    arrival: Arrival,
+    way_in: WayIn,
     ticket: &mut Ticket,
 ) {
     let _departs = Departure {
@@ -74,7 +78,7 @@ pub fn run(
         client,
         outbox,
     };
-    let Some(opened) = let_in(context, client, outbox, arrival, ticket) else {
+    let Some(opened) = let_in(context, client, outbox, way_in, ticket) else {
         return;
     };
     let refusals = context.refusals.clone();
@@ -93,10 +97,10 @@ fn let_in(
     context: &Context,
     client: ClientId,
     outbox: &Arc<Outbox>,
-    arrival: Arrival,
+    way_in: WayIn,
     ticket: &mut Ticket,
 ) -> Option<Opened> {
-    let admitted = handshake::run(context, client, outbox, arrival, ticket)?;
+    let admitted = handshake::run(context, client, outbox, way_in, ticket)?;
     set_own_outbox(client, admitted.mounted.route.id(), outbox.clone());
     let path = admitted.mounted.route.path();
     outbox.set_route(path.clone(), admitted.mounted.route.counts().clone());

@@ -112,6 +112,20 @@ impl OutboxStream {
         self.set_read_timeout();
     }
 
+    /// Something has come that has said nothing yet, such as a part of a record of TLS: the client is there, and
+    /// whoever only drips has no more time than others.
+    #[cold]
+    fn on_nothing_yet(&mut self) {
+        self.renew_terms();
+        if self.deadlines.on_bytes() {
+            self.set_read_timeout();
+        }
+        match self.deadlines.overdue() {
+            Due::Nothing => {}
+            due => self.close_if(due),
+        }
+    }
+
     /// The client was silent for as long as the read timeout says.
     fn on_silence(&mut self) -> io::Result<()> {
         let now = Instant::now();
@@ -257,7 +271,7 @@ impl Read for OutboxStream {
                     return Ok(count);
                 }
                 Err(error) => match error.kind() {
-                    ErrorKind::Interrupted => {}
+                    ErrorKind::Interrupted => self.on_nothing_yet(),
                     ErrorKind::WouldBlock | ErrorKind::TimedOut => {
                         self.renew_terms();
                         self.on_silence()?;

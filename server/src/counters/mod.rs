@@ -78,6 +78,43 @@ pub struct ClientCounts {
     pub answered: Statuses,
     /// Clients that came onto a route, and left it.
     pub visits: Visits,
+    /// Handshakes of TLS.
+    pub handshakes: HandshakeCounts,
+}
+
+/// How handshakes of TLS have ended.
+pub struct HandshakeCounts {
+    /// With all that belongs to one.
+    pub full: Count,
+    /// By a ticket of one before.
+    pub resumed: Count,
+    /// Without a session, after the client had begun.
+    pub failed: Count,
+}
+
+impl Counters {
+    /// How handshakes of TLS have ended, and how many.
+    pub fn handshakes(&self) -> [(&'static str, u64); 3] {
+        let sum = |of: fn(&HandshakeCounts) -> &Count| {
+            let all = self.clients.iter();
+            all.map(|share| of(&share.handshakes).get()).sum()
+        };
+        [
+            ("full", sum(|of| &of.full)),
+            ("resumed", sum(|of| &of.resumed)),
+            ("failed", sum(|of| &of.failed)),
+        ]
+    }
+}
+
+impl HandshakeCounts {
+    const fn new() -> HandshakeCounts {
+        HandshakeCounts {
+            full: Count::new(),
+            resumed: Count::new(),
+            failed: Count::new(),
+        }
+    }
 }
 
 /// What the main thread counts.
@@ -230,6 +267,7 @@ impl ClientCounts {
         ClientCounts {
             answered: Statuses::new(),
             visits: Visits::new(),
+            handshakes: HandshakeCounts::new(),
         }
     }
 }

@@ -18,7 +18,7 @@ use rustix::io::Errno;
 
 use super::door::{Door, Next, Service};
 use super::listening::ListeningSocket;
-use crate::http::peer::Entry;
+use super::way::Way;
 use crate::http::refusal::Refusal;
 use crate::limits::{ACCEPT_BACK_OFF, CROWD_WAIT};
 use crate::threads::{self, fault_point};
@@ -27,7 +27,7 @@ use crate::threads::{self, fault_point};
 pub struct Acceptor {
     socket: ListeningSocket,
     stop: Arc<Stop>,
-    entry: Arc<Mutex<Entry>>,
+    way: Arc<Mutex<Way>>,
     thread: JoinHandle<()>,
 }
 
@@ -38,21 +38,17 @@ struct Stop {
 }
 
 impl Acceptor {
-    /// Starts accepting from `socket`; `entry` holds for who comes.
+    /// Starts accepting from `socket`; `way` holds for who comes.
     ///
     /// # Errors
     /// No thread or no file descriptor is to be had.
-    pub fn start(
-        socket: ListeningSocket,
-        entry: Entry,
-        service: Arc<Service>,
-    ) -> io::Result<Acceptor> {
+    pub fn start(socket: ListeningSocket, way: Way, service: Arc<Service>) -> io::Result<Acceptor> {
         let stop = Arc::new(Stop::default());
-        let entry = Arc::new(Mutex::new(entry));
+        let way = Arc::new(Mutex::new(way));
         let accepting = Accepting {
             socket: socket.try_clone()?,
             stop: stop.clone(),
-            door: Door::new(service, entry.clone()),
+            door: Door::new(service, way.clone()),
             spare: spare(),
         };
         let thread = thread::Builder::new()
@@ -61,14 +57,14 @@ impl Acceptor {
         Ok(Acceptor {
             socket,
             stop,
-            entry,
+            way,
             thread,
         })
     }
 
-    /// From now on `entry` holds for who comes.
-    pub fn set_entry(&self, entry: Entry) {
-        *self.entry.lock() = entry;
+    /// From now on `way` holds for who comes.
+    pub fn set_way(&self, way: Way) {
+        *self.way.lock() = way;
     }
 
     /// What it accepts from.

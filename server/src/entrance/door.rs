@@ -10,10 +10,11 @@ use log::Level;
 use parking_lot::Mutex;
 use socket2::Socket;
 
-use super::refuser::Refuser;
-use crate::connection::{self, Context};
+use super::refuser::{Language, Refuser};
+use super::way::Way;
+use crate::connection::{self, Context, WayIn};
 use crate::counters::COUNTERS;
-use crate::http::peer::{Arrival, Entry, Peer, Remote, Shown};
+use crate::http::peer::{Arrival, Peer, Remote, Shown};
 use crate::http::refusal::Refusal;
 use crate::ids::ClientId;
 use crate::limits::memory::LEDGER;
@@ -43,7 +44,7 @@ pub(super) struct Door {
     service: Arc<Service>,
     refuser: Refuser,
     /// What holds for who comes by this listener; a reload may change it.
-    entry: Arc<Mutex<Entry>>,
+    way: Arc<Mutex<Way>>,
 }
 
 /// Whether the acceptor may go on at once.
@@ -55,12 +56,12 @@ pub(super) enum Next {
 }
 
 impl Door {
-    pub(super) fn new(service: Arc<Service>, entry: Arc<Mutex<Entry>>) -> Door {
+    pub(super) fn new(service: Arc<Service>, way: Arc<Mutex<Way>>) -> Door {
         let refuser = Refuser::new(service.drain.clone(), service.context.refusals.clone());
         Door {
             service,
             refuser,
-            entry,
+            way,
         }
     }
 
@@ -73,9 +74,10 @@ impl Door {
     /// place of one who has to leave for it.
     pub(super) fn take(&self, socket: Socket, remote: Remote) -> Next {
         COUNTERS.acceptors.accepted.add(1);
+        let way = self.way.lock().clone();
         let arrival = Arrival {
             peer: Peer::Direct(remote),
-            entry: *self.entry.lock(),
+            entry: way.entry,
         };
         let (whose, client, places) = match self.find_place(&arrival) {
             Ok(found) => found,
@@ -88,10 +90,11 @@ impl Door {
         let drain = self.service.drain.clone();
         let outbox = Outbox::counting_from(before, socket, client, drain);
         match self.service.admission.enter(whose, places, &outbox) {
-            Ok(ticket) => self.start(client, &outbox, arrival, ticket),
+            Ok(ticket) => self.start(client, &outbox, (arrival, way.tls), ticket),
             Err(refusal) => {
                 self.service.roster.give_back(client);
-                self.refuser.answer(&outbox, self.shown(remote), &refusal);
+                self.refuser
+                    .answer(&outbox, self.shown(remote), &refusal, self.language());
                 Next::AtOnce
             }
         }
@@ -115,7 +118,7 @@ impl Door {
         &self,
         client: ClientId,
         outbox: &Arc<Outbox>,
-        arrival: Arrival,
+        (arrival, tls): WayIn,
         mut ticket: Ticket,
     ) -> Next {
         let (context, thread_outbox) = (self.service.context.clone(), outbox.clone());
@@ -124,7 +127,13 @@ impl Door {
             let name = format!("client-{client}");
             threads::spawn(&self.service.stacks, &name, move || {
                 let _says_whose = crash::run_for(roster.activity(client).word(), client.0);
-                connection::run(&context, client, &thread_outbox, arrival, &mut ticket);
+                connection::run(
+                    &context,
+                    client,
+                    &thread_outbox,
+                    (arrival, tls),
+                    &mut ticket,
+                );
             })
         });
         let Err(error) = started else {
@@ -134,19 +143,29 @@ impl Door {
         self.note(Level::Warn, line);
         let why = "the machine has no thread left for a connection";
         let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why);
+        let shown = self.shown(arrival.peer.remote());
         self.refuser
-            .answer(outbox, self.shown(arrival.peer.remote()), &refusal);
+            .answer(outbox, shown, &refusal, self.language());
         Next::Later
     }
 
     /// Tells one who has come that it is not let in.
     pub(super) fn refuse(&self, socket: Socket, remote: Remote, refusal: &Refusal) {
-        self.refuser.refuse(socket, self.shown(remote), refusal);
+        self.refuser
+            .refuse(socket, self.shown(remote), refusal, self.language());
     }
 
     /// No file is left: those who have their answer and linger have to go.
     pub(super) fn make_room(&self) {
         self.service.drain.cut_leaving();
+    }
+
+    /// What who comes by this listener understands before it has a thread.
+    fn language(&self) -> Language {
+        match self.way.lock().tls {
+            Some(_) => Language::Tls,
+            None => Language::Http,
+        }
     }
 
     fn shown(&self, remote: Remote) -> Shown {

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 use log::info;
 
@@ -14,18 +15,46 @@ use super::door::Service;
 use super::listening::{BindError, ListeningSocket};
 use super::passed::Passed;
 use super::socket_file::{Granted, SocketFile};
-use crate::config::{Listen, ListenerSettings};
+use super::way::Way;
+use crate::config::{Listen, ListenerSettings, TlsSettings};
+use crate::http::peer::Entry;
+use crate::tls::{Credentials, IdentityError, Stamp};
 
 /// An address that cannot be listened on.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {listen}: {error}")]
 pub struct ListenError {
-    listen: Listen,
-    error: BindError,
+    pub(super) listen: Listen,
+    pub(super) error: Unusable,
+}
+
+/// Why it cannot.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Unusable {
+    #[error(transparent)]
+    Socket(#[from] BindError),
+    #[error("tls: {0}")]
+    Tls(#[from] IdentityError),
+}
+
+impl ListenError {
+    fn new(settings: &ListenerSettings, error: impl Into<Unusable>) -> ListenError {
+        ListenError {
+            listen: settings.listen.clone(),
+            error: error.into(),
+        }
+    }
 }
 
 /// Sockets that are bound and accept nothing yet, each with what was asked for.
-pub struct Bound(Vec<(ListenerSettings, Vec<ListeningSocket>)>);
+pub struct Bound(Vec<BoundOne>);
+
+/// What was asked for, the sockets, and what they are secured with.
+type BoundOne = (
+    ListenerSettings,
+    Vec<ListeningSocket>,
+    Option<Arc<Credentials>>,
+);
 
 impl Bound {
     /// Binds all of `wanted`, or none. An optional one whose address the machine does not have is left out.
@@ -34,19 +63,26 @@ impl Bound {
     /// The first that cannot be bound.
     pub fn bind(wanted: &[ListenerSettings], passed: &Passed) -> Result<Bound, ListenError> {
         let one = |settings: &ListenerSettings| match ListeningSocket::bind(settings, passed) {
-            Ok(sockets) => Some(Ok((settings.clone(), sockets))),
+            Ok(sockets) => Some(match load(settings) {
+                Ok(tls) => Ok((settings.clone(), sockets, tls)),
+                Err(error) => Err(ListenError::new(settings, error)),
+            }),
             Err(error) if settings.is_optional && error.is_missing() => {
                 info!("not listening on {}: {error}", settings.listen);
                 None
             }
-            Err(error) => {
-                let listen = settings.listen.clone();
-                Some(Err(ListenError { listen, error }))
-            }
+            Err(error) => Some(Err(ListenError::new(settings, error))),
         };
         let bound = wanted.iter().filter_map(one);
         bound.collect::<Result<_, _>>().map(Bound)
     }
+}
+
+/// What the settings say that it is secured with.
+fn load(settings: &ListenerSettings) -> Result<Option<Arc<Credentials>>, IdentityError> {
+    let tls = settings.tls.as_ref();
+    let load = |tls: &TlsSettings| Credentials::load(&tls.files, None).map(Arc::new);
+    tls.map(load).transpose()
 }
 
 /// What would keep a listener from being bound; see [`ListeningSocket::check`].
@@ -56,10 +92,11 @@ impl Bound {
 pub fn check(settings: &ListenerSettings) -> Result<(), ListenError> {
     match ListeningSocket::check(settings) {
         Err(error) if !(settings.is_optional && error.is_missing()) => {
-            let listen = settings.listen.clone();
-            Err(ListenError { listen, error })
+            Err(ListenError::new(settings, error))
         }
-        _ => Ok(()),
+        _ => load(settings)
+            .map(drop)
+            .map_err(|error| ListenError::new(settings, error)),
     }
 }
 
@@ -78,6 +115,12 @@ impl fmt::Display for Listening {
             write!(formatter, ", passed by systemd as {name}")?;
         }
         let entry = self.settings.entry;
+        if self.settings.tls.is_some() {
+            formatter.write_str(", by TLS")?;
+        }
+        if self.settings.redirects {
+            formatter.write_str(", sending everybody to TLS")?;
+        }
         if entry.has_proxy_protocol {
             formatter.write_str(", by the PROXY protocol")?;
         }
@@ -93,10 +136,8 @@ impl fmt::Display for Listening {
 /// # Errors
 /// It cannot be changed, and is as before.
 pub fn grant(file: &SocketFile, wanted: &ListenerSettings) -> Result<Granted, ListenError> {
-    file.grant(wanted.access).map_err(|error| ListenError {
-        listen: wanted.listen.clone(),
-        error: error.into(),
-    })
+    file.grant(wanted.access)
+        .map_err(|error| ListenError::new(wanted, BindError::from(error)))
 }
 
 /// Binds the one socket of a listener that is not for clients.
@@ -104,21 +145,44 @@ pub fn grant(file: &SocketFile, wanted: &ListenerSettings) -> Result<Granted, Li
 /// # Errors
 /// The address is in use, not of this machine, or not ours to take.
 pub fn bind_one(settings: &ListenerSettings) -> Result<ListeningSocket, ListenError> {
-    ListeningSocket::bind_address(settings).map_err(|error| ListenError {
-        listen: settings.listen.clone(),
-        error,
-    })
+    ListeningSocket::bind_address(settings).map_err(|error| ListenError::new(settings, error))
 }
 
 /// All listeners.
 pub struct Listeners {
     service: Arc<Service>,
     passed: Passed,
-    accepting: Vec<Accepting>,
+    pub(super) accepting: Vec<Accepting>,
 }
 
-/// One listener: what was asked for, and an acceptor for each of its sockets.
-type Accepting = (ListenerSettings, Vec<Acceptor>);
+/// One listener.
+pub(super) struct Accepting {
+    /// What was asked for.
+    pub(super) settings: ListenerSettings,
+    /// One for each of its sockets.
+    acceptors: Vec<Acceptor>,
+    /// What it is secured with.
+    pub(super) tls: Option<Arc<Credentials>>,
+    /// The files as they were when what stood in them could not be used.
+    pub(super) refused: Option<Stamp>,
+    /// When they were looked at.
+    pub(super) looked: Instant,
+}
+
+impl Accepting {
+    /// What holds for who comes by it; TLS is spoken on `port`.
+    fn way(&self, port: Option<u16>) -> Way {
+        let hsts = self.settings.tls.as_ref().and_then(|tls| tls.hsts);
+        Way {
+            entry: Entry {
+                redirects_to: port.filter(|_| self.settings.redirects),
+                hsts: hsts.map(|time| time.as_secs()),
+                ..self.settings.entry
+            },
+            tls: self.tls.clone(),
+        }
+    }
+}
 
 impl Listeners {
     /// None yet; `passed` is what systemd has.
@@ -149,25 +213,56 @@ impl Listeners {
     /// No thread or descriptor is to be had for one of them; those before it accept.
     pub fn add(&mut self, bound: Bound) -> io::Result<Vec<Listening>> {
         let mut taken = Vec::new();
-        for (settings, sockets) in bound.0 {
-            let mut acceptors = Vec::new();
+        let of_bound = bound
+            .0
+            .iter()
+            .filter(|(settings, ..)| settings.tls.is_some());
+        let mut sockets = of_bound.flat_map(|(_, sockets, _)| sockets);
+        let port = self
+            .tls_port()
+            .or_else(|| sockets.find_map(ListeningSocket::port));
+        for (settings, sockets, tls) in bound.0 {
+            let mut one = Accepting {
+                settings,
+                acceptors: Vec::new(),
+                tls,
+                refused: None,
+                looked: Instant::now(),
+            };
             for socket in sockets {
-                let (settings, place) = (settings.clone(), socket.place());
-                acceptors.push(Acceptor::start(
-                    socket,
-                    settings.entry,
-                    self.service.clone(),
-                )?);
+                let (settings, place) = (one.settings.clone(), socket.place());
+                let way = one.way(port);
+                one.acceptors
+                    .push(Acceptor::start(socket, way, self.service.clone())?);
                 taken.push(Listening { settings, place });
             }
-            self.accepting.push((settings, acceptors));
+            self.accepting.push(one);
         }
         Ok(taken)
     }
 
+    /// Where the first listener is that speaks TLS.
+    fn tls_port(&self) -> Option<u16> {
+        let mut secured = self.accepting.iter().filter(|of| of.tls.is_some());
+        secured.find_map(|of| of.acceptors.iter().find_map(|of| of.socket().port()))
+    }
+
+    /// What holds now is told to all who accept.
+    pub(super) fn tell_ways(&self) {
+        let port = self.tls_port();
+        for one in &self.accepting {
+            let way = one.way(port);
+            one.acceptors.iter().for_each(|of| of.set_way(way.clone()));
+        }
+    }
+
     /// Those of `wanted` whose address is not listened on.
     fn missing(&self, wanted: &[ListenerSettings]) -> Vec<ListenerSettings> {
-        let mut there: Vec<&Listen> = self.accepting.iter().map(|(of, _)| &of.listen).collect();
+        let mut there: Vec<&Listen> = self
+            .accepting
+            .iter()
+            .map(|of| &of.settings.listen)
+            .collect();
         let mut missing = wanted.to_vec();
         missing.retain(|one| {
             let found = there.iter().position(|listen| **listen == one.listen);
@@ -183,7 +278,12 @@ impl Listeners {
     /// The first that cannot be changed; all are as before then.
     pub fn grant(&self, wanted: &[ListenerSettings]) -> Result<Vec<Granted>, ListenError> {
         let mut granted = Vec::new();
-        for (settings, acceptors) in &self.accepting {
+        for Accepting {
+            settings,
+            acceptors,
+            ..
+        } in &self.accepting
+        {
             let mut others = wanted.iter();
             let one =
                 others.find(|one| one.listen == settings.listen && one.access != settings.access);
@@ -195,37 +295,49 @@ impl Listeners {
         Ok(granted)
     }
 
+    /// What of `wanted` each listener is to be from now on; none where it is not wanted any more.
+    pub(super) fn matching<'w>(
+        &self,
+        wanted: &'w [ListenerSettings],
+    ) -> Vec<Option<&'w ListenerSettings>> {
+        let mut left: Vec<_> = wanted.iter().collect();
+        let mut take = |is_meant: &dyn Fn(&ListenerSettings) -> bool| {
+            let at = left.iter().position(|one| is_meant(one));
+            at.map(|at| left.remove(at))
+        };
+        // Who stays as it is comes first, so that a port 0 with another entry takes none of these.
+        let same = |of: &Accepting| take(&|one| *one == of.settings);
+        let mut found: Vec<_> = self.accepting.iter().map(same).collect();
+        for (of, found) in self.accepting.iter().zip(&mut found) {
+            if found.is_none() {
+                *found = take(&|one| one.listen == of.settings.listen);
+            }
+        }
+        found
+    }
+
     /// Stops listening on all but `wanted`, and lets what these say hold for who comes from now on; gives
     /// the addresses that end. Their clients stay.
     pub fn keep(&mut self, wanted: &[ListenerSettings]) -> Vec<Listen> {
-        let mut wanted = wanted.to_vec();
-        // Who stays as it is comes first, so that a port 0 with another entry takes none of these.
-        let mut is_kept: Vec<bool> = Vec::new();
-        for (settings, _) in &self.accepting {
-            let found = wanted.iter().position(|one| one == settings);
-            is_kept.push(found.map(|at| wanted.swap_remove(at)).is_some());
-        }
-        for ((settings, acceptors), is_kept) in self.accepting.iter_mut().zip(&mut is_kept) {
-            let mut others = wanted.iter();
-            if !*is_kept && let Some(at) = others.position(|one| one.listen == settings.listen) {
-                *settings = wanted.swap_remove(at);
-                for acceptor in acceptors {
-                    acceptor.set_entry(settings.entry);
-                    if settings.shares_port {
-                        acceptor.socket().share_port();
-                    }
+        let kept = self.matching(wanted);
+        for (one, settings) in self.accepting.iter_mut().zip(&kept) {
+            if let Some(settings) = settings {
+                one.settings = (*settings).clone();
+                if one.settings.shares_port {
+                    one.acceptors.iter().for_each(|of| of.socket().share_port());
                 }
-                *is_kept = true;
             }
         }
-        let mut is_kept = is_kept.into_iter();
+        let mut is_kept = kept.iter().map(Option::is_some);
         let is_over = |_: &mut Accepting| !is_kept.next().unwrap_or(false);
         let ending: Vec<_> = self.accepting.extract_if(.., is_over).collect();
-        let end = |(settings, acceptors): Accepting| {
-            acceptors.into_iter().for_each(Acceptor::end);
-            settings.listen
+        let end = |one: Accepting| {
+            one.acceptors.into_iter().for_each(Acceptor::end);
+            one.settings.listen
         };
-        ending.into_iter().map(end).collect()
+        let ended = ending.into_iter().map(end).collect();
+        self.tell_ways();
+        ended
     }
 
     /// Stops listening.
@@ -251,6 +363,8 @@ mod tests {
             entry: Entry::default(),
             access: FileAccess::default(),
             shares_port: false,
+            tls: None,
+            redirects: false,
         };
         let bound = Bound::bind(&[listener(true)], &Passed::default()).expect("it is left out");
         assert_eq!(bound.0.len(), 0);

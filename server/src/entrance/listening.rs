@@ -118,6 +118,12 @@ impl ListeningSocket {
         passed::place(&self.socket)
     }
 
+    /// The port of a TCP address.
+    pub fn port(&self) -> Option<u16> {
+        let address = self.socket.local_addr().ok()?;
+        address.as_socket().map(|of| of.port())
+    }
+
     /// The file of a unix socket that we have bound.
     pub fn file(&self) -> Option<&SocketFile> {
         match &self.kind {

@@ -7,6 +7,7 @@
 //! | it | from | holds | memory at most | may lose its place |
 //! | --- | --- | --- | --- | --- |
 //! | waits to be accepted | the kernel's handshake | nothing of ours | | |
+//! | agrees on TLS, where its listener speaks that | it was accepted | a place, a head's permit | 64 KiB of a handshake | yes, without a word |
 //! | waits for a head | it was accepted; or the first byte of a further request | a place, a head's permit | `limits.head` | yes, with 408 |
 //! | has a request under way | its head is whole | a place, a request's permit | `limits.body`, and the answer | no |
 //! | waits for a request | the answer is out | a place | an empty buffer | yes, without a word |
@@ -60,5 +61,7 @@ pub mod listeners;
 pub mod listening;
 pub mod passed;
 mod refuser;
+pub mod secured;
 pub mod socket_file;
 mod tcp;
+pub mod way;

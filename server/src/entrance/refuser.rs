@@ -15,6 +15,16 @@ use crate::logging::about::About;
 use crate::logging::refusal_log::RefusalLog;
 use crate::outbox::drain::DrainHandle;
 use crate::outbox::{Ending, Outbox};
+use crate::tls;
+
+/// What somebody understands who has no thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Language {
+    /// An answer in HTTP.
+    Http,
+    /// An alert, which stands for every reason: nobody is there to shake hands with, so that an answer would be noise.
+    Tls,
+}
 
 /// One acceptor's refusals.
 pub(super) struct Refuser {
@@ -28,16 +38,33 @@ impl Refuser {
     }
 
     /// Answers one who has got no place.
-    pub(super) fn refuse(&self, socket: Socket, shown: Shown, refusal: &Refusal) {
+    pub(super) fn refuse(
+        &self,
+        socket: Socket,
+        shown: Shown,
+        refusal: &Refusal,
+        language: Language,
+    ) {
         let outbox = Outbox::for_refusal(socket, self.drain.clone());
-        self.answer(&outbox, shown, refusal);
+        self.answer(&outbox, shown, refusal, language);
     }
 
     /// The last word to a connection that has no thread. The log and the counters have what was really
     /// sent: who has gone already gets nothing.
-    pub(super) fn answer(&self, outbox: &Arc<Outbox>, shown: Shown, refusal: &Refusal) {
+    pub(super) fn answer(
+        &self,
+        outbox: &Arc<Outbox>,
+        shown: Shown,
+        refusal: &Refusal,
+        language: Language,
+    ) {
         let Refusal { status, why } = refusal;
-        outbox.queue_http(&Response::text(*status, why).encode(Form::LAST));
+        match language {
+            Language::Http => {
+                outbox.queue_http(&Response::text(*status, why).encode(Form::LAST));
+            }
+            Language::Tls => outbox.queue_http(&tls::REFUSAL),
+        }
         outbox.finish(Ending::LastWord);
         let about = About {
             address: Some(&shown),

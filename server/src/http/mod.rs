@@ -5,6 +5,7 @@
 //! refused, not repaired: that is how requests are smuggled past a proxy.
 
 pub mod reader;
+pub mod redirect;
 pub mod incoming;
 pub mod request;
 pub mod request_line;

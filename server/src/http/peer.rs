@@ -60,6 +60,10 @@ pub struct Entry {
     pub is_inside: bool,
     /// Proxies of ours begin with a header of the PROXY protocol, and nobody else comes by it.
     pub has_proxy_protocol: bool,
+    /// Everybody is sent to this port, on which TLS is spoken.
+    pub redirects_to: Option<u16>,
+    /// Seconds for which browsers are to come by TLS alone (RFC 6797).
+    pub hsts: Option<u64>,
 }
 
 /// How a connection has come.

@@ -17,7 +17,8 @@ use super::refusal::Refusal;
 use super::request::Request;
 use super::request_line;
 use crate::limits::memory::{Account, Part};
-use crate::outbox::Outbox;
+use crate::outbox::{Handshake, Outbox};
+use crate::tls::{self, Agreement, Session, TlsError};
 
 /// Why there is no request.
 #[derive(Debug)]
@@ -31,6 +32,29 @@ pub enum ReadError {
 impl From<Refusal> for ReadError {
     fn from(refusal: Refusal) -> ReadError {
         ReadError::Refused(refusal)
+    }
+}
+
+/// Why there is no session of TLS.
+#[derive(Debug)]
+pub enum Unsecured {
+    /// The peer speaks something else, and is to be answered in HTTP.
+    Plain(Refusal),
+    /// There is nothing that both can do, or the peer has broken the protocol; it has been told so.
+    Failed(TlsError),
+    /// It took too long, or had no time any more.
+    Late(String),
+    /// The peer left.
+    Left,
+}
+
+impl From<ReadError> for Unsecured {
+    /// Nobody reads HTTP there yet, so that what is wrong with it is only logged.
+    fn from(error: ReadError) -> Unsecured {
+        match error {
+            ReadError::Refused(refusal) => Unsecured::Late(refusal.why),
+            ReadError::Left => Unsecured::Left,
+        }
     }
 }
 
@@ -148,6 +172,46 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Agrees with the peer on `session`, within the time of the first request. Blocks as [`Reader::read_head`] does.
+    ///
+    /// # Errors
+    /// There is none: see [`Unsecured`].
+    pub fn shake_hands(&mut self, session: Box<Session>) -> Result<Agreement, Unsecured> {
+        let what = "handshake of TLS";
+        while self.incoming.bytes().is_empty() {
+            self.read_in_time(what).map_err(Unsecured::from)?;
+        }
+        if !tls::is_hello(self.incoming.bytes()[0]) {
+            let why = "TLS is spoken here: use https:// or wss://";
+            return Err(Unsecured::Plain(Refusal::malformed(why)));
+        }
+        let early = std::mem::take(&mut self.incoming).into_bytes();
+        self.incoming.set_limits(self.limits);
+        let mut outcome = self.outbox.secure(session, &early);
+        loop {
+            match outcome {
+                Ok(Handshake::Done(agreement)) => return Ok(agreement),
+                Ok(Handshake::UnderWay) => {}
+                Err(error) => return Err(Unsecured::Failed(error)),
+            }
+            let left = self.deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(self.late(what).into());
+            }
+            // As below.
+            self.outbox.socket().set_read_timeout(Some(left)).ok();
+            outcome = match self.outbox.receive_handshake() {
+                Ok(outcome) => outcome,
+                Err(error) => match error.kind() {
+                    ErrorKind::Interrupted | ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                        Ok(Handshake::UnderWay)
+                    }
+                    _ => return Err(self.left(what).into()),
+                },
+            };
+        }
+    }
+
     /// Method and path of the request whose head is refused, as far as they can be told.
     pub fn refused_name(&self) -> Option<(&str, &str)> {
         request_line::name(self.incoming.bytes())
@@ -207,17 +271,24 @@ impl<'a> Reader<'a> {
     fn read_in_time(&mut self, what: &str) -> Result<(), ReadError> {
         match self.read_more() {
             Ok(true) => Ok(()),
-            Ok(false) => {
-                let time = humantime::format_duration(self.times.request);
-                let why = format!("{what} not complete within {time}");
-                Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, why).into())
-            }
-            Err(_) if self.outbox.is_asked_to_leave() => {
-                let why = format!("{what} not complete when its place was needed for others");
-                Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, why).into())
-            }
-            Err(_) => Err(ReadError::Left),
+            Ok(false) => Err(self.late(what)),
+            Err(_) => Err(self.left(what)),
         }
+    }
+
+    fn late(&self, what: &str) -> ReadError {
+        let time = humantime::format_duration(self.times.request);
+        let why = format!("{what} not complete within {time}");
+        Refusal::new(StatusCode::REQUEST_TIMEOUT, why).into()
+    }
+
+    /// The peer has gone, or was woken to go.
+    fn left(&self, what: &str) -> ReadError {
+        if !self.outbox.is_asked_to_leave() {
+            return ReadError::Left;
+        }
+        let why = format!("{what} not complete when its place was needed for others");
+        Refusal::new(StatusCode::REQUEST_TIMEOUT, why).into()
     }
 
     /// Sends what is queued, then blocks for more bytes. False past the deadline; an error where

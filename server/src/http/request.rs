@@ -4,6 +4,7 @@
 //! came, and where in them things stand.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::HttpLimits;
 use super::fields;
@@ -13,6 +14,7 @@ use super::refusal::Refusal;
 use super::request_line::{RequestLine, Version};
 use super::target::{Target, check_host};
 use crate::limits::settings::HEAD_BYTES;
+use crate::tls::PeerCertificate;
 
 /// A handshake or a plain request of HTTP/1.
 #[derive(Debug)]
@@ -32,6 +34,8 @@ pub struct Request {
     pub provenance: Provenance,
     /// What its client is, or asks to become.
     pub kind: Kind,
+    /// What its client has shown by TLS, and was checked.
+    pub certificate: Option<Arc<PeerCertificate>>,
     /// What the path has at the places of the route's path, such as `name` in `/room/{name}`.
     pub params: Box<[(Box<str>, Box<str>)]>,
 }
@@ -133,6 +137,7 @@ impl Request {
             body: Vec::new(),
             provenance: Provenance::default(),
             kind: Kind::Plain,
+            certificate: None,
             params: Box::default(),
         })
     }

@@ -4,6 +4,7 @@
 //! together; none of them knows it.
 
 pub mod admin;
+mod certificates;
 pub mod check;
 pub mod reload;
 pub mod run;

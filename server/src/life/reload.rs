@@ -9,6 +9,7 @@ use crate::config::{Args, Settings};
 use crate::connection::bounds;
 use crate::entrance::listeners::Bound;
 use crate::entrance::listening::ListeningSocket;
+use crate::entrance::secured::Renewed;
 use crate::entrance::socket_file::Granted;
 use crate::life::admin;
 use crate::life::server::Server;
@@ -19,6 +20,7 @@ use crate::routes::mounts::Reloaded;
 struct Prepared {
     settings: Settings,
     bound: Bound,
+    renewed: Renewed,
     granted: Vec<Granted>,
     bound_admin: Option<ListeningSocket>,
     output: Option<Output>,
@@ -76,6 +78,8 @@ fn prepare(server: &Server, args: &Args, logging: &Logging) -> Result<Prepared, 
     }
     let bound = server.listeners.bind(&settings.all_listeners());
     let bound = bound.map_err(|error| vec![error.to_string()])?;
+    let renewed = server.listeners.renew(&settings.all_listeners());
+    let renewed = renewed.map_err(|error| vec![error.to_string()])?;
     let granted = server.listeners.grant(&settings.all_listeners());
     let mut granted = granted.map_err(|error| vec![error.to_string()])?;
     let to_admin = server.admin.grant(&settings);
@@ -89,6 +93,7 @@ fn prepare(server: &Server, args: &Args, logging: &Logging) -> Result<Prepared, 
     Ok(Prepared {
         settings,
         bound,
+        renewed,
         granted,
         bound_admin,
         output,
@@ -103,6 +108,7 @@ fn commit(
     let Prepared {
         settings,
         bound,
+        renewed,
         granted,
         bound_admin,
         output,
@@ -134,12 +140,20 @@ fn commit(
         Err(error) => error!("reload: cannot accept connections: {error}"),
     }
     granted.into_iter().for_each(Granted::keep);
+    for refused in &renewed.refused {
+        error!("reload: {refused}");
+    }
+    if !renewed.refused.is_empty() {
+        changes.push("a certificate cannot be used, see above".to_owned());
+    }
+    changes.extend(server.listeners.secure(renewed));
     let ended = server.listeners.keep(&settings.all_listeners());
     changes.extend(
         ended
             .iter()
             .map(|address| format!("no longer listening on {address}")),
     );
+    server.certificates.tell(&server.listeners, &server.admin);
     match server.admin.apply(&settings, bound_admin) {
         Ok(told) => changes.extend(told),
         Err(error) => error!("reload: no admin listener: {error}"),

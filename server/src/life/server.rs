@@ -20,6 +20,7 @@ use crate::entrance::listeners::{Bound, ListenError, Listeners};
 use crate::entrance::passed::{Passed, PassedError};
 use crate::hub::Hub;
 use crate::life::admin::{self, Admin};
+use crate::life::certificates::Certificates;
 use crate::life::service_manager::{self, Status};
 use crate::life::signals::SignalThread;
 use crate::limits::memory::{Ebb, LEDGER, Limit};
@@ -103,6 +104,7 @@ pub struct Server {
     pub(crate) signals: SignalThread,
     pub(crate) admin: Admin,
     pub(crate) ebb: Ebb,
+    pub(crate) certificates: Certificates,
 }
 
 /// Starts everything, with the sockets that were passed; from here on signals are messages.
@@ -156,6 +158,7 @@ pub fn start(settings: &Settings, passed: Passed) -> Result<Server, StartError> 
         capacity: capacity.clone(),
         library_loads: mounts.loads(),
         last_reload: None,
+        certificates: Vec::new(),
     };
     let (view, orders) = View::new(
         readiness.clone(),
@@ -191,6 +194,7 @@ pub fn start(settings: &Settings, passed: Passed) -> Result<Server, StartError> 
         signals,
         admin: Admin::new(Arc::new(view), orders),
         ebb: Ebb::default(),
+        certificates: Certificates::default(),
     };
     server.limit(&settings.limits);
     let for_admin = server.admin.apply(settings, bound_admin)?;
@@ -205,6 +209,7 @@ pub fn start(settings: &Settings, passed: Passed) -> Result<Server, StartError> 
         &[format!("capacity: {capacity}"), memory],
         &listening,
     );
+    server.certificates.tell(&server.listeners, &server.admin);
     service_manager::ready();
     Ok(server)
 }
@@ -301,6 +306,8 @@ impl Server {
         self.roster.clock.advance();
         self.mounts.sweep();
         self.admin.sweep();
+        self.certificates
+            .look(Instant::now(), &mut self.listeners, &self.admin);
         watchdog::look(&self.roster, &self.mounts.all());
         if self
             .ebb

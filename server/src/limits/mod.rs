@@ -18,6 +18,7 @@ mod places;
 mod plugin;
 pub mod settings;
 mod threads;
+mod tls;
 
 pub use compression::*;
 pub use figures::*;
@@ -31,6 +32,7 @@ pub use outgoing::*;
 pub use places::*;
 pub use plugin::*;
 pub use threads::*;
+pub use tls::*;
 
 const _: () =
     assert!(LEAVING_LEAST + LEAVING_BEHIND_MAX as u64 + LIBRARIES_RESERVED < FILES_RESERVED);

@@ -173,6 +173,12 @@ pub const LIFETIME: Bounds<Duration> = bounds(Duration::ZERO, Duration::ZERO, MO
 /// Random time on top of a lifetime, so that clients that came together do not leave together.
 pub const LIFETIME_JITTER: Bounds<Duration> = bounds(Duration::ZERO, Duration::ZERO, MONTH);
 
+/// For how long browsers are to come by TLS alone; a year is what lists of such names ask for.
+pub const HSTS: Bounds<Duration> = bounds(YEAR, seconds(1), seconds(10 * 366 * 24 * 60 * 60));
+
+/// How often the files of a certificate are looked at, which costs a look at the folder.
+pub const TLS_WATCH: Bounds<Duration> = bounds(seconds(60), seconds(1), DAY);
+
 /// The shortest token that lets in: nobody guesses 16 characters of chance.
 pub const TOKEN_BYTES_LEAST: usize = 16;
 

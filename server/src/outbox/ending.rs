@@ -90,16 +90,17 @@ impl Outbox {
         if ending == Ending::Broken || state.phase == Phase::Closed {
             self.abort_locked(&mut state);
         } else {
-            if !state.is_waiting && !state.queue.is_empty() {
+            if !state.is_waiting && state.has_unsent() {
                 self.send(&mut state, NOTHING);
             }
-            if ending == Ending::Complete && state.queue.is_empty() {
+            if ending == Ending::Complete && !state.has_unsent() {
+                self.wave(&mut state);
                 self.abort_locked(&mut state);
             } else if state.phase != Phase::Closed {
-                let time = if state.queue.is_empty() {
-                    LINGER_TIMEOUT
-                } else {
+                let time = if state.has_unsent() {
                     state.bounds.close_timeout
+                } else {
+                    LINGER_TIMEOUT
                 };
                 state.close_deadline = Some(Instant::now() + time);
                 state.leaver = Some(self.drain.leaver());
@@ -121,7 +122,7 @@ impl Outbox {
     /// Whether the last word has been given to the socket whole.
     pub fn has_last_word(&self) -> bool {
         let state = self.state.lock();
-        state.phase == Phase::Lingering && state.queue.is_empty()
+        state.phase == Phase::Lingering && !state.has_unsent()
     }
 
     /// Cuts the connection off at once; wakes its thread from any read or wait.
@@ -152,13 +153,16 @@ impl Outbox {
 
     fn serve_locked(self: &Arc<Self>, state: &mut State, now: Instant) -> Service {
         let is_handed_over = std::mem::take(&mut state.is_handed_over);
-        if is_handed_over && !state.is_waiting && !state.queue.is_empty() {
+        if is_handed_over && !state.is_waiting && state.has_unsent() {
             state.is_waiting = true;
             state.stall_deadline = Some(now + state.bounds.write_timeout);
             state.set_pace(now);
         }
         if state.is_waiting {
             self.send_backlog(state, now);
+        }
+        if state.phase == Phase::Lingering && !state.is_waiting {
+            self.say_goodbye(state);
         }
         let is_over = |deadline: Option<Instant>| deadline.is_some_and(|deadline| deadline <= now);
         if is_over(state.stall_deadline) || is_over(state.close_deadline) {
@@ -266,6 +270,7 @@ impl Outbox {
 
     pub(super) fn abort_locked(&self, state: &mut State) {
         state.give_up_sending();
+        state.session = None;
         self.set_phase(state, Phase::Closed);
         // An error means that the peer was faster; there is nothing left to shut down.
         self.socket.shutdown(Shutdown::Both).ok();
@@ -288,6 +293,9 @@ impl Outbox {
 impl State {
     fn give_up_sending(&mut self) {
         self.queue.clear();
+        if let Some(session) = &mut self.session {
+            session.fall_silent();
+        }
         self.is_waiting = false;
         self.stall_deadline = None;
         self.pace = None;

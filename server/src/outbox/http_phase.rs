@@ -118,7 +118,8 @@ impl Outbox {
         if state.exchange != Exchange::Reading || state.phase != Phase::Open {
             return;
         }
-        if state.queue.is_empty() {
+        if !state.has_unsent() {
+            self.wave(&mut state);
             drop(state);
             self.abort();
         } else {
@@ -137,7 +138,8 @@ impl Outbox {
     pub fn ask_to_leave(&self) -> bool {
         let mut state = self.state.lock();
         let is_waiting = state.exchange == Exchange::Reading && state.phase == Phase::Open;
-        if !is_waiting || !state.queue.is_empty() || self.has_unread_bytes() {
+        let has_unread = self.has_unread_bytes() || Outbox::has_unread_record(&state);
+        if !is_waiting || state.has_unsent() || has_unread {
             return false;
         }
         state.is_asked_to_leave = true;

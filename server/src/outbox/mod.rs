@@ -31,6 +31,7 @@ mod pipe;
 mod pressure;
 mod queue;
 mod quiet;
+mod secured;
 mod send;
 pub mod shared;
 
@@ -52,6 +53,7 @@ use crate::limits::FLUSH_BYTES;
 use crate::limits::memory::{Account, AtRest, Part, at_rest_bytes};
 use crate::logging::Address;
 use crate::logging::about::About;
+use crate::tls::Session;
 use cause::Cause;
 use drain::DrainHandle;
 use encoding::Encoding;
@@ -72,6 +74,7 @@ pub use own::{
     OwnOutbox, come_behind, end_own_for_fault, own_outbox, set_own_outbox, with_own_outbox,
 };
 pub use piece::{Offered, Waker};
+pub use secured::Handshake;
 
 /// For a send of what is queued alone.
 const NOTHING: Frames<'_> = Frames::copied(&[]);
@@ -121,6 +124,8 @@ pub struct Outbox {
     behind: AtomicBool,
     /// It came as one that does not hear yet what is said to everyone.
     apart: AtomicBool,
+    /// Everything passes a session of TLS; set by its thread before anyone else knows of the client.
+    is_secured: AtomicBool,
 }
 
 /// The route that a client is on.
@@ -131,6 +136,9 @@ struct Place {
 
 struct State {
     queue: Queue,
+    /// What stands between the queue and the socket, where that is TLS. What is sealed in it and not sent is being
+    /// waited for, or handed over.
+    session: Option<Box<Session>>,
     /// Of the memory that a full socket makes the queue hold.
     account: Account,
     bounds: Bounds,
@@ -184,6 +192,14 @@ enum Phase {
     Closed,
 }
 
+impl State {
+    /// Whether something that was said has not left yet.
+    fn has_unsent(&self) -> bool {
+        let session = self.session.as_ref();
+        !self.queue.is_empty() || session.is_some_and(|of| !of.is_flushed())
+    }
+}
+
 impl Phase {
     /// Our side has not begun to end the connection.
     fn is_open(self) -> bool {
@@ -229,6 +245,7 @@ impl Outbox {
             before,
             state: Mutex::new(State {
                 queue: Queue::default(),
+                session: None,
                 account: Account::new(Part::Backlogs),
                 bounds: Bounds::default(),
                 sent: 0,
@@ -260,6 +277,7 @@ impl Outbox {
             agreed: OnceLock::new(),
             behind: AtomicBool::new(false),
             apart: AtomicBool::new(false),
+            is_secured: AtomicBool::new(false),
         })
     }
 
@@ -272,9 +290,13 @@ impl Outbox {
     /// read timeout says, or until another thread shuts the socket down.
     ///
     /// # Errors
-    /// As `recv(2)`.
+    /// As `recv(2)`; `Interrupted` also where what came has said nothing yet, so that the caller can look at the time.
+    /// `InvalidData` where what came is no TLS that was agreed on.
     #[inline]
-    pub fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    pub fn receive(self: &Arc<Self>, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.is_secured.load(Ordering::Relaxed) {
+            return self.receive_secured(buffer);
+        }
         // Straight to the kernel, as sends are: the C library's `recv` prepares for a cancelled thread each time.
         Ok(rustix::net::recv(&self.socket, buffer, RecvFlags::empty())?.0)
     }
@@ -402,6 +424,10 @@ impl Outbox {
             return Delivery::Queued;
         }
         state.queue.append_header(opcode, payload.len());
+        if state.session.is_some() {
+            self.send_payload_secured(&mut state, payload);
+            return Delivery::Queued;
+        }
         let sent = self.send_two_parts(state.queue.bytes(), payload);
         self.note_sent(&mut state, sent, |queue, count| {
             queue.take_payload(count, payload)

@@ -65,6 +65,9 @@ impl Outbox {
             self.send(&mut state, NOTHING);
             return;
         }
+        if state.session.is_some() {
+            return self.flush_quietly(&mut state);
+        }
         let is_first = state.sent == 0;
         let bytes = state.queue.bytes();
         let sent = is_first

@@ -23,6 +23,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("object", &["plugin/library/library_file"]),
     ("plugin_api", &["plugin"]),
     ("prometheus_client", &["admin/metrics"]),
+    ("rustls", &["tls"]),
     ("sd_notify", &["entrance/passed", "life/service_manager"]),
     ("rusqlite", &["journal/store"]),
     ("signal_hook", &["life/signals"]),
@@ -30,6 +31,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("socket2", &["entrance", "outbox"]),
     ("toml", &["config"]),
     ("tungstenite", &["caller", "connection", "http/upgrade"]),
+    ("x509_parser", &["tls"]),
 ];
 
 /// The files that may be `unsafe`, each by itself: in a file with modules of its own it would hold for

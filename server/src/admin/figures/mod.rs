@@ -15,7 +15,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use super::process::{self, Process};
-use super::{Reload, View};
+use super::{Certificate, Reload, View};
 use crate::counters::COUNTERS;
 use crate::limits::memory::LEDGER;
 pub(super) use counts::{Counts, code_text};
@@ -44,6 +44,10 @@ pub(super) struct Figures {
     /// Libraries that were loaded so far; none is ever unloaded.
     pub(super) library_loads: u64,
     pub(super) reloads: Reloads,
+    /// What listeners show by TLS.
+    pub(super) certificates: Vec<Certificate>,
+    /// How handshakes of TLS have ended, and how many.
+    pub(super) handshakes: Vec<(&'static str, u64)>,
     pub(super) log_level: String,
 }
 
@@ -130,6 +134,8 @@ impl Figures {
                 swaps_refused: main.swaps_refused.get(),
                 last: published.last_reload,
             },
+            certificates: published.certificates,
+            handshakes: COUNTERS.handshakes().to_vec(),
             log_level: log::max_level().to_string().to_ascii_lowercase(),
         }
     }

@@ -9,6 +9,7 @@ mod process;
 mod routes;
 mod server;
 mod store;
+mod tls;
 mod traffic;
 mod writer;
 
@@ -44,6 +45,7 @@ impl Collector for Page {
         let mut writer = Writer(encoder);
         server::write(&self.0, &mut writer)?;
         traffic::write(&self.0, &mut writer)?;
+        tls::write(&self.0, &mut writer)?;
         store::write(&self.0, &mut writer)?;
         routes::write(&self.0, &mut writer)?;
         process::write(&self.0, &mut writer)?;

@@ -11,7 +11,7 @@ use super::super::document::Document;
 use super::super::table;
 use super::{load, valid};
 use crate::config::{
-    Args, CLIENT_KEYS, JOURNAL_KEYS, LISTENER_KEYS, ROUTE_KEYS, SERVER_KEYS, Settings,
+    Args, CLIENT_KEYS, JOURNAL_KEYS, LISTENER_KEYS, ROUTE_KEYS, SERVER_KEYS, Settings, TLS_KEYS,
 };
 
 fn root() -> PathBuf {
@@ -41,9 +41,11 @@ fn keys() -> Vec<String> {
         .iter()
         .map(|key| format!("route.journal.{key}"));
     let listener = LISTENER_KEYS.iter().map(|key| format!("listener.{key}"));
+    let tls = TLS_KEYS.iter().map(|key| format!("listener.tls.{key}"));
     server
         .chain(client)
         .chain(listener)
+        .chain(tls)
         .chain(route)
         .chain(journal)
         .collect()
@@ -73,6 +75,11 @@ fn the_example_names_every_key_and_is_valid_with_all_of_them() {
                 let tables = table[section].as_array().into_iter().flatten();
                 let mut tables = tables.filter_map(|one| one.as_table());
                 tables.find(|one| one.contains_key(key))
+            }
+            "listener.tls" => {
+                let listeners = table["listener"].as_array().into_iter().flatten();
+                let mut of_tls = listeners.filter_map(|one| one.get("tls")?.as_table());
+                of_tls.find(|one| one.contains_key(key))
             }
             "route.journal" => table["route"][0]["journal"].as_table(),
             section => table[section].as_table(),

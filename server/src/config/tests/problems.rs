@@ -327,7 +327,39 @@ fn what_makes_no_sense_together_is_told() {
         ),
         (
             "[[listener]]\naddress = \":9\"\ntls = true",
-            "3:1: unknown key `tls`: known here are address, inside, proxy_protocol",
+            "3:7: `tls`: true is no table: write [tls] and its keys under it",
+        ),
+        (
+            "[[listener]]\naddress = \":9\"\ntls = { key = \"b\" }",
+            "3:7: `certificate`: names no file: tls needs `certificate` and `key`",
+        ),
+        (
+            "[[listener]]\naddress = \":9\"\ntls = { certificate = \"a\", key = [] }",
+            "3:7: `key`: names no file: tls needs `certificate` and `key`",
+        ),
+        (
+            "[[listener]]\naddress = \":9\"\ntls = { certificate = [\"a\", \"b\"], key = \"c\" }",
+            "3:7: `key`: as many keys have to be there as certificates, ",
+        ),
+        (
+            "[[listener]]\naddress = \":9\"\n[listener.tls]\ncertificate = \"a\"\nkey = \"b\"\nclient_required = true",
+            "6:19: `client_required`: has no effect without `client_ca`, ",
+        ),
+        (
+            "[[listener]]\naddress = \":9\"\n[listener.tls]\ncertificate = \"a\"\nkey = \"b\"\nhsts = \"0s\"",
+            "6:8: `hsts`: \"0s\" ",
+        ),
+        (
+            "[[listener]]\naddress = \":9\"\n[listener.tls]\ncertificate = \"a\"\nkeys = \"b\"\nkey = \"b\"",
+            "5:1: unknown key `keys`: did you mean `key`?",
+        ),
+        (
+            "[[listener]]\naddress = \":9\"\nredirect = true",
+            "3:12: `redirect`: no [[listener]] has `tls`, so that there is nowhere to send people to",
+        ),
+        (
+            "[[listener]]\naddress = \":9\"\nredirect = true\ntls = { certificate = \"a\", key = \"b\" }",
+            "3:12: `redirect`: has no effect on a listener that speaks TLS itself: ",
         ),
         (
             "listen = [\"unix:\"]",

@@ -6,6 +6,7 @@ mod asked;
 mod checks;
 mod from_file;
 mod one_way;
+mod secured;
 mod whose;
 
 use std::sync::Arc;
@@ -22,7 +23,7 @@ use crate::http::refusal::Refusal;
 use crate::http::request::{Kind, Request};
 use crate::http::request_line::Version;
 use crate::http::response::{Form, METHODS, Response};
-use crate::http::{event_stream, origin, poll, upgrade};
+use crate::http::{event_stream, origin, poll, redirect, upgrade};
 use crate::ids::ClientId;
 use crate::logging::about::set_own_route;
 use crate::outbox::Outbox;
@@ -30,6 +31,7 @@ use crate::roster::admission::Ticket;
 use crate::roster::whose::Whose;
 use crate::routes::table::Mounted;
 use crate::threads::fault_point;
+use crate::tls::PeerCertificate;
 use asked::out_of_service;
 use checks::{check_method, check_name, may_be_followed};
 use whose::Name;
@@ -52,6 +54,10 @@ pub(super) struct Exchange<'a> {
     client: ClientId,
     outbox: &'a Arc<Outbox>,
     arrival: Arrival,
+    /// TLS was agreed on.
+    is_secured: bool,
+    /// What the client has shown by it.
+    certificate: Option<Arc<PeerCertificate>>,
 }
 
 enum Answer {
@@ -92,6 +98,8 @@ impl<'a> Exchange<'a> {
             client,
             outbox,
             arrival,
+            is_secured: false,
+            certificate: None,
         }
     }
 
@@ -128,6 +136,7 @@ impl<'a> Exchange<'a> {
             Ok(request) => request,
             Err(error) => return self.end_unread(reader, ticket, error),
         };
+        request.certificate.clone_from(&self.certificate);
         let found = self.find_client(&mut request);
         let shown = self.arrival.peer.shown_as(found.client);
         let address = self.introduce(found.client, shown);
@@ -191,7 +200,10 @@ impl<'a> Exchange<'a> {
     }
 
     /// Sends at once: what runs next may block for long.
-    fn send(&self, response: Response, mut form: Form, ticket: &mut Ticket) -> Outcome {
+    fn send(&self, mut response: Response, mut form: Form, ticket: &mut Ticket) -> Outcome {
+        if let Some(seconds) = self.arrival.entry.hsts.filter(|_| self.is_secured) {
+            redirect::stay_with_tls(&mut response, seconds);
+        }
         // One that has no request under way, such as a path without a route, has waited until now.
         ticket.end_wait();
         form.closes |= self.outbox.is_stopping() || self.outbox.is_asked_to_leave();
@@ -231,6 +243,9 @@ impl<'a> Exchange<'a> {
         }
         if let Some(answer) = self.health(request) {
             return Ok(Answer::Plain(answer));
+        }
+        if let Some(port) = self.arrival.entry.redirects_to {
+            return Ok(Answer::Plain(redirect::to_tls(request, port)));
         }
         let mounted = self.find_route(request)?;
         let peer = self.arrival.peer.remote().counted();

@@ -66,7 +66,7 @@ impl Exchange<'_> {
     }
 
     /// A request of which nothing was read.
-    fn name_unread(&self) -> Name<'_> {
+    pub(super) fn name_unread(&self) -> Name<'_> {
         Name {
             client: nobody_yet(self.context, &self.arrival),
             method: "-",

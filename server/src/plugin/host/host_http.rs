@@ -3,7 +3,8 @@
 
 use http::StatusCode;
 use plugin_api::abi::{
-    self, ABSENT, Bytes, FIELD_BODY, FIELD_CLIENT_ADDRESS, FIELD_KIND, FIELD_METHOD, FIELD_PAGE,
+    self, ABSENT, Bytes, FIELD_BODY, FIELD_CERTIFICATE_FINGERPRINT, FIELD_CERTIFICATE_NAMES,
+    FIELD_CERTIFICATE_SUBJECT, FIELD_CLIENT_ADDRESS, FIELD_KIND, FIELD_METHOD, FIELD_PAGE,
     FIELD_PATH, FIELD_PEER, FIELD_QUERY, INVALID, OK, Status,
 };
 
@@ -54,6 +55,7 @@ pub(in crate::plugin) unsafe extern "C" fn request_field(
     guard(|| {
         // SAFETY: the plugin hands back what its callback got, and a place for the answer.
         let request = unsafe { &*request.cast::<Request>() };
+        let certificate = request.certificate.as_deref();
         let text = match field {
             FIELD_METHOD => Some(request.method().as_bytes()),
             FIELD_PATH => Some(request.path().as_bytes()),
@@ -71,6 +73,9 @@ pub(in crate::plugin) unsafe extern "C" fn request_field(
                 Page::Own => b"own".as_slice(),
                 Page::Other => b"other".as_slice(),
             }),
+            FIELD_CERTIFICATE_SUBJECT => certificate.map(|of| of.subject.as_bytes()),
+            FIELD_CERTIFICATE_NAMES => certificate.map(|of| of.names.as_bytes()),
+            FIELD_CERTIFICATE_FINGERPRINT => certificate.map(|of| of.fingerprint.as_bytes()),
             _ => return INVALID,
         };
         // SAFETY: the plugin's place for the answer.

@@ -62,7 +62,7 @@ fn session_of(request: &Request) -> Session {
         .map(|(name, value)| format!("{name}={}", String::from_utf8_lossy(value)))
         .collect();
     let request = format!(
-        "method={} path={} query={:?} name={:?} peer={} address={} inside={} {}",
+        "method={} path={} query={:?} name={:?} peer={} address={} inside={} {} certificate={:?}",
         request.method(),
         request.path(),
         request.query_string(),
@@ -71,6 +71,7 @@ fn session_of(request: &Request) -> Session {
         request.client_address(),
         request.is_inside(),
         headers.join(" "),
+        request.certificate(),
     );
     Session {
         request,

@@ -1,0 +1,28 @@
+//! Of TLS.
+
+use std::time::Duration;
+
+/// Bytes of data in one record of TLS at most (RFC 8446 section 5.1).
+pub const TLS_RECORD_BYTES: usize = 16 * 1024;
+
+/// Bytes that a record has beside its data at most: head, nonce, type and tag, by any version and cipher.
+pub const TLS_OVERHEAD_BYTES: usize = 32;
+
+/// Bytes of a file with certificates or a key at most: some hundred authorities fit.
+pub const TLS_FILE_BYTES_MAX: u64 = 1024 * 1024;
+
+/// How often the log may tell that a certificate ends soon.
+pub const TLS_LOOK: Duration = Duration::from_secs(60);
+
+/// Whole days that are left of a certificate when the log begins to tell.
+pub const TLS_DAYS_LOW: i64 = 14;
+
+/// Seconds of a day.
+pub const SECONDS_PER_DAY: i64 = 24 * 60 * 60;
+
+/// Bytes that a client of TLS costs more while it does nothing: its keys, and a buffer of 4 KiB.
+pub const TLS_AT_REST_BYTES: u64 = 12 * 1024;
+
+/// Bytes that a socket is sent by a pipe at its beginning: fewer than it takes before it has heard from its other end, so that
+/// none waits there.
+pub const SPLICED_BYTES_MAX: u64 = 16 * 1024;
