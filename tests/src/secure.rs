@@ -83,7 +83,7 @@ impl Authority {
         let end = if days < 0 { now - span } else { now + span };
         params.not_before = (now - 400 * DAY).into();
         params.not_after = end.into();
-        self.finish(params, key)
+        self.finish(&params, key)
     }
 
     /// Signs a certificate that a client shows.
@@ -95,10 +95,10 @@ impl Authority {
         let email = email.try_into().expect("plain letters");
         params.subject_alt_names = vec![SanType::Rfc822Name(email)];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
-        self.finish(params, &KeyPair::generate().expect("a key"))
+        self.finish(&params, &KeyPair::generate().expect("a key"))
     }
 
-    fn finish(&self, params: CertificateParams, key: &KeyPair) -> Identity {
+    fn finish(&self, params: &CertificateParams, key: &KeyPair) -> Identity {
         let leaf = params.signed_by(key, &self.issuer).expect("a certificate");
         Identity {
             chain: leaf.pem() + &self.pem,

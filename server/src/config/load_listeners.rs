@@ -107,7 +107,7 @@ struct Taken<'a> {
 }
 
 impl Taken<'_> {
-    fn add(&mut self, table: &Table<'_>, key: &'static str, given: Given<Addresses>, ways: Ways) {
+    fn add(&mut self, table: &Table<'_>, key: &'static str, given: Given<Addresses>, ways: &Ways) {
         let folder = match given.source {
             Source::Flag(_) => Path::new(""),
             Source::File | Source::Place(_) => self.folder,
@@ -125,12 +125,12 @@ impl Taken<'_> {
             if let Some(why) = wrong_path(&listen) {
                 table.note_value(key, &given.source, &why);
             }
-            self.listeners.push(settings(listen, is_pair, ways.clone()));
+            self.listeners.push(settings(listen, is_pair, ways));
         }
     }
 }
 
-fn settings(listen: Listen, is_pair: bool, ways: Ways) -> ListenerSettings {
+fn settings(listen: Listen, is_pair: bool, ways: &Ways) -> ListenerSettings {
     let is_ipv6 = matches!(listen, Listen::Tcp(address) if address.is_ipv6());
     ListenerSettings {
         listen,
@@ -138,7 +138,7 @@ fn settings(listen: Listen, is_pair: bool, ways: Ways) -> ListenerSettings {
         entry: ways.entry,
         access: ways.access,
         shares_port: ways.shares_port,
-        tls: ways.tls,
+        tls: ways.tls.clone(),
         redirects: ways.redirects,
     }
 }
@@ -177,7 +177,7 @@ pub(super) fn read(
     };
     let has_list = given.is_some();
     for one in given.into_iter().flatten() {
-        taken.add(top, "listen", one, Ways::default());
+        taken.add(top, "listen", one, &Ways::default());
     }
     let plain = taken.listeners.len();
     let mut redirects = Vec::new();
@@ -205,7 +205,7 @@ pub(super) fn read(
 fn default() -> impl Iterator<Item = ListenerSettings> {
     let addresses = Addresses::parse(limits::LISTEN).into_iter();
     let listens = addresses.flat_map(|addresses| addresses.into_listens(Path::new("")));
-    listens.map(|listen| settings(listen, false, Ways::default()))
+    listens.map(|listen| settings(listen, false, &Ways::default()))
 }
 
 /// Reads one; gives the place where it redirects, if it does.
@@ -250,7 +250,7 @@ fn read_one(mut table: Table<'_>, taken: &mut Taken<'_>) -> Option<Source> {
             tls,
             redirects,
         };
-        taken.add(&table, "address", address, ways);
+        taken.add(&table, "address", address, &ways);
     }
     table.finish();
     redirect.map(|given| given.source)

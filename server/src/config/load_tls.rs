@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::forms::{Text, Time};
 use super::listeners::TlsSettings;
+use super::problem::Source;
 use super::table::{Given, Table};
 use crate::limits::settings as limits;
 use crate::tls::Files;
@@ -19,30 +20,23 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path) -> Option<TlsSettings> {
     let hsts = table.given_bounded::<Time>("hsts", &limits::HSTS);
     let watch = table.given_bounded::<Time>("watch", &limits::TLS_WATCH);
     let place = table.place;
-    let mut wrong = None;
-    match (certificates.len(), keys.len()) {
-        (0, _) => {
-            wrong = Some((
-                "certificate",
-                "names no file: tls needs `certificate` and `key`",
-            ))
-        }
-        (_, 0) => wrong = Some(("key", "names no file: tls needs `certificate` and `key`")),
-        (some, others) if some != others => {
-            wrong = Some((
-                "key",
-                "as many keys have to be there as certificates, in the same order",
-            ));
-        }
-        _ => {}
-    }
+    let none = "names no file: tls needs `certificate` and `key`";
+    let wrong = match (certificates.len(), keys.len()) {
+        (0, _) => Some(("certificate", none)),
+        (_, 0) => Some(("key", none)),
+        (some, others) if some != others => Some((
+            "key",
+            "as many keys have to be there as certificates, in the same order",
+        )),
+        _ => None,
+    };
     if let (Some(given), None) = (&is_required, &client_ca) {
         let text =
             "has no effect without `client_ca`, which says whose certificates clients may show";
         table.note_value("client_required", &given.source, text);
     }
     if let (Some((key, text)), Some(place)) = (wrong, place) {
-        table.note_value(key, &super::problem::Source::Place(place), text);
+        table.note_value(key, &Source::Place(place), text);
     }
     table.finish();
     let pairs: Vec<_> = certificates.into_iter().zip(keys).collect();

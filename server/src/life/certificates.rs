@@ -13,6 +13,7 @@ use crate::entrance::listeners::Listeners;
 use crate::entrance::secured::Look;
 use crate::life::admin::Admin;
 use crate::limits::{TLS_DAYS_LOW, TLS_LOOK};
+use crate::tls::Shown;
 
 /// When to look, and what was told.
 pub(crate) struct Certificates {
@@ -42,7 +43,7 @@ impl Certificates {
         for look in looks {
             match look {
                 Look::Renewed(listen, shown) => {
-                    let days = shown.iter().map(|of| of.days_left()).min();
+                    let days = shown.iter().map(Shown::days_left).min();
                     info!(
                         "new certificate on {listen}, for {} days",
                         days.unwrap_or(0)

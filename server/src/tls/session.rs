@@ -117,15 +117,10 @@ impl Session {
             return Err(error.clone());
         }
         let mut rest = bytes;
-        let taken = match self.connection.read_tls(&mut rest) {
-            Ok(taken) => taken,
-            // More than a record waits to be read, which the caller reads first.
-            Err(_) => 0,
-        };
-        let state = self.connection.process_new_packets().map_err(|error| {
-            self.failed = Some(TlsError(error.clone()));
-            error
-        })?;
+        // None where more than a record waits to be read, which the caller reads first.
+        let taken = self.connection.read_tls(&mut rest).unwrap_or_default();
+        let state = self.connection.process_new_packets();
+        let state = state.inspect_err(|error| self.failed = Some(TlsError(error.clone())))?;
         self.has_ended = state.peer_has_closed();
         // Who has said that it ends is not listened to any more.
         Ok(if self.has_ended { bytes.len() } else { taken })
