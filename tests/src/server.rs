@@ -258,10 +258,16 @@ impl Server {
             let (_, port) = address.split_once(':').expect("address:port");
             u16::from_str_radix(port, 16).expect("the kernel writes hexadecimal numbers")
         };
+        let printed = self.printed();
+        let listeners = printed.iter().filter_map(|line| {
+            let place = line.strip_prefix("listening on ")?.split(',').next()?;
+            place.parse().ok().map(|of: SocketAddr| of.port())
+        });
+        let own_ports: Vec<u16> = listeners.chain([self.address.port()]).collect();
         let unread = |line: &str| {
             let fields: Vec<&str> = line.split_whitespace().collect();
             let (own, peer, queues) = (port(fields[1]), port(fields[2]), fields[4]);
-            (own == self.address.port() && !queues.ends_with(":00000000")).then_some(peer)
+            (own_ports.contains(&own) && !queues.ends_with(":00000000")).then_some(peer)
         };
         table.lines().skip(1).filter_map(unread).collect()
     }
