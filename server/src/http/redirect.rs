@@ -13,6 +13,8 @@ use super::response::Response;
 const HTTPS: u16 = 443;
 
 /// The same, by TLS on `port` of the host that was asked for; for good, with the method that it had.
+#[cold]
+#[inline(never)]
 pub fn to_tls(request: &Request, port: u16) -> Response {
     let host = request.host().map(|authority| authority.host);
     // An old client that names no host learns what to do and not where.
@@ -44,6 +46,8 @@ fn place(host: &Host, port: u16, request: &Request) -> String {
 }
 
 /// Tells a browser to come by TLS alone for so many seconds.
+#[cold]
+#[inline(never)]
 pub fn stay_with_tls(response: &mut Response, seconds: u64) {
     let name = header::STRICT_TRANSPORT_SECURITY;
     if response.headers.iter().any(|(own, _)| *own == name) {

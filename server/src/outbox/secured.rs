@@ -81,6 +81,7 @@ impl Outbox {
     ///
     /// # Errors
     /// As `recv(2)`, and `UnexpectedEof` where the client has gone; inside, as [`Outbox::shake_hands`].
+    #[inline(never)]
     pub fn receive_handshake(self: &Arc<Self>) -> io::Result<Result<Handshake, TlsError>> {
         let mut buffer = [0; HANDSHAKE_BYTES];
         let (_, count) = rustix::net::recv(&self.socket, &mut buffer[..], RecvFlags::empty())?;
@@ -230,6 +231,8 @@ impl Outbox {
 
     /// Sends of a backlog what was sealed, and one record more: how many bytes of the queue were sealed, and how many the socket
     /// took. None where the connection is dead.
+    #[cold]
+    #[inline(never)]
     pub(super) fn send_record(&self, state: &mut State, most: usize) -> Option<(usize, usize)> {
         let State { queue, session, .. } = state;
         let session = session.as_mut()?;
@@ -255,6 +258,8 @@ impl Outbox {
     }
 
     /// As [`Outbox::flush_own`] where the thread is quiet: the first bytes by the pipe, all others by the drain thread.
+    #[cold]
+    #[inline(never)]
     pub(super) fn flush_quietly(self: &Arc<Self>, state: &mut State) {
         let State { queue, session, .. } = &mut *state;
         if let Some(session) = session {
@@ -287,6 +292,7 @@ impl Outbox {
 
     /// Says that nothing more comes, behind all that was said; once, and only where nothing else is left to send. What the
     /// socket does not take of it waits for the drain thread.
+    #[inline(never)]
     pub(super) fn say_goodbye(self: &Arc<Self>, state: &mut State) {
         let Some(session) = &mut state.session else {
             return;
@@ -299,6 +305,7 @@ impl Outbox {
     }
 
     /// The same where nobody is going to wait for it.
+    #[inline(never)]
     pub(super) fn wave(&self, state: &mut State) {
         if let Some(session) = &mut state.session
             && !session.is_handshaking()
@@ -321,6 +328,7 @@ fn may_splice(session: &Session, bytes: usize) -> bool {
 }
 
 /// Sends by the pipe what may be sent so.
+#[inline(never)]
 fn splice(session: &mut Session, socket: &Socket) {
     let mut left = SPLICED_BYTES_MAX.saturating_sub(session.sent()) as usize;
     session.flush(|parts: &[IoSlice<'_>]| {

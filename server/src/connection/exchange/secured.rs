@@ -18,6 +18,10 @@ impl Exchange<'_> {
     ///
     /// # Errors
     /// The end of the connection: there is none, and the client has been told so as far as it can be.
+    ///
+    /// Apart, so that who comes without TLS has no stack for it.
+    #[cold]
+    #[inline(never)]
     pub(in crate::connection) fn secure(
         &mut self,
         reader: &mut Reader<'_>,
