@@ -131,7 +131,7 @@ impl Door {
                     &context,
                     client,
                     &thread_outbox,
-                    (arrival, tls),
+                    (arrival, tls.clone()),
                     &mut ticket,
                 );
             })
