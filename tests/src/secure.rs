@@ -200,6 +200,11 @@ impl Write for Sniffed {
         self.stream.write(bytes)
     }
 
+    /// Without this an alert behind another record would not leave when a handshake fails.
+    fn write_vectored(&mut self, parts: &[io::IoSlice<'_>]) -> io::Result<usize> {
+        self.stream.write_vectored(parts)
+    }
+
     fn flush(&mut self) -> io::Result<()> {
         self.stream.flush()
     }
