@@ -21,7 +21,7 @@ fn assert_echoes(client: &mut Client) {
 fn write_until_refused(raw: &mut Raw, bytes: &[u8]) -> u64 {
     let second = Some(Duration::from_secs(1));
     raw.0.set_write_timeout(second).expect("a valid timeout");
-    let deadline = Instant::now() + tests::DEADLINE;
+    let deadline = Instant::now() + DEADLINE;
     let mut taken = 0;
     while let Ok(count) = raw.0.write(bytes) {
         taken += count as u64;
