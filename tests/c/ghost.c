@@ -1,15 +1,24 @@
 /*
  * A plugin in C whose on_open counts a client before it fails, where the query says so. Compiled against the header of
  * 1.0 it keeps a ghost; against that of 1.1 on_close follows, with the session that it has written, and undoes it.
+ * It stands alone and spells out its entry: the header of 1.0 has no macro for that.
  */
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "host_only.h"
+#include "detent.h"
 
 static int here;
+
+static detent_status create(const detent_host *host, detent_bytes config,
+                            const detent_bytes *old_state, void **route, const detent_sink *error)
+{
+    (void)config, (void)old_state, (void)error;
+    *route = (void *)host;
+    return DETENT_OK;
+}
 
 static detent_status on_open(void *route, detent_client_id client, const detent_request *request,
                              const detent_resumed *resumed, void **session,
@@ -56,4 +65,16 @@ static const detent_functions functions = {
     .on_message = on_message,
 };
 
-DETENT_PLUGIN("ghost", "1.0.0", "/ghost", functions);
+static const detent_descriptor descriptor = {
+    .size = sizeof(detent_descriptor),
+    .name = DETENT_LITERAL("ghost"),
+    .version = DETENT_LITERAL("1.0.0"),
+    .default_path = DETENT_LITERAL("/ghost"),
+    .functions = &functions,
+};
+
+DETENT_EXPORT const detent_entry detent_plugin = {
+    DETENT_ENTRY_HEAD,
+    .built_with = DETENT_LITERAL("C"),
+    .descriptor = &descriptor,
+};

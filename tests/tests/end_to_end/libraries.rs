@@ -133,7 +133,8 @@ fn of_two_that_are_the_same_plugin_both_are_named_and_the_first_runs() {
 fn of_two_on_one_path_both_are_named_and_the_first_runs() {
     let setup = Setup::new();
     let source = include_str!("../../c/echo.c");
-    let other = source.replace(r#"DETENT_LITERAL("echo")"#, r#"DETENT_LITERAL("other")"#);
+    let other = source.replace(r#"DETENT_PLUGIN("echo""#, r#"DETENT_PLUGIN("other""#);
+    assert_ne!(other, source);
     fs::write(setup.folder().join("other.c"), other).expect("the folder can be written");
     tests::compile_c_file(
         &setup.folder().join("other.c"),
