@@ -140,8 +140,8 @@ fn check_start(bytes: &[u8]) -> Result<(), Refusal> {
     match bytes {
         [] | [b'\r'] => Ok(()),
         [0x16, ..] => malformed(
-            "this is the beginning of TLS, but plain HTTP is spoken here: use http:// or ws://, or put a \
-             proxy that ends TLS before it",
+            "this is the beginning of TLS, but plain HTTP is spoken here: use http:// or ws://, or give \
+             its [[listener]] `tls`, or put a proxy that ends TLS before it",
         ),
         [b' ' | b'\t', ..] => malformed("the request line begins with a space"),
         [b'\r', b'\n', ..] => malformed(

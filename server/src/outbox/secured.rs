@@ -16,7 +16,9 @@ use super::queue::Queue;
 use super::send::send_parts;
 use super::shared::Frames;
 use super::{NOTHING, Outbox, Phase, State, pipe};
-use crate::limits::{QUIET_BYTES_MAX, SPLICED_BYTES_MAX, TLS_OVERHEAD_BYTES, TLS_RECORD_BYTES};
+use crate::limits::{
+    QUIET_BYTES_MAX, SPLICED_BYTES_MAX, SPLICES_MAX, TLS_OVERHEAD_BYTES, TLS_RECORD_BYTES,
+};
 use crate::tls::{Agreement, Flushed, PeerCertificate, Session, TlsError};
 
 /// Bytes of a handshake that are read at once; what else has come behind it is data, and stays in the session.
@@ -265,7 +267,7 @@ impl Outbox {
         if let Some(session) = session {
             let bytes = queue.bytes();
             let fits = bytes.len() + TLS_OVERHEAD_BYTES <= QUIET_BYTES_MAX;
-            if fits && session.is_flushed() && may_splice(session, bytes.len()) {
+            if fits && session.is_flushed() && has_surely_room(session.sends(), session.sent()) {
                 let sealed = session.seal(bytes, &[]);
                 if sealed > 0 {
                     queue.take(sealed, NOTHING);
@@ -321,17 +323,20 @@ fn flush(session: &mut Session, socket: &Socket) -> Flushed {
     session.flush(|parts| send_parts(socket, parts))
 }
 
-/// Whether so many bytes more may be sent by the pipe: few enough have been sent for the socket to have room, whether the
-/// client takes them or not.
-fn may_splice(session: &Session, bytes: usize) -> bool {
-    session.sent() + (bytes + TLS_OVERHEAD_BYTES) as u64 <= SPLICED_BYTES_MAX
+/// Whether a socket that has taken so many sends and bytes has room for a page more, whether its client takes any of it
+/// or not: the pipe waits where there is none, and the outbox is locked.
+fn has_surely_room(sends: u32, bytes: u64) -> bool {
+    sends < SPLICES_MAX && bytes <= SPLICED_BYTES_MAX
 }
 
 /// Sends by the pipe what may be sent so.
 #[inline(never)]
 fn splice(session: &mut Session, socket: &Socket) {
-    let mut left = SPLICED_BYTES_MAX.saturating_sub(session.sent()) as usize;
+    let (mut sends, mut bytes) = (session.sends(), session.sent());
     session.flush(|parts: &[IoSlice<'_>]| {
+        if !has_surely_room(sends, bytes) {
+            return Some(0);
+        }
         let mut page = [0; QUIET_BYTES_MAX];
         let mut length = 0;
         for part in parts {
@@ -339,11 +344,46 @@ fn splice(session: &mut Session, socket: &Socket) {
             page[length..length + count].copy_from_slice(&part[..count]);
             length += count;
         }
-        if length > left {
-            return Some(0);
-        }
         let sent = pipe::send_first(socket, &page[..length]).unwrap_or(0);
-        left -= sent;
+        sends += 1;
+        bytes += sent as u64;
         Some(sent)
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use socket2::Socket;
+
+    use super::{has_surely_room, pipe};
+    use crate::limits::{QUIET_BYTES_MAX, SPLICES_MAX};
+
+    /// Cause: with 16 KiB in any number of pieces the pipe waited at a client that took nothing, and the outbox was locked
+    /// meanwhile.
+    #[test]
+    fn what_goes_by_the_pipe_never_waits_for_a_client_that_takes_nothing() {
+        for length in [1, 24, 1_000, 2_048, QUIET_BYTES_MAX] {
+            let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+            let peer = Socket::from(
+                TcpStream::connect(listener.local_addr().expect("it has one")).expect("it listens"),
+            );
+            peer.set_recv_buffer_size(1).expect("as small as it gets");
+            let socket = Socket::from(listener.accept().expect("it has connected").0);
+            socket
+                .set_send_buffer_size(8 * 1024)
+                .expect("16 KiB, which the kernel doubles");
+            let (mut sends, mut bytes) = (0, 0);
+            let page = vec![7; length];
+            while has_surely_room(sends, bytes) {
+                // It would wait for ever: this socket has no timeout. The pipe may be another test's just now.
+                if let Some(sent) = pipe::send_first(&socket, &page) {
+                    assert_eq!(sent, length);
+                    (sends, bytes) = (sends + 1, bytes + sent as u64);
+                }
+            }
+            assert!(sends <= SPLICES_MAX && bytes > 0);
+        }
+    }
 }

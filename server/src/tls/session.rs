@@ -56,6 +56,8 @@ pub struct Session {
     connection: ServerConnection,
     /// Bytes that the socket has taken, handshake and all.
     sent: u64,
+    /// Times that it has taken some.
+    sends: u32,
     failed: Option<TlsError>,
     /// The client has said that nothing more comes from it.
     has_ended: bool,
@@ -74,6 +76,7 @@ impl Session {
         Ok(Box::new(Session {
             connection: ServerConnection::new(config)?,
             sent: 0,
+            sends: 0,
             failed: None,
             has_ended: false,
             has_said_goodbye: false,
@@ -175,13 +178,21 @@ impl Session {
         self.sent
     }
 
+    /// Times that the socket has taken something.
+    pub fn sends(&self) -> u32 {
+        self.sends
+    }
+
     /// Sends what is sealed: `send` says how many bytes the socket has taken, zero where it is full, none where the
     /// connection is dead.
     pub fn flush(&mut self, send: impl FnMut(&[IoSlice<'_>]) -> Option<usize>) -> Flushed {
         let mut sender = Sender(send);
         while !self.is_flushed() {
             match self.connection.write_tls(&mut sender) {
-                Ok(count) => self.sent += count as u64,
+                Ok(count) => {
+                    self.sent += count as u64;
+                    self.sends = self.sends.saturating_add(1);
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Flushed::Full,
                 Err(_) => return Flushed::Broken,
             }
