@@ -1,105 +1,137 @@
 //! Holds each change against the tests that reach its place, until one of them notices.
 //!
-//! First those that have noticed other changes of the same file, then those that reach much of it and are quick, and for
-//! so long in all. A test that fails is run a second time, since on a busy machine one may fail for reasons of its own.
+//! First those that have noticed other changes of the same file, then those that reach much of it and are quick. All
+//! changes are held against a few seconds of tests first, and what survives that against more: most are noticed by a unit
+//! test, and a run that is cut short has then seen all a little instead of a part in full. A test that fails is run a
+//! second time, since on a busy machine one may fail for reasons of its own.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::fs::OpenOptions;
-use std::io::Write;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::mutant;
+use crate::mutant::{self, Judged};
 use crate::reach::{self, Known};
 use crate::test::Ended;
+use crate::verdicts::{Fate, Verdict, Verdicts};
 
 /// How many changes are looked at at once. Most tests wait for most of their time.
 const AT_ONCE: usize = 6;
 /// What a test takes at least before it counts as one that never ends.
 const PATIENCE: Duration = Duration::from_secs(40);
+/// How many seconds of tests each change is held against in the first round.
+const SECONDS_FIRST: u64 = 4;
 
-/// How a change fared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Fate {
-    Noticed,
-    NeverEnded,
-    /// No test reaches its place.
-    Unreached,
-    Survived,
+/// What to judge, and for how long.
+pub(crate) struct Order<'a> {
+    /// The copy of the source, with `mutants.tsv`.
+    pub(crate) source: &'a Path,
+    /// Where is kept from run to run which test reaches what (`reach.tsv`) and how each change fared (`verdicts.tsv`).
+    /// Of the changes that are listed now `judged.tsv` has the last verdict.
+    pub(crate) folder: &'a Path,
+    pub(crate) time: Duration,
+    /// The tests of one change take so long at most, by what they take where nothing is changed.
+    pub(crate) seconds_of_one: u64,
+    /// Whether what survived an earlier run is held against the tests as they are now.
+    pub(crate) again: bool,
 }
 
-/// Judges the mutants of `source/mutants.tsv` that `source/judged.tsv` does not have yet, for `time` at most, and
-/// writes each there with its fate. The tests of one take `time_of_one` at most, by what they take where nothing is
-/// changed.
-pub(crate) fn judge(
-    source: &Path,
-    time: Duration,
-    time_of_one: Duration,
-    binaries: &[&str],
-) -> Result<(), String> {
-    let deadline = Instant::now() + time;
-    let known = reach::all(source, binaries, AT_ONCE)?;
-    let path = source.join("judged.tsv");
-    let done = std::fs::read_to_string(&path).unwrap_or_default();
-    let done: Vec<&str> = done
-        .lines()
-        .filter_map(|line| line.split('\t').nth(2))
-        .collect();
-    let all = mutant::load(&source.join("mutants.tsv"))?;
-    let depths = Depths::of(&all, &known);
-    let left = all
-        .into_iter()
-        .filter(|(_, name)| !done.contains(&name.as_str()))
-        .collect();
-    let file = OpenOptions::new().append(true).create(true).open(&path);
-    let file = Mutex::new(file.map_err(|error| format!("{}: {error}", path.display()))?);
-    let queue = Mutex::new(spread(left));
-    let luck = Mutex::new(BTreeMap::new());
-    thread::scope(|scope| {
-        for _ in 0..AT_ONCE {
-            scope.spawn(|| {
-                while Instant::now() < deadline {
-                    let Some((number, name)) = queue.lock().expect("no worker panics").pop_front()
-                    else {
-                        return;
-                    };
-                    let (fate, by) =
-                        one(source, number, &name, &known, &depths, time_of_one, &luck);
-                    let line = format!("{fate:?}\t{by}\t{name}\n");
-                    file.lock()
-                        .expect("no worker panics")
-                        .write_all(line.as_bytes())
-                        .expect("the file takes a line");
-                }
-            });
+/// Judges those of which no verdict holds.
+pub(crate) fn judge(order: &Order<'_>, binaries: &[&str]) -> Result<(), String> {
+    let deadline = Instant::now() + order.time;
+    let known = reach::all(
+        order.source,
+        &order.folder.join("reach.tsv"),
+        binaries,
+        AT_ONCE,
+    )?;
+    let verdicts = Verdicts::open(&order.folder.join("verdicts.tsv"))?;
+    let all = mutant::load(&order.source.join("mutants.tsv"))?;
+    let work = Work {
+        order,
+        depths: Depths::of(&all, &known),
+        known: &known,
+        verdicts: &verdicts,
+        luck: Mutex::new(luck(&all, &verdicts)),
+    };
+    let tests: BTreeSet<&str> = known.iter().map(|known| known.test.name.as_str()).collect();
+    let holds = |verdict: &Verdict| {
+        if verdict.fate.is_noticed() {
+            tests.contains(verdict.by.as_str())
+        } else {
+            !order.again
         }
+    };
+    let mut left: Vec<&Judged> = all.iter().collect();
+    // What an earlier run held against few tests only goes on where that stopped.
+    left.retain(|one| {
+        work.verdicts.of(one).is_none_or(|verdict| {
+            !holds(&verdict)
+                || (verdict.fate == Fate::Survived && verdict.seconds < order.seconds_of_one)
+        })
     });
-    Ok(())
+    eprintln!("mutants: {} of {} are to be judged", left.len(), all.len());
+    let new = left.iter().filter(|one| {
+        let verdict = work.verdicts.of(one);
+        verdict.is_none_or(|verdict| !holds(&verdict))
+    });
+    let first = SECONDS_FIRST.min(order.seconds_of_one);
+    work.round(new.copied().collect(), first, deadline);
+    left.retain(|one| {
+        let verdict = work.verdicts.of(one);
+        verdict.is_some_and(|verdict| {
+            verdict.fate == Fate::Survived && verdict.seconds < order.seconds_of_one
+        })
+    });
+    work.round(left, order.seconds_of_one, deadline);
+    save(&all, &verdicts, &order.folder.join("judged.tsv"))
+}
+
+fn save(all: &[Judged], verdicts: &Verdicts, path: &Path) -> Result<(), String> {
+    let lines: String = all
+        .iter()
+        .filter_map(|one| {
+            let verdict = verdicts.of(one)?;
+            Some(format!(
+                "{:?}\t{}\t{}\n",
+                verdict.fate, verdict.by, one.name
+            ))
+        })
+        .collect();
+    std::fs::write(path, lines).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// In an order in which each part of it is a sample of the whole.
-fn spread(list: Vec<(u32, String)>) -> VecDeque<(u32, String)> {
-    let mut list: Vec<_> = list
-        .into_iter()
-        .map(|one| (one.0.wrapping_mul(2_654_435_761), one))
-        .collect();
-    list.sort();
-    list.into_iter().map(|(_, one)| one).collect()
+fn spread(mut list: Vec<&Judged>) -> VecDeque<&Judged> {
+    list.sort_by_key(|one| one.number.wrapping_mul(2_654_435_761));
+    list.into()
 }
 
 /// How often each test has noticed a change of each file.
-type Luck = Mutex<BTreeMap<(String, String), u32>>;
+type Luck = BTreeMap<(String, String), u32>;
+
+/// What earlier runs say of it.
+fn luck(all: &[Judged], verdicts: &Verdicts) -> Luck {
+    let mut luck = Luck::new();
+    for one in all {
+        if let Some(verdict) = verdicts.of(one).filter(|verdict| verdict.fate.is_noticed()) {
+            *luck
+                .entry((file_of(&one.name).to_owned(), verdict.by))
+                .or_default() += 1;
+        }
+    }
+    luck
+}
 
 /// How many places of each file each test reaches, as a share of the most that any test does.
 struct Depths(BTreeMap<(String, String), f64>);
 
 impl Depths {
-    fn of(all: &[(u32, String)], known: &[Known]) -> Depths {
+    fn of(all: &[Judged], known: &[Known]) -> Depths {
         let files: BTreeMap<u32, &str> = all
             .iter()
-            .map(|(number, name)| (*number, file_of(name)))
+            .map(|one| (one.number, file_of(&one.name)))
             .collect();
         let mut depths = BTreeMap::new();
         for known in known {
@@ -125,57 +157,87 @@ fn file_of(name: &str) -> &str {
     name.split(':').next().unwrap_or_default()
 }
 
-fn one(
-    source: &Path,
-    number: u32,
-    name: &str,
-    known: &[Known],
-    depths: &Depths,
-    time_of_one: Duration,
-    luck: &Luck,
-) -> (Fate, String) {
-    let file = file_of(name);
-    let mut reaching: Vec<&Known> = known
-        .iter()
-        .filter(|known| known.places.contains(&number))
-        .collect();
-    if reaching.is_empty() {
-        return (Fate::Unreached, "-".to_owned());
+/// What all workers share.
+struct Work<'a> {
+    order: &'a Order<'a>,
+    known: &'a [Known],
+    depths: Depths,
+    verdicts: &'a Verdicts,
+    luck: Mutex<Luck>,
+}
+
+impl Work<'_> {
+    /// Holds each of `list` against so many seconds of tests.
+    fn round(&self, list: Vec<&Judged>, seconds: u64, deadline: Instant) {
+        eprintln!("mutants: {} with {seconds} s of tests each", list.len());
+        let queue = Mutex::new(spread(list));
+        thread::scope(|scope| {
+            for _ in 0..AT_ONCE {
+                scope.spawn(|| {
+                    while Instant::now() < deadline {
+                        let Some(one) = queue.lock().expect("no worker panics").pop_front() else {
+                            return;
+                        };
+                        let (fate, by) = self.one(one, Duration::from_secs(seconds));
+                        self.verdicts.add(one, Verdict { fate, by, seconds });
+                    }
+                });
+            }
+        });
     }
-    {
-        let luck = luck.lock().expect("no worker panics");
+
+    fn one(&self, change: &Judged, time_of_one: Duration) -> (Fate, String) {
+        let file = file_of(&change.name);
+        let reaching = self.reaching(change.number, file);
+        if reaching.is_empty() {
+            return (Fate::Unreached, "-".to_owned());
+        }
+        let mut taken = Duration::ZERO;
+        for known in reaching {
+            if taken > Duration::ZERO && taken + known.time > time_of_one {
+                continue;
+            }
+            taken += known.time;
+            let time_max = known.time * 10 + PATIENCE;
+            let run = || known.test.with(self.order.source, change.number, time_max);
+            let mut ended = run();
+            if ended == Ended::Failed {
+                ended = run();
+            }
+            if ended != Ended::Passed {
+                let key = (file.to_owned(), known.test.name.clone());
+                *self
+                    .luck
+                    .lock()
+                    .expect("no worker panics")
+                    .entry(key)
+                    .or_default() += 1;
+                let fate = if ended == Ended::Failed {
+                    Fate::Noticed
+                } else {
+                    Fate::NeverEnded
+                };
+                return (fate, known.test.name.clone());
+            }
+        }
+        (Fate::Survived, "-".to_owned())
+    }
+
+    /// The tests that reach the place, the one first that is most likely to notice for the time that it takes.
+    fn reaching(&self, number: u32, file: &str) -> Vec<&Known> {
+        let mut reaching: Vec<&Known> = self
+            .known
+            .iter()
+            .filter(|known| known.places.contains(&number))
+            .collect();
+        let luck = self.luck.lock().expect("no worker panics");
         let worth = |known: &Known| {
             let key = (file.to_owned(), known.test.name.clone());
             let noticed = luck.get(&key).copied().unwrap_or(0);
-            let depth = depths.0.get(&key).copied().unwrap_or(0.0);
+            let depth = self.depths.0.get(&key).copied().unwrap_or(0.0);
             (f64::from(noticed) + depth * depth) / (known.time.as_secs_f64() + 0.1)
         };
         reaching.sort_by(|one, other| worth(other).total_cmp(&worth(one)));
+        reaching
     }
-    let mut taken = Duration::ZERO;
-    for known in reaching {
-        if taken > Duration::ZERO && taken + known.time > time_of_one {
-            continue;
-        }
-        taken += known.time;
-        let time_max = known.time * 10 + PATIENCE;
-        let mut ended = known.test.with(source, number, time_max);
-        if ended == Ended::Failed {
-            ended = known.test.with(source, number, time_max);
-        }
-        if ended != Ended::Passed {
-            *luck
-                .lock()
-                .expect("no worker panics")
-                .entry((file.to_owned(), known.test.name.clone()))
-                .or_default() += 1;
-            let fate = if ended == Ended::Failed {
-                Fate::Noticed
-            } else {
-                Fate::NeverEnded
-            };
-            return (fate, known.test.name.clone());
-        }
-    }
-    (Fate::Survived, "-".to_owned())
 }

@@ -7,7 +7,8 @@
 //!
 //! ```text
 //! mutants switch SOURCE < what `cargo mutants --list --json` says    # writes SOURCE/mutants.tsv
-//! mutants judge SOURCE SECONDS SECONDS-OF-ONE TEST-BINARY...         # writes SOURCE/reach.tsv and SOURCE/judged.tsv
+//! mutants judge SOURCE FOLDER SECONDS SECONDS-OF-ONE kept|again TEST-BINARY...
+//!                                              # writes reach.tsv, verdicts.tsv and judged.tsv in FOLDER
 //! ```
 //!
 //! Run by `scripts/mutants`, which see.
@@ -17,19 +18,20 @@ mod mutant;
 mod reach;
 mod switched;
 mod test;
+mod verdicts;
 mod viable;
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-fn time(seconds: &str) -> Result<Duration, String> {
-    let seconds = seconds
-        .parse()
-        .map_err(|_| format!("{seconds} is no number of seconds"))?;
-    Ok(Duration::from_secs(seconds))
+use crate::judge::Order;
+
+fn seconds(text: &str) -> Result<u64, String> {
+    text.parse()
+        .map_err(|_| format!("{text} is no number of seconds"))
 }
 
 /// Its whole path: tests run in a folder of their own.
@@ -42,8 +44,24 @@ fn main() -> ExitCode {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let result = match words.as_slice() {
         ["switch", source] => folder(source).and_then(|source| viable::switch(&source)),
-        ["judge", source, seconds, of_one, binaries @ ..] if !binaries.is_empty() => folder(source)
-            .and_then(|source| judge::judge(&source, time(seconds)?, time(of_one)?, binaries)),
+        [
+            "judge",
+            source,
+            kept,
+            time,
+            of_one,
+            again @ ("kept" | "again"),
+            binaries @ ..,
+        ] if !binaries.is_empty() => folder(source).and_then(|source| {
+            let order = Order {
+                source: &source,
+                folder: Path::new(kept),
+                time: Duration::from_secs(seconds(time)?),
+                seconds_of_one: seconds(of_one)?,
+                again: *again == "again",
+            };
+            judge::judge(&order, binaries)
+        }),
         _ => Err("see the head of tests/mutants/src/main.rs".to_owned()),
     };
     match result {

@@ -1,5 +1,6 @@
 //! A change of the code, as cargo-mutants lists it, and the file that passes them on from one step to the next.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -38,7 +39,18 @@ pub(crate) struct Mutant {
     /// As cargo-mutants names it, with file, line and column in front.
     pub(crate) name: String,
     pub(crate) from: Place,
+    /// The lines, from 1, of the function that it is in.
+    pub(crate) function: Option<(usize, usize)>,
     pub(crate) change: Change,
+}
+
+/// A change that can be judged.
+#[derive(Clone, Debug)]
+pub(crate) struct Judged {
+    pub(crate) number: u32,
+    /// By which it is known in a later run: see [`keys`].
+    pub(crate) key: String,
+    pub(crate) name: String,
 }
 
 /// Reads what `cargo mutants --list --json` says.
@@ -78,27 +90,120 @@ fn one(value: &Value, number: u32) -> Option<Mutant> {
         file: text("file")?,
         name: text("name")?,
         from: place("start")?,
+        function: lines_of(&value["function"]["span"]),
         change,
     })
 }
 
-/// Writes numbers and names of those that can be judged.
-pub(crate) fn save(mutants: &[Mutant], path: &Path) -> Result<(), String> {
+fn lines_of(span: &Value) -> Option<(usize, usize)> {
+    let line = |key: &str| usize::try_from(span[key]["line"].as_u64()?).ok();
+    Some((line("start")?, line("end")?))
+}
+
+/// A key for each of `mutants`, by number: the same as in an earlier run where its function's text is the same, wherever
+/// in the file that has moved to. It is made of the file, what is changed into what, how many of that name stand before
+/// it in the function, and the function's text.
+pub(crate) fn keys(
+    mutants: &[Mutant],
+    originals: &BTreeMap<String, String>,
+) -> BTreeMap<u32, String> {
+    let mut seen = BTreeMap::new();
+    let mut keys = BTreeMap::new();
+    for mutant in mutants {
+        let what = without_place(&mutant.name);
+        let count = seen
+            .entry((&mutant.file, what, mutant.function))
+            .or_insert(0_u32);
+        let text = originals.get(&mutant.file).map_or("", String::as_str);
+        let mut hash = Fnv::new();
+        for part in [&mutant.file, what, &count.to_string()] {
+            hash.add(part);
+        }
+        let (from, to) = mutant.function.unwrap_or((1, usize::MAX));
+        for line in text.lines().skip(from - 1).take(to - from + 1) {
+            hash.add(line.trim());
+        }
+        *count += 1;
+        keys.insert(mutant.number, format!("{:016x}", hash.0));
+    }
+    keys
+}
+
+/// A name without the file, line and column in front of it.
+fn without_place(name: &str) -> &str {
+    name.split_once(": ").map_or(name, |(_, what)| what)
+}
+
+/// FNV-1a, which stays the same from one compiler to the next, as the standard library's need not.
+struct Fnv(u64);
+
+impl Fnv {
+    fn new() -> Fnv {
+        Fnv(0xcbf2_9ce4_8422_2325)
+    }
+
+    fn add(&mut self, text: &str) {
+        for byte in text.bytes().chain([0]) {
+            self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+        }
+    }
+}
+
+/// Writes numbers, keys and names of those that can be judged.
+pub(crate) fn save(
+    mutants: &[Mutant],
+    keys: &BTreeMap<u32, String>,
+    path: &Path,
+) -> Result<(), String> {
     let lines: String = mutants
         .iter()
-        .map(|mutant| format!("{}\t{}\n", mutant.number, mutant.name))
+        .map(|mutant| {
+            let key = &keys[&mutant.number];
+            format!("{}\t{key}\t{}\n", mutant.number, mutant.name)
+        })
         .collect();
     fs::write(path, lines).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Reads numbers and names.
-pub(crate) fn load(path: &Path) -> Result<Vec<(u32, String)>, String> {
+/// Reads what [`save`] wrote.
+pub(crate) fn load(path: &Path) -> Result<Vec<Judged>, String> {
     let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     text.lines()
         .map(|line| {
-            let (number, name) = line.split_once('\t')?;
-            Some((number.parse().ok()?, name.to_owned()))
+            let mut fields = line.splitn(3, '\t');
+            Some(Judged {
+                number: fields.next()?.parse().ok()?,
+                key: fields.next()?.to_owned(),
+                name: fields.next()?.to_owned(),
+            })
         })
         .collect::<Option<_>>()
         .ok_or_else(|| format!("{} is no list of mutants", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::{Change, Mutant, Place, keys};
+
+    #[test]
+    fn a_change_is_known_again_where_its_function_has_moved_and_not_where_it_has_changed() {
+        let key = |text: &str, line: usize| {
+            let one = |number, column| Mutant {
+                number,
+                file: "a.rs".to_owned(),
+                name: format!("a.rs:{line}:{column}: replace + with - in f"),
+                from: Place { line, column },
+                function: Some((line, line)),
+                change: Change::Binary("-".to_owned()),
+            };
+            let texts = BTreeMap::from([("a.rs".to_owned(), text.to_owned())]);
+            keys(&[one(1, 5), one(2, 9)], &texts)
+        };
+        let first = key("fn f() { 1 + 2 + 3 }\n", 1);
+        assert_ne!(first[&1], first[&2]);
+        assert_eq!(first, key("// moved\n\nfn f() { 1 + 2 + 3 }\n", 3));
+        assert_ne!(first[&1], key("fn f() { 1 + 2 + 4 }\n", 1)[&1]);
+    }
 }

@@ -20,14 +20,18 @@ pub(crate) struct Known {
     pub(crate) places: BTreeSet<u32>,
 }
 
-/// Runs all tests of `binaries`, several at a time; what an earlier call found out about them is taken from a file.
-pub(crate) fn all(source: &Path, binaries: &[&str], at_once: usize) -> Result<Vec<Known>, String> {
-    let file = source.join("reach.tsv");
+/// Runs all tests of `binaries`, several at a time; what an earlier call found out about them is taken from `file`.
+pub(crate) fn all(
+    source: &Path,
+    file: &Path,
+    binaries: &[&str],
+    at_once: usize,
+) -> Result<Vec<Known>, String> {
     let mut tests = VecDeque::new();
     for binary in binaries {
         tests.extend(Test::all(Path::new(binary))?);
     }
-    let text = fs::read_to_string(&file).unwrap_or_default();
+    let text = fs::read_to_string(file).unwrap_or_default();
     let known: Vec<Known> = text
         .lines()
         .filter_map(|line| parse(line, &tests))
@@ -67,7 +71,7 @@ pub(crate) fn all(source: &Path, binaries: &[&str], at_once: usize) -> Result<Ve
         known.len()
     );
     let lines: String = known.iter().map(line).collect();
-    fs::write(&file, lines).map_err(|error| format!("{}: {error}", file.display()))?;
+    fs::write(file, lines).map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(known)
 }
 

@@ -302,6 +302,7 @@ fn f(a: u8, b: u8) -> bool {
             file: String::new(),
             name: String::new(),
             from: Place { line, column },
+            function: None,
             change,
         }
     }
@@ -360,6 +361,7 @@ fn f(a: u8, b: u8) -> bool {
             file: String::new(),
             name: String::new(),
             from: place(at),
+            function: None,
             change,
         };
         let mutants = [

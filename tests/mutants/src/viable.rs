@@ -46,7 +46,8 @@ pub(crate) fn switch(source: &Path) -> Result<(), String> {
                 viable.len(),
                 all.len()
             );
-            return mutant::save(&viable, &source.join("mutants.tsv"));
+            let keys = mutant::keys(&all, &originals);
+            return mutant::save(&viable, &keys, &source.join("mutants.tsv"));
         }
         left_out.extend(refused);
     }
