@@ -275,13 +275,21 @@ impl Server {
     /// Waits until its one connection thread sleeps, which it does in a read once it has done what it was asked for.
     #[track_caller]
     pub fn wait_until_its_client_sleeps(&self) {
-        let tasks = format!("/proc/{}/task", self.pid());
-        let stat = |task: fs::DirEntry| fs::read_to_string(task.path().join("stat")).ok();
         wait_until("the client's thread sleeps", || {
-            let tasks = fs::read_dir(&tasks).expect("it runs");
-            let mut stats = tasks.filter_map(|task| stat(task.ok()?));
+            let mut stats = self.stats_of_threads();
             stats.any(|stat| stat.contains(" (client-") && stat.contains(") S "))
         });
+    }
+
+    /// Whether each of its threads waits for something, and none for its turn on the processor.
+    pub fn all_threads_sleep(&self) -> bool {
+        self.stats_of_threads().all(|stat| stat.contains(") S "))
+    }
+
+    /// What proc(5) says of each of its threads.
+    fn stats_of_threads(&self) -> impl Iterator<Item = String> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("it runs");
+        tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("stat")).ok())
     }
 
     /// Its threads now.

@@ -17,20 +17,19 @@ fn assert_echoes(client: &mut Client) {
     assert_eq!(client.text(), "still here");
 }
 
-/// Writes until the other side has closed or taken nothing for a second; gives the bytes it took.
-fn write_until_refused(raw: &mut Raw, bytes: &[u8]) -> u64 {
+/// Writes `bytes` over and over until the other side has closed or taken nothing for a second, from where `taken` says that it
+/// stopped the last time; counts there what it took.
+fn write_until_refused(raw: &mut Raw, bytes: &[u8], taken: &mut usize) {
     let second = Some(Duration::from_secs(1));
     raw.0.set_write_timeout(second).expect("a valid timeout");
     let deadline = Instant::now() + DEADLINE;
-    let mut taken = 0;
-    while let Ok(count) = raw.0.write(bytes) {
-        taken += count as u64;
+    while let Ok(count) = raw.0.write(&bytes[*taken % bytes.len()..]) {
+        *taken += count;
         assert!(
             Instant::now() < deadline,
             "it takes and takes: {taken} bytes"
         );
     }
-    taken
 }
 
 /// Who ends its sending side has said all, and still listens.
@@ -93,9 +92,8 @@ fn one_that_goes_on_byte_by_byte_after_its_mistake_gets_its_close_frame() {
     let mut raw = Raw::upgrade(&server, "/echo");
     let mut sender = raw.0.try_clone().expect("a second handle");
     raw.write(unmasked_frame(TEXT, b"x"));
-    let started = Instant::now();
     let sending = std::thread::spawn(move || {
-        // Ends with the reset that the server's close brings.
+        // Ends with the reset that the server's close brings, two seconds after the mistake.
         while sender.write_all(b"x").is_ok() {
             std::thread::park_timeout(Duration::from_millis(100));
         }
@@ -106,10 +104,8 @@ fn one_that_goes_on_byte_by_byte_after_its_mistake_gets_its_close_frame() {
     assert_eq!(raw.close_frame().0, 1002);
     // Our side is closed in good order first, the rest of the bytes is dropped.
     assert_eq!(raw.rest(), b"");
+    wait_until("the socket is closed", || sending.is_finished());
     sending.join().expect("it does not panic");
-    // Two seconds, and what a busy machine adds.
-    let lasted = started.elapsed();
-    assert!(lasted < DEADLINE, "{lasted:?}");
 }
 
 /// Each ping is owed a pong: who takes none of them must be read no further.
@@ -120,14 +116,18 @@ fn a_flood_of_pings_from_one_that_never_reads_is_stopped_at_its_source() {
     let resident = server.resident_kib();
     let mut raw = Raw::upgrade(&server, "/echo");
     let pings: Vec<u8> = (0..500).flat_map(|_| frame(PING, &[b'p'; 125])).collect();
-    let taken = write_until_refused(&mut raw, &pings);
+    let mut taken = 0;
+    // On a busy machine a server that only had no turn takes nothing for a second either, but does not sleep then.
+    wait_until("it is read no further", || {
+        write_until_refused(&mut raw, &pings, &mut taken);
+        server.all_threads_sleep() && server.has_unread_bytes(&raw)
+    });
     let grown = server.resident_kib().saturating_sub(resident);
     assert!(
         grown < 16 * MEBIBYTE,
         "{grown} KiB more after {taken} bytes"
     );
     // Not closed, but not read: what it sends waits on its own machine.
-    assert!(server.has_unread_bytes(&raw));
     assert_echoes(&mut bystander);
     let before = server.processor_time();
     raw.0.write(&[0]).expect_err("nobody reads");
@@ -144,7 +144,7 @@ fn one_that_floods_after_its_close_frame_is_cut_off() {
     let mut raw = Raw::upgrade(&server, "/echo");
     raw.write(frame(CLOSE, &1000_u16.to_be_bytes()));
     let messages: Vec<u8> = (0..500).flat_map(|_| frame(TEXT, &[b'm'; 1000])).collect();
-    write_until_refused(&mut raw, &messages);
+    write_until_refused(&mut raw, &messages, &mut 0);
     wait_until("its socket is closed", || server.open_files() == files);
     assert_echoes(&mut bystander);
 }
@@ -232,5 +232,8 @@ fn a_long_answer_that_nobody_reads_does_not_hold_up_the_stop() {
     let started = Instant::now();
     server.stop();
     let lasted = started.elapsed();
-    assert!(lasted < Duration::from_secs(4), "{lasted:?}");
+    assert!(
+        lasted < Duration::from_secs(9),
+        "the default is 10 s: {lasted:?}"
+    );
 }
