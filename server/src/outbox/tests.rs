@@ -626,6 +626,30 @@ fn who_keeps_the_pace_is_never_closed_however_long_it_is_behind() {
     }
 }
 
+/// Cause: a mutant survived in which the drain thread was never told that one had gone whom it waits for: it looked at that one
+/// until its deadline.
+#[test]
+fn who_is_cut_off_while_the_drain_thread_waits_for_it_is_looked_at_at_once() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, _peer) = pair(&drain);
+    drain.end();
+    let is_noticed = || outbox.state.lock().is_noticed;
+    let frame = frame::encode(Opcode::Binary, &[7; 60_000]);
+    while !outbox.is_waiting() {
+        outbox.deliver(Frames::copied(&frame));
+    }
+    assert!(matches!(
+        outbox.service(Instant::now()),
+        Service::Wait { .. }
+    ));
+    assert!(!is_noticed());
+    outbox.abort();
+    assert!(is_noticed());
+    assert!(matches!(outbox.service(Instant::now()), Service::Done));
+    outbox.abort();
+    assert!(!is_noticed(), "the thread knows of it no more");
+}
+
 /// One who keeps a window, and what it hears.
 fn full(drain: &Drain) -> (Arc<Outbox>, TcpStream, Inflater) {
     let (outbox, peer) = pair(drain);

@@ -316,7 +316,10 @@ fn own_mappings() -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Available, Bound, CONNECTION_STACK_BYTES, Machine, Unit, leaving_of};
+    use super::{
+        Available, Bound, CONNECTION_STACK_BYTES, Machine, Unit, leaving_of, own_address_space,
+        own_mappings,
+    };
     use crate::config::ServerLimits;
     use crate::limits::memory::Limit;
     use crate::threads::Stacks;
@@ -345,8 +348,20 @@ mod tests {
             capacity.to_string(),
             "7 connections, limited by limits.connections, --max-connections (7)"
         );
+        assert_eq!(capacity.value(), 7);
         assert!(machine.connections(&at_most(None), 0).connections < u64::from(u32::MAX));
         assert!(machine.connections(&at_most(Some(u32::MAX)), 0).connections < u64::from(u32::MAX));
+    }
+
+    /// Cause: mutants survived that took a page, or nothing, for all that the process has mapped.
+    #[test]
+    fn what_the_process_has_mapped_is_counted() {
+        let before = (own_address_space(), own_mappings());
+        assert!(before.0 > 1 << 20 && before.1 > 10, "{before:?}");
+        let more = vec![0_u8; 64 << 20];
+        let after = own_address_space();
+        assert!(after >= before.0 + (32 << 20), "{before:?} {after}");
+        drop(more);
     }
 
     /// Cause: the capacity looked at files and threads and ignored memory.
@@ -363,6 +378,7 @@ mod tests {
             told.ends_with(" connections, limited by limits.memory (64.0 MiB)"),
             "{told}"
         );
+        assert_eq!(machine.connections(&bytes, 0).value(), 64 << 20);
         machine.memory.bytes = 512 << 20;
         let half = machine.connections(&limits(Limit::default()), 0);
         assert!((4000..6000).contains(&half.connections), "{half}");

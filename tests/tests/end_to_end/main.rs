@@ -144,6 +144,7 @@ mod tls_slow;
 mod tls_wrong;
 mod unix_sockets;
 mod unnoticed;
+mod unnoticed_waiting;
 mod activation;
 mod shared_ports;
 mod upgrade;

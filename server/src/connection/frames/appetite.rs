@@ -71,7 +71,9 @@ impl Appetite {
 #[cfg(test)]
 mod tests {
     use super::Appetite;
-    use crate::limits::{READ_BUFFER_BYTES_LEAST, READ_BUFFER_BYTES_MOST};
+    use crate::limits::{
+        READ_BUFFER_BYTES_LEAST, READ_BUFFER_BYTES_MOST, READ_BUFFER_STEP, READS_BEFORE_SHRINKING,
+    };
 
     #[test]
     fn it_grows_with_full_reads_and_shrinks_with_small_ones() {
@@ -86,6 +88,43 @@ mod tests {
             appetite.take();
         }
         assert_eq!(appetite.bytes, READ_BUFFER_BYTES_LEAST);
+    }
+
+    /// Cause: mutants survived that gave half a buffer back to who fills nearly all of that half.
+    #[test]
+    fn it_keeps_what_reads_still_fill_a_good_part_of() {
+        let step = READ_BUFFER_BYTES_MOST / READ_BUFFER_STEP;
+        for (count, is_kept) in [(step, true), (step / 2, true), (step / 2 - 1, false)] {
+            let mut appetite = Appetite {
+                bytes: READ_BUFFER_BYTES_MOST,
+                wanted: READ_BUFFER_BYTES_MOST,
+                small_reads: 0,
+            };
+            for read in 1..=READS_BEFORE_SHRINKING {
+                assert!(!appetite.has_changed(), "{count} bytes, read {read}");
+                appetite.note(count, appetite.bytes);
+            }
+            assert_eq!(!appetite.has_changed(), is_kept, "{count} bytes");
+            if !is_kept {
+                assert_eq!(appetite.take(), step);
+            }
+        }
+    }
+
+    /// One larger read in between, and what came before it counts no more.
+    #[test]
+    fn only_small_reads_in_a_row_make_it_smaller() {
+        let mut appetite = Appetite {
+            bytes: READ_BUFFER_BYTES_MOST,
+            wanted: READ_BUFFER_BYTES_MOST,
+            small_reads: 0,
+        };
+        for read in 1..10 * READS_BEFORE_SHRINKING {
+            let is_large = read % (READS_BEFORE_SHRINKING - 1) == 0;
+            let count = if is_large { appetite.bytes / 2 } else { 1 };
+            appetite.note(count, appetite.bytes);
+            assert!(!appetite.has_changed(), "read {read}");
+        }
     }
 
     #[test]

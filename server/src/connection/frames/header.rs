@@ -219,3 +219,39 @@ fn length(short: u8, bytes: &[u8]) -> Result<Option<(u64, usize)>, Violation> {
     }
     Ok(Some((length, length_bytes)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Header;
+
+    /// What `first` breaks where a message is under way or not, and compression was agreed or not; none where nothing.
+    fn broken(first: u8, is_in_message: bool, may_be_compressed: bool) -> Option<String> {
+        let judged = Header::parse(&[first], is_in_message, may_be_compressed);
+        judged.err().map(|violation| violation.reason.into_owned())
+    }
+
+    /// Cause: mutants survived that let a continuation pass as compressed, or gave another rule's words.
+    #[test]
+    fn a_bit_of_an_extension_is_refused_where_that_does_not_allow_it() {
+        let not_agreed = "reserved bit set, and no extension was negotiated";
+        let unknown = "reserved bit set that no extension has, which was negotiated";
+        for (first, is_in_message, agreed, reason) in [
+            (0xc1, false, false, Some(not_agreed)),
+            (0xa1, false, false, Some(not_agreed)),
+            (0xc1, false, true, None),
+            (0xa1, false, true, Some(unknown)),
+            (0xd1, false, true, Some(unknown)),
+            (0xc0, true, true, Some("compressed bit in a continuation")),
+            (0x40, true, true, Some("compressed bit in a continuation")),
+            (0x80, true, true, None),
+            (0xc9, false, true, Some("compressed control frame")),
+            (0x89, true, true, None),
+        ] {
+            assert_eq!(
+                broken(first, is_in_message, agreed).as_deref(),
+                reason,
+                "{first:#x}, {is_in_message}, {agreed}"
+            );
+        }
+    }
+}

@@ -88,6 +88,12 @@ impl Inflating {
         }
     }
 
+    /// Bytes that what comes has room for.
+    #[cfg(test)]
+    pub(super) fn input_room(&self) -> usize {
+        self.input.capacity()
+    }
+
     /// Puts what comes next into `buffer`, which is not empty: as much as there is, or has room. A message may have `most`
     /// bytes.
     ///

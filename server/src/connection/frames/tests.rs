@@ -1,5 +1,7 @@
 //! The layer and tungstenite together, against a plain decoder that is written for the test.
 
+mod memory;
+
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 

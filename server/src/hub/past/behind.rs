@@ -132,3 +132,38 @@ impl Behind {
         self.topics.is_empty() && self.held.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+
+    use super::Behind;
+    use crate::hub::Message;
+    use crate::ids::ClientId;
+    use crate::outbox::Outbox;
+    use crate::outbox::drain::Drain;
+    use crate::outbox::frame::Opcode;
+
+    /// Cause: a mutant survived that added what was given to what is held: who had been behind for long was closed for a
+    /// bound that it never came near.
+    #[test]
+    fn what_is_held_back_counts_until_it_is_given() {
+        let drain = Drain::start().expect("a thread");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let socket = TcpStream::connect(listener.local_addr().expect("it is bound"));
+        let outbox = Outbox::new(socket.expect("it listens"), ClientId(1), drain.handle());
+        let mut behind = Behind::new(outbox);
+        let message = || Message::new(Opcode::Text, b"held back");
+        let one = message().bytes();
+        assert_eq!(behind.hold(1, message()), one);
+        assert_eq!(behind.hold(2, message()), 2 * one);
+        assert!(!behind.is_done());
+        assert!(behind.next_held().is_some());
+        assert_eq!(behind.limit(), 2);
+        assert_eq!(behind.hold(3, message()), 2 * one);
+        while behind.next_held().is_some() {}
+        assert!(behind.is_done());
+        assert_eq!(behind.hold(4, message()), one);
+        drain.end();
+    }
+}

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Queue, Taken};
+use super::{Notice, Queue, Taken};
 use crate::hub::event::Manner;
 use crate::hub::intake::Intake;
 use crate::hub::{Audience, Event, Message};
@@ -104,6 +104,8 @@ fn who_came_first_goes_on_first() {
             });
             wait_for_waiting(queue, number + 1);
         }
+        // Cause: a mutant survived in which all of them had gone on at once.
+        assert!(went_on.try_recv().is_err(), "they wait");
         let mut taken = Taken::default();
         queue.exchange(&mut 0, &mut taken);
         let mut next = 0;
@@ -182,4 +184,40 @@ fn a_hub_that_waits_for_more_is_woken_by_a_flood_and_not_by_a_few_words() {
     assert!(queue.has_enough_or_rings(), "it need not even lie down");
     take(&queue);
     assert!(!rings(&queue), "it waits no longer");
+}
+
+/// Cause: a mutant survived that let everybody go on with the first event that was done with, so that who floods was woken for
+/// each message.
+#[test]
+fn who_waits_goes_on_when_half_of_the_bound_is_free() {
+    let queue = queue();
+    let held = fill(&queue);
+    thread::scope(|scope| {
+        scope.spawn(|| queue.post(publish(1)));
+        wait_for_waiting(&queue, 1);
+        let mut taken = Taken::default();
+        queue.exchange(&mut 0, &mut taken);
+        for done in 1..=held {
+            queue.give_back(&mut EVENT_LOAD_LEAST.clone());
+            let waits = queue.state.lock().waiting.len() == 1;
+            assert_eq!(waits, done < held / 2, "{done} of {held} are done with");
+        }
+    });
+}
+
+/// Cause: mutants survived in which the first of a crowd woke the hub, or none of it however many there were.
+#[test]
+fn a_crowd_that_comes_does_not_wake_the_hub_until_half_of_the_bound_is_full() {
+    let queue = queue();
+    let wakes = |queue: &Arc<Queue>| {
+        queue.post(Event::Tidy);
+        queue.state.lock().notice == Notice::Known
+    };
+    for come in 1..=BOUND / EVENT_LOAD_LEAST / 2 {
+        assert!(!wakes(&queue), "{come}");
+    }
+    assert!(wakes(&queue));
+    let other = self::queue();
+    other.alert();
+    assert!(wakes(&other), "somebody waits for who comes");
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{RUN_BYTES_MAX, Run, SHARED_BYTES_LEAST, Share};
+use super::{RUN_BYTES_MAX, RUN_KEPT_BYTES, Run, SHARED_BYTES_LEAST, Share};
 use crate::compression::{Demand, Inflater, Need, Shape, Window};
 use crate::hub::members::EVERYONE;
 use crate::hub::message::Message;
@@ -230,4 +230,36 @@ fn what_single_members_get_counts_too() {
         skips += 1;
     }
     assert!(skips < RUN_BYTES_MAX / 16, "a patch is not free");
+}
+
+/// Cause: mutants survived that made runs of any size, or kept the room of the largest one for ever.
+#[test]
+fn a_run_is_bounded_and_what_it_needed_is_given_back() {
+    let large = Message::new(Opcode::Text, &[b'x'; 10_000]);
+    let mut run = Run::default();
+    assert!(!run.is_full_for(10 * RUN_BYTES_MAX), "nothing is in it");
+    run.push(EVERYONE, text("first"), None);
+    run.push_frame(EVERYONE, large.frame(), None);
+    assert!(!run.is_full_for(RUN_BYTES_MAX - 11_000));
+    assert!(run.is_full_for(RUN_BYTES_MAX - 10_000));
+    // What is put in for one member counts as well.
+    let before = RUN_BYTES_MAX - 11_000;
+    run.insert(ClientId(1), &large, Encoding::Frame);
+    assert!(run.is_full_for(before));
+    assert!(!run.is_full_for(before - 11_000));
+    run.clear();
+    let room = |run: &mut Run| {
+        let bytes = Arc::get_mut(&mut run.bytes).expect("nobody else holds it");
+        bytes.bytes_mut().capacity()
+    };
+    assert!(room(&mut run) >= 10_000, "the next one needs no new room");
+    for _ in 0..RUN_BYTES_MAX / 1000 {
+        run.push_frame(EVERYONE, large.frame(), None);
+    }
+    run.clear();
+    assert!(room(&mut run) <= 2 * RUN_BYTES_MAX);
+    run.push_frame(EVERYONE, large.frame(), None);
+    run.clear();
+    run.shrink();
+    assert!(room(&mut run) <= RUN_KEPT_BYTES);
 }

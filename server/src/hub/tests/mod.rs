@@ -1,6 +1,8 @@
 //! The hub with real outboxes on real sockets.
 
+mod events;
 mod past;
+mod presence;
 mod routes;
 
 use std::io::Read;

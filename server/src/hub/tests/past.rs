@@ -31,7 +31,7 @@ impl Room {
         answer.recv().expect("the hub answers")
     }
 
-    fn join_from(&self, guest: &Guest, name: &str, since: Since) -> Joined {
+    pub(super) fn join_from(&self, guest: &Guest, name: &str, since: Since) -> Joined {
         self.join_telling(guest, name, since, Notices::default())
     }
 
@@ -83,7 +83,7 @@ fn keep(
     }))
 }
 
-fn after(position: Position) -> Since {
+pub(super) fn after(position: Position) -> Since {
     Since::After {
         position: Some(position),
         or_last: 0,
@@ -349,7 +349,7 @@ fn no_more_members_are_listed_than_are_asked_for_whoever_is_behind() {
 }
 
 /// A guest that is 20 MB behind, of which it has not read anything.
-fn far_behind(room: &Room) -> (Guest, Position) {
+pub(super) fn far_behind(room: &Room) -> (Guest, Position) {
     room.post(bounds(u64::MAX));
     let start = room.read("t", Since::Now, 1).next;
     for number in 0..2000 {

@@ -7,6 +7,8 @@
 mod ledger;
 mod network;
 mod share;
+#[cfg(test)]
+mod tests;
 mod ticket;
 
 use std::sync::Arc;
