@@ -54,7 +54,12 @@ fn each_topic_hears_of_its_own_ends_alone() {
     }
     let last = guests[3].id;
     for name in ["a", "b"] {
-        room.post(tell(last, name, &format!("in-{name}"), &format!("out-{name}")));
+        room.post(tell(
+            last,
+            name,
+            &format!("in-{name}"),
+            &format!("out-{name}"),
+        ));
     }
     room.post(join(last, "c"));
     room.post(leave(last, "b"));
