@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::arguments::Arguments;
 use crate::loads::Load;
 use crate::say;
+use crate::secured::Identity;
 use crate::servers::{Folders, Server};
 
 /// Loads that were asked for.
@@ -65,5 +66,11 @@ pub fn folders() -> Result<Folders, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let built: PathBuf = program.parent().ok_or("no folder")?.to_owned();
     let work = built.parent().ok_or("no target folder")?.to_owned();
-    Ok(Folders { root, work, built })
+    let identity = Identity::make(&work.join("tls"))?;
+    Ok(Folders {
+        root,
+        work,
+        built,
+        identity,
+    })
 }

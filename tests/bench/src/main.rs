@@ -16,6 +16,7 @@ mod report;
 mod rounds;
 mod scrape;
 mod script;
+mod secured;
 mod servers;
 mod speech;
 mod swarm;

@@ -51,10 +51,16 @@ pub const RESIDENT_KIB: Metric = cost("resident_kib", "resident KiB/client");
 pub const KERNEL_KIB: Metric = cost("kernel_kib", "kernel KiB/client");
 /// What the machine has less for each client, both ends of its socket included.
 pub const AVAILABLE_KIB: Metric = cost("available_kib", "machine's KiB/client");
+/// The same above what a client costs that comes without TLS.
+pub const ABOVE_KIB: Metric = cost("above_kib", "machine's KiB above plain");
+/// Resident memory for each client above that of one without TLS.
+pub const ABOVE_RESIDENT_KIB: Metric = cost("above_resident_kib", "resident KiB above plain");
 /// Bytes of a message on the wire, its frame included.
 pub const WIRE_BYTES: Metric = cost("wire_bytes", "bytes/message");
 /// Processor time of the server to connect one client.
 pub const CONNECT_US: Metric = cost("connect_us", "CPU µs/connection");
+/// The same above what it takes to connect one that comes without TLS.
+pub const ABOVE_US: Metric = cost("above_us", "CPU µs above plain");
 /// Time of the first storm.
 pub const FIRST_MS: Metric = cost("first_ms", "first ms");
 /// Time of the second storm.
@@ -123,14 +129,17 @@ pub const RATE: Metric = Metric {
 };
 
 /// All of them in the order of their columns.
-pub const METRICS: [Metric; 38] = [
+pub const METRICS: [Metric; 41] = [
     CPU_US,
     PER_SECOND,
     CPU_PERCENT,
     AVAILABLE_KIB,
     RESIDENT_KIB,
     KERNEL_KIB,
+    ABOVE_KIB,
+    ABOVE_RESIDENT_KIB,
     CONNECT_US,
+    ABOVE_US,
     FIRST_MS,
     AGAIN_MS,
     SLOWDOWN,
@@ -165,9 +174,10 @@ pub const METRICS: [Metric; 38] = [
 ];
 
 /// Metrics that are not set against the bare server: it holds next to nothing, or they are ratios already.
-pub const ABSOLUTE: [&str; 9] = [
+pub const ABSOLUTE: [&str; 10] = [
     AVAILABLE_KIB.key,
     RESIDENT_KIB.key,
+    ABOVE_KIB.key,
     CPU_PERCENT.key,
     SLOWDOWN.key,
     SLOWDOWN_P99.key,

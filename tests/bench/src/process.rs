@@ -65,8 +65,10 @@ impl Process {
             let mut line = String::new();
             while stdout.read_line(&mut line).is_ok_and(|count| count > 0) {
                 if let Some(text) = line.trim().strip_prefix(ANNOUNCEMENT) {
+                    // Behind a comma it says what is spoken there.
+                    let address = text.split(',').next().unwrap_or_default();
                     // Nobody waits any more where the server took too long.
-                    found.send(text.parse::<SocketAddr>()).ok();
+                    found.send(address.parse::<SocketAddr>()).ok();
                     done.send(stdout).ok();
                     return;
                 }

@@ -191,9 +191,13 @@ impl Run<'_> {
         is_last: bool,
     ) -> Result<Sample, String> {
         let counts = is_last && !self.arguments.quick && load.clients() <= COUNTED_CLIENTS_MAX;
-        let process = server.start(self.folders)?;
+        let process = match load.ability().is_secured() {
+            true => server.start_secured(self.folders)?,
+            false => server.start(self.folders)?,
+        };
         load.run(&Stage {
             process: &process,
+            identity: &self.folders.identity,
             abilities: server.abilities,
             another: &|| server.start(self.folders),
             filing: &|| server.start_filing(self.folders),

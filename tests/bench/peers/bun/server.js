@@ -1,9 +1,13 @@
-// The benchmark's server on Bun's own WebSocket (uWebSockets inside): /echo, /chat, /rooms?room=NAME, /slow.
+// The benchmark's server on Bun's own WebSocket (uWebSockets inside): /echo, /chat, /rooms?room=NAME, /slow. By TLS
+// where it is given a certificate and a key:
+//   server.js [CERTIFICATE KEY]
+const [certificate, key] = process.argv.slice(2);
 let lastNumber = 0;
 
 const server = Bun.serve({
   hostname: '127.0.0.1',
   port: 0,
+  tls: certificate ? { cert: Bun.file(certificate), key: Bun.file(key) } : undefined,
   fetch(request, server) {
     const url = new URL(request.url);
     if (server.upgrade(request, { data: { path: url.pathname, room: url.pathname + url.search, number: 0 } })) return;

@@ -1,5 +1,7 @@
 // The benchmark's server on gorilla/websocket: /echo, /chat, /rooms?room=NAME, /slow. Rooms are those of gorilla's
-// own chat example: a hub, and a reader and a writer for each client; each message leaves as a frame of its own.
+// own chat example: a hub, and a reader and a writer for each client; each message leaves as a frame of its own. By TLS
+// where it is given a certificate and a key:
+//   main [CERTIFICATE KEY]
 package main
 
 import (
@@ -7,6 +9,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -135,5 +138,8 @@ func main() {
 		log.Fatal(err)
 	}
 	fmt.Printf("listening on %s\n", listener.Addr())
+	if len(os.Args) == 3 {
+		log.Fatal(http.ServeTLS(listener, nil, os.Args[1], os.Args[2]))
+	}
 	log.Fatal(http.Serve(listener, nil))
 }

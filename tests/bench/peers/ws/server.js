@@ -1,14 +1,23 @@
-// The benchmark's server on `ws`: /echo, /chat, /rooms?room=NAME, /slow.
+// The benchmark's server on `ws`: /echo, /chat, /rooms?room=NAME, /slow. By TLS where it is given a certificate and a key:
+//   server.js [CERTIFICATE KEY]
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
 import { WebSocketServer } from 'ws';
+
+const [certificate, key] = process.argv.slice(2);
+const web = certificate
+  ? createSecureServer({ cert: readFileSync(certificate), key: readFileSync(key) })
+  : createServer();
 
 const clock = new Int32Array(new SharedArrayBuffer(4));
 const rooms = new Map();
 let lastNumber = 0;
 
-const server = new WebSocketServer({ host: '127.0.0.1', port: 0, backlog: 4096, maxPayload: 1024 * 1024,
+const server = new WebSocketServer({ server: web, maxPayload: 1024 * 1024,
   // For clients that offer it, from as many bytes on as Detent.
   perMessageDeflate: { threshold: 256 } });
-server.on('listening', () => console.log(`listening on 127.0.0.1:${server.address().port}`));
+web.listen(0, '127.0.0.1', 4096, () => console.log(`listening on 127.0.0.1:${web.address().port}`));
 server.on('connection', (socket, request) => {
   socket.on('error', () => {});
   if (request.url === '/echo') {

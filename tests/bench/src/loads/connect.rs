@@ -103,7 +103,7 @@ impl Load for Connect {
 }
 
 /// The server's processor time once it does nothing any more.
-fn quiet_cpu(process: &Process) -> Result<Duration, String> {
+pub(super) fn quiet_cpu(process: &Process) -> Result<Duration, String> {
     let deadline = Instant::now() + QUIET_WITHIN;
     let mut before = process.cpu()?;
     loop {

@@ -4,7 +4,7 @@ use super::window::measure;
 use super::{Ability, Load, Stage};
 use crate::metric::{CPU_US, Metric, P50_US, P99_US, PER_SECOND, RATE, Sample};
 use crate::script::Echo;
-use crate::swarm::{Connecting, Swarm, targets};
+use crate::swarm::{Connecting, targets};
 
 struct EchoLoad {
     name: &'static str,
@@ -15,6 +15,7 @@ struct EchoLoad {
     in_flight: usize,
     /// Messages a second in all; none for a closed loop.
     rate: Option<f64>,
+    ability: Ability,
     is_quick: bool,
 }
 
@@ -26,12 +27,13 @@ const BUSY: EchoLoad = EchoLoad {
     bytes: 64,
     in_flight: 1,
     rate: None,
+    ability: Ability::Echo,
     is_quick: true,
 };
 
 /// All of them.
 pub(super) fn all() -> Vec<Box<dyn Load>> {
-    let loads = [
+    boxed([
         EchoLoad {
             name: "echo-1",
             title: "echo, 1 client",
@@ -70,11 +72,33 @@ pub(super) fn all() -> Vec<Box<dyn Load>> {
             is_quick: false,
             ..BUSY
         },
-    ];
-    loads
-        .into_iter()
-        .map(|load| -> Box<dyn Load> { Box::new(load) })
-        .collect()
+    ])
+}
+
+/// Those by TLS.
+pub(super) fn secured() -> Vec<Box<dyn Load>> {
+    boxed([
+        EchoLoad {
+            name: "tls-echo-100",
+            title: "TLS: echo, 100 busy clients",
+            ability: Ability::SecuredEcho,
+            is_quick: false,
+            ..BUSY
+        },
+        EchoLoad {
+            name: "tls-echo-256k",
+            title: "TLS: echo, 256 KiB messages, 10 clients",
+            clients: 10,
+            bytes: 256 * 1024,
+            ability: Ability::SecuredEcho,
+            is_quick: false,
+            ..BUSY
+        },
+    ])
+}
+
+fn boxed<const N: usize>(loads: [EchoLoad; N]) -> Vec<Box<dyn Load>> {
+    loads.map(|load| -> Box<dyn Load> { Box::new(load) }).into()
 }
 
 impl Load for EchoLoad {
@@ -87,7 +111,7 @@ impl Load for EchoLoad {
     }
 
     fn ability(&self) -> Ability {
-        Ability::Echo
+        self.ability
     }
 
     fn clients(&self) -> usize {
@@ -103,7 +127,7 @@ impl Load for EchoLoad {
     }
 
     fn run(&self, stage: &Stage) -> Result<Sample, String> {
-        let mut swarm = Swarm::new(stage.process.address())?;
+        let mut swarm = stage.swarm(self.ability)?;
         swarm.connect(&targets("/echo", self.clients), Connecting::default())?;
         let clients = 0..self.clients;
         let Some(rate) = self.rate else {

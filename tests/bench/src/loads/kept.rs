@@ -10,12 +10,12 @@ use bench::wire::{self, PING};
 
 use super::{Ability, Load, Stage};
 use crate::metric::{AVAILABLE_KIB, FAULTS, KERNEL_KIB, Metric, RESIDENT_KIB, Sample, sample};
-use crate::process::{own_resident_kib, settled_available_kib};
+use crate::process::{Process, own_resident_kib, settled_available_kib};
 use crate::script::{Echo, Script, Shape, rest, settle};
 use crate::speech::Speech;
 use crate::swarm::{Connecting, Outgoing, Silence, Swarm, Traffic, targets};
 
-const CLIENTS: usize = 5_000;
+pub(super) const CLIENTS: usize = 5_000;
 /// Of those who speak: each hears 50, so that no server is busy for long.
 const ROOMS: usize = 100;
 /// Before memory is measured: servers that give memory back to who is silent may do so.
@@ -65,36 +65,54 @@ impl Load for Kept {
     }
 
     fn run(&self, stage: &Stage) -> Result<Sample, String> {
-        let memory = stage.process.memory()?;
-        let own = own_resident_kib();
-        let available = settled_available_kib();
         let mut swarm = Swarm::new(stage.process.address())?;
-        if stage.abilities.contains(&Ability::Rooms) {
-            self.chat(&mut swarm)?;
-        } else {
+        measure(stage.process, &mut swarm, |swarm| {
+            if stage.abilities.contains(&Ability::Rooms) {
+                return self.chat(swarm);
+            }
             swarm.connect(&targets("/echo", CLIENTS), Connecting::default())?;
             let mut script = Echo::closed(0..CLIENTS, 64, 1);
             swarm.say(|outgoing| script.begin(outgoing));
-            rest(&mut swarm, &mut script)?;
-        }
-        swarm.run(Instant::now() + SILENCE, &mut Silence)?;
-        let left = settled_available_kib();
-        let with_clients = stage.process.memory()?;
-        let own = own_resident_kib() - own;
-        let clients = CLIENTS as f64;
-        Ok(sample([
-            (AVAILABLE_KIB, (available - left - own) / clients),
-            (
-                RESIDENT_KIB,
-                (with_clients.resident_kib - memory.resident_kib) / clients,
-            ),
-            (
-                KERNEL_KIB,
-                (with_clients.kernel_kib - memory.kernel_kib) / clients,
-            ),
-            (FAULTS, swarm.ended() as f64),
-        ]))
+            rest(swarm, &mut script)
+        })
     }
+}
+
+/// What each of the clients costs that `come`, once they are silent.
+///
+/// # Errors
+/// They cannot, or the server has ended.
+pub(super) fn measure(
+    process: &Process,
+    swarm: &mut Swarm,
+    come: impl FnOnce(&mut Swarm) -> Result<(), String>,
+) -> Result<Sample, String> {
+    let memory = process.memory()?;
+    let own = own_resident_kib();
+    let available = settled_available_kib();
+    come(swarm)?;
+    swarm.run(Instant::now() + SILENCE, &mut Silence)?;
+    let left = settled_available_kib();
+    let with_clients = process.memory()?;
+    let own = own_resident_kib() - own;
+    let clients = CLIENTS as f64;
+    Ok(sample([
+        (AVAILABLE_KIB, (available - left - own) / clients),
+        (
+            RESIDENT_KIB,
+            (with_clients.resident_kib - memory.resident_kib) / clients,
+        ),
+        (
+            KERNEL_KIB,
+            (with_clients.kernel_kib - memory.kernel_kib) / clients,
+        ),
+        (FAULTS, swarm.ended() as f64),
+    ]))
+}
+
+/// Clients of one room that have heard one thing.
+pub(super) fn hear_once(swarm: &mut Swarm) -> Result<(), String> {
+    Kept { speaks: false }.chat(swarm)
 }
 
 impl Kept {

@@ -16,6 +16,7 @@ mod newcomers;
 mod publish;
 mod rejoin;
 mod room;
+mod secured;
 mod slow;
 mod storm;
 mod unread;
@@ -25,6 +26,8 @@ use std::path::{Path, PathBuf};
 
 use crate::metric::{Metric, Sample};
 use crate::process::Process;
+use crate::secured::Identity;
+use crate::swarm::Swarm;
 
 /// What a server must be able to do for a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +42,10 @@ pub enum Ability {
     Pings,
     /// The same with permessage-deflate.
     Compress,
+    /// Send messages back, by TLS.
+    SecuredEcho,
+    /// Pass messages to everyone, by TLS.
+    SecuredChat,
     /// Block for 10 ms with each message, then send it back: `/slow`.
     Slow,
     /// Take messages by requests, and pass them to WebSockets and event streams, which may come back to what they
@@ -46,6 +53,13 @@ pub enum Ability {
     Push,
     /// Keep what is said in some rooms, `/past?room=NAME&kept`, in memory or in a file.
     Journals,
+}
+
+impl Ability {
+    /// Whether clients come by TLS.
+    pub fn is_secured(self) -> bool {
+        matches!(self, Ability::SecuredEcho | Ability::SecuredChat)
+    }
 }
 
 /// One load.
@@ -77,11 +91,13 @@ pub trait Load {
 
 /// What a load gets to run on.
 pub struct Stage<'a> {
-    /// The server, just started.
+    /// The server, just started; by TLS where the load wants that.
     pub process: &'a Process,
+    /// What clients by TLS trust.
+    pub identity: &'a Identity,
     /// What it can do.
     pub abilities: &'static [Ability],
-    /// Starts another server like it.
+    /// Starts another server like it, always a plain one.
     pub another: &'a dyn Fn() -> Result<Process, String>,
     /// Starts one that keeps some rooms in a file, and where it is asked for its metrics.
     pub filing: &'a dyn Fn() -> Result<(Process, PathBuf), String>,
@@ -94,6 +110,20 @@ pub struct Stage<'a> {
     pub best_room_rate: Option<f64>,
     /// Where files may be put; none to count no system calls.
     pub calls_folder: Option<&'a Path>,
+}
+
+impl Stage<'_> {
+    /// A swarm for the server, whose clients come by TLS where `ability` says so.
+    ///
+    /// # Errors
+    /// The kernel gives no epoll.
+    fn swarm(&self, ability: Ability) -> Result<Swarm, String> {
+        let swarm = Swarm::new(self.process.address())?;
+        Ok(match ability.is_secured() {
+            true => swarm.secure(self.identity.trust()?),
+            false => swarm,
+        })
+    }
 }
 
 /// All loads in the order in which they run and stand in the table.
@@ -118,5 +148,6 @@ pub fn all() -> Vec<Box<dyn Load>> {
     loads.extend(journal::all());
     loads.push(Box::new(rejoin::Rejoin));
     loads.extend(listeners::all());
+    loads.extend(secured::all());
     loads
 }

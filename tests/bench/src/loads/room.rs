@@ -4,7 +4,7 @@ use super::window::measure;
 use super::{Ability, Load, Stage};
 use crate::metric::{CPU_US, Metric, P99_US, PER_SECOND, RATE, Sample};
 use crate::script::{Room, Shape, settle};
-use crate::swarm::{Connecting, Swarm, targets};
+use crate::swarm::{Connecting, targets};
 
 /// Bytes of what is said in rooms.
 pub(super) const BYTES: usize = 64;
@@ -29,6 +29,7 @@ struct Chat {
     title: &'static str,
     shape: Shape,
     is_quick: bool,
+    is_secured: bool,
     rate: Rate,
 }
 
@@ -44,6 +45,7 @@ fn chat(name: &'static str, title: &'static str, members: usize, speakers: usize
             bytes: BYTES,
         },
         is_quick: members == 100 || speakers > 1,
+        is_secured: false,
         rate: Rate::Closed,
     }
 }
@@ -96,6 +98,14 @@ pub(super) fn paced() -> Box<dyn Load> {
     })
 }
 
+/// A room whose members come by TLS.
+pub(super) fn secured() -> Box<dyn Load> {
+    Box::new(Chat {
+        is_secured: true,
+        ..chat("tls-chat-1000", "TLS: chat, 1 sender to 1,000", 1000, 1)
+    })
+}
+
 /// Many small rooms.
 pub(super) fn many() -> Box<dyn Load> {
     let mut load = chat("rooms", "200 rooms of 50, 1 sender each", 50, 1);
@@ -114,10 +124,10 @@ impl Load for Chat {
     }
 
     fn ability(&self) -> Ability {
-        if self.shape.rooms > 1 {
-            Ability::Rooms
-        } else {
-            Ability::Chat
+        match self.shape.rooms {
+            1 if self.is_secured => Ability::SecuredChat,
+            1 => Ability::Chat,
+            _ => Ability::Rooms,
         }
     }
 
@@ -145,7 +155,7 @@ impl Load for Chat {
                 .map(|client| format!("/rooms?room={}", client / shape.members))
                 .collect(),
         };
-        let mut swarm = Swarm::new(stage.process.address())?;
+        let mut swarm = stage.swarm(self.ability())?;
         swarm.connect(&targets, Connecting::default())?;
         settle(&mut swarm, shape)?;
         let deliveries = match self.rate {

@@ -13,6 +13,7 @@ pub(super) fn epoll(folders: &Folders) -> Server {
         clients_max: usize::MAX,
         program: folders.built.join("bare").into(),
         arguments: Vec::new(),
+        secured: None,
         filing: None,
     }
 }
@@ -27,6 +28,7 @@ pub(super) fn threads(folders: &Folders) -> Server {
         clients_max: usize::MAX,
         program: folders.built.join("bare-threads").into(),
         arguments: Vec::new(),
+        secured: None,
         filing: None,
     }
 }

@@ -1,5 +1,6 @@
 //! Detent as a release binary with its real plugins, of this tree or of another revision.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,6 +8,7 @@ use std::process::Command;
 use super::{Filing, Folders, Kind, Server, copy, run};
 use crate::loads::Ability;
 use crate::say;
+use crate::secured::Identity;
 
 const ABILITIES: &[Ability] = &[
     Ability::Echo,
@@ -17,7 +19,11 @@ const ABILITIES: &[Ability] = &[
     Ability::Push,
     Ability::Journals,
     Ability::Compress,
+    Ability::SecuredEcho,
+    Ability::SecuredChat,
 ];
+/// Those of revisions without TLS.
+const PLAIN_ABILITIES: &[Ability] = ABILITIES.split_at(8).0;
 /// Those of revisions in which nothing was kept.
 const OLD_ABILITIES: &[Ability] = ABILITIES.split_at(5).0;
 /// The room's plugin that only newer revisions can build.
@@ -101,16 +107,13 @@ fn make(folders: &Folders, tree: &Path, name: &str, own: &[PathBuf]) -> Result<S
     ]))?;
     // The chat logs every message; the peers' rooms do not. The largest message is more than the
     // default allows.
-    let arguments = [
-        "--listen",
-        "127.0.0.1:0",
-        "--log-level",
-        "warn",
-        "--max-message",
-        "1MiB",
-    ];
-    let mut arguments: Vec<_> = arguments.map(Into::into).into();
+    let arguments = ["--log-level", "warn", "--max-message", "1MiB"];
+    let mut arguments: Vec<OsString> = arguments.map(Into::into).into();
     arguments.extend(["--plugins".into(), plugins.into_os_string()]);
+    let secures = tree.join("server/src/tls").exists();
+    let secured = secures.then(|| secured(folders, &folder)).transpose()?;
+    let secured = secured.map(|more| [arguments.clone(), more].concat());
+    arguments.extend(["--listen", "127.0.0.1:0"].map(Into::into));
     let keeps = own
         .iter()
         .any(|path| path.ends_with(format!("lib{PAST}.so")));
@@ -118,12 +121,32 @@ fn make(folders: &Folders, tree: &Path, name: &str, own: &[PathBuf]) -> Result<S
         name: name.to_owned(),
         version: format!("{} ({})", version.trim(), revision.trim()),
         kind: Kind::Detent,
-        abilities: if keeps { ABILITIES } else { OLD_ABILITIES },
+        abilities: match (keeps, secures) {
+            (true, true) => ABILITIES,
+            (true, false) => PLAIN_ABILITIES,
+            (false, _) => OLD_ABILITIES,
+        },
         clients_max: usize::MAX,
         program: program.into(),
         arguments,
+        secured,
         filing: keeps.then(|| filing(&folder)).transpose()?,
     })
+}
+
+/// A configuration that has nothing but TLS.
+fn secured(folders: &Folders, folder: &Path) -> Result<Vec<OsString>, String> {
+    let file = folder.join("tls.toml");
+    let Identity {
+        certificate, key, ..
+    } = &folders.identity;
+    let text = format!(
+        "listen = []\n\n[[listener]]\naddress = \"127.0.0.1:0\"\ntls = {{ certificate = \"{}\", key = \"{}\" }}\n",
+        certificate.display(),
+        key.display()
+    );
+    fs::write(&file, text).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(vec!["--config".into(), file.into_os_string()])
 }
 
 /// A configuration with rooms in a file, which begins anew with each build.

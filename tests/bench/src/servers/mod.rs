@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 
 use crate::loads::Ability;
 use crate::process::Process;
+use crate::secured::Identity;
 
 pub use peers::Missing;
 
@@ -39,6 +40,8 @@ pub struct Server {
     pub clients_max: usize,
     program: OsString,
     arguments: Vec<OsString>,
+    /// Instead of those, where it is to speak TLS.
+    secured: Option<Vec<OsString>>,
     /// What makes it keep some rooms in a file, and tell its metrics on a socket.
     filing: Option<Filing>,
 }
@@ -58,6 +61,8 @@ pub struct Folders {
     pub work: PathBuf,
     /// Where cargo put this program, the bare servers and the plugins of the benchmark.
     pub built: PathBuf,
+    /// What every server shows by TLS.
+    pub identity: Identity,
 }
 
 impl Server {
@@ -68,6 +73,7 @@ impl Server {
             version: self.version.clone(),
             program: self.program.clone(),
             arguments: self.arguments.iter().cloned().chain(more).collect(),
+            secured: self.secured.clone(),
             filing: self.filing.clone(),
             ..*self
         }
@@ -87,8 +93,18 @@ impl Server {
     /// It does not do this, or does not start.
     pub fn start_filing(&self, folders: &Folders) -> Result<(Process, PathBuf), String> {
         let filing = self.filing.as_ref().ok_or("no journals in files")?;
-        let process = self.start_with(folders, &[], &filing.arguments)?;
+        let arguments = [self.arguments.as_slice(), &filing.arguments].concat();
+        let process = self.start_with(folders, &[], &arguments)?;
         Ok((process, filing.metrics.clone()))
+    }
+
+    /// Starts it so that it speaks TLS, and nothing else.
+    ///
+    /// # Errors
+    /// It does not do this, or does not start.
+    pub fn start_secured(&self, folders: &Folders) -> Result<Process, String> {
+        let arguments = self.secured.as_ref().ok_or("no TLS")?;
+        self.start_with(folders, &[], arguments)
     }
 
     /// As [`Server::start`], with a program and its arguments before it, such as valgrind.
@@ -96,24 +112,20 @@ impl Server {
     /// # Errors
     /// It does not start.
     pub fn start_under(&self, folders: &Folders, wrapper: &[OsString]) -> Result<Process, String> {
-        self.start_with(folders, wrapper, &[])
+        self.start_with(folders, wrapper, &self.arguments)
     }
 
     fn start_with(
         &self,
         folders: &Folders,
         wrapper: &[OsString],
-        more: &[OsString],
+        arguments: &[OsString],
     ) -> Result<Process, String> {
         let logs = folders.work.join("logs");
         fs::create_dir_all(&logs).map_err(|error| format!("{}: {error}", logs.display()))?;
         let path = logs.join(format!("{}.log", self.name));
         let log = File::create(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-        let words = wrapper
-            .iter()
-            .chain([&self.program])
-            .chain(&self.arguments)
-            .chain(more);
+        let words = wrapper.iter().chain([&self.program]).chain(arguments);
         let mut words = words.cloned();
         let mut command = Command::new(words.next().ok_or("no program")?);
         command.args(words).stderr(Stdio::from(log));

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use super::{Folders, Kind, Server, copy, run};
 use crate::loads::Ability;
+use crate::secured::Identity;
 
 /// A peer that is not here, and what to do.
 pub struct Missing {
@@ -15,13 +16,15 @@ pub struct Missing {
 }
 
 const ALL: &[Ability] = &[Ability::Echo, Ability::Chat, Ability::Rooms, Ability::Slow];
-/// Of those that can do permessage-deflate.
-const ALL_AND_COMPRESS: &[Ability] = &[
+/// Of those that can do permessage-deflate and TLS.
+const ALL_AND_MORE: &[Ability] = &[
     Ability::Echo,
     Ability::Chat,
     Ability::Rooms,
     Ability::Slow,
     Ability::Compress,
+    Ability::SecuredEcho,
+    Ability::SecuredChat,
 ];
 /// Where Debian puts the sources of Go packages.
 const DEBIAN_GOPATH: &str = "/usr/share/gocode";
@@ -30,7 +33,8 @@ const LIBWEBSOCKETS_HEADER: &str = "/usr/include/libwebsockets.h";
 /// stream_select refuses descriptors from 1,024 on.
 const PHP_CLIENTS_MAX: usize = 1_000;
 
-/// Where Debian puts nginx's modules.
+/// Where Debian puts nginx, and its modules.
+const NGINX: &str = "/usr/sbin/nginx";
 const NCHAN_MODULE: &str = "/usr/lib/nginx/modules/ngx_nchan_module.so";
 
 struct Peer {
@@ -38,7 +42,7 @@ struct Peer {
     prepare: fn(&Place) -> Result<Server, String>,
 }
 
-const PEERS: [Peer; 7] = [
+const PEERS: [Peer; 8] = [
     Peer {
         name: "bun",
         prepare: bun,
@@ -67,6 +71,10 @@ const PEERS: [Peer; 7] = [
         name: "nchan",
         prepare: nchan,
     },
+    Peer {
+        name: "nginx",
+        prepare: nginx,
+    },
 ];
 
 /// Peers that no registry has which this script uses.
@@ -79,10 +87,13 @@ const NOWHERE: [(&str, &str); 2] = [
 ];
 
 /// Where a peer's sources are and where it is built.
-struct Place {
+struct Place<'a> {
     sources: PathBuf,
     built: PathBuf,
     install: bool,
+    identity: &'a Identity,
+    /// Where Detent of this tree is, with its plugins.
+    detent: PathBuf,
 }
 
 pub(super) fn prepare(folders: &Folders, install: bool) -> (Vec<Server>, Vec<Missing>) {
@@ -92,6 +103,8 @@ pub(super) fn prepare(folders: &Folders, install: bool) -> (Vec<Server>, Vec<Mis
             sources: folders.root.join("tests/bench/peers").join(peer.name),
             built: folders.work.join("peers").join(peer.name),
             install,
+            identity: &folders.identity,
+            detent: folders.work.join("detent"),
         };
         match (peer.prepare)(&place) {
             Ok(server) => servers.push(server),
@@ -117,18 +130,23 @@ fn peer(name: &str, version: &str, program: PathBuf, argument: Option<PathBuf>) 
         clients_max: usize::MAX,
         program: program.into(),
         arguments: argument.into_iter().map(PathBuf::into_os_string).collect(),
+        secured: None,
         filing: None,
     }
 }
 
-fn compressing(server: Server) -> Server {
+/// One that compresses, and speaks TLS where its arguments end with a certificate and a key.
+fn complete(server: Server, place: &Place) -> Server {
+    let mut secured = server.arguments.clone();
+    secured.extend([&place.identity.certificate, &place.identity.key].map(Into::into));
     Server {
-        abilities: ALL_AND_COMPRESS,
+        abilities: ALL_AND_MORE,
+        secured: Some(secured),
         ..server
     }
 }
 
-impl Place {
+impl Place<'_> {
     /// The program's version, or how to get the program.
     fn need(&self, program: &str, version: &str, packages: &[&str]) -> Result<String, String> {
         let ask = || {
@@ -194,19 +212,18 @@ fn ws(place: &Place) -> Result<Server, String> {
     let node = place.need("node", "--version", &["nodejs"])?;
     let version = format!("ws {}, node {node}", place.npm("ws")?);
     let script = place.built.join("server.js");
-    Ok(compressing(peer(
-        "ws",
-        &version,
-        "node".into(),
-        Some(script),
-    )))
+    let server = peer("ws", &version, "node".into(), Some(script));
+    Ok(complete(server, place))
 }
 
 fn bun(place: &Place) -> Result<Server, String> {
     let version = format!("bun {}", place.npm("bun")?);
     let program = place.built.join("node_modules/bun/bin/bun.exe");
     let script = place.built.join("server.js");
-    Ok(compressing(peer("bun", &version, program, Some(script))))
+    Ok(complete(
+        peer("bun", &version, program, Some(script)),
+        place,
+    ))
 }
 
 fn gorilla(place: &Place) -> Result<Server, String> {
@@ -233,7 +250,7 @@ fn gorilla(place: &Place) -> Result<Server, String> {
         .arg("main.go"))?;
     let version = format!("gorilla/websocket {library}, {go}");
     let server = peer("gorilla", &version, place.built.clone(), None);
-    Ok(compressing(server))
+    Ok(complete(server, place))
 }
 
 fn libwebsockets(place: &Place) -> Result<Server, String> {
@@ -300,9 +317,7 @@ fn nchan(place: &Place) -> Result<Server, String> {
     let version = run(Command::new("dpkg-query")
         .args(["--show", "--showformat=${Package} ${Version}, "])
         .args(&packages[..2]))?;
-    // It takes no port 0; this one is free now, and nobody else takes ports here.
-    let free = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|of| of.local_addr());
-    let port = free.map_err(|error| error.to_string())?.port();
+    let port = free_port()?;
     let script = place.sources.join("start.sh");
     let arguments = [
         place.built.clone().into_os_string(),
@@ -313,5 +328,37 @@ fn nchan(place: &Place) -> Result<Server, String> {
         abilities: &[Ability::Push],
         arguments: arguments.into(),
         ..peer("nchan", version.trim_end_matches(", "), script, None)
+    })
+}
+
+/// nginx takes no port 0; this one is free now, and nobody else takes ports here.
+fn free_port() -> Result<u16, String> {
+    let free = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|of| of.local_addr());
+    Ok(free.map_err(|error| error.to_string())?.port())
+}
+
+/// TLS as most people have it: nginx speaks it, and Detent stands behind, plain. Both count.
+fn nginx(place: &Place) -> Result<Server, String> {
+    let packages = ["nginx"];
+    if !Path::new(NGINX).exists() {
+        place.install_packages(&packages)?;
+    }
+    let version = run(Command::new("dpkg-query")
+        .args(["--show", "--showformat=${Package} ${Version}"])
+        .args(packages))?;
+    let version = format!("{}, one worker, before Detent", version.trim());
+    let script = place.sources.join("start.sh");
+    let secured = [
+        place.built.clone().into_os_string(),
+        free_port()?.to_string().into(),
+        place.identity.certificate.clone().into(),
+        place.identity.key.clone().into(),
+        place.detent.join("server").into(),
+        place.detent.join("plugins").into(),
+    ];
+    Ok(Server {
+        abilities: &[Ability::SecuredEcho, Ability::SecuredChat],
+        secured: Some(secured.into()),
+        ..peer("nginx", &version, script, None)
     })
 }

@@ -109,8 +109,10 @@ impl Swarm {
 
     fn begin(&mut self, target: &str, connecting: Connecting) -> io::Result<()> {
         let socket = self.reach(self.clients.len(), connecting)?;
+        let session = self.session().map_err(io::Error::other)?;
         self.clients.push(Client {
             socket,
+            session,
             protocol: connecting.protocol,
             state: State::Connecting,
             partial: Vec::new(),

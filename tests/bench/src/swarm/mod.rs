@@ -6,6 +6,7 @@
 
 mod connect;
 mod http;
+mod secured;
 mod serve;
 
 pub use connect::{Connecting, Protocol, targets};
@@ -13,12 +14,14 @@ pub use connect::{Connecting, Protocol, targets};
 use std::mem::take;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 use std::time::Instant;
 
 use flate2::Decompress;
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags};
+use rustls::{ClientConfig, ClientConnection};
 
 const READ_BYTES: usize = 256 * 1024;
 /// Bytes of the largest message that may come compressed.
@@ -60,6 +63,8 @@ enum State {
 
 struct Client {
     socket: TcpStream,
+    /// Where it comes by TLS.
+    session: Option<Box<ClientConnection>>,
     protocol: Protocol,
     state: State,
     /// The beginning of a frame.
@@ -76,6 +81,12 @@ pub struct Swarm {
     requests: Vec<String>,
     outgoing: Outgoing,
     buffer: Vec<u8>,
+    /// Clients that connect now come by TLS, with this.
+    trust: Option<Arc<ClientConfig>>,
+    /// What has come sealed.
+    sealed: Vec<u8>,
+    /// Sessions that are those of earlier ones.
+    resumed: usize,
     opened: usize,
     ended: usize,
     pings: usize,
@@ -105,6 +116,9 @@ impl Swarm {
             requests: Vec::new(),
             outgoing: Outgoing::default(),
             buffer: vec![0; READ_BYTES],
+            trust: None,
+            sealed: Vec::new(),
+            resumed: 0,
             opened: 0,
             ended: 0,
             pings: 0,
@@ -116,6 +130,18 @@ impl Swarm {
             message_bytes: 0,
             first_fault: None,
         })
+    }
+
+    /// From now on clients come by TLS.
+    pub fn secure(mut self, trust: Arc<ClientConfig>) -> Swarm {
+        self.trust = Some(trust);
+        self.sealed = vec![0; READ_BYTES];
+        self
+    }
+
+    /// Of those whose connection stands, how many have gone on with an earlier session of TLS.
+    pub fn resumed(&self) -> usize {
+        self.resumed
     }
 
     /// Number of clients, the ended ones too.

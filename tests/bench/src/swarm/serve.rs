@@ -2,6 +2,7 @@
 //! the loop for the same reason as the server's `Outbox::deliver`.
 
 use std::mem::take;
+use std::net::TcpStream;
 use std::time::Instant;
 
 use bench::wire::{self, BINARY, Frame, PING, PONG, TEXT};
@@ -10,7 +11,7 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::net::{RecvFlags, SendFlags};
 
 use super::http::{Answer, Event};
-use super::{Protocol, State, Swarm, Traffic};
+use super::{Protocol, State, Swarm, Traffic, secured};
 
 /// Bytes of a message that is not whole yet that are copied to stand before the next ones: less than it costs to
 /// copy those.
@@ -72,11 +73,18 @@ impl Swarm {
         let front = if kept <= FRONT_BYTES_MAX { kept } else { 0 };
         buffer[..front].copy_from_slice(&client.partial[..front]);
         let space = &mut buffer[front..];
-        let count = match rustix::net::recv(&client.socket, space, RecvFlags::DONTWAIT) {
-            Ok((0, _)) => return Err("the server ended the connection".to_owned()),
-            Ok((count, _)) => count,
-            Err(rustix::io::Errno::AGAIN) => return Ok(()),
-            Err(error) => return Err(error.to_string()),
+        let received = match &mut client.session {
+            None => receive(&client.socket, space)?,
+            Some(session) => {
+                let count = secured::receive(session, &client.socket, space, &mut self.sealed)?;
+                if session.wants_write() {
+                    self.outgoing.touched.push(index);
+                }
+                count.filter(|&count| count > 0)
+            }
+        };
+        let Some(count) = received else {
+            return Ok(());
         };
         let now = Instant::now();
         let read = &buffer[..front + count];
@@ -112,6 +120,7 @@ impl Swarm {
             at = length;
             self.clients[index].state = State::Open;
             self.opened += 1;
+            self.resumed += usize::from(self.is_resumed(index));
         }
         match protocol {
             Protocol::WebSocket => self.take_frames(index, bytes, at, now, traffic),
@@ -214,21 +223,19 @@ impl Swarm {
             State::Ended => unsent.clear(),
             State::Shaking | State::Open => {}
         }
-        let mut sent = 0;
-        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-        while sent < unsent.len() {
-            match rustix::net::send(&client.socket, &unsent[sent..], flags) {
-                Ok(count) => sent += count,
-                Err(rustix::io::Errno::AGAIN) => break,
-                Err(error) => return Err(error.to_string()),
+        let is_sent = match &mut client.session {
+            Some(session) => secured::send(session, &client.socket, unsent)?,
+            None => {
+                let sent = send(&client.socket, unsent)?;
+                if sent == unsent.len() {
+                    unsent.clear();
+                } else {
+                    unsent.drain(..sent);
+                }
+                unsent.is_empty()
             }
-        }
-        if sent == unsent.len() {
-            unsent.clear();
-        } else {
-            unsent.drain(..sent);
-        }
-        if unsent.is_empty() == client.is_watched_for_write {
+        };
+        if is_sent == client.is_watched_for_write {
             client.is_watched_for_write = !client.is_watched_for_write;
             self.watch(index);
         }
@@ -256,4 +263,30 @@ impl Swarm {
         self.ended += 1;
         self.first_fault.get_or_insert_with(|| fault.to_owned());
     }
+}
+
+/// What has come; none where nothing has.
+#[inline(always)]
+pub(super) fn receive(socket: &TcpStream, space: &mut [u8]) -> Result<Option<usize>, String> {
+    match rustix::net::recv(socket, space, RecvFlags::DONTWAIT) {
+        Ok((0, _)) => Err("the server ended the connection".to_owned()),
+        Ok((count, _)) => Ok(Some(count)),
+        Err(rustix::io::Errno::AGAIN) => Ok(None),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// How many of `bytes` the socket took.
+#[inline(always)]
+pub(super) fn send(socket: &TcpStream, bytes: &[u8]) -> Result<usize, String> {
+    let mut sent = 0;
+    let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+    while sent < bytes.len() {
+        match rustix::net::send(socket, &bytes[sent..], flags) {
+            Ok(count) => sent += count,
+            Err(rustix::io::Errno::AGAIN) => break,
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Ok(sent)
 }
