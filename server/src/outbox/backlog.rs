@@ -277,8 +277,9 @@ impl State {
     /// What the queue holds has changed, and the socket is or was full.
     pub(super) fn note_memory(&mut self) {
         let is_held = self.is_waiting || self.queue.memory() > FLUSH_BYTES;
-        self.account
-            .set(if is_held { self.queue.memory() } else { 0 });
+        let held = || self.queue.memory() + self.sealed_memory();
+        let held = if is_held { held() } else { 0 };
+        self.account.set(held);
     }
 
     /// What waits now is to be taken from now on. Answers in HTTP have their pace from the thread that waits for

@@ -13,7 +13,7 @@ use rustix::net::RecvFlags;
 use socket2::Socket;
 
 use super::queue::Queue;
-use super::send::send_parts;
+use super::send::{send_parts, send_parts_before_more};
 use super::shared::Frames;
 use super::{NOTHING, Outbox, Phase, State, pipe};
 use crate::limits::{
@@ -213,12 +213,17 @@ impl Outbox {
         let (mut first, mut second) = (queue.bytes(), behind);
         let mut sealed = 0;
         loop {
-            match flush(session, &self.socket) {
+            let is_last = first.is_empty() && second.is_empty();
+            let flushed = match is_last {
+                true => flush(session, &self.socket),
+                false => session.flush(|parts| send_parts_before_more(&self.socket, parts)),
+            };
+            match flushed {
                 Flushed::All => {}
                 Flushed::Full => return Some(sealed),
                 Flushed::Broken => return None,
             }
-            if first.is_empty() && second.is_empty() {
+            if is_last {
                 return Some(sealed);
             }
             let count = session.seal(first, second);
@@ -319,6 +324,16 @@ impl Outbox {
     }
 }
 
+impl State {
+    /// Bytes that a record takes which is sealed and has not left; as many as one may have, since how many are left of it
+    /// does not matter to anybody.
+    #[inline]
+    pub(super) fn sealed_memory(&self) -> usize {
+        let is_there = self.session.as_ref().is_some_and(|of| !of.is_flushed());
+        if is_there { TLS_RECORD_BYTES } else { 0 }
+    }
+}
+
 fn flush(session: &mut Session, socket: &Socket) -> Flushed {
     session.flush(|parts| send_parts(socket, parts))
 }
@@ -354,11 +369,43 @@ fn splice(session: &mut Session, socket: &Socket) {
 #[cfg(test)]
 mod tests {
     use std::net::{TcpListener, TcpStream};
+    use std::thread;
 
     use socket2::Socket;
 
-    use super::{has_surely_room, pipe};
+    use super::{Frames, Handshake, Outbox, has_surely_room, pipe};
+    use crate::ids::ClientId;
     use crate::limits::{QUIET_BYTES_MAX, SPLICES_MAX};
+    use crate::outbox::drain::Drain;
+    use crate::tls::tests::{agree, session};
+
+    /// Cause: what was sealed and had not left counted for nobody.
+    #[test]
+    fn a_sealed_record_that_a_full_socket_does_not_take_is_held() {
+        let drain = Drain::start().expect("a thread");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let peer = TcpStream::connect(listener.local_addr().expect("it has one"));
+        let socket = listener.accept().expect("it has connected").0;
+        let outbox = Outbox::new(socket, ClientId(1), drain.handle());
+        let peer = thread::spawn(move || {
+            let peer = peer.expect("it listens");
+            agree(&peer);
+            peer
+        });
+        let mut shaken = outbox.secure(session(), &[]).expect("nothing has come");
+        while shaken == Handshake::UnderWay {
+            let came = outbox.receive_handshake().expect("bytes");
+            shaken = came.expect("a handshake");
+        }
+        let peer = peer.join().expect("it has agreed");
+        while !outbox.is_waiting() {
+            outbox.deliver(Frames::copied(&[7; 10_000]));
+        }
+        let state = outbox.state.lock();
+        assert!(state.account.told() > state.queue.memory());
+        drop((state, peer));
+        drain.end();
+    }
 
     /// Cause: with 16 KiB in any number of pieces the pipe waited at a client that took nothing, and the outbox was locked
     /// meanwhile.

@@ -134,11 +134,21 @@ impl Outbox {
 
 /// One non-blocking send of bytes that stand in several places.
 pub(super) fn send_parts(socket: &Socket, parts: &[IoSlice<'_>]) -> Option<usize> {
+    send_parts_by(socket, parts, SEND_FLAGS)
+}
+
+/// The same where more follows at once, so that the kernel need not send a segment that is not full (`MSG_MORE`): whoever
+/// calls it has to send what follows by another way.
+pub(super) fn send_parts_before_more(socket: &Socket, parts: &[IoSlice<'_>]) -> Option<usize> {
+    send_parts_by(socket, parts, SEND_FLAGS.union(SendFlags::MORE))
+}
+
+fn send_parts_by(socket: &Socket, parts: &[IoSlice<'_>], flags: SendFlags) -> Option<usize> {
     if let [part] = parts {
-        return taken(|| rustix::net::send(socket, part, SEND_FLAGS));
+        return taken(|| rustix::net::send(socket, part, flags));
     }
     let mut control = SendAncillaryBuffer::default();
-    taken(|| rustix::net::sendmsg(socket, parts, &mut control, SEND_FLAGS))
+    taken(|| rustix::net::sendmsg(socket, parts, &mut control, flags))
 }
 
 /// What a socket took of a non-blocking send; none where it failed for good.

@@ -121,6 +121,8 @@ impl Credentials {
             Some(before) => before.config.ticketer.clone(),
             None => ticketer().map_err(wrong)?,
         };
+        // Whoever comes back by one is given the next.
+        config.send_tls13_tickets = 1;
         // What is sent before the handshake is over could be sent again by somebody else.
         config.max_early_data_size = 0;
         let shown = identities.into_iter().map(|identity| Shown {

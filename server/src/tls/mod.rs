@@ -34,7 +34,7 @@ mod identity;
 mod peer;
 mod session;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use credentials::provider;
 

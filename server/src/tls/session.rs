@@ -159,11 +159,11 @@ impl Session {
     pub fn seal(&mut self, first: &[u8], second: &[u8]) -> usize {
         let first = &first[..first.len().min(TLS_RECORD_BYTES)];
         let second = &second[..second.len().min(TLS_RECORD_BYTES - first.len())];
-        let parts = [IoSlice::new(first), IoSlice::new(second)];
         let mut writer = self.connection.writer();
-        let sealed = match second.is_empty() {
-            true => writer.write(first),
-            false => writer.write_vectored(&parts),
+        let sealed = match (first, second) {
+            ([], part) | (part, []) => writer.write(part),
+            // For which rustls allocates a list.
+            (first, second) => writer.write_vectored(&[IoSlice::new(first), IoSlice::new(second)]),
         };
         sealed.unwrap_or(0)
     }

@@ -1,6 +1,7 @@
 //! A session against rustls' own client: in any cutting, with any byte changed, and with what a socket does not take.
 
 use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::sync::{Arc, OnceLock};
 
 use proptest::prelude::*;
@@ -42,6 +43,19 @@ fn client(version: &'static SupportedProtocolVersion) -> ClientConnection {
         .with_no_client_auth();
     let name = "localhost".try_into().expect("a name");
     ClientConnection::new(Arc::new(config), name).expect("a configuration")
+}
+
+/// A session whose client has said nothing yet.
+pub(crate) fn session() -> Box<Session> {
+    Session::new(configs().0.clone()).expect("a session")
+}
+
+/// Agrees with such a session as its client. Blocks until that is over.
+pub(crate) fn agree(mut socket: &TcpStream) {
+    let mut client = client(&TLS13);
+    while client.is_handshaking() {
+        client.complete_io(&mut socket).expect("a handshake");
+    }
 }
 
 /// Everything that is sealed.
@@ -94,7 +108,7 @@ fn agreed(
     version: &'static SupportedProtocolVersion,
     lengths: &[usize],
 ) -> (Box<Session>, ClientConnection) {
-    let mut session = Session::new(configs().0.clone()).expect("a session");
+    let mut session = session();
     let mut client = client(version);
     while session.is_handshaking() || client.is_handshaking() {
         let hello = said(&mut client);
@@ -195,7 +209,7 @@ proptest! {
     /// Whoever comes with noise instead of a handshake gets no session.
     #[test]
     fn noise_is_no_handshake(noise in prop::collection::vec(any::<u8>(), 1..600), keep in 0_usize..400) {
-        let mut session = Session::new(configs().0.clone()).expect("a session");
+        let mut session = session();
         let hello = said(&mut client(&TLS13));
         let bytes = [&hello[..keep.min(hello.len())], &noise].concat();
         let read = give(&mut session, &bytes, &[64]);

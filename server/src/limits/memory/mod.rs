@@ -7,7 +7,7 @@
 //!
 //! | part | told by | where |
 //! | --- | --- | --- |
-//! | backlogs | who offers bytes to a full socket, the drain thread | the queue of an outbox; a shared broadcast, once |
+//! | backlogs | who offers bytes to a full socket, the drain thread | the queue of an outbox; a shared broadcast, once; a sealed record of TLS |
 //! | queues | who posts to the hub, and the hub | the queue of a route |
 //! | receiving | a connection thread | the message that comes in, until the plugin has handled it |
 //! | bodies | a connection thread | the body of a request, until it is answered |
@@ -19,7 +19,7 @@
 //! Each holder has an [`Account`] and tells it what it holds as often as it likes. That is a comparison; only where the
 //! number of whole grains (`MEMORY_GRAIN_BYTES`) changes is it told to all, by two additions to shared numbers. So no message smaller
 //! than a grain pays for it, and what is not counted is less than a grain for each holder: one for a client's backlog, one for
-//! a route, and four for a message that comes in (`RECEIVED_GRAIN_BYTES`). Not counted either is what plugins hold, what the kernel holds for sockets, and a buffer that
+//! a route, four for a message that comes in (`RECEIVED_GRAIN_BYTES`), and one for a record of TLS that has come in part. Not counted either is what plugins hold, what the kernel holds for sockets, and a buffer that
 //! doubles while it grows.
 //!
 //! # Who acts, and when
