@@ -32,7 +32,7 @@ mod gnu {
     use std::hint::black_box;
     use std::thread::{self, available_parallelism};
 
-    use libc::{M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD, c_int, mallopt};
+    use libc::{M_ARENA_MAX, M_MMAP_THRESHOLD, M_TOP_PAD, M_TRIM_THRESHOLD, c_int, mallopt};
     use parking_lot::RwLock;
     use rustix::process::{Resource, getrlimit};
 
@@ -47,8 +47,17 @@ mod gnu {
 
     pub(super) fn be_frugal() {
         set(M_MMAP_THRESHOLD, HEAP_MAPPED_BYTES_LEAST);
-        set(M_TRIM_THRESHOLD, HEAP_TOP_BYTES_KEPT);
+        keep_at_top(HEAP_TOP_BYTES_KEPT);
         set(M_ARENA_MAX, heaps() as c_int);
+    }
+
+    /// What may stay free at the top of each heap. Where address space is not limited a new heap also gets as much made
+    /// writable at once: later it grows page by page, and each page is a system call, of every client that comes.
+    fn keep_at_top(bytes: c_int) {
+        set(M_TRIM_THRESHOLD, bytes);
+        if getrlimit(Resource::As).current.is_none() {
+            set(M_TOP_PAD, bytes);
+        }
     }
 
     /// The heaps that there are at most.
@@ -66,11 +75,11 @@ mod gnu {
     }
 
     pub(super) fn give_heaps_back() {
-        set(M_TRIM_THRESHOLD, HEAP_TOP_BYTES_RESTING);
+        keep_at_top(HEAP_TOP_BYTES_RESTING);
         // SAFETY: any thread may call it at any time.
         unsafe { libc::malloc_trim(0) };
         visit_all();
-        set(M_TRIM_THRESHOLD, HEAP_TOP_BYTES_KEPT);
+        keep_at_top(HEAP_TOP_BYTES_KEPT);
     }
 
     /// What is free at the top of a heap goes back only when something large is freed in it, and

@@ -42,7 +42,7 @@ impl Exchange<'_> {
         &self,
         mounted: &Mounted,
         request: &Request,
-    ) -> Result<(Response, Option<String>, bool), Unserved> {
+    ) -> Result<(Box<Response>, Option<String>, bool), Unserved> {
         let route = &mounted.route;
         match route.on_upgrade(self.client, request) {
             Ok(Upgrade::Admit {

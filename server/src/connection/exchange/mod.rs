@@ -60,14 +60,21 @@ pub(super) struct Exchange<'a> {
     certificate: Option<Arc<PeerCertificate>>,
 }
 
+/// Responses are boxed, since each that is passed on costs stack on the way to a handshake.
 enum Answer {
     Upgraded(Arc<Mounted>),
-    Plain(Response),
+    Plain(Box<Response>),
+}
+
+impl Answer {
+    fn plain(response: Response) -> Answer {
+        Answer::Plain(Box::new(response))
+    }
 }
 
 enum Unserved {
     Refused(Refusal),
-    ByPlugin(Response),
+    ByPlugin(Box<Response>),
     Left,
 }
 
@@ -160,7 +167,7 @@ impl<'a> Exchange<'a> {
         ticket: &mut Ticket,
         request: &Request,
         client: Shown,
-        answer: Result<Response, Unserved>,
+        answer: Result<Box<Response>, Unserved>,
         left: usize,
     ) -> Outcome {
         let name = Name {
@@ -177,10 +184,8 @@ impl<'a> Exchange<'a> {
             Err(Unserved::Refused(refusal)) => {
                 let status = refusal.status;
                 self.note(&name, status, &refusal.why);
-                (
-                    Response::text(status, &refusal.why),
-                    refusal.ends_connection(),
-                )
+                let response = Response::text(status, &refusal.why);
+                (Box::new(response), refusal.ends_connection())
             }
             Err(Unserved::ByPlugin(response)) => {
                 self.note(&name, response.status, "refused by the plugin");
@@ -196,7 +201,7 @@ impl<'a> Exchange<'a> {
                 || request.version() == Version::Http10
                 || !may_be_followed(request, reader),
         };
-        self.send(response, form, ticket)
+        self.send(*response, form, ticket)
     }
 
     /// Sends at once: what runs next may block for long.
@@ -238,14 +243,8 @@ impl<'a> Exchange<'a> {
         }
         fault_point("request");
         check_method(request)?;
-        if request.path() == "*" {
-            return Ok(Answer::Plain(Response::options(METHODS)));
-        }
-        if let Some(answer) = self.health(request) {
+        if let Some(answer) = self.answer_for_no_route(request) {
             return Ok(Answer::Plain(answer));
-        }
-        if let Some(port) = self.arrival.entry.redirects_to {
-            return Ok(Answer::Plain(redirect::to_tls(request, port)));
         }
         let mounted = self.find_route(request)?;
         let peer = self.arrival.peer.remote().counted();
@@ -262,6 +261,20 @@ impl<'a> Exchange<'a> {
             return Ok(Answer::Upgraded(mounted));
         }
         self.answer_plain(reader, ticket, request, &mounted, found)
+    }
+
+    /// What is answered whatever the routes are: for the server as a whole, about its health, and where a listener only
+    /// sends people on.
+    #[inline(never)]
+    fn answer_for_no_route(&self, request: &Request) -> Option<Box<Response>> {
+        if request.path() == "*" {
+            return Some(Box::new(Response::options(METHODS)));
+        }
+        if let Some(answer) = self.health(request) {
+            return Some(Box::new(answer));
+        }
+        let port = self.arrival.entry.redirects_to?;
+        Some(Box::new(redirect::to_tls(request, port)))
     }
 
     /// All but a handshake.
@@ -287,7 +300,7 @@ impl<'a> Exchange<'a> {
         }
         if mounted.has_event_stream && event_stream::is_preflight(request) {
             let answer = event_stream::preflight(request, origins)?;
-            return Ok(Answer::Plain(answer));
+            return Ok(Answer::plain(answer));
         }
         if !matches!(request.method(), "GET" | "HEAD" | "OPTIONS") {
             // A page elsewhere must not make a browser change something here.
@@ -302,12 +315,11 @@ impl<'a> Exchange<'a> {
             self.begin_answer()?;
         }
         self.outbox.set_write_timeout(mounted.client.write_timeout);
-        self.serve(&mounted.route, request).map(Answer::Plain)
+        self.serve(&mounted.route, request).map(Answer::plain)
     }
 
     /// The server's own health, where the settings have a path for that and it is asked for: by whatever name,
     /// since who looks after a server asks for its address.
-    #[inline(never)]
     fn health(&self, request: &Request) -> Option<Response> {
         let site = self.context.sites.current();
         let is_asked = site.health.as_deref() == Some(request.path());

@@ -37,9 +37,9 @@ impl Exchange<'_> {
         }
         let admitted = self.ask_plugin(mounted, request)?;
         let origins = &mounted.client.origins;
-        let head = event_stream::accept(request, origins, admitted.0);
+        let head = event_stream::accept(request, origins, *admitted.0);
         if request.method() == "HEAD" {
-            return Ok(Answer::Plain(head));
+            return Ok(Answer::plain(head));
         }
         let form = Form {
             is_head: false,
@@ -65,7 +65,7 @@ impl Exchange<'_> {
         self.check_listener(reader, request, mounted)?;
         self.claim_place(ticket, found.client)?;
         let admitted = self.ask_plugin(mounted, request)?;
-        let response = poll::accept(request, &mounted.client.origins, admitted.0);
+        let response = poll::accept(request, &mounted.client.origins, *admitted.0);
         let client = self.client;
         self.outbox
             .become_poll(Box::new(move |last| answer(client, response, last)));

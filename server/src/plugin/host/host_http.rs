@@ -16,7 +16,8 @@ use crate::http::response::{Response, ResponseError};
 /// What a plugin's `Response` pointer stands for.
 pub(in crate::plugin) struct Draft<'a> {
     pub(in crate::plugin) request: &'a Request,
-    pub(in crate::plugin) response: Response,
+    /// On the heap, since a draft lies on the stack at its deepest.
+    pub(in crate::plugin) response: Box<Response>,
     /// Chosen in `on_upgrade`.
     pub(in crate::plugin) subprotocol: Option<String>,
     /// Asked for in `on_upgrade`.
@@ -29,7 +30,7 @@ impl<'a> Draft<'a> {
     pub(in crate::plugin) fn new(request: &'a Request, status: StatusCode) -> Draft<'a> {
         Draft {
             request,
-            response: Response::new(status),
+            response: Box::new(Response::new(status)),
             subprotocol: None,
             has_envelope: false,
             is_apart: false,

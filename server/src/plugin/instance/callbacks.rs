@@ -96,7 +96,7 @@ pub enum Upgrade {
     /// Let it in, with these headers, and this subprotocol if it chose one itself.
     Admit {
         /// Headers for the 101 answer.
-        response: Response,
+        response: Box<Response>,
         /// Out of those that the client offered.
         subprotocol: Option<String>,
         /// Messages come to it in envelopes.
@@ -105,7 +105,7 @@ pub enum Upgrade {
         is_apart: bool,
     },
     /// Answer this instead.
-    Refuse(Response),
+    Refuse(Box<Response>),
 }
 
 impl Instance {
@@ -348,7 +348,7 @@ impl Instance {
             // SAFETY: as the ABI names them, valid until the call returns.
             unsafe { on_request(self.data, request, response, error) }
         })?;
-        Ok(Some(draft.response))
+        Ok(Some(*draft.response))
     }
 
     /// Timers thread.
