@@ -19,6 +19,8 @@ mod figures;
 pub mod frame;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz_records;
 mod http_phase;
 mod json;
 mod leaving;

@@ -122,10 +122,12 @@ impl Outbox {
                 let step = session.take_in(&buffer[taken..end]);
                 let count = step.as_ref().map_or(0, |count| *count);
                 taken += count;
+                // Behind a failure nothing is taken any more, and what was said before it may have its place.
+                let room = if step.is_ok() { taken } else { received };
                 let before = read;
-                read += session.read(&mut buffer[read..taken]);
+                read += session.read(&mut buffer[read..room]);
                 if count == 0 && read == before {
-                    // The session is over; what it has said before that comes first.
+                    // The session is over, and all that was said before that is read, or is what the next call gives.
                     taken = received;
                     if step.is_ok() {
                         session.fail();
@@ -377,7 +379,7 @@ mod tests {
     use crate::ids::ClientId;
     use crate::limits::{QUIET_BYTES_MAX, SPLICES_MAX};
     use crate::outbox::drain::Drain;
-    use crate::tls::tests::{agree, session};
+    use crate::tls::fuzz::{agree, session};
 
     /// Cause: what was sealed and had not left counted for nobody.
     #[test]

@@ -57,6 +57,15 @@ pub fn encodings(data: &[u8]) {
     crate::outbox::fuzz::encodings_hold(data);
 }
 
+/// Records of TLS: whatever comes instead of a handshake ends alike in any cutting; behind one, what was said is read as far as nobody has
+/// changed it on the way, and what is answered is heard.
+pub fn records(data: &[u8]) {
+    let cut = |cuts: &Vec<usize>| pieces(data, cuts).map(<[u8]>::to_vec).collect();
+    let cuttings: Vec<Vec<Vec<u8>>> = cuttings(data).iter().map(cut).collect();
+    crate::outbox::fuzz_records::hellos_hold(&cuttings);
+    crate::outbox::fuzz_records::records_hold(data);
+}
+
 /// What stands in a request as words: a query, and the position from which on a client wants to hear. They are
 /// read as every other program reads them, or not at all.
 pub fn words(data: &[u8]) {

@@ -95,6 +95,11 @@ fn encodings_hold() {
 }
 
 #[test]
+fn records_hold() {
+    run("records", fuzz::records);
+}
+
+#[test]
 fn words_hold() {
     run("words", fuzz::words);
 }

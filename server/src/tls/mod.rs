@@ -30,11 +30,13 @@
 
 mod choice;
 mod credentials;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod identity;
 mod peer;
 mod session;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 use credentials::provider;
 

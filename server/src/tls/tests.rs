@@ -1,62 +1,10 @@
 //! A session against rustls' own client: in any cutting, with any byte changed, and with what a socket does not take.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::sync::{Arc, OnceLock};
-
 use proptest::prelude::*;
-use rcgen::{CertifiedKey, generate_simple_self_signed};
-use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::version::{TLS12, TLS13};
-use rustls::{
-    ClientConfig, ClientConnection, RootCertStore, ServerConfig, SupportedProtocolVersion,
-};
 
-use super::{Flushed, Session, provider};
+use super::fuzz::{Partner, session};
+use super::{Flushed, Session};
 use crate::limits::{TLS_OVERHEAD_BYTES, TLS_RECORD_BYTES};
-
-/// Both sides, which trust each other.
-fn configs() -> &'static (Arc<ServerConfig>, RootCertStore) {
-    static CONFIGS: OnceLock<(Arc<ServerConfig>, RootCertStore)> = OnceLock::new();
-    CONFIGS.get_or_init(|| {
-        let CertifiedKey { cert, signing_key } =
-            generate_simple_self_signed(["localhost".to_owned()]).expect("a pair");
-        let key = PrivateKeyDer::from_pem_slice(signing_key.serialize_pem().as_bytes());
-        let builder = ServerConfig::builder_with_provider(provider());
-        let builder = builder.with_protocol_versions(&[&TLS13, &TLS12]);
-        let builder = builder.expect("both are there").with_no_client_auth();
-        let config = builder.with_single_cert(vec![cert.der().clone()], key.expect("a key"));
-        let mut roots = RootCertStore::empty();
-        roots.add(cert.der().clone()).expect("a root");
-        (Arc::new(config.expect("a pair")), roots)
-    })
-}
-
-fn client(version: &'static SupportedProtocolVersion) -> ClientConnection {
-    let builder = ClientConfig::builder_with_provider(provider());
-    let builder = builder
-        .with_protocol_versions(&[version])
-        .expect("it is there");
-    let config = builder
-        .with_root_certificates(configs().1.clone())
-        .with_no_client_auth();
-    let name = "localhost".try_into().expect("a name");
-    ClientConnection::new(Arc::new(config), name).expect("a configuration")
-}
-
-/// A session whose client has said nothing yet.
-pub(crate) fn session() -> Box<Session> {
-    Session::new(configs().0.clone()).expect("a session")
-}
-
-/// Agrees with such a session as its client. Blocks until that is over.
-pub(crate) fn agree(mut socket: &TcpStream) {
-    let mut client = client(&TLS13);
-    while client.is_handshaking() {
-        client.complete_io(&mut socket).expect("a handshake");
-    }
-}
 
 /// Everything that is sealed.
 fn sealed(session: &mut Session) -> Vec<u8> {
@@ -67,14 +15,6 @@ fn sealed(session: &mut Session) -> Vec<u8> {
         Some(bytes.len() - before)
     });
     assert_eq!(all, Flushed::All);
-    bytes
-}
-
-fn said(client: &mut ClientConnection) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    while client.wants_write() {
-        client.write_tls(&mut bytes).expect("memory");
-    }
     bytes
 }
 
@@ -104,34 +44,21 @@ fn give(session: &mut Session, mut bytes: &[u8], lengths: &[usize]) -> Result<Ve
 }
 
 /// A session and its client behind the handshake, which is cut into these lengths.
-fn agreed(
-    version: &'static SupportedProtocolVersion,
-    lengths: &[usize],
-) -> (Box<Session>, ClientConnection) {
+fn agreed(version: &str, lengths: &[usize]) -> (Box<Session>, Partner) {
     let mut session = session();
-    let mut client = client(version);
+    let mut client = Partner::new(version);
     while session.is_handshaking() || client.is_handshaking() {
-        let hello = said(&mut client);
-        let read = give(&mut session, &hello, lengths).expect("a handshake");
+        let read = give(&mut session, &client.spoken(), lengths).expect("a handshake");
         assert_eq!(read, b"");
-        let flight = sealed(&mut session);
-        client.read_tls(&mut flight.as_slice()).expect("memory");
-        client.process_new_packets().expect("a handshake");
+        client.hear(&sealed(&mut session)).expect("a handshake");
     }
     let agreement = session.agreement().expect("it is over");
-    assert!(!agreement.is_resumed);
+    assert!(!agreement.is_resumed && agreement.version == version);
     (session, client)
 }
 
-fn hear(client: &mut ClientConnection, mut bytes: &[u8]) -> Vec<u8> {
-    let mut heard = Vec::new();
-    while !bytes.is_empty() {
-        client.read_tls(&mut bytes).expect("memory");
-        client.process_new_packets().expect("whole records");
-        // It says that nothing is there by an error.
-        client.reader().read_to_end(&mut heard).ok();
-    }
-    heard
+fn version() -> impl Strategy<Value = &'static str> {
+    prop_oneof![Just("TLS 1.3"), Just("TLS 1.2")]
 }
 
 proptest! {
@@ -139,16 +66,15 @@ proptest! {
 
     #[test]
     fn what_is_said_is_read_whatever_way_it_comes(
-        version in prop_oneof![Just(&TLS13), Just(&TLS12)],
+        version in version(),
         sizes in prop::collection::vec(0_usize..40_000, 1..4),
         lengths in prop::collection::vec(1_usize..20_000, 1..6),
     ) {
         let (mut session, mut client) = agreed(version, &lengths);
         for size in sizes {
             let text: Vec<u8> = (0..size).map(|at| (at * 7) as u8).collect();
-            client.set_buffer_limit(None);
-            client.writer().write_all(&text).expect("no limit");
-            let bytes = said(&mut client);
+            client.say(&text);
+            let bytes = client.spoken();
             prop_assert_eq!(give(&mut session, &bytes, &lengths), Ok(text.clone()));
             let mut answered = 0;
             let mut heard = Vec::new();
@@ -159,15 +85,15 @@ proptest! {
                 answered += count;
                 let record = sealed(&mut session);
                 prop_assert!(record.len() <= count + TLS_OVERHEAD_BYTES);
-                heard.extend(hear(&mut client, &record));
+                heard.extend(client.hear(&record).expect("whole records"));
             }
             prop_assert_eq!(heard, text);
         }
         session.say_goodbye();
-        let last = sealed(&mut session);
-        hear(&mut client, &last);
-        client.send_close_notify();
-        let last = said(&mut client);
+        client.hear(&sealed(&mut session)).expect("a whole record");
+        prop_assert!(client.has_heard_goodbye());
+        client.say_goodbye();
+        let last = client.spoken();
         prop_assert_eq!(give(&mut session, &last, &lengths), Ok(Vec::new()));
         prop_assert!(session.has_ended() && session.failure().is_none());
     }
@@ -175,7 +101,7 @@ proptest! {
     /// Nothing that was changed, left out or put in on the way is read, and nothing panics.
     #[test]
     fn what_was_changed_on_the_way_is_not_read(
-        version in prop_oneof![Just(&TLS13), Just(&TLS12)],
+        version in version(),
         at in 0_usize..2000,
         change in prop_oneof![
             (1_u8..=255).prop_map(Ok),
@@ -185,9 +111,9 @@ proptest! {
     ) {
         let (mut session, mut client) = agreed(version, &[5000]);
         for word in [&[1; 500][..], &[2; 700], &[3; 600]] {
-            client.writer().write_all(word).expect("room");
+            client.say(word);
         }
-        let mut bytes = said(&mut client);
+        let mut bytes = client.spoken();
         let at = at % bytes.len();
         match change {
             Ok(bits) => bytes[at] ^= bits,
@@ -210,7 +136,7 @@ proptest! {
     #[test]
     fn noise_is_no_handshake(noise in prop::collection::vec(any::<u8>(), 1..600), keep in 0_usize..400) {
         let mut session = session();
-        let hello = said(&mut client(&TLS13));
+        let hello = Partner::new("TLS 1.3").spoken();
         let bytes = [&hello[..keep.min(hello.len())], &noise].concat();
         let read = give(&mut session, &bytes, &[64]);
         prop_assert!(read.is_err() || session.is_handshaking());
@@ -220,7 +146,7 @@ proptest! {
 /// A record of which a part has left is finished before anything else, and counts as sent meanwhile.
 #[test]
 fn what_a_socket_does_not_take_is_kept_in_order() {
-    let (mut session, mut client) = agreed(&TLS13, &[5000]);
+    let (mut session, mut client) = agreed("TLS 1.3", &[5000]);
     sealed(&mut session);
     assert_eq!(session.seal(&[1; 3000], &[2; 3000]), 6000);
     assert!(!session.is_flushed());
@@ -238,7 +164,7 @@ fn what_a_socket_does_not_take_is_kept_in_order() {
     assert_eq!(wire.len(), 101);
     wire.extend(sealed(&mut session));
     assert!(session.is_flushed());
-    let heard = hear(&mut client, &wire);
+    let heard = client.hear(&wire).expect("whole records");
     assert_eq!(heard, [[1; 3000], [2; 3000]].concat());
     assert_eq!(session.flush(|_| None), Flushed::All, "nothing is left");
     session.seal(&[3], &[]);

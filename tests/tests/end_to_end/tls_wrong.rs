@@ -7,7 +7,7 @@ use std::thread;
 
 use rustls::{ClientConfig, Error};
 use tests::secure::{self, Authority, LISTENER, ask, connect, reach, start, start_of};
-use tests::{Client, DEADLINE, Raw, Server, Setup, wait_until};
+use tests::{Client, DEADLINE, Raw, Server, Setup, TEXT, frame, wait_until};
 
 /// The first bytes of a client of TLS: a record of a handshake, and nothing behind its head.
 const HELLO: [u8; 6] = [22, 3, 1, 2, 0, 1];
@@ -100,7 +100,7 @@ fn noise_behind_the_handshake_ends_that_client_alone() {
         (4, &[23, 3, 3, 255, 255]),
     ] {
         let mut client = connect(&server, "/probe", &trust);
-        client.send("nothing");
+        client.send("id");
         let socket = &mut client.transport().sock.stream;
         let noise = [noise, &[0; 100]].concat();
         socket.write_all(&noise).expect("it stands");
@@ -109,6 +109,29 @@ fn noise_behind_the_handshake_ends_that_client_alone() {
     }
     other.send("still here");
     assert_eq!(other.text(), "still here");
+}
+
+/// Cause: where a message and what breaks the session came with one read, the end overtook the message, and it was lost.
+#[test]
+fn what_was_said_right_before_noise_is_heard() {
+    let (server, trust) = start(&["chat"], "");
+    let mut listener = Client::connect(&server, "/chat");
+    for text in ["the last word".to_owned(), "long ".repeat(3_000)] {
+        let mut client = connect(&server, "/chat", &trust);
+        let tls = client.transport();
+        tls.conn
+            .writer()
+            .write_all(&frame(TEXT, text.as_bytes()))
+            .expect("it has room");
+        let mut bytes = Vec::new();
+        while tls.conn.wants_write() {
+            tls.conn.write_tls(&mut bytes).expect("memory");
+        }
+        bytes.extend([23, 3, 3, 255, 255]);
+        tls.sock.stream.write_all(&bytes).expect("it stands");
+        let heard = listener.text();
+        assert!(heard.ends_with(&text), "{} bytes", heard.len());
+    }
 }
 
 #[test]
