@@ -6,7 +6,8 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -137,6 +138,35 @@ impl Authority {
     }
 }
 
+impl Authority {
+    /// Writes its certificate into `folder`; gives the file.
+    #[track_caller]
+    pub fn write(&self, folder: &Path) -> PathBuf {
+        let file = folder.join("authority.pem");
+        fs::write(&file, &self.pem).expect("the folder can be written");
+        file
+    }
+
+    /// Makes a browser trust it whose user's home is `home`, by the database that Chromium looks into.
+    #[track_caller]
+    pub fn trust_in(&self, home: &Path) {
+        let folder = home.join(".pki/nssdb");
+        fs::create_dir_all(&folder).expect("the folder can be written");
+        let database = format!("sql:{}", folder.display());
+        let run = |arguments: &[&str]| {
+            let mut command = Command::new("certutil");
+            command.args(["-d", &database]).args(arguments);
+            let output = command.output().expect("certutil (libnss3-tools) runs");
+            let error = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "certutil {arguments:?}: {error}");
+        };
+        let file = self.write(home);
+        let file = file.to_str().expect("a plain name");
+        run(&["-N", "--empty-password"]);
+        run(&["-A", "-n", "detent-tests", "-t", "C,,", "-i", file]);
+    }
+}
+
 impl Identity {
     /// The certificate alone.
     #[track_caller]
@@ -245,8 +275,9 @@ pub fn start(plugins: &[&str], configuration: &str) -> (Server, Arc<ClientConfig
 pub fn start_of(plugins: &[&str], configuration: &str) -> (Server, Authority) {
     let authority = Authority::new();
     let setup = Setup::new().plugins(plugins);
-    let own = authority.sign(&["localhost"], 90);
-    own.write(setup.folder(), "own");
+    authority
+        .sign(&["localhost", "127.0.0.1"], 90)
+        .write(setup.folder(), "own");
     let text = format!("{configuration}\n{LISTENER}");
     (setup.configuration(&text).start(), authority)
 }

@@ -163,7 +163,16 @@ fn read(path: &Path) -> Result<(Vec<u8>, u32), IdentityError> {
     if bytes.len() as u64 > TLS_FILE_BYTES_MAX {
         return Err(Fault::Size.at(path));
     }
-    Ok((bytes, mode))
+    Ok((without_blanks(&bytes), mode))
+}
+
+/// The same without a byte order mark and blanks around lines, which editors put there and PEM's readers may refuse
+/// (RFC 7468 section 2).
+fn without_blanks(bytes: &[u8]) -> Vec<u8> {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let lines = text.split(|&byte| byte == b'\n');
+    let lines: Vec<_> = lines.map(<[u8]>::trim_ascii).collect();
+    lines.join(&b'\n')
 }
 
 pub(super) fn seconds_now() -> i64 {

@@ -8,6 +8,7 @@ use rustls::version::{TLS12, TLS13};
 use tests::secure::{
     self, Authority, LISTENER, Tls, ask, connect, connect_with, reach, start, start_of,
 };
+use tests::unix::request_of_probe;
 use tests::{CLOSE, Client, Message, Setup, TEXT, frame, handshake, wait_until};
 
 #[test]
@@ -273,15 +274,14 @@ fn a_plugin_reads_whose_certificate_was_shown() {
         .configuration(&LISTENER.replace(" }", optional))
         .start();
     let mut nobody = connect(&server, "/probe", &authority.trust());
-    nobody.send("request");
-    assert!(nobody.text().ends_with(" certificate=None"));
+    assert!(request_of_probe(&mut nobody).ends_with(" certificate=None"));
     let shown = authority.sign_client("ann", "ann@example.org");
     let trust = authority.trust_showing(&shown);
     // By a ticket too, which has what was shown.
     for _ in 0..2 {
         let mut ann = connect(&server, "/probe", &trust);
-        ann.send("request");
-        let told = ann.text();
+        // The one before her may only leave now, and all hear that.
+        let told = request_of_probe(&mut ann);
         let expected = "certificate=Some(Certificate { subject: \"CN=ann\", names: [\"ann@example.org\"], fingerprint: \"";
         assert!(told.contains(expected), "{told}");
     }
