@@ -9,12 +9,13 @@ use tungstenite::http::{HeaderName, HeaderValue};
 use tungstenite::protocol::CloseFrame;
 use tungstenite::{Error, Message, WebSocket};
 
-use crate::{DEADLINE, Server};
+use crate::transport::Transport;
+use crate::{DEADLINE, Server, by_tls};
 
 /// A connected client, over TCP or whatever else carries bytes; every read fails the test after
 /// [`DEADLINE`].
 #[derive(Debug)]
-pub struct Client<S = TcpStream> {
+pub struct Client<S = Transport> {
     socket: WebSocket<S>,
     /// The subprotocol that the server chose.
     pub subprotocol: Option<String>,
@@ -48,10 +49,12 @@ impl Client {
         path: &str,
         headers: &[(&str, &str)],
     ) -> Result<Client, Refused> {
-        Client::connect_to(server.address(), path, headers)
+        let address = by_tls::address(server);
+        let stream = by_tls::over(patient(address));
+        Client::over(stream, &format!("ws://{address}{path}"), headers)
     }
 
-    /// Connects to an address.
+    /// Connects to an address, without TLS in any run.
     ///
     /// # Errors
     /// The server answers something else than 101.
@@ -61,11 +64,7 @@ impl Client {
         path: &str,
         headers: &[(&str, &str)],
     ) -> Result<Client, Refused> {
-        let stream = TcpStream::connect(address).expect("the server listens");
-        stream.set_nodelay(true).expect("a live socket");
-        stream
-            .set_read_timeout(Some(DEADLINE))
-            .expect("a valid timeout");
+        let stream = patient(address).into();
         Client::over(stream, &format!("ws://{address}{path}"), headers)
     }
 
@@ -260,6 +259,16 @@ impl<S: Read + Write> Client<S> {
             }
         }
     }
+}
+
+#[track_caller]
+fn patient(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("the server listens");
+    stream.set_nodelay(true).expect("a live socket");
+    stream
+        .set_read_timeout(Some(DEADLINE))
+        .expect("a valid timeout");
+    stream
 }
 
 fn is_timeout(error: &io::Error) -> bool {

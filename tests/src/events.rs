@@ -3,7 +3,8 @@
 use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 
-use crate::{DEADLINE, Server};
+use crate::transport::Transport;
+use crate::{DEADLINE, Server, by_tls};
 
 /// One event, read as the WHATWG's HTML standard says (section 9.2.6).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub struct Event {
 
 /// An open stream.
 pub struct Events {
-    reader: BufReader<TcpStream>,
+    reader: BufReader<Transport>,
     head: String,
     comments: usize,
     last_id: Option<String>,
@@ -42,7 +43,8 @@ impl Events {
     #[track_caller]
     pub fn send(server: &Server, request: &str) -> Events {
         use std::io::Write;
-        let mut stream = TcpStream::connect(server.address()).expect("the server listens");
+        let address = by_tls::address(server);
+        let mut stream = by_tls::over(TcpStream::connect(address).expect("the server listens"));
         stream
             .set_read_timeout(Some(DEADLINE))
             .expect("a timeout that is not zero");

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
-use crate::{Raw, Server, becomes_true};
+use crate::{Raw, Server, becomes_true, by_tls};
 
 /// Source addresses of floods: 127.0.1.0 on, which count as addresses where no proxy is trusted.
 pub fn flooding(number: usize) -> Ipv4Addr {
@@ -171,8 +171,8 @@ impl Raw {
         prepare(&socket);
         let from = SocketAddr::new(from.into(), 0);
         socket.bind(&from.into()).expect("a port of that address");
-        let connected = socket.connect(&server.address().into());
+        let connected = socket.connect(&by_tls::address(server).into());
         connected.expect("the server listens");
-        Raw::prepared(socket.into())
+        Raw::prepared(by_tls::over(socket.into()))
     }
 }

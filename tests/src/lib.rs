@@ -6,6 +6,7 @@
 
 mod admin;
 mod artifacts;
+mod by_tls;
 mod client;
 mod events;
 mod closes;
@@ -22,6 +23,7 @@ mod raw;
 pub mod secure;
 mod server;
 mod setup;
+mod transport;
 pub mod unix;
 mod variant;
 #[cfg(feature = "browser")]
@@ -46,6 +48,7 @@ pub use raw::{
 };
 pub use server::Server;
 pub use setup::{PATIENT, Setup, run_server};
+pub use transport::Transport;
 pub use tungstenite::Message;
 pub use variant::{set_state_format, variant};
 

@@ -1,10 +1,11 @@
 //! Bytes as no well-behaved client would send them.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-use crate::{DEADLINE, Server, wait_until};
+use crate::transport::Transport;
+use crate::{DEADLINE, Server, by_tls, wait_until};
 
 /// Asks how many bytes of a socket are not acknowledged (linux/sockios.h).
 const SIOCOUTQ: rustix::ioctl::Opcode = 0x5411;
@@ -66,25 +67,29 @@ fn header(first: u8, mask_bit: u8, length: usize) -> Vec<u8> {
     header
 }
 
-/// A plain TCP connection to the server; every read fails the test after [`DEADLINE`].
-pub struct Raw(pub TcpStream);
+/// A connection to the server, by TCP alone but where all of this run is by TLS; every read fails the test after
+/// [`DEADLINE`].
+pub struct Raw(pub Transport);
 
 impl Raw {
     /// Connects.
     #[track_caller]
     pub fn connect(server: &Server) -> Raw {
-        Raw::connect_to(server.address())
+        let address = by_tls::address(server);
+        let stream = TcpStream::connect(address).expect("the server listens");
+        Raw::prepared(by_tls::over(stream))
     }
 
-    /// Connects to another of its addresses.
+    /// Connects to another of its addresses, without TLS in any run.
     #[track_caller]
     pub fn connect_to(address: SocketAddr) -> Raw {
-        Raw::prepared(TcpStream::connect(address).expect("the server listens"))
+        let stream = TcpStream::connect(address).expect("the server listens");
+        Raw::prepared(stream.into())
     }
 
     /// One that is connected, with our deadlines.
     #[track_caller]
-    pub(crate) fn prepared(stream: TcpStream) -> Raw {
+    pub(crate) fn prepared(stream: Transport) -> Raw {
         stream.set_nodelay(true).expect("a live socket");
         stream
             .set_read_timeout(Some(DEADLINE))
@@ -197,7 +202,14 @@ impl Raw {
             match self.0.read(&mut bytes) {
                 Ok(0) => return count,
                 Ok(read) => count += read,
-                Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return count,
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof
+                    ) =>
+                {
+                    return count;
+                }
                 Err(error) => panic!("it does not end: {error}"),
             }
         }
@@ -250,7 +262,7 @@ impl Raw {
 
     /// Says that nothing more will be sent.
     pub fn end_writing(&self) {
-        self.0.shutdown(Shutdown::Write).expect("a live socket");
+        self.0.end_writing().expect("a live socket");
     }
 }
 

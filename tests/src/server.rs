@@ -13,7 +13,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
 use crate::closes;
 use crate::process::Process;
 use crate::setup::CONFIGURATION;
-use crate::{DEADLINE, Raw, Setup, wait_until};
+use crate::{DEADLINE, Raw, Setup, by_tls, wait_until};
 
 /// A running server. Dropping it stops it, which has to leave nothing behind; [`Server::kill`] is for
 /// tests that leave a plugin blocking on purpose.
@@ -117,6 +117,7 @@ impl Server {
     #[track_caller]
     pub fn configure(&self, text: &str) {
         let file = self.folder().join(CONFIGURATION);
+        let text = by_tls::configured(text, self.folder());
         fs::write(file, text).expect("the folder can be written");
     }
 

@@ -9,7 +9,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::process::{Finished, Process};
-use crate::{Server, artifacts, lone_user};
+use crate::{Server, artifacts, by_tls, lone_user};
 
 /// The configuration file, beside the plugins folder.
 pub(crate) const CONFIGURATION: &str = "detent.toml";
@@ -60,6 +60,7 @@ impl Setup {
     /// Gives the server a configuration file, which [`Server::configure`] replaces.
     pub fn configuration(mut self, text: &str) -> Setup {
         let file = self.folder().join(CONFIGURATION);
+        let text = by_tls::configured(text, self.folder());
         fs::write(&file, text).expect("the folder can be written");
         let file = file.to_str().expect("temporary folders have plain names");
         self.arguments
@@ -148,7 +149,11 @@ impl Setup {
     /// Starts the server and waits until it listens.
     #[track_caller]
     pub fn start(self) -> Server {
-        Server::start_with(self)
+        let is_configured = self.folder().join(CONFIGURATION).exists();
+        Server::start_with(match by_tls::is_on() && !is_configured {
+            true => self.configuration(""),
+            false => self,
+        })
     }
 
     /// Runs the server until it ends by itself.

@@ -1,6 +1,5 @@
 //! Clients that behave badly, or whose network does: each costs itself, and nobody else.
 
-use std::fs;
 use std::io::{Read, Write};
 use std::time::{Duration, Instant};
 
@@ -153,13 +152,8 @@ fn one_that_floods_after_its_close_frame_is_cut_off() {
 #[test]
 fn one_that_floods_over_its_rate_is_closed_once_and_logged_once() {
     let setup = Setup::new().plugins(&["echo"]);
-    let file = setup.folder().join("detent.toml");
-    fs::write(&file, "client.messages_per_second = 100\n").expect("the folder can be written");
-    let file = file
-        .to_str()
-        .expect("temporary folders have plain names")
-        .to_owned();
-    let mut server = setup.arguments(&["--config", &file]).start();
+    let text = "client.messages_per_second = 100\n";
+    let mut server = setup.configuration(text).start();
     let mut raw = Raw::upgrade(&server, "/echo");
     let mut sender = raw.0.try_clone().expect("a second handle");
     let sending = std::thread::spawn(move || {
@@ -192,17 +186,9 @@ fn one_that_floods_over_its_rate_is_closed_once_and_logged_once() {
 #[test]
 fn one_that_takes_no_byte_is_cut_off_after_the_write_timeout() {
     let setup = Setup::new().plugins(&["probe"]);
-    let file = setup.folder().join("detent.toml");
-    fs::write(
-        &file,
-        "client.write_timeout = \"500ms\"\nclient.backlog = \"64MiB\"\n",
-    )
-    .expect("the folder can be written");
-    let file = file
-        .to_str()
-        .expect("temporary folders have plain names")
-        .to_owned();
-    let server = setup.arguments(&["--config", &file]).start();
+    let server = setup
+        .configuration("client.write_timeout = \"500ms\"\nclient.backlog = \"64MiB\"\n")
+        .start();
     let mut bystander = Client::connect(&server, "/probe");
     let files = server.open_files();
     let mut raw = Raw::upgrade(&server, "/probe");
