@@ -1,5 +1,6 @@
 //! The message board's page in a real browser: what a person who opens it sees, types and gets.
 
+use tests::secure;
 use tests::webdriver::{Browser, ENTER, Window};
 use tests::{ADMIN, Admin, Client, Server, Setup, json_line};
 
@@ -88,6 +89,44 @@ fn a_browser_compresses_with_windows_that_are_kept_and_not() {
         };
         assert_eq!(count, expected, "{mode}");
     }
+}
+
+/// As with one who gives a certificate and a key and has `wss://`: the page by `https://`, what it says and hears, an
+/// event stream beside it, a new certificate under both, and the stop.
+#[test]
+fn the_board_and_an_event_source_work_by_tls() {
+    let (mut server, authority) = secure::start_of(&["chat", "push"], "");
+    let home = server.folder().join("home");
+    authority.trust_in(&home);
+    let browser = Browser::start_with(Some(&home), &[]);
+    let place = format!("https://localhost:{}", secure::address(&server).port());
+    let window = browser.open(&format!("{place}/chat"));
+    window.wait_until(CONNECTED);
+    let mut plain = Client::connect(&server, "/chat");
+    window.press("#message", &format!("by TLS{ENTER}"));
+    assert_reads(&[&window], "Client 1: by TLS");
+    assert_eq!(plain.text(), "Client 1: by TLS");
+    window.eval(
+        "(window.seen = [], window.source = new EventSource('/push/news'),
+          source.onmessage = (event) => { document.body.dataset.news = event.data; },
+          source.onopen = () => { document.body.dataset.opened = '1'; },
+          source.addEventListener('close', (event) => { document.body.dataset.end = event.data; }), 0)",
+    );
+    window.wait_until("document.body.dataset.opened === '1'");
+    authority
+        .sign(&["localhost"], 60)
+        .write(server.folder(), "own");
+    server.reload();
+    Client::connect(&server, "/push/news").send("it rains");
+    window.wait_until("document.body.dataset.news === 'it rains'");
+    plain.send("still here");
+    let still_here = format!("{LAST_ENTRY}.endsWith('still here')");
+    window.wait_until(&still_here);
+    // Who comes now is shown the new one.
+    let second = browser.open(&format!("{place}/chat"));
+    second.wait_until(CONNECTED);
+    server.stop();
+    window.wait_until("document.body.dataset.end?.startsWith('1001')");
 }
 
 /// An `EventSource`, which comes back by itself when the server does.

@@ -1,5 +1,5 @@
-//! Compression with the clients that other people have written, kept windows and not: `scripts/clients` fetches them
-//! and runs this. A feature for each, since not every machine has it; the programs are in `tests/clients`.
+//! Compression with the clients that other people have written, kept windows and not, without TLS and by it:
+//! `scripts/clients` fetches them and runs this. A feature for each, since not every machine has it; the programs are in `tests/clients`.
 
 use std::fmt::Display;
 use std::io::{BufRead, BufReader, Write};
@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 
-use tests::{ADMIN, Admin, Client, Compressing, DEADLINE, Server, Setup, TEXT, frame, json_line};
+use tests::secure;
+use tests::{ADMIN, Admin, Client, Compressing, DEADLINE, Server, TEXT, frame, json_line};
 
 const FORGETS: &str = "permessage-deflate; server_no_context_takeover; client_no_context_takeover";
 const KEEPS: &str = "permessage-deflate";
@@ -29,10 +30,14 @@ struct Program {
 impl Program {
     /// Connects to a route: with `keep`, `forget` or `plain`.
     #[track_caller]
-    fn start(command: &mut Command, server: &Server, path: &str, way: &str) -> Program {
-        command.arg(format!("ws://{}{path}", server.address()));
+    fn start(command: &mut Command, server: &Server, url: &str, way: &str) -> Program {
+        let authority = server.folder().join("authority.pem");
+        // OpenSSL and Go look at the one, Node and Bun at the other.
+        for name in ["SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"] {
+            command.env(name, &authority);
+        }
         let pipes = command
-            .arg(way)
+            .args([url, way])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped());
         let mut child = pipes.spawn().expect("it is installed");
@@ -100,8 +105,18 @@ impl Drop for Program {
 
 fn server(mode: &str) -> Server {
     let configuration = format!("{ADMIN}[client]\ncompression = \"{mode}\"\n");
-    let setup = Setup::new().plugins(&["echo", "chat"]);
-    setup.configuration(&configuration).start()
+    let (server, authority) = secure::start_of(&["echo", "chat"], &configuration);
+    authority.write(server.folder());
+    server
+}
+
+/// Where the server is, without TLS and by it.
+fn places(server: &Server) -> [String; 2] {
+    let secured = secure::address(server);
+    [
+        format!("ws://{}", server.address()),
+        format!("wss://{secured}"),
+    ]
 }
 
 /// How many messages have come compressed, and how many have gone.
@@ -152,29 +167,34 @@ fn is_served(command: fn() -> Command, agreed: [&str; 2]) {
     let of_full = [("keep", agreed[0]), ("forget", agreed[1]), ("plain", "")];
     for (mode, ways) in [("shared", &of_shared[..]), ("full", &of_full[..])] {
         let server = server(mode);
-        for (way, agreed) in ways {
-            let mut program = Program::start(&mut command(), &server, "/echo", way);
-            assert_eq!(program.agreed, *agreed, "{mode}, {way}");
-            converses(&mut program, &server);
-            program.end();
+        for place in places(&server) {
+            for (way, agreed) in ways {
+                let url = format!("{place}/echo");
+                let mut program = Program::start(&mut command(), &server, &url, way);
+                assert_eq!(program.agreed, *agreed, "{mode}, {way}, {url}");
+                converses(&mut program, &server);
+                program.end();
+            }
         }
         meet(command, &server);
     }
 }
 
-/// A room in which it is there three times, beside a client of ours that compresses and one that does not.
+/// A room in which it is there six times, thrice by TLS, beside a client of ours that compresses and one that does not.
 fn meet(command: fn() -> Command, server: &Server) {
+    let places = places(server).map(|place| format!("{place}/chat"));
     let mut programs: Vec<_> = ["keep", "forget", "plain"]
         .into_iter()
-        .map(|way| Program::start(&mut command(), server, "/chat", way))
+        .flat_map(|way| places.iter().map(move |url| (way, url)))
+        .map(|(way, url)| Program::start(&mut command(), server, url, way))
         .collect();
     let mut browser = Compressing::as_browser(server, "/chat");
     let mut plain = Client::connect(server, "/chat");
-    for round in 0..15 {
+    for round in 0..16 {
         let text = json_line(round % 4, [60, 400, 3000, 20_000][round % 4]);
-        match round % 5 {
-            3 => browser.raw.write(frame(TEXT, text.as_bytes())),
-            4 => plain.send(&text),
+        match round % 8 {
+            6 => browser.raw.write(frame(TEXT, text.as_bytes())),
+            7 => plain.send(&text),
             index => programs[index].say(&text),
         }
         let heard = plain.text();

@@ -143,6 +143,45 @@ fn people_follow_the_redirect_and_their_browsers_learn_to_stay() {
     ));
 }
 
+/// As `scripts/deploy/README.md` says: files that a route serves, behind the listener that sends everybody to TLS.
+#[test]
+fn what_certbot_puts_down_is_found_behind_the_redirect() {
+    let recipe = include_str!("../../../scripts/deploy/README.md");
+    let route = recipe.split("```toml").find_map(|block| {
+        let (text, _) = block.split_once("```")?;
+        text.contains("acme-challenge").then_some(text)
+    });
+    let authority = Authority::new();
+    let setup = Setup::new().plugins(&["files"]);
+    authority
+        .sign(&["localhost"], 90)
+        .write(setup.folder(), "own");
+    authority.write(setup.folder());
+    let webroot = setup.folder().join("acme");
+    let challenges = webroot.join(".well-known/acme-challenge");
+    std::fs::create_dir_all(&challenges).expect("ours");
+    std::fs::write(challenges.join("token_-1"), "token_-1.thumbprint").expect("ours");
+    let route = route.expect("it has one").replace(
+        "/var/lib/detent/acme",
+        webroot.to_str().expect("a plain name"),
+    );
+    let text =
+        format!("{LISTENER}[[listener]]\naddress = \"127.0.0.1:0\"\nredirect = true\n{route}");
+    let server = setup.configuration(&text).start();
+    let to = server.listener(", sending everybody to TLS");
+    let url = format!(
+        "http://localhost:{}/.well-known/acme-challenge/token_-1",
+        to.port()
+    );
+    let told = curl_url(&server, &url, &["--location"]);
+    told.has("HTTP/1.1 200 OK");
+    assert!(
+        told.text.ends_with("\r\n\r\ntoken_-1.thumbprint"),
+        "{}",
+        told.text
+    );
+}
+
 #[test]
 fn an_event_stream_is_heard_to_its_end() {
     let (mut server, _) = start(&["push"], "");

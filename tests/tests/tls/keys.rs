@@ -137,6 +137,26 @@ fn what_stands_around_certificates_and_keys_does_not_matter() {
     }
 }
 
+/// What `server/README.md` has for who wants to try it.
+#[test]
+fn the_certificate_of_the_readme_is_shown() {
+    let readme = include_str!("../../../server/README.md");
+    let line = readme
+        .lines()
+        .find_map(|line| line.strip_prefix("openssl "));
+    let setup = Setup::new();
+    openssl(setup.folder(), line.expect("it has one"));
+    fs::copy(
+        setup.folder().join("own.pem"),
+        setup.folder().join("authority.pem"),
+    )
+    .expect("ours");
+    let server = setup.configuration(LISTENER).start();
+    let told = page(&server, &[]);
+    told.has("Verification: OK");
+    told.has("no route here");
+}
+
 /// One file for both, as HAProxy has it.
 #[test]
 fn certificate_and_key_may_stand_in_one_file() {

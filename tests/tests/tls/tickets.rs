@@ -34,3 +34,34 @@ fn who_comes_back_shows_a_ticket_and_may_say_nothing_before_the_handshake_is_ove
     server.start_again();
     page(&server, &["-tls1_3", "-sess_in", ticket]).has("New, TLSv1.3");
 }
+
+/// Hours go by for the server alone: a ticket opens as long as its key is the present or the one before.
+#[cfg(feature = "faketime")]
+#[test]
+fn the_keys_of_tickets_change_every_six_hours() {
+    use tests::Setup;
+    use tests::secure::{Authority, LISTENER};
+
+    let authority = Authority::new();
+    let setup = Setup::new();
+    authority
+        .sign(&["localhost"], 90)
+        .write(setup.folder(), "own");
+    authority.write(setup.folder());
+    let clock = setup.folder().join("clock");
+    let is = |time: &str| fs::write(&clock, time).expect("ours");
+    is("+0");
+    let preload = format!(
+        "export LD_PRELOAD=$(ls /usr/lib/*/faketime/libfaketimeMT.so.1) FAKETIME_TIMESTAMP_FILE={} \
+         FAKETIME_NO_CACHE=1 FAKETIME_DONT_FAKE_MONOTONIC=1",
+        clock.display()
+    );
+    let server = setup.configuration(LISTENER).after_shell(&preload).start();
+    let ticket = server.folder().join("ticket");
+    let ticket = ticket.to_str().expect("a plain name");
+    page(&server, &["-tls1_2", "-sess_out", ticket]).has("New, TLSv1.2");
+    for (time, kind) in [("+1h", "Reused"), ("+7h", "Reused"), ("+14h", "New")] {
+        is(time);
+        page(&server, &["-tls1_2", "-sess_in", ticket]).has(&format!("{kind}, TLSv1.2"));
+    }
+}
