@@ -1,7 +1,7 @@
 //! Connections that are opened and not used well, by the thousand, from as many addresses as one likes.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
 
-use crate::{Raw, Server, becomes_true, by_tls};
+use crate::{DEADLINE, Raw, Server, becomes_true, by_tls};
 
 /// Source addresses of floods: 127.0.1.0 on, which count as addresses where no proxy is trusted.
 pub fn flooding(number: usize) -> Ipv4Addr {
@@ -51,9 +51,15 @@ impl Flood {
     /// Begins; returns when all have been opened once.
     #[track_caller]
     pub fn start(server: &Server, plan: Plan<'_>) -> Flood {
+        Flood::start_at(by_tls::address(server), plan)
+    }
+
+    /// The same against one of its addresses.
+    #[track_caller]
+    pub fn start_at(server: SocketAddr, plan: Plan<'_>) -> Flood {
         let state = Arc::new(State::default());
         let flooding = Flooding {
-            server: server.address(),
+            server,
             first: plan.first.to_vec(),
             count: plan.count,
             addresses: plan.addresses,
@@ -151,6 +157,20 @@ impl Flooding {
             }
         }
     }
+}
+
+/// Connects to `server` from an address of this machine.
+#[track_caller]
+pub fn connect_from(server: SocketAddr, from: Ipv4Addr) -> TcpStream {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("an open file");
+    let from = SocketAddr::new(from.into(), 0);
+    socket.bind(&from.into()).expect("a port of that address");
+    socket.connect(&server.into()).expect("the server listens");
+    let stream = TcpStream::from(socket);
+    stream
+        .set_read_timeout(Some(DEADLINE))
+        .expect("a valid timeout");
+    stream
 }
 
 impl Raw {

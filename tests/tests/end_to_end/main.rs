@@ -140,6 +140,7 @@ mod thread_locals;
 mod tls;
 mod tls_certbot;
 mod tls_certificates;
+mod tls_floods;
 mod tls_slow;
 mod tls_wrong;
 mod unix_sockets;

@@ -5,10 +5,11 @@ use std::net::{Shutdown, TcpStream};
 
 use rustix::process::Signal;
 use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConnection, StreamOwned};
 use tests::secure::{
     self, Authority, LISTENER, Tls, ask, connect, connect_with, reach, start, start_of,
 };
-use tests::unix::request_of_probe;
+use tests::unix::{self, request_of_probe};
 use tests::{CLOSE, Client, Message, Setup, TEXT, frame, handshake, wait_until};
 
 #[test]
@@ -285,4 +286,28 @@ fn a_plugin_reads_whose_certificate_was_shown() {
         let expected = "certificate=Some(Certificate { subject: \"CN=ann\", names: [\"ann@example.org\"], fingerprint: \"";
         assert!(told.contains(expected), "{told}");
     }
+}
+
+/// As for a program on this machine that carries nothing but ciphertext.
+#[test]
+fn tls_is_spoken_by_a_unix_socket_as_well() {
+    let authority = Authority::new();
+    let setup = Setup::new().plugins(&["echo"]);
+    authority
+        .sign(&["localhost"], 90)
+        .write(setup.folder(), "own");
+    let socket = setup.folder().join("socket");
+    let text = LISTENER.replace("127.0.0.1:0", &format!("unix:{}", socket.display()));
+    let _server = setup.configuration(&text).start();
+    let name = "localhost".try_into().expect("a name");
+    let session = ClientConnection::new(authority.trust(), name).expect("a configuration");
+    wait_until("it listens", || socket.exists());
+    let stream = StreamOwned::new(session, unix::stream(&socket));
+    let client = Client::over(stream, "wss://localhost/echo", &[]);
+    let mut client = client.unwrap_or_else(|refused| panic!("{refused:?}"));
+    for size in [5, 60_000] {
+        client.send(&"x".repeat(size));
+        assert_eq!(client.text().len(), size);
+    }
+    client.close(1000, "");
 }
