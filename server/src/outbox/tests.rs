@@ -15,12 +15,19 @@ use super::shared::{Frames, Shared};
 use super::{Bounds, Delivery, Ending, Outbox, SlowClient};
 use crate::compression::{Agreed, Demand, Inflater, Window, deflate};
 use crate::ids::ClientId;
-use crate::limits::{FLUSH_BYTES, PIECE_BYTES, TURN_BYTES};
+use crate::limits::{FLUSH_BYTES, LEAVING_BEHIND_MAX, PIECE_BYTES, TURN_BYTES};
 
 const LIMIT: usize = 256 * 1024;
 
 /// An outbox and the other end of its socket.
 fn pair(drain: &Drain) -> (Arc<Outbox>, TcpStream) {
+    let (outbox, peer) = plain_pair(drain);
+    outbox.become_websocket(false, None);
+    (outbox, peer)
+}
+
+/// The same, of which nothing has been asked yet.
+fn plain_pair(drain: &Drain) -> (Arc<Outbox>, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("it is bound");
     let peer = TcpStream::connect(address).expect("it listens");
@@ -32,7 +39,6 @@ fn pair(drain: &Drain) -> (Arc<Outbox>, TcpStream) {
         backlog_bytes_max: LIMIT,
         ..Bounds::default()
     });
-    outbox.become_websocket(false, None);
     (outbox, peer)
 }
 
@@ -122,6 +128,39 @@ fn only_who_waits_for_a_request_is_asked_to_make_room() {
     outbox.abort();
     assert!(!outbox.ask_to_leave(), "it has left");
     drain.end();
+}
+
+/// Cause: mutants survived that asked one to leave whose request had come, and was not read yet.
+#[test]
+fn who_has_sent_something_is_not_asked_to_make_room() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, mut peer) = plain_pair(&drain);
+    std::io::Write::write_all(&mut peer, b"G").expect("it is open");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while rustix::io::ioctl_fionread(outbox.socket()).expect("a socket") == 0 {
+        assert!(Instant::now() < deadline, "it never comes");
+        std::thread::yield_now();
+    }
+    assert!(!outbox.ask_to_leave());
+    outbox.receive(&mut [0; 8]).expect("it is there");
+    assert!(outbox.ask_to_leave());
+    drain.end();
+}
+
+/// Cause: mutants survived that found the thread behind when it was not, or not when it was.
+#[test]
+fn it_is_crowded_where_clearly_more_leave_than_may_be_open() {
+    let count = Arc::default();
+    Count::set_max(&count, 3);
+    let mut leavers = Vec::new();
+    for leaving in 1..=3 + LEAVING_BEHIND_MAX {
+        leavers.push(Leaver::new(&count));
+        assert!(!count.is_crowded(), "{leaving}");
+    }
+    leavers.push(Leaver::new(&count));
+    assert!(count.is_crowded());
+    leavers.pop();
+    assert!(!count.is_crowded());
 }
 
 /// Cause: a mutant that cut where there was room, and nobody where there was none, survived.

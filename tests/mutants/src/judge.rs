@@ -1,9 +1,9 @@
 //! Holds each change against the tests that reach its place, until one of them notices.
 //!
 //! First those that have noticed other changes of the same file, then those that reach much of it and are quick. All
-//! changes are held against a few seconds of tests first, and what survives that against more: most are noticed by a unit
-//! test, and a run that is cut short has then seen all a little instead of a part in full. A test that fails is run a
-//! second time, since on a busy machine one may fail for reasons of its own.
+//! changes are held against a few seconds of unit tests first, and what survives that against everything: most are
+//! noticed by a unit test, and a run that is cut short has then seen all a little instead of a part in full. A test that
+//! fails is run a second time, since on a busy machine one may fail for reasons of its own.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 
 use crate::mutant::{self, Judged};
 use crate::reach::{self, Known};
-use crate::test::Ended;
+use crate::test::{Ended, Test};
 use crate::verdicts::{Fate, Verdict, Verdicts};
 
 /// How many changes are looked at at once. Most tests wait for most of their time.
 const AT_ONCE: usize = 6;
 /// What a test takes at least before it counts as one that never ends.
 const PATIENCE: Duration = Duration::from_secs(40);
-/// How many seconds of tests each change is held against in the first round.
+/// How many seconds of unit tests each change is held against in the first round.
 const SECONDS_FIRST: u64 = 4;
 
 /// What to judge, and for how long.
@@ -39,52 +39,52 @@ pub(crate) struct Order<'a> {
 
 /// Judges those of which no verdict holds.
 pub(crate) fn judge(order: &Order<'_>, binaries: &[&str]) -> Result<(), String> {
+    let has_unit_tests = |binary: &&str| binary.contains("/server-");
+    let (units, others): (Vec<&str>, Vec<&str>) =
+        binaries.iter().partition(|of| has_unit_tests(of));
+    let binaries = &[&units[..], &others[..]].concat()[..];
     let deadline = Instant::now() + order.time;
-    let known = reach::all(
-        order.source,
-        &order.folder.join("reach.tsv"),
-        binaries,
-        AT_ONCE,
-    )?;
+    let file = order.folder.join("reach.tsv");
     let verdicts = Verdicts::open(&order.folder.join("verdicts.tsv"))?;
     let all = mutant::load(&order.source.join("mutants.tsv"))?;
-    let work = Work {
-        order,
-        depths: Depths::of(&all, &known),
-        known: &known,
-        verdicts: &verdicts,
-        luck: Mutex::new(luck(&all, &verdicts)),
-    };
-    let tests: BTreeSet<&str> = known.iter().map(|known| known.test.name.as_str()).collect();
-    let holds = |verdict: &Verdict| {
-        if verdict.fate.is_noticed() {
-            tests.contains(verdict.by.as_str())
-        } else {
-            !order.again
-        }
-    };
-    let mut left: Vec<&Judged> = all.iter().collect();
-    // What an earlier run held against few tests only goes on where that stopped.
-    left.retain(|one| {
-        work.verdicts.of(one).is_none_or(|verdict| {
-            !holds(&verdict)
-                || (verdict.fate == Fate::Survived && verdict.seconds < order.seconds_of_one)
+    let mut tests = BTreeSet::new();
+    for binary in binaries {
+        tests.extend(
+            Test::all(Path::new(binary))?
+                .into_iter()
+                .map(|test| test.name),
+        );
+    }
+    let holds = |one: &Judged| {
+        verdicts.of(one).is_some_and(|verdict| match verdict.fate {
+            Fate::Noticed | Fate::NeverEnded => tests.contains(&verdict.by),
+            Fate::Unreached | Fate::Survived => !order.again,
         })
-    });
-    eprintln!("mutants: {} of {} are to be judged", left.len(), all.len());
-    let new = left.iter().filter(|one| {
-        let verdict = work.verdicts.of(one);
-        verdict.is_none_or(|verdict| !holds(&verdict))
-    });
+    };
+    let new: Vec<&Judged> = all.iter().filter(|one| !holds(one)).collect();
+    eprintln!("mutants: {} of {} are to be judged", new.len(), all.len());
+    let round = |binaries: &[&str], list: Vec<&Judged>, seconds: u64, deadline: Instant| {
+        let known = reach::all(order.source, &file, binaries, AT_ONCE)?;
+        let work = Work {
+            order,
+            depths: Depths::of(&all, &known),
+            known: &known,
+            verdicts: &verdicts,
+            luck: Mutex::new(luck(&all, &verdicts)),
+        };
+        work.round(list, seconds, deadline);
+        Ok::<(), String>(())
+    };
     let first = SECONDS_FIRST.min(order.seconds_of_one);
-    work.round(new.copied().collect(), first, deadline);
-    left.retain(|one| {
-        let verdict = work.verdicts.of(one);
-        verdict.is_some_and(|verdict| {
-            verdict.fate == Fate::Survived && verdict.seconds < order.seconds_of_one
+    round(&units, new.clone(), first, deadline)?;
+    // What an earlier run held against few tests only goes on where that stopped.
+    let is_left = |one: &&Judged| {
+        verdicts.of(one).is_some_and(|verdict| {
+            !verdict.fate.is_noticed() && verdict.seconds < order.seconds_of_one
         })
-    });
-    work.round(left, order.seconds_of_one, deadline);
+    };
+    let left = all.iter().filter(is_left).collect();
+    round(binaries, left, order.seconds_of_one, deadline)?;
     save(&all, &verdicts, &order.folder.join("judged.tsv"))
 }
 

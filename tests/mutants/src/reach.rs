@@ -70,7 +70,12 @@ pub(crate) fn all(
         "mutants: {} of {count} tests pass with nothing changed",
         known.len()
     );
-    let lines: String = known.iter().map(line).collect();
+    let of_others = text.lines().filter(|line| {
+        let binary = line.split('\t').next();
+        binary.is_some_and(|of| !binaries.contains(&of))
+    });
+    let of_others = of_others.map(|line| format!("{line}\n"));
+    let lines: String = known.iter().map(line).chain(of_others).collect();
     fs::write(file, lines).map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(known)
 }

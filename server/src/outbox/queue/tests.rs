@@ -210,3 +210,38 @@ fn one_frame_is_one_however_much_of_it_is_sent() {
         assert!(!queue.is_one_frame());
     }
 }
+
+/// Cause: mutants survived in which what was sent was never let go as long as something waited, or what is held was counted
+/// twice over.
+#[test]
+fn what_a_backlog_holds_of_memory_is_what_waits() {
+    let mut queue = Queue::default();
+    queue.append(&frames(&[1000]));
+    for _ in 0..10_000 {
+        queue.append(&frames(&[300]));
+        queue.take(frames(&[300]).len(), Frames::copied(&[]));
+    }
+    assert!(queue.memory() <= BLOCK_BYTES, "{}", queue.memory());
+    // Blocks of our own: no more than twice what stands in them.
+    for _ in 0..1000 {
+        queue.append(&frames(&[1000]));
+    }
+    let waits = queue.len();
+    assert!((waits..2 * waits + BLOCK_BYTES).contains(&queue.memory()));
+    drained(&mut queue, 999);
+    assert!(queue.memory() <= BLOCK_BYTES);
+}
+
+/// Cause: a mutant survived in which nobody held anything of a large broadcast.
+#[test]
+fn each_holds_its_part_of_what_all_wait_for() {
+    let large = Arc::new(Shared::new(frames(&[1_000_000])));
+    let mut queues: Vec<Queue> = (0..9).map(|_| Queue::default()).collect();
+    for queue in &mut queues {
+        queue.take(7, Frames::shared(&large));
+    }
+    for queue in &queues {
+        let part = queue.memory_with_shares() - queue.memory();
+        assert_eq!(part, large.len() / 10);
+    }
+}
