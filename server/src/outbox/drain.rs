@@ -409,6 +409,18 @@ mod tests {
         drain.end();
     }
 
+    /// Cause: a mutant survived that had neither: who wakes the thread may wait, and a plugin's child has a way to it.
+    #[test]
+    fn who_wakes_the_thread_never_waits_and_no_child_inherits_the_way() {
+        let drain = Drain::start().expect("a thread");
+        let wake = &drain.handle.0.wake;
+        let flags = rustix::io::fcntl_getfd(wake).expect("a descriptor");
+        assert!(flags.contains(rustix::io::FdFlags::CLOEXEC));
+        let flags = rustix::fs::fcntl_getfl(wake).expect("a descriptor");
+        assert!(flags.contains(rustix::fs::OFlags::NONBLOCK));
+        drain.end();
+    }
+
     /// Cause: a mutant that kept those that have gone survived: each would have cost its memory for ever.
     #[test]
     fn who_has_gone_is_not_watched_any_more() {

@@ -1,5 +1,7 @@
 //! Outboxes on real sockets, with a real drain thread.
 
+mod looks;
+
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use super::{RUN_BYTES_MAX, RUN_KEPT_BYTES, Run, SHARED_BYTES_LEAST, Share};
 use crate::compression::{Demand, Inflater, Need, Shape, Window};
+use crate::hub::intake::Intake;
 use crate::hub::members::EVERYONE;
 use crate::hub::message::Message;
-use crate::ids::ClientId;
+use crate::hub::queue::Queue;
+use crate::ids::{ClientId, RouteId};
 use crate::journal::{Epoch, Position};
 use crate::outbox::encoding::Encoding;
 use crate::outbox::frame::{Opcode, encode, split};
@@ -262,4 +264,20 @@ fn a_run_is_bounded_and_what_it_needed_is_given_back() {
     run.clear();
     run.shrink();
     assert!(room(&mut run) <= RUN_KEPT_BYTES);
+}
+
+/// Cause: mutants survived that counted what one member does not get as if it got it.
+#[test]
+fn what_is_delivered_is_counted_for_each_member_as_it_gets_it() {
+    let queue = Queue::new(RouteId(0), Intake::new());
+    let mut run = Run::default();
+    run.push(EVERYONE, text("for all"), None);
+    run.push(EVERYONE, text("not for one"), Some(ClientId(1)));
+    run.insert(ClientId(2), &text("for two alone"), Encoding::Frame);
+    run.count(3, &queue);
+    let (all, not_one) = (frames(&["for all"]).len(), frames(&["not for one"]).len());
+    let two = frames(&["for two alone"]).len();
+    let told = queue.counts().hub.deliveries.get();
+    assert_eq!(told.messages, 6);
+    assert_eq!(told.bytes, (3 * all + 2 * not_one + two) as u64);
 }

@@ -207,3 +207,36 @@ fn walks_that_are_left_midway_lose_and_reorder_nothing() {
     clients.iter().for_each(|(outbox, _)| outbox.abort());
     drain.end();
 }
+
+/// Cause: a mutant survived in which the bound of the queues was that of the start for ever.
+#[test]
+fn another_bound_of_the_queues_holds_from_then_on() {
+    let drain = Drain::start().expect("a thread");
+    let (go_on, gate) = std::sync::mpsc::channel::<()>();
+    // The hub stands still while it tells of one who has left.
+    let hub = Hub::start(move |_| drop(gate.recv())).expect("a thread");
+    hub.handle().set_queue_bytes(64 * 1024);
+    let route = hub.handle().open(ROUTE);
+    let (_outbox, _peer) = pair(&drain, &route, 1);
+    let client = ClientId(1);
+    route.post(Event::Closed { client });
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..1000 {
+                route.post(everyone(&"x".repeat(1000), None));
+            }
+        });
+        let deadline = std::time::Instant::now() + Duration::from_secs(20);
+        while route.load().waiting == 0 {
+            assert!(
+                std::time::Instant::now() < deadline,
+                "{} bytes are in, and nobody waits",
+                route.load().bytes
+            );
+            thread::yield_now();
+        }
+        go_on.send(()).expect("the hub waits for it");
+    });
+    hub.end();
+    drain.end();
+}

@@ -178,3 +178,21 @@ fn books_of_many_who_came_and_went_stay_short() {
     assert!(ledger.accounts.len() <= 300, "{}", ledger.accounts.len());
     assert!(ledger.lines[0].by_age.len() <= 300);
 }
+
+/// Cause: a mutant survived in which requests that had ended went on counting: after so many nobody would have got in.
+#[test]
+fn a_request_that_has_ended_counts_no_more() {
+    let mut ledger: Ledger<char> = Ledger::default();
+    for round in 0..3 {
+        for number in [1, 1, 2] {
+            ledger.add_request(network(number));
+        }
+        assert_eq!(ledger.requests(), 3, "round {round}");
+        assert_eq!(ledger.requests_of(network(1)), 2);
+        for number in [1, 2, 1] {
+            ledger.remove_request(network(number));
+        }
+        assert_eq!(ledger.requests(), 0, "round {round}");
+        assert_eq!(ledger.requests_of(network(1)), 0);
+    }
+}
