@@ -214,7 +214,8 @@ fn another_bound_of_the_queues_holds_from_then_on() {
     let drain = Drain::start().expect("a thread");
     let (go_on, gate) = std::sync::mpsc::channel::<()>();
     // The hub stands still while it tells of one who has left.
-    let hub = Hub::start(move |_| drop(gate.recv())).expect("a thread");
+    let wait = move |_| gate.recv().expect("the test goes on");
+    let hub = Hub::start(wait).expect("a thread");
     hub.handle().set_queue_bytes(64 * 1024);
     let route = hub.handle().open(ROUTE);
     let (_outbox, _peer) = pair(&drain, &route, 1);
