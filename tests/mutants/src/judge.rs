@@ -85,21 +85,25 @@ pub(crate) fn judge(order: &Order<'_>, binaries: &[&str]) -> Result<(), String> 
     };
     let left = all.iter().filter(is_left).collect();
     round(binaries, left, order.seconds_of_one, deadline)?;
-    save(&all, &verdicts, &order.folder.join("judged.tsv"))
+    save(&all, &verdicts, order)
 }
 
-fn save(all: &[Judged], verdicts: &Verdicts, path: &Path) -> Result<(), String> {
+/// Writes down those that were noticed, and those that survived all that they were to be held against.
+fn save(all: &[Judged], verdicts: &Verdicts, order: &Order<'_>) -> Result<(), String> {
+    let is_whole =
+        |verdict: &Verdict| verdict.fate.is_noticed() || verdict.seconds >= order.seconds_of_one;
     let lines: String = all
         .iter()
         .filter_map(|one| {
-            let verdict = verdicts.of(one)?;
+            let verdict = verdicts.of(one).filter(is_whole)?;
             Some(format!(
                 "{:?}\t{}\t{}\n",
                 verdict.fate, verdict.by, one.name
             ))
         })
         .collect();
-    std::fs::write(path, lines).map_err(|error| format!("{}: {error}", path.display()))
+    let path = order.folder.join("judged.tsv");
+    std::fs::write(&path, lines).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// In an order in which each part of it is a sample of the whole.
