@@ -1,0 +1,127 @@
+//! Answers in HTTP: who waits for one, who has its own, and who has to make room.
+
+use super::*;
+
+/// Cause: a mutant that asked one to leave in the middle of its answer survived.
+#[test]
+fn only_who_waits_for_a_request_is_asked_to_make_room() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, _peer) = pair(&drain);
+    assert!(outbox.begin_answer());
+    assert!(!outbox.ask_to_leave(), "its answer is being made");
+    outbox.queue_http(b"HTTP/1.1 204 No Content\r\n\r\n");
+    assert!(outbox.end_answer());
+    assert!(!outbox.ask_to_leave(), "its answer is not sent");
+    outbox.flush();
+    assert!(outbox.ask_to_leave());
+    outbox.abort();
+    assert!(!outbox.ask_to_leave(), "it has left");
+    drain.end();
+}
+
+/// Cause: mutants survived that asked one to leave whose request had come, and was not read yet.
+#[test]
+fn who_has_sent_something_is_not_asked_to_make_room() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, mut peer) = plain_pair(&drain);
+    std::io::Write::write_all(&mut peer, b"G").expect("it is open");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while rustix::io::ioctl_fionread(outbox.socket()).expect("a socket") == 0 {
+        assert!(Instant::now() < deadline, "it never comes");
+        std::thread::yield_now();
+    }
+    assert!(!outbox.ask_to_leave());
+    outbox.receive(&mut [0; 8]).expect("it is there");
+    assert!(outbox.ask_to_leave());
+    drain.end();
+}
+
+/// Cause: mutants survived that found the thread behind when it was not, or not when it was.
+#[test]
+fn it_is_crowded_where_clearly_more_leave_than_may_be_open() {
+    let count = Arc::default();
+    Count::set_max(&count, 3);
+    let mut leavers = Vec::new();
+    for leaving in 1..=3 + LEAVING_BEHIND_MAX {
+        leavers.push(Leaver::new(&count));
+        assert!(!count.is_crowded(), "{leaving}");
+    }
+    leavers.push(Leaver::new(&count));
+    assert!(count.is_crowded());
+    leavers.pop();
+    assert!(!count.is_crowded());
+}
+
+/// Cause: a mutant that cut where there was room, and nobody where there was none, survived.
+#[test]
+fn the_oldest_that_has_its_answer_goes_where_there_are_too_many() {
+    let drain = Drain::start().expect("a thread");
+    let [(first, _a), (second, _b)] = [pair(&drain), pair(&drain)];
+    let (count, mut told) = (Arc::default(), Told::default());
+    Count::set_max(&count, 1);
+    let one = Leaver::new(&count);
+    let number = told.add(&first);
+    assert!(told.next_to_cut(&count).is_none(), "there is room");
+    let _two = Leaver::new(&count);
+    told.add(&second);
+    let oldest = told.next_to_cut(&count).expect("there is one too many");
+    assert!(Arc::ptr_eq(&oldest, &first));
+    told.remove(number);
+    drop(one);
+    assert!(told.next_to_cut(&count).is_none(), "there is room again");
+    count.cut_all();
+    let next = told.next_to_cut(&count).expect("no file is left");
+    assert!(Arc::ptr_eq(&next, &second));
+    drain.end();
+}
+
+/// Cause: a mutant that took the time for what is left off the patience, and did not add it, survived.
+#[test]
+fn a_long_answer_is_waited_for_longer_than_a_socket_may_be_full() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, peer) = pair(&drain);
+    let answer = vec![b'x'; 16 * 1024 * 1024];
+    outbox.queue_http(&answer);
+    outbox.flush();
+    assert!(outbox.is_waiting(), "no socket takes so much at once");
+    std::thread::scope(|scope| {
+        let reader = scope.spawn(|| read_all(peer));
+        outbox.wait_until_sent();
+        assert!(!outbox.is_waiting(), "it waits until all is sent");
+        outbox.finish(Ending::LastWord);
+        assert_eq!(reader.join().expect("it reads").len(), answer.len());
+    });
+    drain.end();
+}
+
+/// Cause: who took a byte of its answer every 29 seconds held its place for as long as it liked.
+#[test]
+fn who_takes_an_answer_too_slowly_is_cut_off_although_it_takes_something() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, mut peer) = pair(&drain);
+    let answer = vec![b'x'; 16 * 1024 * 1024];
+    // It is none yet.
+    outbox.state.lock().exchange = Exchange::Answering;
+    outbox.queue_http(&answer);
+    outbox.flush();
+    assert!(outbox.is_waiting(), "more than the socket takes");
+    let (told, deadline_is_over) = crossbeam_channel::bounded::<()>(0);
+    let reading = std::thread::spawn(move || {
+        // Always a little, as long as the other side waits for the rest.
+        while deadline_is_over.try_recv() == Err(crossbeam_channel::TryRecvError::Empty) {
+            peer.read_exact(&mut [0; 4096]).expect("it is sent");
+            std::thread::park_timeout(Duration::from_millis(1));
+        }
+    });
+    outbox.wait_until_sent_or(Instant::now() + Duration::from_millis(100));
+    assert!(outbox.is_closing());
+    drop(told);
+    reading.join().expect("it has read");
+    drain.end();
+}
+
+#[test]
+fn a_long_answer_has_the_time_that_a_slow_line_needs() {
+    assert_eq!(time_for(0), Duration::ZERO);
+    assert_eq!(time_for(1024 * 1024), Duration::from_secs(128));
+}
