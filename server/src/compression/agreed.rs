@@ -18,7 +18,7 @@ pub enum Mode {
 
 /// Which messages are compressed, and how hard.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Terms {
+pub struct Effort {
     /// Bytes of the shortest message that is compressed.
     pub threshold: usize,
     /// From 1, which is quick, to 9, which is thorough.

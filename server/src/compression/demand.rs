@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicUsize, Ordering};
 
-use super::{Need, Shape, Terms, Window, is_worth_it};
+use super::{Effort, Need, Shape, Window, is_worth_it};
 use crate::limits::settings;
 
 const _: () = assert!(Shape::COUNT * Window::COUNT <= u16::BITS as usize);
@@ -44,10 +44,10 @@ impl Demand {
         }
     }
 
-    /// These terms hold from now on.
-    pub fn set_terms(&self, terms: Terms) {
-        self.level.store(terms.level, Ordering::Relaxed);
-        self.threshold.store(terms.threshold, Ordering::Relaxed);
+    /// So much effort is worth while from now on.
+    pub fn set_effort(&self, effort: Effort) {
+        self.level.store(effort.level, Ordering::Relaxed);
+        self.threshold.store(effort.threshold, Ordering::Relaxed);
     }
 
     /// How hard what a message of so many bytes says is compressed; none where it is not.

@@ -24,7 +24,7 @@ mod pool;
 mod tests;
 mod worth;
 
-pub use agreed::{Agreed, Mode, Need, Shape, Terms, Window};
+pub use agreed::{Agreed, Effort, Mode, Need, Shape, Window};
 pub use deflate::{Compressor, deflate};
 pub use deflated::{Deflated, Plain};
 pub use demand::Demand;

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::compression::{Mode, Terms};
+use crate::compression::{Effort, Mode};
 use crate::http::origin::AllowedOrigins;
 use crate::limits::settings as limits;
 use crate::outbox::SlowClient;
@@ -32,7 +32,7 @@ pub struct ClientSettings {
     pub compression: Mode,
     /// Which messages are compressed for those who have agreed to it, and how hard. Threshold: 1 B to 1 GiB, default
     /// 256 B; level: 1 to 9, default 6.
-    pub compression_terms: Terms,
+    pub compression_effort: Effort,
     /// Silence after which a client is sent a ping; none for never. 1 ms to 1 day, default 25 s.
     /// Shorter notices the vanished sooner and wakes phones more often.
     pub ping_interval: Option<Duration>,
@@ -78,7 +78,7 @@ impl Default for ClientSettings {
                 burst: None,
             },
             compression: Mode::default(),
-            compression_terms: Terms {
+            compression_effort: Effort {
                 threshold: bytes(limits::COMPRESSION_THRESHOLD.default),
                 level: limits::COMPRESSION_LEVEL.default as u8,
             },

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::client::{ClientSettings, Rate, unless_zero};
 use super::forms::{Number, Origin, Size, Time};
 use super::table::{Given, Table};
-use crate::compression::Terms;
+use crate::compression::Effort;
 use crate::http::origin::AllowedOrigins;
 use crate::limits::settings as limits;
 use crate::limits::settings::Bounds;
@@ -26,12 +26,12 @@ impl ClientSettings {
             base.bytes.per_second,
         );
         let bytes_burst = table.given_bounded::<Size>("bytes_burst", &limits::BYTES_BURST);
-        let terms = base.compression_terms;
-        let level = u64::from(terms.level);
+        let effort = base.compression_effort;
+        let level = u64::from(effort.level);
         let level = table.bounded::<Number>("compression_level", &limits::COMPRESSION_LEVEL, level);
         let threshold = &limits::COMPRESSION_THRESHOLD;
-        let compression_terms = Terms {
-            threshold: table.bytes("compression_threshold", threshold, terms.threshold),
+        let compression_effort = Effort {
+            threshold: table.bytes("compression_threshold", threshold, effort.threshold),
             level: level as u8,
         };
         let jitter = table.given_bounded::<Time>("lifetime_jitter", &limits::LIFETIME_JITTER);
@@ -57,7 +57,7 @@ impl ClientSettings {
                 burst: value(bytes_burst.as_ref().map(|of| of.value.0), base.bytes),
             },
             compression: table.value("compression").unwrap_or(base.compression),
-            compression_terms,
+            compression_effort,
             ping_interval: read_optional(
                 table,
                 "ping_interval",

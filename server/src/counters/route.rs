@@ -89,7 +89,7 @@ impl JournalGauges {
 
 impl RouteCounts {
     /// A client has left, and had so much in all. Behind the moment from which on nobody finds it on the route.
-    pub fn leave(&self, all: Exchanged) {
+    pub fn add_left(&self, all: Exchanged) {
         for (count, more) in self.left.iter().zip(numbers(all)) {
             count.add(more);
         }
@@ -102,7 +102,7 @@ impl RouteCounts {
 
     /// All that there was, where one has found `found`; never less than what was told before. Who leaves while one looks
     /// is found nowhere, and what only grows must not seem to begin anew.
-    pub fn tell(&self, found: Exchanged) -> Exchanged {
+    pub fn never_less(&self, found: Exchanged) -> Exchanged {
         let numbers = numbers(found);
         exchanged(std::array::from_fn(|at| self.told[at].raise(numbers[at])))
     }
@@ -139,14 +139,14 @@ mod tests {
     fn who_leaves_while_one_looks_takes_nothing_back() {
         let counts = RouteCounts::default();
         let (one, other) = (exchanged([1, 10, 2, 20]), exchanged([3, 30, 4, 40]));
-        counts.leave(one);
+        counts.add_left(one);
         assert_eq!(counts.left(), one);
         let both = one.with(other);
-        assert_eq!(counts.tell(counts.left().with(other)), both);
+        assert_eq!(counts.never_less(counts.left().with(other)), both);
         // The other one is on its way out: neither here nor counted.
-        assert_eq!(counts.tell(counts.left()), both);
-        counts.leave(other);
-        assert_eq!(counts.tell(counts.left()), both);
+        assert_eq!(counts.never_less(counts.left()), both);
+        counts.add_left(other);
+        assert_eq!(counts.never_less(counts.left()), both);
         assert_eq!(both.since(other), one);
     }
 

@@ -260,7 +260,7 @@ impl Mounts {
             route.start();
         }
         for (route, wanted) in &served {
-            route.set_compression(wanted.client.compression_terms);
+            route.set_compression(wanted.client.compression_effort);
             route.bound_journals(wanted.journal());
             let problem = self
                 .stores
@@ -358,7 +358,7 @@ impl Mounts {
         let (library, services) = (wanted.library.clone(), self.services.clone());
         let route = Route::create(library, id, &wanted.path, &wanted.config, services)
             .map_err(|error| wanted.refused(&error))?;
-        route.set_compression(wanted.client.compression_terms);
+        route.set_compression(wanted.client.compression_effort);
         route.bound_journals(wanted.journal());
         let file = wanted.journal_file();
         self.stores

@@ -171,7 +171,7 @@ impl Seen {
         let none = OnRoute::default();
         let on_route = self.by_route.get(&route.id()).unwrap_or(&none);
         let (library, times, counts) = (route.library(), route.times(), route.counts());
-        let Exchanged { incoming, answers } = counts.tell(on_route.exchanged);
+        let Exchanged { incoming, answers } = counts.never_less(on_route.exchanged);
         let Visited {
             opened,
             closed,

@@ -4,7 +4,7 @@
 //! was compressed.
 
 use super::Run;
-use crate::compression::{Demand, Inflater, Terms, Window};
+use crate::compression::{Demand, Effort, Inflater, Window};
 use crate::hub::members::EVERYONE;
 use crate::hub::message::Message;
 use crate::ids::ClientId;
@@ -24,7 +24,7 @@ pub(crate) fn compressed_runs_hold(data: &[u8]) {
     let window = Window::all().nth(usize::from(how & 7) % Window::COUNT);
     let window = window.unwrap_or(Window::MOST);
     let demand = Demand::default();
-    demand.set_terms(Terms {
+    demand.set_effort(Effort {
         threshold: [1, 50, 256, 1000][usize::from(how >> 3 & 3)],
         level: 1 + how % 9,
     });

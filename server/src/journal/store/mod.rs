@@ -222,7 +222,7 @@ impl<M: Line> Writer<M> {
         most: (usize, usize),
         deliver: Deliver<M>,
     ) {
-        self.tell(Task::Fetch(Fetch {
+        self.order(Task::Fetch(Fetch {
             topic,
             from,
             most,
@@ -247,15 +247,15 @@ impl<M: Line> Writer<M> {
 
     /// Nothing follows; `last` was given out last.
     pub(super) fn close(&self, last: u64) {
-        self.tell(Task::Close { last });
+        self.order(Task::Close { last });
     }
 
     pub(super) fn bound(&self, bounds: Bounds) {
-        self.tell(Task::Bound(bounds));
+        self.order(Task::Bound(bounds));
     }
 
     pub(super) fn tidy(&self) {
-        self.tell(Task::Tidy);
+        self.order(Task::Tidy);
     }
 
     /// Everything up to this offset is in the file, or lost.
@@ -272,7 +272,7 @@ impl<M: Line> Writer<M> {
         self.opening
     }
 
-    fn tell(&self, task: Task<M>) {
+    fn order(&self, task: Task<M>) {
         let opening = self.opening;
         self.queue.post_always(Job { opening, task });
     }

@@ -20,7 +20,7 @@ impl Account {
     #[inline(always)]
     pub fn set(&mut self, bytes: usize) -> bool {
         let grains = bytes / MEMORY_GRAIN_BYTES;
-        grains != self.grains && self.tell(grains)
+        grains != self.grains && self.book(grains)
     }
 
     /// Bytes that were told: whole grains.
@@ -30,7 +30,7 @@ impl Account {
 
     #[cold]
     #[inline(never)]
-    fn tell(&mut self, grains: usize) -> bool {
+    fn book(&mut self, grains: usize) -> bool {
         let bytes = |grains: usize| (grains * MEMORY_GRAIN_BYTES) as u64;
         if grains > self.grains {
             LEDGER.add(self.part, bytes(grains - self.grains));

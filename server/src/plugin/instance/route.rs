@@ -17,7 +17,7 @@ use plugin_api::abi::TimerId;
 
 use super::Instance;
 use super::callbacks::{CallbackError, FailedOpen, Upgrade};
-use crate::compression::Terms;
+use crate::compression::Effort;
 use crate::counters::{COUNTERS, Exchanged, OwnMetrics, RouteCounts, Visits};
 use crate::http::request::Request;
 use crate::http::response::Response;
@@ -260,9 +260,9 @@ impl Route {
         self.parts.hub.post(Event::Bound { bounds });
     }
 
-    /// Messages are compressed on these terms from now on, for who has agreed to it. Main thread.
-    pub fn set_compression(&self, terms: Terms) {
-        self.parts.hub.demand().set_terms(terms);
+    /// Messages are compressed with this effort from now on, for who has agreed to it. Main thread.
+    pub fn set_compression(&self, effort: Effort) {
+        self.parts.hub.demand().set_effort(effort);
     }
 
     /// What is kept is in a file from now on, when that is open. Main thread; waits for the disk, some seconds at most.
@@ -477,7 +477,7 @@ impl Place {
     fn count_traffic(&self) {
         let roster = &self.route.parts.services.roster;
         let all = roster.traffic(self.client).exchanged();
-        self.route.counts().leave(all.since(self.before));
+        self.route.counts().add_left(all.since(self.before));
     }
 }
 
