@@ -64,12 +64,12 @@ fn panics_of_such_threads_cost_nothing() {
         "--set",
         "faulty.hammers=4",
         "--set",
-        "faulty.hammer_rounds=1000",
+        "faulty.hammer_rounds=200",
     ];
     let mut server = setup.arguments(&options).start();
     let mut echo = Client::connect(&server, "/echo");
     tests::wait_until("each has panicked", || {
-        server.count_log(&["ERROR", "thread \"hammer\" panicked", "after 1000 rounds"]) == 4
+        server.count_log(&["ERROR", "thread \"hammer\" panicked", "after 200 rounds"]) == 4
     });
     echo.send("here");
     assert_eq!(echo.text(), "here");
