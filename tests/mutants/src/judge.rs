@@ -83,8 +83,11 @@ pub(crate) fn judge(order: &Order<'_>, binaries: &[&str]) -> Result<(), String> 
             !verdict.fate.is_noticed() && verdict.seconds < order.seconds_of_one
         })
     };
-    let left = all.iter().filter(is_left).collect();
-    round(binaries, left, order.seconds_of_one, deadline)?;
+    let left: Vec<&Judged> = all.iter().filter(is_left).collect();
+    // Which places the end-to-end tests reach takes long to find out.
+    if !left.is_empty() {
+        round(binaries, left, order.seconds_of_one, deadline)?;
+    }
     save(&all, &verdicts, order)
 }
 

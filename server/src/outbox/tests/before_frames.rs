@@ -125,3 +125,14 @@ fn a_long_answer_has_the_time_that_a_slow_line_needs() {
     assert_eq!(time_for(0), Duration::ZERO);
     assert_eq!(time_for(1024 * 1024), Duration::from_secs(128));
 }
+
+/// Cause: a mutant survived in which a file was read to its end for one who had gone.
+#[test]
+fn who_has_gone_in_the_middle_of_an_answer_is_sent_no_more_of_it() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, _peer) = plain_pair(&drain);
+    assert!(outbox.begin_answer() && outbox.is_answered());
+    outbox.abort();
+    assert!(!outbox.is_answered());
+    drain.end();
+}

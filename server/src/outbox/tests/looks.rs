@@ -104,3 +104,15 @@ fn who_lingers_is_let_go_as_soon_as_it_has_gone() {
         std::thread::yield_now();
     }
 }
+
+/// Cause: a mutant survived in which what a client's own thread sent overtook what it was behind with.
+#[test]
+fn one_that_is_behind_is_known_as_that_until_it_is_not() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, _peer) = pair(&drain);
+    for is_behind in [false, true, false] {
+        outbox.set_behind(is_behind);
+        assert_eq!(outbox.is_behind(), is_behind);
+    }
+    drain.end();
+}

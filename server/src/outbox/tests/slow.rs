@@ -271,3 +271,19 @@ fn who_keeps_the_pace_is_never_closed_however_long_it_is_behind() {
         assert!(!outbox.is_closing(), "{:?}", outbox.cause());
     }
 }
+
+/// Cause: mutants survived in which nobody was known as closed for want of memory, so that the next look closed it again, and
+/// more than had to go.
+#[test]
+fn who_is_closed_for_want_of_memory_is_told_so_and_known_as_that() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, peer) = pair(&drain);
+    outbox.set_incoming(100_000);
+    assert!(!outbox.is_evicted());
+    assert_eq!(outbox.evict(log::Level::Debug, "in a test"), 100_000);
+    assert!(outbox.is_evicted() && outbox.is_closing());
+    outbox.finish(Ending::LastWord);
+    let expected = frame::close(POLICY, "the server is short of memory");
+    assert_eq!(read_all(peer), expected);
+    drain.end();
+}
