@@ -58,7 +58,7 @@ impl Prometheus {
             let Ok(stream) = std::net::TcpStream::connect(address) else {
                 return false;
             };
-            let mut raw = Raw::prepared(stream);
+            let mut raw = Raw::prepared(stream.into());
             raw.write("GET /-/ready HTTP/1.0\r\nHost: localhost\r\n\r\n");
             raw.rest().starts_with(b"HTTP/1.0 200 ")
         };
