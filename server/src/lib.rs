@@ -31,6 +31,7 @@
 //! | `drain` | 1 | full sockets, closing and lingering ones; what is done where memory is short | epoll |
 //! | `timers` | 1 a route with timers | `on_timer`, turns of clients that are silent | the next deadline |
 //! | `journal` | 1 a route with a file | writes and reads what is kept | its queue, the disk |
+//! | `engine`, `engine-in` | 1 each a shared route | what is said goes to Redis, and comes from there | Redis; its queue; the hub's while it is full |
 //! | `reaper` | 1 | joins connection threads that have ended | its queue, the next look |
 //! | `admin`, `admin-N` | 1, and 1 a connection of the admin listener | health, figures, orders | accept; its socket, the main thread |
 //! | `log` | 1 | writes the log | its queue, the disk |
@@ -52,6 +53,7 @@
 //! | [`roster`] | who is here: places, permits, sessions, what callbacks are running |
 //! | [`config`] | what the user asked for, checked |
 //! | [`http`] | requests and answers before there is a WebSocket |
+//! | [`engine`] | the way of a route to other hosts, by a stream of Redis |
 //! | [`hub`] | topics, members, broadcasts |
 //! | [`journal`] | what is kept of topics for who was away |
 //! | [`outbox`] | the write path of one client, and the drain thread for full sockets |
@@ -82,7 +84,7 @@
 //! - A module imports only what stands below it in the list of rooms, and no two files import each
 //!   other. Inside `plugin` the order is instance, library, host.
 //! - A library that stands for a concern is named where that concern is: tungstenite in `connection`,
-//!   `http::upgrade` and `caller`, rusqlite in `journal::store`, flate2 in `compression`, rustls and x509-parser in `tls`, libloading in `plugin::library::loader`, signal-hook in `life::signals`. `unsafe` is
+//!   `http::upgrade` and `caller`, rusqlite in `journal::store`, flate2 in `compression`, redis in `engine`, rustls and x509-parser in `tls`, libloading in `plugin::library::loader`, signal-hook in `life::signals`. `unsafe` is
 //!   for single files in `plugin` and `threads`, and for `entrance::passed`.
 //!
 //! The test `architecture` holds the last two, and has the whole list.
@@ -132,6 +134,7 @@ pub mod plugin;
 pub mod roster;
 pub mod config;
 pub mod http;
+pub mod engine;
 pub mod hub;
 pub mod journal;
 pub mod outbox;

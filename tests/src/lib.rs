@@ -18,8 +18,12 @@ pub mod page;
 mod lone_user;
 mod numbered_chat;
 mod over;
+#[cfg(feature = "redis")]
+mod passage;
 mod process;
 mod raw;
+#[cfg(feature = "redis")]
+mod redis;
 pub mod secure;
 mod server;
 mod setup;
@@ -41,11 +45,15 @@ pub use compressing::{COMPRESSED, Compressing, Heard, json_line};
 pub use events::{Event, Events};
 pub use numbered_chat::{Answer, NumberedChat};
 pub use over::{Over, UntilOver};
+#[cfg(feature = "redis")]
+pub use passage::Passage;
 pub use process::Finished;
 pub use raw::{
     BINARY, CLOSE, CONTINUATION, PING, PONG, Raw, TEXT, answer_of_probe, frame, handshake,
     unmasked_frame,
 };
+#[cfg(feature = "redis")]
+pub use redis::Redis;
 pub use server::Server;
 pub use setup::{PATIENT, Setup, run_server};
 pub use transport::Transport;

@@ -169,7 +169,7 @@ pub struct Keep {
     /// In `on_request`: the response is sent when the message is on the server's disk, and is 507 instead where it
     /// cannot be. On a thread of the plugin's own the call waits until then, and fails with [`JournalError::NotStored`] where it
     /// cannot be. In other callbacks it changes nothing, since nobody waits inside one. Where the route's journal is in memory it is refused with
-    /// [`JournalError::NotInAFile`].
+    /// [`JournalError::NotInAFile`]; where several hosts share the route, what is durable is what Redis has.
     pub durable: bool,
 }
 

@@ -54,8 +54,14 @@ impl Settings {
             routes.iter().find(|route| route.path == path).cloned()
         };
         for old in &self.routes {
-            let is_same = find(&new.routes, &old.path)
-                .is_some_and(|route| !self.differs_by_itself(old, new, &route));
+            let same = find(&new.routes, &old.path);
+            if let Some(route) = &same
+                && route.plugin == old.plugin
+                && route.is_shared != old.is_shared
+            {
+                changes.add(Effect::Restart, format!("route {}: shared", old.path));
+            }
+            let is_same = same.is_some_and(|route| !self.differs_by_itself(old, new, &route));
             if !is_same {
                 changes.add(Effect::Reload, format!("route {}", old.path));
             }

@@ -85,6 +85,10 @@ pub const SERVER_KEYS: &[Key<Settings>] = &[
     key!("admin", "owner", None, Reload, |of| of.admin.access.owner),
     key!("admin", "group", None, Reload, |of| of.admin.access.group),
     key!("admin", "tokens_file", None, Reload, |of| (of.admin.tokens_file.clone(), of.admin.tokens.clone())),
+    key!("redis", "url", None, Restart, |of| of.redis.as_ref().map(|of| of.address.clone())),
+    key!("redis", "prefix", None, Restart, |of| of.redis.as_ref().map(|of| of.prefix.clone())),
+    key!("redis", "messages", None, Restart, |of| of.redis.as_ref().map(|of| of.messages)),
+    key!("redis", "wait", None, Restart, |of| of.redis.as_ref().map(|of| of.wait)),
     key!("limits", "connections", Some("--max-connections"), Reload, |of| of.limits.connections),
     key!("limits", "memory", None, Reload, |of| of.limits.memory),
     key!("limits", "connections_per_address", None, Reload, |of| of.limits.connections_per_address),
@@ -144,7 +148,14 @@ pub const TLS_KEYS: &[&str] = &[
 ];
 
 /// What a `[[route]]` has beside the settings of each client.
-pub const ROUTE_KEYS: &[&str] = &["path", "plugin", "subprotocols", "event_stream", "options"];
+pub const ROUTE_KEYS: &[&str] = &[
+    "path",
+    "plugin",
+    "subprotocols",
+    "event_stream",
+    "shared",
+    "options",
+];
 
 /// What the `[route.journal]` of a `[[route]]` has.
 pub const JOURNAL_KEYS: &[&str] = &["messages", "bytes", "age", "topics_max", "file"];

@@ -22,7 +22,7 @@ use super::problem::{Place, Problem, Problems, Source};
 use super::routes;
 use super::settings::{ServerLimits, Settings};
 use super::table::{Given, Table};
-use super::{load_admin, load_inside, load_listeners};
+use super::{load_admin, load_inside, load_listeners, load_redis};
 use crate::http::host::Host;
 use crate::http::peer::Trusted;
 use crate::limits::memory::Limit;
@@ -128,7 +128,13 @@ fn read<'d>(
         &ClientSettings::default(),
     ));
     client.finish();
-    let routes = routes::read(top.tables("route"), &client_settings, &options);
+    let redis = load_redis::read(top.table("redis"));
+    let routes = routes::read(
+        top.tables("route"),
+        &client_settings,
+        &options,
+        redis.is_some(),
+    );
     let (listen, listeners) = load_listeners::read(&mut top, folder);
     let all_listeners = [listen.as_slice(), &listeners].concat();
     let loads = &limits::LIBRARY_LOADS;
@@ -153,6 +159,7 @@ fn read<'d>(
         admin: load_admin::read(top.table("admin"), folder, &all_listeners),
         limits: read_limits(top.table("limits")),
         client: client_settings,
+        redis,
         routes,
         options,
     };

@@ -11,7 +11,11 @@ use crate::limits::settings as limits;
 
 impl JournalSettings {
     /// Reads the table; what it does not say is as the defaults are. `files` are those of other routes.
-    pub(super) fn read(mut table: Table<'_>, files: &mut Vec<PathBuf>) -> JournalSettings {
+    pub(super) fn read(
+        mut table: Table<'_>,
+        is_shared: bool,
+        files: &mut Vec<PathBuf>,
+    ) -> JournalSettings {
         let (messages, size) = (&limits::JOURNAL_MESSAGES, &limits::JOURNAL_BYTES);
         let (age, topics) = (&limits::JOURNAL_AGE, &limits::JOURNAL_TOPICS);
         let settings = JournalSettings {
@@ -21,7 +25,7 @@ impl JournalSettings {
                 age: unless_zero(table.bounded::<Time>("age", age, age.default)),
                 topics: bytes(table.bounded::<Number>("topics_max", topics, topics.default)),
             },
-            file: read_file(&mut table, files),
+            file: read_file(&mut table, is_shared, files),
         };
         table.finish();
         settings
@@ -29,11 +33,14 @@ impl JournalSettings {
 }
 
 /// The file, which no other route has: each counts for itself.
-fn read_file(table: &mut Table<'_>, files: &mut Vec<PathBuf>) -> Option<PathBuf> {
+fn read_file(table: &mut Table<'_>, is_shared: bool, files: &mut Vec<PathBuf>) -> Option<PathBuf> {
     let given = table.given::<Text>("file")?;
     let file: PathBuf = Path::new(&given.value.0).components().collect();
     let wrong = if file.file_name().is_none() {
         format!("{} names no file", given.written)
+    } else if is_shared {
+        "what is kept of a shared route is what its stream in Redis holds: leave this away"
+            .to_owned()
     } else if files.contains(&file) {
         format!(
             "{} is the file of another route: each has one of its own",

@@ -26,6 +26,7 @@ mod load_client;
 mod load_inside;
 mod load_journal;
 mod load_listeners;
+mod load_redis;
 mod load_tls;
 mod option_places;
 mod options;

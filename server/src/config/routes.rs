@@ -22,11 +22,12 @@ pub(super) fn read(
     tables: Vec<Table<'_>>,
     client: &Arc<ClientSettings>,
     options: &PluginOptions,
+    has_redis: bool,
 ) -> Vec<RouteSettings> {
     let mut paths = Paths::default();
     tables
         .into_iter()
-        .filter_map(|table| read_one(table, client, options, &mut paths))
+        .filter_map(|table| read_one(table, client, options, has_redis, &mut paths))
         .collect()
 }
 
@@ -34,6 +35,7 @@ fn read_one(
     mut table: Table<'_>,
     client: &Arc<ClientSettings>,
     set: &PluginOptions,
+    has_redis: bool,
     paths: &mut Paths,
 ) -> Option<RouteSettings> {
     let given_paths = required_paths(&mut table);
@@ -42,7 +44,8 @@ fn read_one(
     let event_stream = table.value::<bool>("event_stream");
     let (mut options, mut option_places) = read_options(&mut table);
     let own = ClientSettings::read(&mut table, client);
-    let journal = JournalSettings::read(table.table("journal"), &mut paths.files);
+    let is_shared = read_shared(&mut table, has_redis);
+    let journal = JournalSettings::read(table.table("journal"), is_shared, &mut paths.files);
     for path in &given_paths {
         if let Err(problem) = paths.add(path) {
             let text = format!("{} {problem}", path.written);
@@ -61,6 +64,7 @@ fn read_one(
         subprotocols: subprotocols
             .map(|names| names.into_iter().map(|given| given.value.0).collect()),
         event_stream,
+        is_shared,
         client: if own == **client {
             client.clone()
         } else {
@@ -71,6 +75,18 @@ fn read_one(
         option_places,
         place,
     })
+}
+
+/// Whether other hosts have the route too.
+fn read_shared(table: &mut Table<'_>, has_redis: bool) -> bool {
+    let Some(given) = table.given::<bool>("shared") else {
+        return false;
+    };
+    if given.value && !has_redis {
+        let text = "other hosts are reached by Redis: say where it is by `url` in [redis]";
+        table.note_value("shared", &given.source, text);
+    }
+    given.value
 }
 
 /// The paths of a route: one, or a list of them. None where what stands there is none, which is noted.

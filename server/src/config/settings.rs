@@ -16,6 +16,7 @@ use super::listeners::ListenerSettings;
 use super::option_places::{OptionPlace, OptionPlaces};
 use super::options::PluginOptions;
 use super::problem::Place;
+use crate::engine::Terms;
 use crate::http::host::Host;
 use crate::http::peer::Trusted;
 use crate::http::provenance::Rules;
@@ -76,6 +77,8 @@ pub struct Settings {
     pub limits: ServerLimits,
     /// What holds for each client where its route says nothing else.
     pub client: Arc<ClientSettings>,
+    /// The way to other hosts, for the routes that are shared with them. Default: there is none.
+    pub redis: Option<Terms>,
     /// The routes, in the order of the file.
     pub routes: Vec<RouteSettings>,
     /// Options from the command line, for plugins on their default path; in `routes` they are
@@ -130,6 +133,8 @@ pub struct RouteSettings {
     pub subprotocols: Option<Vec<String>>,
     /// Whether it takes clients of event streams too; none for what its plugin says.
     pub event_stream: Option<bool>,
+    /// Whether other hosts have it too, and what is said on it is heard on all of them.
+    pub is_shared: bool,
     /// What holds for its clients.
     pub client: Arc<ClientSettings>,
     /// What is kept of what is said on its topics.

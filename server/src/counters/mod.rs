@@ -11,6 +11,7 @@
 
 mod codes;
 mod compression;
+mod engine;
 mod histogram;
 mod own_metrics;
 mod route;
@@ -27,6 +28,7 @@ use codes::{CloseCodes, Statuses};
 
 pub use codes::{ByCode, OTHER};
 pub use compression::{CompressionCounts, Squeezed, SqueezedTotal};
+pub use engine::{EngineCounts, EngineState};
 pub use histogram::{Histogram, Times, is_measured, measure, nanoseconds_since};
 pub use own_metrics::{Declaration, MetricError, MetricKind, Number, OwnFigures, OwnMetrics};
 pub use route::{HubShare, JournalFigures, RouteCounts};

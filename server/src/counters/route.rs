@@ -4,10 +4,11 @@
 //! added here when they leave, so that no two connection threads meet for a message. Read by the admin listener.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use crossbeam_utils::CachePadded;
 
-use super::{Amount, Count, Exchanged, Histogram, Tally, Visits};
+use super::{Amount, Count, EngineCounts, Exchanged, Histogram, Tally, Visits};
 
 /// Of one route, over all instances that serve it one after the other.
 #[derive(Debug, Default)]
@@ -16,6 +17,8 @@ pub struct RouteCounts {
     pub hub: CachePadded<HubShare>,
     /// What is counted where clients come, leave and are too slow.
     pub visits: CachePadded<Visits>,
+    /// What is counted of its way to other hosts, where it has one.
+    engine: OnceLock<Arc<EngineCounts>>,
     left: [Count; 4],
     /// The most that was told so far.
     told: [Count; 4],
@@ -88,6 +91,16 @@ impl JournalGauges {
 }
 
 impl RouteCounts {
+    /// It is shared with other hosts: there is counted what concerns that. Once.
+    pub fn set_engine(&self, counts: Arc<EngineCounts>) {
+        self.engine.set(counts).ok();
+    }
+
+    /// What is counted of its way to other hosts; none where it is this host's alone.
+    pub fn engine(&self) -> Option<&Arc<EngineCounts>> {
+        self.engine.get()
+    }
+
     /// A client has left, and had so much in all. Behind the moment from which on nobody finds it on the route.
     pub fn add_left(&self, all: Exchanged) {
         for (count, more) in self.left.iter().zip(numbers(all)) {

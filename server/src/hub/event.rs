@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 
 use super::message::{Audience, Message};
-use super::requests::{JoinFrom, JoinTold, Keep, Listed, Read};
+use super::requests::{JoinFrom, JoinTold, Keep, Listed, Read, Share, StreamNews};
 use crate::ids::ClientId;
 use crate::journal::Bounds;
 use crate::journal::store::{Fetched, News};
@@ -123,6 +123,15 @@ pub enum Event {
     },
     /// What is kept is to be looked through for what is too old.
     Tidy,
+    /// What is said on the route comes by a stream that other hosts read too, and what the hub has to say goes there.
+    Share(Share),
+    /// The stream tells something.
+    Stream(StreamNews),
+    /// The stream was read up to an offset.
+    ReadTo {
+        /// Which.
+        offset: u64,
+    },
     /// The route has ended.
     End,
 }
@@ -170,6 +179,8 @@ impl Event {
             | Event::HasRoom { .. }
             | Event::Fetched(_)
             | Event::LeaveFile
+            | Event::Share(_)
+            | Event::Stream(_)
             | Event::End => Manner::Urgent,
             Event::Opened { .. } | Event::Bound { .. } | Event::Tidy => Manner::Quiet,
             Event::Publish { .. }
@@ -182,6 +193,7 @@ impl Event {
             | Event::JoinFrom(_)
             | Event::Read(_)
             | Event::Store(_)
+            | Event::ReadTo { .. }
             | Event::JoinTold(_)
             | Event::List { .. }
             | Event::Count { .. } => Manner::Patient,

@@ -10,7 +10,7 @@ use super::lane::{Lane, Walk};
 use super::members::TooManyTopics;
 use super::message::{Audience, Message};
 use super::past::{Past, now};
-use super::requests::{JoinFrom, Keep, Read};
+use super::requests::{JoinFrom, Keep, Read, StreamNews};
 use super::slice::Slice;
 use crate::ids::ClientId;
 use crate::journal::Bounds;
@@ -52,6 +52,7 @@ impl Lane {
     ) {
         if let Some(past) = &mut self.past
             && past.journals.keeps(audience.journal())
+            && !past.journals.are_of_stream()
         {
             past.publish(
                 audience,
@@ -101,6 +102,20 @@ impl Lane {
         let bounds = self.bounds;
         if let Some(past) = &mut self.past {
             past.leave_file(bounds);
+        }
+    }
+
+    /// The stream of the route tells something; nothing is collected for the members of any topic.
+    pub(super) fn hear_of_stream(&mut self, news: StreamNews) {
+        let bounds = self.bounds;
+        self.past().hear_of_stream(news, bounds);
+    }
+
+    /// The stream was read up to an offset.
+    pub(super) fn read_to(&mut self, offset: u64) {
+        if let Some(past) = &mut self.past {
+            past.journals.come_to(offset);
+            past.come_to_those_ahead();
         }
     }
 

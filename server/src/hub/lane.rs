@@ -13,6 +13,7 @@ use super::members::{Members, TopicId};
 use super::message::{Audience, Message};
 use super::past::Past;
 use super::queue::{Queue, Taken};
+use super::requests::Share;
 use super::run::Run;
 use super::slice::Slice;
 use crate::counters::{COUNTERS, nanoseconds_since};
@@ -38,6 +39,8 @@ pub(super) struct Lane {
     pub(super) past: Option<Box<Past>>,
     /// How much is kept.
     pub(super) bounds: Bounds,
+    /// Where the hub says what it has to say, where other hosts are to hear it too.
+    pub(super) share: Option<Share>,
     pub(super) walk: Option<Walk>,
     /// Outboxes with frames of this round that this lane has to flush, each once.
     pub(super) touched: VecDeque<Arc<Outbox>>,
@@ -101,6 +104,7 @@ impl Lane {
             run: Run::default(),
             past: None,
             bounds: Bounds::default(),
+            share: None,
             walk: None,
             touched: VecDeque::new(),
             count: 0,
@@ -314,7 +318,10 @@ impl Lane {
             }
             Event::Closed { client } => hears(client) || self.has_last_word(event),
             Event::Close { client, .. } => hears(client),
-            Event::JoinTold(_) | Event::CloseAll { .. } | Event::Farewell { .. } => true,
+            Event::JoinTold(_)
+            | Event::CloseAll { .. }
+            | Event::Farewell { .. }
+            | Event::Stream(_) => true,
             Event::Label { .. }
             | Event::List { .. }
             | Event::Count { .. }
@@ -325,6 +332,8 @@ impl Lane {
             | Event::Bound { .. }
             | Event::HasRoom { .. }
             | Event::Tidy
+            | Event::Share(_)
+            | Event::ReadTo { .. }
             | Event::End => false,
         }
     }
@@ -388,6 +397,9 @@ impl Lane {
                 }
             }
             Event::Tidy => self.tidy(),
+            Event::Share(share) => self.share = Some(share),
+            Event::Stream(news) => self.hear_of_stream(news),
+            Event::ReadTo { offset } => self.read_to(offset),
             Event::Close { client, cause } => {
                 if let Some(outbox) = self.members.outbox(client) {
                     outbox.close(cause);

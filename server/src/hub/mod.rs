@@ -99,6 +99,7 @@ pub use message::{Audience, Message};
 pub use queue::QueueLoad;
 pub use requests::{
     Answer, JoinFrom, JoinTold, Joined, Keep, Kept, Listed, Notice, Notices, Published, Read,
+    Share, StreamNews,
 };
 
 use crate::ids::ClientId;

@@ -5,7 +5,7 @@
 
 use super::event::Event;
 use super::lane::Lane;
-use super::message::Audience;
+use super::message::{Audience, Message};
 use super::requests::{JoinTold, Listed};
 use crate::ids::ClientId;
 
@@ -32,7 +32,15 @@ impl Lane {
         }
         self.members.set_last_word(client, topic, left);
         if let Some(joined) = joined.filter(|_| !is_member) {
-            self.publish(&audience, joined, Some(client));
+            self.tell(audience, joined, Some(client));
+        }
+    }
+
+    /// Says something on a topic of the route: to its members here, or where all hosts read it.
+    fn tell(&mut self, audience: Audience, message: Message, except: Option<ClientId>) {
+        match &self.share {
+            Some(share) => share(audience, message, except),
+            None => self.publish(&audience, message, except),
         }
     }
 
@@ -79,7 +87,7 @@ impl Lane {
         self.leave(*client, &audience);
         // Where everybody goes, nobody is told of each.
         if self.farewell.is_none() {
-            self.publish(&audience, message, None);
+            self.tell(audience, message, None);
         }
         true
     }

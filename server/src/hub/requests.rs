@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use crossbeam_channel::Sender;
 
-use super::message::Message;
+use super::message::{Audience, Message};
 use crate::ids::ClientId;
 use crate::journal::store::Confirm;
-use crate::journal::{Outcome, Position, Since};
+use crate::journal::{Epoch, Outcome, Position, Since};
 
 /// A message for the members of a topic that is kept: the topic has a journal from then on. An empty name stands here,
 /// and in what follows, for everyone on the route.
@@ -25,7 +25,34 @@ pub struct Keep {
     pub confirm: Option<Confirm>,
     /// Takes one answer; has room for it.
     pub reply: Option<Sender<Published>>,
+    /// Where it stands in the stream that all hosts of the route read; none where the hub counts.
+    pub at: Option<Position>,
 }
+
+/// What the stream of a route tells beside what is said in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamNews {
+    /// It counts in this epoch from now on, which begins at an offset.
+    Begins {
+        /// Its name.
+        epoch: Epoch,
+        /// The offset behind which it counts.
+        begin: u64,
+    },
+    /// Something of it cannot be had, or nothing of it was read yet: it is known from behind `from` on.
+    Anew {
+        /// The epoch of what comes next.
+        epoch: Epoch,
+        /// The offset behind which that counts, as far as it is known.
+        begin: u64,
+        /// Nothing up to here can be had.
+        from: u64,
+    },
+}
+
+/// Takes what the hub itself has to say on a route whose topics other hosts have too: for whom, what, who does not get it.
+/// Never waits.
+pub type Share = Box<dyn Fn(Audience, Message, Option<ClientId>) + Send>;
 
 /// What became of a message that is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,8 +73,8 @@ pub struct JoinFrom {
     pub since: Since,
     /// What is said to it before anything of the topic.
     pub notices: Notices,
-    /// Takes one answer; has room for it.
-    pub reply: Option<Sender<Joined>>,
+    /// Takes one answer; has room for it. None where nobody knows yet.
+    pub reply: Option<Sender<Option<Joined>>>,
 }
 
 impl JoinFrom {

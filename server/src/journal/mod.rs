@@ -29,6 +29,7 @@
 //! file's thread, piece by piece, and who gets it becomes live at the head as everybody does. So each topic has two
 //! floors: everything behind one is in memory, everything behind the other is kept at all.
 
+mod chain;
 mod forgotten;
 mod held;
 mod in_file;
@@ -39,6 +40,7 @@ pub mod store;
 use std::sync::Arc;
 use std::time::Duration;
 
+use chain::{Chain, Placed};
 use forgotten::Forgotten;
 use held::Held;
 use in_file::{InFile, Topics};
@@ -161,6 +163,8 @@ pub struct Journals<M> {
     moments: u64,
     held: Held,
     file: Option<InFile<M>>,
+    /// Where a stream counts, which others write too.
+    chain: Option<Chain>,
 }
 
 impl<M: Line> Journals<M> {
@@ -176,6 +180,70 @@ impl<M: Line> Journals<M> {
             moments: 0,
             held: Held::default(),
             file: None,
+            chain: None,
+        }
+    }
+
+    /// Those of a stream, which counts: it is in `epoch`, which begins at `begin`, and nothing up to `from` can be had of it.
+    pub fn of_stream(bounds: Bounds, epoch: Epoch, begin: u64, from: u64) -> Journals<M> {
+        let mut chain = Chain::new(epoch, begin);
+        chain.come_to(from);
+        let mut journals = Journals {
+            epoch,
+            last: from,
+            chain: Some(chain),
+            ..Journals::new(bounds)
+        };
+        journals.forgotten.begin_at(from);
+        journals
+    }
+
+    /// Whether a stream counts, and what is said has its offset from there.
+    pub fn are_of_stream(&self) -> bool {
+        self.chain.is_some()
+    }
+
+    /// The stream goes on in another epoch, which begins at `begin`; what is kept stays.
+    pub fn begin_epoch(&mut self, epoch: Epoch, begin: u64) {
+        if let Some(chain) = &mut self.chain {
+            chain.begin(epoch, begin);
+            self.epoch = epoch;
+        }
+    }
+
+    /// The stream was read up to this offset.
+    pub fn come_to(&mut self, offset: u64) {
+        if let Some(chain) = &mut self.chain {
+            chain.come_to(offset);
+        }
+    }
+
+    /// The message that is appended next has this offset, which the stream has given. False where it is there already, or
+    /// belongs to another epoch.
+    pub fn is_next(&mut self, position: Position) -> bool {
+        let is_next = position.epoch == self.epoch && position.offset > self.last;
+        if is_next {
+            self.come_to(position.offset);
+            self.last = position.offset - 1;
+        }
+        is_next
+    }
+
+    /// Whether a position is behind everything that was read of the stream: another host has read more.
+    pub fn are_before(&self, position: Position) -> bool {
+        let chain = self.chain.as_ref();
+        chain.is_some_and(|chain| chain.place(position) == Placed::Ahead)
+    }
+
+    /// The offset of a position that counts here.
+    fn offset_of(&self, position: Position) -> Option<u64> {
+        match &self.chain {
+            None => (position.epoch == self.epoch && position.offset <= self.last)
+                .then_some(position.offset),
+            Some(chain) => match chain.place(position) {
+                Placed::Here(offset) => Some(offset),
+                Placed::Ahead | Placed::Elsewhere => None,
+            },
         }
     }
 
@@ -330,11 +398,11 @@ impl<M: Line> Journals<M> {
         self.trim(topic, now);
         let (from, hole, _) = self.floors(topic);
         let (outcome, from) = match since {
-            Since::Now => (Outcome::Fresh, From::Offset(self.last)),
+            Since::Now => (Outcome::Fresh, From::Offset(self.head())),
             Since::Last(count) => (Outcome::Fresh, self.before_last(topic, count, 0)),
             Since::After { position, or_last } => {
-                let of_now = position.filter(|of| of.epoch == self.epoch && of.offset <= self.last);
-                let offset = of_now.map_or(0, |of| of.offset);
+                let of_now = position.and_then(|of| self.offset_of(of));
+                let offset = of_now.unwrap_or(0);
                 let gap = match of_now {
                     None => Some(Gap::OtherEpoch),
                     Some(_) if offset < from => Some(Gap::TooOld),
@@ -360,11 +428,11 @@ impl<M: Line> Journals<M> {
     /// Where one stands who is to get the last `count` messages, but none up to `behind`.
     fn before_last(&self, topic: &str, count: u64, behind: u64) -> From {
         let Some(kept) = self.topics.get(topic).filter(|_| count > 0) else {
-            return From::Offset(self.last);
+            return From::Offset(self.head());
         };
         let is_here = kept.from() >= kept.floor() || kept.len() as u64 >= count;
         if is_here {
-            let before = kept.before_last(count).unwrap_or(self.last);
+            let before = kept.before_last(count).unwrap_or(self.head());
             From::Offset(before.max(behind))
         } else if count == u64::MAX {
             From::Offset(kept.from().max(behind))
@@ -456,15 +524,22 @@ impl<M: Line> Journals<M> {
 
     /// The position of an offset.
     pub fn position(&self, offset: u64) -> Position {
-        Position {
-            epoch: self.epoch,
-            offset,
-        }
+        let epoch = match &self.chain {
+            None => self.epoch,
+            Some(chain) => chain.epoch_of(offset),
+        };
+        Position { epoch, offset }
     }
 
     /// Offset of the last message that was kept on the route.
     pub fn last(&self) -> u64 {
         self.last
+    }
+
+    /// Offset behind which nothing is known of: what is said next on the route comes behind it.
+    pub fn head(&self) -> u64 {
+        let top = self.chain.as_ref().map_or(0, Chain::top);
+        self.last.max(top)
     }
 
     /// What is kept in memory of all topics together.

@@ -27,6 +27,9 @@ pub(super) const OFFSET_END: u64 = 1 << 53;
 pub struct Epoch(u64);
 
 impl Epoch {
+    /// The one of the greatest number.
+    pub const LAST: Epoch = Epoch((1 << (5 * EPOCH_DIGITS)) - 1);
+
     /// One that there has not been, as far as chance goes: of 2^50.
     pub fn random() -> Epoch {
         // The standard library takes the keys of its hashes from the system's source of chance.

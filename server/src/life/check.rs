@@ -7,6 +7,7 @@ use std::io;
 use std::path::Path;
 
 use crate::config::Settings;
+use crate::engine;
 use crate::entrance::listeners;
 use crate::logging::Output;
 use crate::roster::capacity::{self, Machine};
@@ -39,6 +40,11 @@ pub fn check(settings: &Settings) -> Vec<String> {
         if let Err(error) = listeners::check(&listener) {
             problems.push(error.to_string());
         }
+    }
+    if let Some(terms) = &settings.redis
+        && let Some(wrong) = engine::check(&terms.address)
+    {
+        problems.push(format!("redis.url {wrong}"));
     }
     let folder = settings.plugins.display();
     match routes::check::problems(settings, &machine) {

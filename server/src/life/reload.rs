@@ -75,6 +75,8 @@ fn prepare(server: &Server, args: &Args, logging: &Logging) -> Result<Prepared, 
         settings.plugins = server.settings.plugins.clone();
         settings.state_dir = server.settings.state_dir.clone();
         settings.is_strict = server.settings.is_strict;
+        settings.redis = server.settings.redis.clone();
+        keep_shared(&server.settings, &mut settings)?;
     }
     let bound = server.listeners.bind(&settings.all_listeners());
     let bound = bound.map_err(|error| vec![error.to_string()])?;
@@ -98,6 +100,25 @@ fn prepare(server: &Server, args: &Args, logging: &Logging) -> Result<Prepared, 
         bound_admin,
         output,
     })
+}
+
+/// Routes stay shared, or this host's alone, as they are; one that is new may be shared where the server has begun with Redis.
+fn keep_shared(before: &Settings, settings: &mut Settings) -> Result<(), Vec<String>> {
+    for route in &mut settings.routes {
+        let mut old = before.routes.iter();
+        let old = old.find(|old| old.path == route.path && old.plugin == route.plugin);
+        match old {
+            Some(old) => route.is_shared = old.is_shared,
+            None if route.is_shared && settings.redis.is_none() => {
+                let path = &route.path;
+                return Err(vec![format!(
+                    "route {path}: shared: the server was started without [redis]: restart it"
+                )]);
+            }
+            None => {}
+        }
+    }
+    Ok(())
 }
 
 fn commit(

@@ -22,7 +22,7 @@ use crate::routes::watchdog;
 
 /// Closes every client with 1001, lets backlogs drain until the deadline, ends every thread.
 /// Blocks the main thread; a thread that still sits in a plugin's code then is named and left.
-pub fn stop(server: Server, logging: Logging) -> ExitCode {
+pub fn stop(mut server: Server, logging: Logging) -> ExitCode {
     let deadline = Instant::now() + server.settings.stop_timeout;
     service_manager::stopping();
     server.context.readiness.begin_stop();
@@ -58,6 +58,7 @@ pub fn stop(server: Server, logging: Logging) -> ExitCode {
     }
     if !(is_empty && timers_ended) {
         // Instances, hub and drain may still be used by what was left behind.
+        server.mounts.end_engines(deadline - abort_time / 3);
         server.mounts.end_stores(deadline - abort_time / 4);
         report(&server.context.refusals, &server.roster);
         logging.end();
@@ -65,6 +66,7 @@ pub fn stop(server: Server, logging: Logging) -> ExitCode {
     }
     server.admin.end();
     routes.iter().for_each(|route| route.end());
+    server.mounts.end_engines(deadline - abort_time / 4);
     server.hub.end();
     server.mounts.end_stores(deadline);
     server.drain.end();

@@ -59,3 +59,9 @@ pub const DURABLE_MAX: usize = 1024;
 
 /// Seconds after which journals are looked through for what is too old and takes memory on a silent topic.
 pub const SWEEPS_PER_TIDYING: u64 = 60;
+
+/// Time after which a client that has heard more than this host has read is told of a gap: nothing of what it has heard comes.
+pub const AHEAD_WAIT: Duration = Duration::from_secs(5);
+
+/// Epochs of a stream of which positions still count: each begins where Redis was started anew, or failed over.
+pub const EPOCHS_KEPT: usize = 16;

@@ -5,6 +5,7 @@
 //! that everything shares, [`memory`], is kept by adding up.
 
 mod compression;
+mod engine;
 mod figures;
 mod held;
 mod http;
@@ -21,6 +22,7 @@ mod threads;
 mod tls;
 
 pub use compression::*;
+pub use engine::*;
 pub use figures::*;
 pub use held::*;
 pub use http::*;

@@ -129,6 +129,16 @@ pub const JOURNAL_AGE: Bounds<Duration> = bounds(seconds(60 * 60), Duration::ZER
 /// Topics of one route that are kept at once: with what each may hold at most 25 MiB a route by default.
 pub const JOURNAL_TOPICS: Bounds<u64> = bounds(100, 1, 1_000_000);
 
+/// What stands before a route's path in the name of its stream.
+pub const REDIS_PREFIX: &str = "detent:";
+
+/// Entries that the stream of a route holds at least: ten times what a host keeps of a topic by itself.
+pub const REDIS_MESSAGES: Bounds<u64> = bounds(10_000, 100, 100_000_000);
+
+/// For how long Redis is waited for: longer than it takes to start it anew or to fail over, shorter than a person waits.
+pub const REDIS_WAIT: Bounds<Duration> =
+    bounds(seconds(10), Duration::from_millis(100), seconds(25));
+
 /// Messages of one client a second; 0 is no limit, since only the application knows what is normal.
 pub const MESSAGES_PER_SECOND: Bounds<u64> = bounds(0, 0, 1_000_000);
 

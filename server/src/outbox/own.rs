@@ -98,6 +98,8 @@ pub fn come_behind(route: RouteId, except: Option<ClientId>, number: u64) {
         if let Some(own) = &mut *own.borrow_mut()
             && own.route == route
             && except != Some(own.client)
+            // Nothing is on its way by the hub: it has ended, or the event waits elsewhere.
+            && number != 0
         {
             own.behind = number;
         }

@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod mounts;
+mod engines;
 mod options;
 pub mod readiness;
 mod stores;

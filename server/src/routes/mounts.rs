@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use log::{error, info, warn};
 
+use super::engines::Engines;
 use super::options::OptionChanges;
 use super::stores::Stores;
 use super::wanted::{Before, Unusable, Wanted, demands, wanted};
@@ -72,6 +73,7 @@ pub struct Mounts {
     /// Seconds since the start.
     sweeps: u64,
     stores: Stores,
+    engines: Engines,
 }
 
 impl Mounts {
@@ -95,6 +97,7 @@ impl Mounts {
             replacements: 0,
             sweeps: 0,
             stores: Stores::default(),
+            engines: Engines::default(),
         };
         let promised = mounts.promise(settings);
         let found = mounts.scan(settings, promised)?;
@@ -292,6 +295,7 @@ impl Mounts {
     pub fn sweep(&mut self) {
         self.sweeps += 1;
         self.stores.sweep();
+        self.engines.sweep();
         if self.sweeps.is_multiple_of(SWEEPS_PER_TIDYING) {
             self.all().iter().for_each(|route| route.tidy_journals());
         }
@@ -301,6 +305,7 @@ impl Mounts {
             // Counting does not wait for what others did before they let go; this does.
             fence(Ordering::Acquire);
             route.end();
+            self.engines.let_go(&route);
         }
     }
 
@@ -364,7 +369,16 @@ impl Mounts {
         self.stores
             .set(&route, file, wanted.journal())
             .inspect_err(|_| route.end())?;
+        if let Some(terms) = wanted.shared() {
+            let begun = self.engines.begin(&route, terms);
+            begun.inspect_err(|_| route.end())?;
+        }
         Ok(route)
+    }
+
+    /// What was said last goes to other hosts: behind the end of the routes. Waits for Redis, until `deadline` at most.
+    pub fn end_engines(&mut self, deadline: Instant) {
+        std::mem::take(&mut self.engines).end(deadline);
     }
 
     /// The files of journals are closed: behind the end of the hub, which has told them what there was. Waits for the

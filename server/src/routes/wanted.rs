@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use super::table::RouteTable;
 use crate::config::{ClientSettings, RouteSettings, Settings};
+use crate::engine::Terms;
 use crate::journal::Bounds;
 use crate::plugin::{Demands, Found, Library};
 
@@ -40,6 +41,13 @@ impl Wanted<'_> {
         self.asked
             .map_or_else(Bounds::default, |route| route.journal.bounds)
     }
+
+    /// How it is shared with other hosts, if it is.
+    pub(super) fn shared(&self) -> Option<&Terms> {
+        let is_shared = self.asked.is_some_and(|route| route.is_shared);
+        self.settings.redis.as_ref().filter(|_| is_shared)
+    }
+
     /// In which file that is; in memory without one.
     pub(super) fn journal_file(&self) -> Option<PathBuf> {
         let file = self.asked?.journal.file.as_ref()?;

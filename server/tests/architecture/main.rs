@@ -23,6 +23,7 @@ const LIBRARIES: &[(&str, &[&str])] = &[
     ("object", &["plugin/library/library_file"]),
     ("plugin_api", &["plugin"]),
     ("prometheus_client", &["admin/metrics"]),
+    ("redis", &["engine"]),
     ("rustls", &["tls"]),
     ("sd_notify", &["entrance/passed", "life/service_manager"]),
     ("rusqlite", &["journal/store"]),

@@ -5,6 +5,7 @@
 //! of them may be some moments apart.
 
 mod counts;
+mod engine;
 mod hub;
 mod own;
 mod route;
@@ -19,6 +20,7 @@ use super::{Certificate, Reload, View};
 use crate::counters::COUNTERS;
 use crate::limits::memory::LEDGER;
 pub(super) use counts::{Counts, code_text};
+pub(super) use engine::Engine;
 use hub::HubFigures;
 use route::Seen;
 pub(super) use route::{Journal, RouteFigures};

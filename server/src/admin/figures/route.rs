@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::counts::{Closes, closes};
+use super::engine::Engine;
 use super::own::OwnMetric;
 use super::{Connections, finite};
 use crate::admin::View;
@@ -53,6 +54,8 @@ pub(in crate::admin) struct RouteFigures {
     pub(in crate::admin) wait_p99: Option<f64>,
     /// What is kept of its topics; none where nothing ever was.
     pub(in crate::admin) journal: Option<Journal>,
+    /// How its way to other hosts stands; none where it is this host's alone.
+    pub(in crate::admin) engine: Option<Engine>,
     pub(in crate::admin) failed: u64,
     pub(in crate::admin) panicked: u64,
     /// Callbacks that have run for so long by now that they were reported.
@@ -214,6 +217,7 @@ impl Seen {
             round_p99: finite(rounds.bound_of(0.99)),
             wait_p99: finite(waits.bound_of(0.99)),
             journal: Journal::of(counts.hub.journal.get()),
+            engine: counts.engine().map(|of| Engine::of(of)),
             failed: times.failed.get(),
             panicked: times.panicked.get(),
             long_now: self.long.get(&route.id()).copied().unwrap_or(0),

@@ -4,6 +4,7 @@
 //! that have a place of their own, so that their number is bounded by the configuration; those of plugins are bounded
 //! by themselves.
 
+mod engine;
 mod own_metrics;
 mod process;
 mod routes;
@@ -48,6 +49,7 @@ impl Collector for Page {
         tls::write(&self.0, &mut writer)?;
         store::write(&self.0, &mut writer)?;
         routes::write(&self.0, &mut writer)?;
+        engine::write(&self.0, &mut writer)?;
         process::write(&self.0, &mut writer)?;
         own_metrics::write(&self.0, &mut writer)
     }

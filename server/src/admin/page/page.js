@@ -248,7 +248,7 @@ function showRoutes(of, before) {
   const compare = (one, other) => rank(other).map((value, at) => value - rank(one)[at]).find((more) => more) ?? 0;
   fill($('routes'), [['Path', 'text'], ['Plugin', 'text'], ['Service', 'text'], 'Clients', 'Opened', 'Closed', 'In', 'Out', 'Slow', 'Backlog', 'Dropped', 'Queue', 'Waits', 'Journal', 'Failed', 'Panicked', 'Long', ''], rates.sort(compare).map(({ route, heard, said }) => [
     route.is_in_service ? (route.slow_clients ? 'slow' : '') : 'out', route.path, [
-      [route.path, 'text wide name'], [`${route.plugin} ${route.plugin_version}`, 'text plain'], [route.is_in_service ? 'in' : 'out', 'text'],
+      [route.path, 'text wide name'], [`${route.plugin} ${route.plugin_version}`, 'text plain'], [route.is_in_service ? (route.engine?.away ? 'in, Redis is away' : 'in') : 'out', 'text'],
       streams(route) ? `${whole(route.clients)}, ${whole(streams(route))} by event stream` : whole(route.clients), whole(route.opened), whole(route.closed), rate(heard), rate(said), whole(route.slow_clients),
       bytes(route.backlog_bytes), whole(route.dropped), bytes(route.queue_bytes), route.wait_p99 ? short(route.wait_p99) : '–', route.journal ? `${whole(route.journal.messages)} (${bytes(route.journal.bytes)})` : '–',
       whole(route.failed), whole(route.panicked), whole(route.long_now),

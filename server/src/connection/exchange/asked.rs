@@ -100,6 +100,10 @@ fn not_stored(why: &NotStored) -> Refusal {
     let status = match why {
         NotStored::Refused(_) => StatusCode::INSUFFICIENT_STORAGE,
         NotStored::Late => StatusCode::SERVICE_UNAVAILABLE,
+        // With a Retry-After, as every 503.
+        NotStored::Unheard(_) => {
+            return Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why.to_string());
+        }
     };
     let why = format!("it was said to who is here, and is not known to be stored: {why}");
     Refusal::new(status, why)

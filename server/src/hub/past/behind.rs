@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::ahead::Ahead;
 use crate::hub::message::Message;
 use crate::hub::requests::Notices;
 use crate::journal::store::{FetchedLine, From};
@@ -55,6 +56,8 @@ pub(super) enum File {
     Asked(u64),
     /// A piece is here.
     Piece(Piece),
+    /// Another host was ahead of this one when its client came from there.
+    Ahead(Box<Ahead>),
     /// It cannot give what is to come next.
     Lost,
 }

@@ -34,7 +34,12 @@ impl Past {
             except,
             confirm,
             reply,
+            at,
         } = keep;
+        // One that was read before, which nobody is to hear twice.
+        if at.is_some_and(|at| !self.journals.is_next(at)) {
+            return;
+        }
         if self.journals.is_used_up() {
             self.settle();
             self.begin_anew(Journals::new(self.journals.bounds()));
@@ -147,8 +152,8 @@ impl Past {
         if behind.topics.is_empty() {
             return deliver_held(behind, queue);
         }
-        // Those that wait for the file hold up none of the others.
-        let waits = |standing: &Standing| matches!(standing.file, File::Asked(_));
+        // Those that wait for the file, or until this host has read more, hold up none of the others.
+        let waits = |standing: &Standing| matches!(standing.file, File::Asked(_) | File::Ahead(_));
         let Some(index) = behind.topics.iter().position(|standing| !waits(standing)) else {
             return Fed::Waits;
         };
@@ -314,7 +319,9 @@ impl Past {
                     pouring.filled.offset = offset.min(limit).max(pouring.filled.offset);
                 }
             }
-            (Err(Absent::InFile), File::Idle | File::Asked(_)) => return Err(Absent::InFile),
+            (Err(Absent::InFile), File::Idle | File::Asked(_) | File::Ahead(_)) => {
+                return Err(Absent::InFile);
+            }
             (Err(Absent::InFile), File::Lost) | (Err(Absent::LetGo), _) => {
                 return Err(Absent::LetGo);
             }

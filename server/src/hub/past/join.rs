@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use super::ahead::Ahead;
 use super::behind::{Beginning, Behind, File, Standing};
 use super::{Past, now};
 use crate::counters::COUNTERS;
 use crate::hub::members::{Members, TooManyTopics};
 use crate::hub::message::{Audience, Message};
-use crate::hub::requests::{JoinFrom, Joined};
+use crate::hub::requests::{JoinFrom, Joined, Notices};
 use crate::ids::ClientId;
 use crate::journal::store::From;
 use crate::journal::{Cursor, Gap, Outcome, Position, Since};
@@ -40,17 +41,24 @@ impl Past {
         let audience = Audience::of_journal(topic);
         let topic = audience.journal();
         let is_member = members.hears(client, &audience) || self.is_behind_in(client, topic);
+        if !is_member && let Some(ahead) = self.ahead(since) {
+            // Who asked may have been ended by a panic; there is room for the answer.
+            reply.map(|reply| reply.try_send(None).ok());
+            let standing = Standing::ahead(topic, ahead, notices);
+            self.has_ahead = true;
+            return self.fall_behind(client, outbox, standing, members);
+        }
         let start = self.journals.start(topic, since, now());
         let (outcome, from) = match is_member {
-            true => (Outcome::Recovered, From::Offset(self.journals.last())),
+            true => (Outcome::Recovered, From::Offset(self.journals.head())),
             false => (start.outcome, start.from),
         };
         let position = match from {
             From::Offset(offset) => Some(self.journals.position(offset)),
             From::Last { .. } => None,
         };
-        // Who asked may have been ended by a panic; there is room for the answer.
-        reply.map(|reply| reply.try_send(Joined { outcome, position }).ok());
+        // As above.
+        reply.map(|reply| reply.try_send(Some(Joined { outcome, position })).ok());
         if is_member {
             return Ok(());
         }
@@ -112,6 +120,23 @@ impl Past {
 }
 
 impl Standing {
+    /// One whose place this host has not come to.
+    fn ahead(topic: &str, ahead: Ahead, notices: Notices) -> Standing {
+        Standing {
+            topic: topic.into(),
+            at: Cursor { offset: 0, hole: 0 },
+            place: None,
+            notice: None,
+            newcomer: None,
+            beginning: Some(Beginning {
+                from: From::Offset(ahead.position.offset),
+                outcome: Outcome::Recovered,
+                notices,
+            }),
+            file: File::Ahead(Box::new(ahead)),
+        }
+    }
+
     /// It is known where it begins.
     pub(super) fn begin(&mut self, position: Position, outbox: &Outbox) {
         self.at.offset = position.offset;

@@ -15,6 +15,7 @@
 //! What is said to a client that is behind, by its own thread or another, waits here until it has got what was kept
 //! before that.
 
+mod ahead;
 mod behind;
 mod feed;
 mod file;
@@ -43,6 +44,8 @@ pub(super) struct Past {
     ready: VecDeque<ClientId>,
     /// Memory for pieces.
     piece: Vec<u8>,
+    /// Some of them come from another host, which was ahead of this one.
+    has_ahead: bool,
     /// What is asked of the file, and is to be.
     fetches: Fetches,
     /// Of what is kept.
@@ -58,6 +61,7 @@ impl Past {
             behind: HashMap::default(),
             ready: VecDeque::new(),
             piece: Vec::new(),
+            has_ahead: false,
             fetches: Fetches::default(),
             account: Account::new(Part::Journals),
             replies: Vec::new(),

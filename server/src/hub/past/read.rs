@@ -41,7 +41,7 @@ impl Past {
         }
         let begin = match start.from {
             From::Offset(offset) => offset,
-            From::Last { .. } => self.journals.last(),
+            From::Last { .. } => self.journals.head(),
         };
         let found = Found {
             messages: Vec::new(),
@@ -115,7 +115,7 @@ impl Past {
                         found.messages.push((position, entry.message.clone()));
                     }
                     if !found.has_more {
-                        found.offset = self.journals.last();
+                        found.offset = self.journals.head();
                     }
                 }
                 // It was evicted meanwhile, or let go: who asks next is told.

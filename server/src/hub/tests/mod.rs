@@ -4,6 +4,7 @@ mod events;
 mod past;
 mod presence;
 mod routes;
+mod stream;
 
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};

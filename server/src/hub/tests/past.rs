@@ -44,7 +44,8 @@ impl Room {
             notices,
             reply: Some(reply),
         })));
-        answer.recv().expect("the hub answers")
+        let answer = answer.recv().expect("the hub answers");
+        answer.expect("it knows")
     }
 
     fn read(&self, name: &str, since: Since, messages_max: usize) -> Kept {
@@ -74,6 +75,7 @@ fn keep(
     reply: Option<crossbeam_channel::Sender<Published>>,
 ) -> Event {
     Event::Keep(Box::new(Keep {
+        at: None,
         topic: name.into(),
         message: message(text),
         position_at: None,
@@ -204,6 +206,7 @@ fn a_position_is_written_into_the_message_that_everyone_gets() {
     let (reply, answer) = bounded(1);
     let text = format!("at:{}.", "-".repeat(POSITION_BYTES));
     room.post(Event::Keep(Box::new(Keep {
+        at: None,
         topic: "t".into(),
         message: message(&text),
         position_at: Some(3),

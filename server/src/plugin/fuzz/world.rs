@@ -63,6 +63,7 @@ impl World {
             times: Arc::default(),
             own_metrics: Arc::default(),
             has_file: Arc::default(),
+            shared: Arc::default(),
         };
         let guests = [0, 0, 1].map(|route| Guest::enter(&ways[route], &roster, &drain));
         set_own_outbox(guests[OWN].id, RouteId(0), guests[OWN].outbox.clone());

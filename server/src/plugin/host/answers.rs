@@ -11,6 +11,7 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use plugin_api::abi::{EXHAUSTED, Status};
 
+use crate::engine::{Refused, Told};
 use crate::hub::{Answer, Kept};
 use crate::journal::store::{Confirm, StoreError};
 use crate::limits::{DURABLE_LOOK, DURABLE_MAX, DURABLE_WAIT, READS_MAX};
@@ -21,7 +22,7 @@ pub(super) type Question = (Box<str>, u32, Box<[u8]>, u64, u64, u64);
 /// What the answer of this thread's request waits for.
 #[derive(Default)]
 struct Waits {
-    stored: Vec<Receiver<Result<(), StoreError>>>,
+    stored: Vec<Receiver<Result<(), NotStored>>>,
     read: Option<(Question, Receiver<Answer>)>,
     known: Vec<(Question, Kept)>,
     reads: usize,
@@ -38,9 +39,12 @@ pub enum NotStored {
     /// It will not be.
     #[error("{0}")]
     Refused(StoreError),
-    /// The disk has not answered in time: it may be, or not.
-    #[error("the disk has not answered in {} s", DURABLE_WAIT.as_secs())]
+    /// The disk, or Redis, has not answered in time: it may be, or not.
+    #[error("no answer in {} s", DURABLE_WAIT.as_secs())]
     Late,
+    /// It is not known to be heard, here or on other hosts.
+    #[error("{0}")]
+    Unheard(Refused),
 }
 
 /// From here on, and until it is dropped, this thread is in the `on_request` of its client.
@@ -93,7 +97,7 @@ impl Drop for Request {
 }
 
 /// Whether something is stored, as the file's thread tells it.
-pub(super) struct Stored(Receiver<Result<(), StoreError>>);
+pub(super) struct Stored(Receiver<Result<(), NotStored>>);
 
 /// Of a publish on a thread that waits for it: who is to be told, and what is to be waited for.
 pub(super) fn waited_for() -> (Option<Confirm>, Option<Stored>) {
@@ -109,19 +113,36 @@ pub(super) fn wait_here(stored: &Stored) -> Result<(), NotStored> {
     wait_for_store(&stored.0, || true)
 }
 
-fn telling() -> (Confirm, Receiver<Result<(), StoreError>>) {
+fn telling() -> (Confirm, Receiver<Result<(), NotStored>>) {
     let (told, stored) = bounded(1);
     // There is room for the one answer; who waited may have gone.
-    let confirm: Confirm = Box::new(move |stored| drop(told.try_send(stored)));
+    let confirm: Confirm =
+        Box::new(move |stored| drop(told.try_send(stored.map_err(NotStored::Refused))));
     (confirm, stored)
 }
 
+/// The same for what goes to other hosts.
+fn coming() -> (Told, Receiver<Result<(), NotStored>>) {
+    let (told, came) = bounded(1);
+    // As above.
+    let tell: Told = Box::new(move |result| {
+        drop(told.try_send(result.map_err(NotStored::Unheard)));
+    });
+    (tell, came)
+}
+
+/// Of a publish to other hosts on a thread that waits for it.
+pub(super) fn came_for() -> (Option<Told>, Option<Stored>) {
+    let (told, came) = coming();
+    (Some(told), Some(Stored(came)))
+}
+
 fn wait_for_store(
-    stored: &Receiver<Result<(), StoreError>>,
+    stored: &Receiver<Result<(), NotStored>>,
     is_here: impl Fn() -> bool,
 ) -> Result<(), NotStored> {
     match wait(stored, is_here) {
-        Ok(stored) => stored.map_err(NotStored::Refused),
+        Ok(stored) => stored,
         Err(RecvTimeoutError::Timeout) => Err(NotStored::Late),
         // Nobody has it any more.
         Err(RecvTimeoutError::Disconnected) => Err(NotStored::Refused(StoreError::Closed)),
@@ -144,8 +165,22 @@ fn wait<T>(answer: &Receiver<T>, is_here: impl Fn() -> bool) -> Result<T, RecvTi
 /// # Errors
 /// [`EXHAUSTED`]: it waits for too much.
 pub(super) fn confirm() -> Result<Option<Confirm>, Status> {
+    wait_for(telling)
+}
+
+/// The same for what goes to other hosts.
+///
+/// # Errors
+/// As of [`confirm`].
+pub(super) fn told() -> Result<Option<Told>, Status> {
+    wait_for(coming)
+}
+
+fn wait_for<T>(
+    make: impl FnOnce() -> (T, Receiver<Result<(), NotStored>>),
+) -> Result<Option<T>, Status> {
     // A plugin's own thread-local may call the host while this thread ends: then it is in no request.
-    let confirm = WAITS.try_with(|waits| {
+    let made = WAITS.try_with(|waits| {
         let mut waits = waits.borrow_mut();
         let Some(waits) = &mut *waits else {
             return Ok(None);
@@ -153,11 +188,11 @@ pub(super) fn confirm() -> Result<Option<Confirm>, Status> {
         if waits.stored.len() >= DURABLE_MAX {
             return Err(EXHAUSTED);
         }
-        let (confirm, stored) = telling();
+        let (made, stored) = make();
         waits.stored.push(stored);
-        Ok(Some(confirm))
+        Ok(Some(made))
     });
-    confirm.unwrap_or(Ok(None))
+    made.unwrap_or(Ok(None))
 }
 
 /// What was read for this thread's request already.

@@ -14,6 +14,7 @@ use crate::hub::{Answer, Audience, Event, JoinFrom, Joined, Keep, Kept, Message,
 use crate::hub::{Published, Read};
 use crate::ids::ClientId;
 use crate::journal::{Gap, Outcome, POSITION_BYTES, Position, Since};
+use crate::limits::STREAM_TELL;
 use crate::outbox::come_behind;
 use crate::threads::is_of_the_server;
 
@@ -80,14 +81,21 @@ impl RouteHost {
         let opcode = opcode(publish.kind, publish.payload)?;
         let position_at = place(publish.position_at, publish.payload)?;
         self.outgoing.check()?;
-        let confirm = match publish.is_durable {
+        let is_shared = self.outgoing.shared().is_some();
+        let confirm = match publish.is_durable && !is_shared {
             true if !self.route.has_file.load(Ordering::Acquire) => return Err(UNSUPPORTED),
             true => answers::confirm()?,
             false => None,
         };
+        let waits_here = publish.is_durable && self.may_wait(&publish.of);
         let (confirm, stored) = match confirm {
-            None if publish.is_durable && self.may_wait(&publish.of) => answers::waited_for(),
+            None if waits_here && !is_shared => answers::waited_for(),
             confirm => (confirm, None),
+        };
+        // Where several hosts share the route, what is durable is what Redis has.
+        let (told, came) = match self.outgoing.told()? {
+            None if waits_here && is_shared => answers::came_for(),
+            told => (told, None),
         };
         let except = (publish.except != NO_CLIENT).then_some(ClientId(publish.except));
         let name = Some(&*topic).filter(|name| !name.is_empty());
@@ -97,16 +105,26 @@ impl RouteHost {
             self.route.hub.demand(),
         );
         let (reply, answer) = answer(tells && !self.outgoing.is_held());
-        let number = self.outgoing.post(Event::Keep(Box::new(Keep {
+        let event = Event::Keep(Box::new(Keep {
             topic,
             message,
             position_at,
             except,
             confirm,
             reply,
-        })))?;
+            at: None,
+        }));
+        let number = self.outgoing.say(event, told)?;
         come_behind(self.route.id, except, number);
-        let published = wait(answer)?;
+        let published = match self.outgoing.shared() {
+            None => wait(answer)?,
+            // Nobody waits long for another host inside a callback.
+            Some(shared) if shared.is_up() => {
+                answer.and_then(|answer| answer.recv_timeout(STREAM_TELL).ok())
+            }
+            Some(_) => None,
+        };
+        let stored = stored.or(came);
         match stored.as_ref().map(answers::wait_here) {
             Some(Err(_)) => Err(NOT_STORED),
             None | Some(Ok(())) => Ok(published),
@@ -148,7 +166,7 @@ impl RouteHost {
         })))?;
         // What it is told comes first.
         come_behind(self.route.id, None, number);
-        wait(answer)
+        Ok(wait(answer)?.flatten())
     }
 
     /// What the file has is not waited for in a callback: [`LATER`], and in an `on_request` the callback is called

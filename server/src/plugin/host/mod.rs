@@ -27,13 +27,14 @@ mod turns;
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use plugin_api::abi::{self, BINARY, GONE, INVALID, NO_CLIENT, Status, TEXT, TimerId};
 
 use crate::counters::OwnMetrics;
+use crate::engine::Shared;
 use crate::hub::{Audience, Event, HubHandle, Message, RouteHandle};
 use crate::ids::{ClientId, RouteId};
 use crate::limits::{CLOSE_REASON_BYTES_MAX, LABEL_BYTES_MAX, TOPIC_BYTES_MAX};
@@ -86,6 +87,8 @@ pub(in crate::plugin) struct RouteParts {
     pub(in crate::plugin) own_metrics: Arc<OwnMetrics>,
     /// Its journals are to be in a file.
     pub(in crate::plugin) has_file: Arc<AtomicBool>,
+    /// The way to other hosts, where it is shared with some.
+    pub(in crate::plugin) shared: Arc<OnceLock<Arc<Shared>>>,
 }
 
 /// Why a plugin has no folder of its own.
@@ -122,7 +125,7 @@ impl RouteHost {
         config: &str,
         old_state_format: Option<u32>,
     ) -> &'static RouteHost {
-        let outgoing = Outgoing::new(route.hub.clone());
+        let outgoing = Outgoing::new(route.hub.clone(), route.shared.clone());
         Box::leak(Box::new(RouteHost {
             table,
             route,
@@ -224,15 +227,16 @@ impl RouteHost {
         if let Some(outbox) = outbox {
             delivered(outbox.announce_close(&cause))?;
         }
-        self.route.hub.post(Event::Close { client, cause });
-        Ok(())
+        self.outgoing.post(Event::Close { client, cause }).map(drop)
     }
 
     /// How the client is answered: directly only by its own thread, and not before what that has said before,
     /// or what was held back for this instance, has reached it.
     fn own_outbox(&self, client: ClientId) -> OwnOutbox {
         own_outbox(client, |number| {
-            self.outgoing.has_caught_up() && (number == 0 || self.route.hub.has_settled(number))
+            self.outgoing.has_caught_up()
+                && (number == 0 || self.route.hub.has_settled(number))
+                && self.outgoing.is_back()
         })
     }
 
@@ -333,11 +337,13 @@ impl RouteHost {
         let except = (except != NO_CLIENT).then_some(ClientId(except));
         let demand = self.route.hub.demand();
         let message = Message::new(opcode, payload).compressed(audience.name(), demand);
-        let number = self.outgoing.post(Event::Publish {
+        let told = self.outgoing.told()?;
+        let event = Event::Publish {
             audience,
             message,
             except,
-        })?;
+        };
+        let number = self.outgoing.say(event, told)?;
         come_behind(self.route.id, except, number);
         Ok(())
     }

@@ -6,10 +6,13 @@
 //! messages nor go out if it fails. Any thread may be in here.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 use plugin_api::abi::{EXHAUSTED, GONE, Status};
 
+use super::answers;
+use crate::engine::{Shared, Told};
 use crate::hub::{Event, RouteHandle};
 use crate::limits::memory::{Account, Part};
 use crate::limits::{HELD_BYTES_MAX, HELD_EVENTS_MAX};
@@ -21,6 +24,8 @@ const OVER: u8 = 2;
 /// Shared by all threads that make host calls for one instance, and the main thread.
 pub(in crate::plugin) struct Outgoing {
     hub: RouteHandle,
+    /// Where the route is shared: what is for many goes this way.
+    shared: Arc<OnceLock<Arc<Shared>>>,
     phase: AtomicU8,
     held: Mutex<Held>,
     /// Number of the last event that was held back; 0 where none was.
@@ -46,9 +51,10 @@ impl Default for Held {
 
 impl Outgoing {
     /// The way of an instance that is being made.
-    pub(in crate::plugin) fn new(hub: RouteHandle) -> Outgoing {
+    pub(in crate::plugin) fn new(hub: RouteHandle, shared: Arc<OnceLock<Arc<Shared>>>) -> Outgoing {
         Outgoing {
             hub,
+            shared,
             phase: AtomicU8::new(HELD),
             held: Mutex::default(),
             released: AtomicU64::new(0),
@@ -76,12 +82,44 @@ impl Outgoing {
 
     /// Posts an event to the hub, or holds it back. Waits while the route's queue is full; woken by the hub,
     /// which never waits. Gives its number, 0 where it is held back; [`EXHAUSTED`] where too many are held back.
+    /// Where the route is shared, what is for many goes to all hosts: who speaks waits while too much is on its way there,
+    /// so long at most as Redis is waited for, and then it is [`EXHAUSTED`] too.
     pub(in crate::plugin) fn post(&self, event: Event) -> Result<u64, Status> {
+        self.say(event, None)
+    }
+
+    /// The same; `told` is told what becomes of it where the route is shared.
+    pub(in crate::plugin) fn say(&self, event: Event, told: Option<Told>) -> Result<u64, Status> {
         if self.phase.load(Ordering::Acquire) == HELD {
             return self.hold(event);
         }
         self.check()?;
-        Ok(self.hub.post(event))
+        match self.shared.get() {
+            None => Ok(self.hub.post(event)),
+            Some(shared) => shared.post(event, told).map_err(|_| EXHAUSTED),
+        }
+    }
+
+    /// Who is told what becomes of a message, where this thread's answer waits for that: on a shared route, in an
+    /// `on_request`.
+    ///
+    /// # Errors
+    /// [`EXHAUSTED`]: it waits for too much.
+    pub(in crate::plugin) fn told(&self) -> Result<Option<Told>, Status> {
+        match self.shared.get() {
+            None => Ok(None),
+            Some(_) => answers::told(),
+        }
+    }
+
+    /// Whether nothing that this thread has said is on its way to other hosts and back.
+    pub(in crate::plugin) fn is_back(&self) -> bool {
+        self.shared.get().is_none_or(|shared| shared.has_settled())
+    }
+
+    /// The way to other hosts, where the route is shared.
+    pub(in crate::plugin) fn shared(&self) -> Option<&Arc<Shared>> {
+        self.shared.get()
     }
 
     fn hold(&self, event: Event) -> Result<u64, Status> {
@@ -105,7 +143,11 @@ impl Outgoing {
     pub(in crate::plugin) fn release(&self) {
         let mut held = self.held.lock();
         if self.phase.load(Ordering::Acquire) == HELD {
-            let number = self.hub.post_all(std::mem::take(&mut *held).events);
+            let events = std::mem::take(&mut *held).events;
+            let number = match self.shared.get() {
+                None => self.hub.post_all(events),
+                Some(shared) => shared.post_all(events),
+            };
             self.released.store(number, Ordering::Relaxed);
             self.phase.store(AT_WORK, Ordering::Release);
         }
@@ -128,6 +170,8 @@ impl Outgoing {
 mod tests {
     use plugin_api::abi::EXHAUSTED;
 
+    use std::sync::Arc;
+
     use super::Outgoing;
     use crate::hub::{Audience, Event, Hub, Message};
     use crate::ids::{ClientId, RouteId};
@@ -144,7 +188,7 @@ mod tests {
     #[test]
     fn what_is_held_back_is_bounded_in_events_and_in_bytes() {
         let hub = Hub::start(|_| {}).expect("a thread");
-        let new = |route| Outgoing::new(hub.handle().open(RouteId(route)));
+        let new = |route| Outgoing::new(hub.handle().open(RouteId(route)), Arc::default());
         let publish = |bytes: usize| Event::Publish {
             audience: Audience::Everyone,
             message: Message::new(Opcode::Binary, &vec![7; bytes]),

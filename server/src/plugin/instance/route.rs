@@ -19,6 +19,7 @@ use super::Instance;
 use super::callbacks::{CallbackError, FailedOpen, Upgrade};
 use crate::compression::Effort;
 use crate::counters::{COUNTERS, Exchanged, OwnMetrics, RouteCounts, Visits};
+use crate::engine::{self, Engine};
 use crate::http::request::Request;
 use crate::http::response::Response;
 use crate::hub::{Event, Message, QueueLoad};
@@ -68,6 +69,7 @@ impl Route {
             times: Arc::default(),
             own_metrics: Arc::default(),
             has_file: Arc::default(),
+            shared: Arc::default(),
         };
         let instance = Instance::create(library, parts.clone(), 0, config, None)
             .inspect_err(|_| parts.hub.end())?;
@@ -276,6 +278,24 @@ impl Route {
             hub.post(Event::Store(Box::new(news)));
         };
         Store::start(file, &self.parts.path, bounds, tell)
+    }
+
+    /// What is said on it goes to other hosts and comes from there. Main thread, before it starts; waits until what there is
+    /// was read, or Redis is found to be away: some seconds at most.
+    ///
+    /// # Errors
+    /// There is no thread for it.
+    pub fn share(&self, terms: &engine::Terms) -> io::Result<Engine> {
+        let RouteParts {
+            path,
+            id,
+            hub,
+            shared,
+            ..
+        } = &self.parts;
+        let engine = Engine::start(path.clone(), *id, hub.clone(), terms)?;
+        shared.set(engine.shared()).ok();
+        Ok(engine)
     }
 
     /// What is kept is in memory from now on. Main thread.

@@ -1,0 +1,60 @@
+//! How the way of a shared route to other hosts stands.
+
+use serde::Serialize;
+
+use super::finite;
+use crate::counters::{EngineCounts, EngineState, Times};
+
+/// Of one route.
+#[derive(Debug, Serialize)]
+pub(in crate::admin) struct Engine {
+    /// Where Redis is.
+    pub(in crate::admin) address: String,
+    /// Why it is away; none where it is there.
+    pub(in crate::admin) away: Option<String>,
+    /// The last entry of the stream that was read here.
+    pub(in crate::admin) position: String,
+    /// Messages of this host that are on their way through the stream, and their bytes.
+    pub(in crate::admin) waiting: u64,
+    pub(in crate::admin) waiting_bytes: u64,
+    /// Messages of this host that came back, and of others.
+    pub(in crate::admin) returned: u64,
+    pub(in crate::admin) heard: u64,
+    /// What 99 of 100 have not passed on their way through the stream, in seconds.
+    pub(in crate::admin) return_p99: Option<f64>,
+    /// Messages that were given up or refused.
+    pub(in crate::admin) refused: u64,
+    /// Times that Redis was away, that it went on in another epoch, that something was missing.
+    pub(in crate::admin) aways: u64,
+    pub(in crate::admin) epochs: u64,
+    pub(in crate::admin) gaps: u64,
+    #[serde(skip)]
+    pub(in crate::admin) returns: Times,
+}
+
+impl Engine {
+    pub(super) fn of(counts: &EngineCounts) -> Engine {
+        let EngineState {
+            away,
+            position,
+            waiting,
+            waiting_bytes,
+        } = counts.state.lock().clone();
+        let returns = counts.returned.times();
+        Engine {
+            address: counts.address.clone(),
+            away,
+            position,
+            waiting,
+            waiting_bytes,
+            returned: returns.count(),
+            heard: counts.heard.get(),
+            return_p99: finite(returns.bound_of(0.99)),
+            refused: counts.refused.get(),
+            aways: counts.aways.get(),
+            epochs: counts.epochs.get(),
+            gaps: counts.gaps.get(),
+            returns,
+        }
+    }
+}

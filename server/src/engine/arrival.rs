@@ -1,0 +1,454 @@
+//! What an entry of the stream means here: a message for the hub, another epoch, or that something is missing.
+//!
+//! Of the thread `engine-in`; waits for nobody. Offsets are dense: what does not follow the entry before it is a gap, and
+//! is told to everybody on the route, since nobody knows whom it was for.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::entry::{Body, Entry, Kind, Meta, StreamId};
+use super::flight::Arrived;
+use super::kept::KeptTopics;
+use super::seen::Seen;
+use crate::counters::EngineCounts;
+use crate::hub::{Audience, Event, Keep, Message, RouteHandle, StreamNews};
+use crate::ids::ClientId;
+use crate::journal::store::Line;
+use crate::journal::{Epoch, POSITION_BYTES, Position};
+use crate::outbox::cause::{Cause, TRY_AGAIN};
+
+/// What one host has read of a stream.
+pub(super) struct Arrivals {
+    /// The run of this server.
+    host: u64,
+    hub: RouteHandle,
+    counts: Arc<EngineCounts>,
+    kept: Arc<KeptTopics>,
+    seen: Seen,
+    last: StreamId,
+    has_begun: bool,
+    /// The last epoch of which it was told that something of it is lost.
+    told_lost: u64,
+    has_told_unreadable: bool,
+    /// What every other host is to be told: this one has read what is not there any more.
+    pub(super) tell_lost: Box<dyn Fn(u64) + Send>,
+}
+
+/// What is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Missing {
+    /// Entries behind the first and before the second are not there any more.
+    Trimmed(StreamId, StreamId),
+    /// The stream goes on before what was read of it.
+    Lost(StreamId, StreamId),
+    /// Another host says so.
+    LostElsewhere(StreamId),
+    /// Something stands there that this version does not know.
+    Unreadable(StreamId),
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let told = "clients of the route are closed, and come back";
+        match self {
+            Missing::Trimmed(from, to) => write!(
+                f,
+                "gap: the stream has nothing between {from} and {to} any more, which was read by others (raise \
+                 redis.messages); {told}"
+            ),
+            Missing::Lost(from, to) => write!(
+                f,
+                "gap: Redis has lost what was said up to {from} and goes on at {to}; {told}"
+            ),
+            Missing::LostElsewhere(at) => write!(
+                f,
+                "gap: another host has heard what Redis has lost ({at}); {told}"
+            ),
+            Missing::Unreadable(at) => write!(
+                f,
+                "the entry {at} of the stream is none of this version of Detent, and is passed over"
+            ),
+        }
+    }
+}
+
+impl Arrivals {
+    pub(super) fn new(
+        host: u64,
+        hub: RouteHandle,
+        counts: Arc<EngineCounts>,
+        kept: Arc<KeptTopics>,
+        tell_lost: Box<dyn Fn(u64) + Send>,
+    ) -> Arrivals {
+        Arrivals {
+            host,
+            hub,
+            counts,
+            kept,
+            seen: Seen::default(),
+            last: StreamId::default(),
+            has_begun: false,
+            told_lost: 0,
+            has_told_unreadable: false,
+            tell_lost,
+        }
+    }
+
+    /// The last entry that was taken.
+    pub(super) fn last(&self) -> StreamId {
+        self.last
+    }
+
+    /// Takes the next entry: what the hub is to get goes into `out`. Says what is missing, if that is to be told.
+    pub(super) fn take(&mut self, entry: Entry, out: &mut Vec<Arrived>) -> Option<Missing> {
+        let missing = self.follow(&entry, out);
+        self.last = entry.id;
+        let Some(body) = entry.body else {
+            let is_first = !std::mem::replace(&mut self.has_told_unreadable, true);
+            return missing.or_else(|| is_first.then_some(Missing::Unreadable(entry.id)));
+        };
+        match body.meta.kind {
+            Kind::Epoch => missing,
+            Kind::Lost => {
+                if !self.seen.is_new(body.meta.host, body.meta.number) {
+                    return missing;
+                }
+                if body.meta.host == self.host {
+                    let position = position(entry.id);
+                    out.push(Arrived::Own {
+                        number: body.meta.number,
+                        position,
+                        body: Box::new((body.meta, Vec::new())),
+                    });
+                }
+                let epoch = body.payload.try_into().map_or(0, u64::from_le_bytes);
+                if epoch > self.told_lost {
+                    self.told_lost = epoch;
+                    self.close_all(out);
+                    return Some(Missing::LostElsewhere(entry.id));
+                }
+                missing
+            }
+            Kind::Said | Kind::Kept => {
+                self.take_message(entry.id, body, out);
+                missing
+            }
+        }
+    }
+
+    /// How an entry follows the one before it.
+    fn follow(&mut self, entry: &Entry, out: &mut Vec<Arrived>) -> Option<Missing> {
+        let (last, id) = (self.last, entry.id);
+        let is_epoch = matches!(&entry.body, Some(body) if body.meta.kind == Kind::Epoch);
+        if is_epoch {
+            self.counts.epochs.add(1);
+        }
+        let before = match is_epoch {
+            true => id.offset,
+            false => id.offset.saturating_sub(1),
+        };
+        if !std::mem::replace(&mut self.has_begun, true) {
+            begin_anew(id.epoch, if is_epoch { before } else { 0 }, before, out);
+            return None;
+        }
+        if id.epoch == last.epoch && before == last.offset {
+            return None;
+        }
+        if is_epoch && before == last.offset {
+            out.push(news(StreamNews::Begins {
+                epoch: name(id.epoch),
+                begin: before,
+            }));
+            return None;
+        }
+        begin_anew(id.epoch, if is_epoch { before } else { 0 }, before, out);
+        self.close_all(out);
+        self.counts.gaps.add(1);
+        if is_epoch && before < last.offset {
+            // Who has not read it does not know that it has missed it.
+            self.told_lost = last.epoch;
+            (self.tell_lost)(last.epoch);
+            return Some(Missing::Lost(last, id));
+        }
+        Some(Missing::Trimmed(last, id))
+    }
+
+    fn close_all(&self, out: &mut Vec<Arrived>) {
+        let text = "what other hosts have said is lost: come back";
+        let cause = Cause::server(TRY_AGAIN, text);
+        out.push(Arrived::Other(Event::CloseAll { cause }));
+    }
+
+    fn take_message(&mut self, id: StreamId, body: Body, out: &mut Vec<Arrived>) {
+        let Body { meta, payload, .. } = body;
+        if !self.seen.is_new(meta.host, meta.number) {
+            return;
+        }
+        if meta.kind == Kind::Kept {
+            self.kept.note(&meta.topic);
+        }
+        let position = position(id);
+        let number = meta.number;
+        if meta.host == self.host {
+            // Here it stands already, as a rule, and is not made anew.
+            out.push(Arrived::Own {
+                number,
+                position,
+                body: Box::new((meta, payload)),
+            });
+            return;
+        }
+        self.counts.heard.add(1);
+        out.extend(self.message((meta, payload), position).map(Arrived::Other));
+    }
+
+    /// A message as its host has said it; none where it is none.
+    pub(super) fn message(
+        &self,
+        (meta, payload): (Meta, Vec<u8>),
+        position: Position,
+    ) -> Option<Event> {
+        let message = Message::read(meta.opcode, &payload)?;
+        // A client's number says something on its own host only.
+        let except = meta.except.filter(|_| meta.host == self.host).map(ClientId);
+        let name = Some(&*meta.topic).filter(|name| !name.is_empty());
+        let demand = self.hub.demand();
+        if meta.kind == Kind::Said {
+            return Some(Event::Publish {
+                message: message.compressed(name, demand),
+                audience: Audience::of_journal(meta.topic),
+                except,
+            });
+        }
+        let position_at = match meta.position_at {
+            None => None,
+            Some(at) => {
+                let at = at as usize;
+                payload.get(at..at.checked_add(POSITION_BYTES)?)?;
+                Some(at)
+            }
+        };
+        Some(Event::Keep(Box::new(Keep {
+            message: message.compressed_to_keep(position_at, name, demand),
+            topic: meta.topic,
+            position_at,
+            except,
+            confirm: None,
+            reply: None,
+            at: Some(position),
+        })))
+    }
+}
+
+fn position(id: StreamId) -> Position {
+    Position {
+        epoch: name(id.epoch),
+        offset: id.offset,
+    }
+}
+
+fn begin_anew(epoch: u64, begin: u64, from: u64, out: &mut Vec<Arrived>) {
+    let epoch = name(epoch);
+    out.push(news(StreamNews::Anew { epoch, begin, from }));
+}
+
+fn news(news: StreamNews) -> Arrived {
+    Arrived::Other(Event::Stream(news))
+}
+
+/// An epoch by its number; one that nobody can have opened counts as the last there can be.
+fn name(number: u64) -> Epoch {
+    Epoch::from_number(number).unwrap_or(Epoch::LAST)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::{Arrivals, Missing};
+    use crate::engine::address::Instance;
+    use crate::engine::entry::{Body, Entry, Kind, Meta, StreamId};
+    use crate::engine::flight::Arrived;
+    use crate::hub::{Event, Hub, StreamNews};
+    use crate::ids::RouteId;
+
+    const HOST: u64 = 1;
+    const OTHER: u64 = 2;
+
+    struct World {
+        hub: Hub,
+        arrivals: Arrivals,
+        told: Arc<AtomicU64>,
+        numbers: u64,
+    }
+
+    fn id(epoch: u64, offset: u64) -> StreamId {
+        StreamId { epoch, offset }
+    }
+
+    fn entry(at: StreamId, kind: Kind, host: u64, number: u64, payload: &[u8]) -> Entry {
+        let meta = Meta {
+            kind,
+            opcode: 1,
+            host,
+            number,
+            except: Some(5),
+            at: 0,
+            position_at: None,
+            topic: "t".into(),
+        };
+        let body = Body {
+            instance: Instance(1),
+            meta,
+            payload: payload.to_vec(),
+        };
+        Entry {
+            id: at,
+            body: Some(body),
+        }
+    }
+
+    impl World {
+        fn new() -> World {
+            let hub = Hub::start(|_| {}).expect("a thread");
+            let told = Arc::new(AtomicU64::new(0));
+            let tell = told.clone();
+            let arrivals = Arrivals::new(
+                HOST,
+                hub.handle().open(RouteId(0)),
+                Arc::default(),
+                Arc::default(),
+                Box::new(move |epoch| tell.store(epoch, Ordering::Relaxed)),
+            );
+            World {
+                hub,
+                arrivals,
+                told,
+                numbers: 0,
+            }
+        }
+
+        /// What comes of an entry: what is missing, and a letter for each thing that the hub gets.
+        fn take(&mut self, entry: Entry) -> (Option<Missing>, String) {
+            let mut out = Vec::new();
+            let missing = self.arrivals.take(entry, &mut out);
+            let letter = |arrived: &Arrived| match arrived {
+                Arrived::Own { .. } => 'o',
+                Arrived::Other(Event::Keep(_)) => 'k',
+                Arrived::Other(Event::Publish { except: None, .. }) => 'p',
+                Arrived::Other(Event::CloseAll { .. }) => 'c',
+                Arrived::Other(Event::Stream(StreamNews::Begins { .. })) => 'b',
+                Arrived::Other(Event::Stream(StreamNews::Anew { .. })) => 'a',
+                Arrived::Other(_) => '?',
+            };
+            (missing, out.iter().map(letter).collect())
+        }
+
+        fn said(&mut self, at: StreamId) -> (Option<Missing>, String) {
+            self.numbers += 1;
+            let number = self.numbers;
+            self.take(entry(at, Kind::Said, OTHER, number, b"x"))
+        }
+
+        fn epoch(&mut self, at: StreamId) -> (Option<Missing>, String) {
+            self.take(entry(at, Kind::Epoch, OTHER, 0, b""))
+        }
+    }
+
+    fn of(letters: &str) -> (Option<Missing>, String) {
+        (None, letters.to_owned())
+    }
+
+    #[test]
+    fn what_follows_is_taken_and_an_epoch_goes_on_where_the_one_before_has_ended() {
+        let mut world = World::new();
+        assert_eq!(
+            world.said(id(10, 7)),
+            of("ap"),
+            "where the stream begins now"
+        );
+        assert_eq!(world.said(id(10, 8)), of("p"));
+        assert_eq!(world.epoch(id(20, 8)), of("b"));
+        assert_eq!(world.said(id(20, 9)), of("p"));
+        let kept = entry(id(20, 10), Kind::Kept, OTHER, 100, b"x");
+        assert_eq!(world.take(kept), of("k"));
+        let own = entry(id(20, 11), Kind::Kept, HOST, 1, b"x");
+        assert_eq!(world.take(own), of("o"));
+        let again = entry(id(20, 12), Kind::Kept, HOST, 1, b"x");
+        assert_eq!(world.take(again), of(""), "it was sent twice");
+        assert_eq!(world.told.load(Ordering::Relaxed), 0);
+        world.hub.end();
+    }
+
+    #[test]
+    fn what_does_not_follow_is_a_gap() {
+        for (next, is_epoch) in [(id(10, 9), false), (id(20, 8), false), (id(20, 8), true)] {
+            let mut world = World::new();
+            world.said(id(10, 6));
+            let last = id(10, 7);
+            assert_eq!(world.said(last), of("p"));
+            let (missing, letters) = match is_epoch {
+                true => world.epoch(next),
+                false => world.said(next),
+            };
+            assert_eq!(missing, Some(Missing::Trimmed(last, next)));
+            assert_eq!(letters, if is_epoch { "ac" } else { "acp" });
+            assert_eq!(
+                world.told.load(Ordering::Relaxed),
+                0,
+                "nobody else has lost it"
+            );
+            world.hub.end();
+        }
+    }
+
+    #[test]
+    fn who_has_read_what_is_lost_tells_it_and_who_has_not_hears_of_it_once() {
+        let mut world = World::new();
+        world.said(id(10, 6));
+        world.said(id(10, 7));
+        let (missing, letters) = world.epoch(id(20, 6));
+        assert_eq!(missing, Some(Missing::Lost(id(10, 7), id(20, 6))));
+        assert_eq!(letters, "ac");
+        assert_eq!(world.told.load(Ordering::Relaxed), 10);
+        let lost = |at, host, number| entry(at, Kind::Lost, host, number, &10_u64.to_le_bytes());
+        assert_eq!(
+            world.take(lost(id(20, 7), HOST, 9)),
+            of("o"),
+            "its own word comes back"
+        );
+        assert_eq!(
+            world.take(lost(id(20, 8), OTHER, 99)),
+            of(""),
+            "it is known"
+        );
+        world.hub.end();
+
+        let mut world = World::new();
+        world.said(id(10, 6));
+        assert_eq!(
+            world.epoch(id(20, 6)),
+            of("b"),
+            "it has missed nothing, as far as it knows"
+        );
+        let (missing, letters) = world.take(lost(id(20, 7), OTHER, 99));
+        assert_eq!(missing, Some(Missing::LostElsewhere(id(20, 7))));
+        assert_eq!(letters, "c");
+        assert_eq!(world.take(lost(id(20, 8), OTHER, 100)), of(""));
+        world.hub.end();
+    }
+
+    #[test]
+    fn what_nobody_knows_is_passed_over_and_told_once() {
+        let mut world = World::new();
+        world.said(id(10, 6));
+        let unknown = |at| Entry { id: at, body: None };
+        let (missing, letters) = world.take(unknown(id(10, 7)));
+        assert_eq!(missing, Some(Missing::Unreadable(id(10, 7))));
+        assert_eq!(letters, "");
+        assert_eq!(world.take(unknown(id(10, 8))), of(""));
+        assert_eq!(world.said(id(10, 9)), of("p"));
+        world.hub.end();
+    }
+}

@@ -1,0 +1,365 @@
+//! The way to other hosts: a stream of Redis, which every host reads that shares a route.
+//!
+//! What is said on such a route, here or elsewhere, comes to the hub by the stream and in its order: that is how all members
+//! everywhere see one order. Each route has threads and connections of its own, so that routes do not hold each other up.
+//! No thread of the hub or of a client ever waits for Redis; who speaks waits where too much is on its way, as long as
+//! [`Terms::wait`] says. Knows the hub's events; knows neither plugins nor connections.
+//!
+//! # The way of a message
+//!
+//! ```text
+//! any thread           thread `engine`              thread `engine-in` of every host
+//! Shared::post ─> Flight ══ XADD ══> Redis ══ XREAD ══> Arrivals ─> Flight ─> hub
+//!                   └ what the thread says behind it waits there ───────┘
+//! ```
+//!
+//! | file | holds |
+//! | --- | --- |
+//! | `address` | where Redis is, a connection, what is wrong with it |
+//! | `entry` | what stands in the stream, as bytes and as values |
+//! | `flight` | what was said here and has not come back, and what waits behind it |
+//! | `own` | what each thread waits for |
+//! | `top` | the end of a stream: whether counting goes on there |
+//! | `writer`, `reader` | the two threads |
+//! | `arrival`, `seen` | what an entry means; what is there twice |
+//! | `condition`, `progress` | what others have to know of the two threads |
+//!
+//! # Positions
+//!
+//! The name that Redis gives an entry, `EPOCH-OFFSET`, is its position: the same on every host. Offsets are dense and go on
+//! through epochs; an epoch begins where Redis was started anew or failed over (`top`), so that nothing that is lost there
+//! shares its name with something else. What does not follow the entry before it is a gap (`arrival`): it is told to all
+//! clients of the route, who are closed with 1013 and come back, and by its [`Gap`](crate::journal::Gap) to who comes with a position.
+//!
+//! # Once
+//!
+//! Entries carry the run of a server and a number that grows with each. What is sent again, since the connection broke
+//! before Redis had answered, has the number that it had before, and is passed over by every host that has read it (`seen`).
+
+mod address;
+mod arrival;
+mod condition;
+mod entry;
+mod flight;
+mod kept;
+mod own;
+mod progress;
+mod reader;
+mod seen;
+mod top;
+mod writer;
+
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::sync::{Arc, LazyLock};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+pub use address::Address;
+use address::Link;
+use arrival::Arrivals;
+use condition::Condition;
+use entry::{Kind, Meta, Packed};
+use flight::{Flight, Manner};
+pub use flight::{Refused, Told};
+use kept::KeptTopics;
+use progress::Progress;
+use reader::Reader;
+use writer::Writer;
+
+use crate::counters::EngineCounts;
+use crate::hub::{Audience, Event, Keep, Message, RouteHandle};
+use crate::ids::{ClientId, RouteId};
+use crate::journal::store::Line;
+use crate::limits::{STREAM_OPENING, STREAM_READ_FIRST};
+
+/// The run of this server, as other hosts know it: none has the same, as far as chance goes.
+static HOST: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
+
+/// How a route is shared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// Where Redis is.
+    pub address: Address,
+    /// What stands before the route's path in the name of its stream.
+    pub prefix: String,
+    /// Entries that the stream holds, at least.
+    pub messages: u64,
+    /// For so long Redis is waited for before something is refused.
+    pub wait: Duration,
+}
+
+/// Says what is wrong with Redis, and with what the server has to have of it; none where it can be used. Waits for it for
+/// a second or two at most.
+pub fn check(address: &Address) -> Option<String> {
+    let trouble = Link::open(address).err()?;
+    Some(format!("{address}: {trouble}"))
+}
+
+/// The way into the stream of a route, for whoever speaks on it. Any thread may use it at any time.
+pub struct Shared {
+    route: RouteId,
+    hub: RouteHandle,
+    flight: Arc<Flight>,
+    condition: Arc<Condition>,
+    kept: Arc<KeptTopics>,
+}
+
+impl Shared {
+    /// Posts an event: what is for many goes into the stream, and is heard when it comes back; what this thread does for one
+    /// client waits behind that. Gives the event's number at the hub, or 0 where it waits. Who speaks waits while too much
+    /// is on its way, for [`Terms::wait`] at most. `told` is told when a message has come back, or will not.
+    ///
+    /// # Errors
+    /// It was refused, and `told` knows.
+    pub fn post(&self, event: Event, told: Option<Told>) -> Result<u64, Refused> {
+        if is_for_many(&event) {
+            let number = self.put(event, told, Manner::Patient)?;
+            own::note(self.route, number);
+            return Ok(0);
+        }
+        Ok(self.post_behind(event))
+    }
+
+    /// Posts events that were held back, in their order, without waiting: what there is no room for is refused.
+    pub fn post_all(&self, events: Vec<Event>) -> u64 {
+        let mut last = 0;
+        for event in events {
+            if !is_for_many(&event) {
+                last = self.post_behind(event).max(last);
+            } else if let Ok(number) = self.put(event, None, Manner::Urgent) {
+                own::note(self.route, number);
+            }
+        }
+        last
+    }
+
+    /// Whether what this thread has said stands in the outboxes of all clients here.
+    pub fn has_settled(&self) -> bool {
+        let last = own::last(self.route);
+        if last == 0 {
+            return true;
+        }
+        let has_settled = self.flight.has_settled(last);
+        if has_settled {
+            own::forget(self.route);
+        }
+        has_settled
+    }
+
+    /// Whether Redis is there.
+    pub fn is_up(&self) -> bool {
+        self.condition.away_since().is_none()
+    }
+
+    /// What is counted of it.
+    pub fn counts(&self) -> &Arc<EngineCounts> {
+        &self.condition.counts
+    }
+
+    fn post_behind(&self, mut event: Event) -> u64 {
+        let last = own::last(self.route);
+        if last == 0 || self.flight.is_back(last) {
+            return self.hub.post(event);
+        }
+        if let Event::JoinFrom(join) = &mut event {
+            // Nobody waits for another host inside a callback.
+            if let Some(reply) = join.reply.take() {
+                // Who asked waits for it; there is room for the answer.
+                reply.try_send(None).ok();
+            }
+        }
+        match self.flight.put_behind(last, event) {
+            Some(event) => self.hub.post(event),
+            None => 0,
+        }
+    }
+
+    fn put(&self, event: Event, told: Option<Told>, manner: Manner) -> Result<u64, Refused> {
+        let event = self.keep_where_kept(event);
+        let packed = match &event {
+            Event::Keep(keep) => {
+                self.kept.note(&keep.topic);
+                let place = keep.position_at.and_then(|at| u32::try_from(at).ok());
+                let meta = meta(Kind::Kept, &keep.message, keep.except, &keep.topic, place);
+                Packed::new(&meta, keep.message.payload())
+            }
+            Event::Publish {
+                audience,
+                message,
+                except,
+            } => {
+                let topic = audience.name().unwrap_or_default();
+                let meta = meta(Kind::Said, message, *except, topic, None);
+                Packed::new(&meta, message.payload())
+            }
+            // Nothing else is for many.
+            _ => return Err(Refused::Over),
+        };
+        self.flight.put(event, packed, told, manner)
+    }
+
+    /// What is said on a topic on which something is kept is kept.
+    fn keep_where_kept(&self, event: Event) -> Event {
+        match event {
+            Event::Publish {
+                audience,
+                message,
+                except,
+            } if self.kept.contains(audience.name().unwrap_or_default()) => {
+                let topic = match audience {
+                    Audience::Topic(name) => name,
+                    Audience::Everyone => Box::default(),
+                };
+                Event::Keep(Box::new(Keep {
+                    topic,
+                    message,
+                    position_at: None,
+                    except,
+                    confirm: None,
+                    reply: None,
+                    at: None,
+                }))
+            }
+            event => event,
+        }
+    }
+}
+
+fn is_for_many(event: &Event) -> bool {
+    matches!(event, Event::Publish { .. } | Event::Keep(_))
+}
+
+fn meta(
+    kind: Kind,
+    message: &Message,
+    except: Option<ClientId>,
+    topic: &str,
+    position_at: Option<u32>,
+) -> Meta {
+    Meta {
+        kind,
+        opcode: message.kind(),
+        host: *HOST,
+        number: 0,
+        except: except.map(|ClientId(number)| number),
+        at: top::now(),
+        position_at,
+        topic: topic.into(),
+    }
+}
+
+/// The two running threads of one route.
+pub struct Engine {
+    shared: Arc<Shared>,
+    progress: Arc<Progress>,
+    threads: [JoinHandle<()>; 2],
+}
+
+impl Engine {
+    /// Starts the threads for the route `id` at `path`, of which `hub` is the way to the hub. Waits until the stream was
+    /// read, or Redis is found to be away; for some seconds at most.
+    ///
+    /// # Errors
+    /// No thread is to be had.
+    pub fn start(
+        path: Arc<str>,
+        id: RouteId,
+        hub: RouteHandle,
+        terms: &Terms,
+    ) -> io::Result<Engine> {
+        let key: Arc<str> = format!("{}{path}", terms.prefix).into();
+        let condition = Arc::new(Condition::new(path, terms.address.clone()));
+        hub.counts().set_engine(condition.counts.clone());
+        let flight = Arc::new(Flight::new(hub.clone(), condition.clone(), terms.wait));
+        let progress = Arc::<Progress>::default();
+        let kept = Arc::<KeptTopics>::default();
+        let shared = Arc::new(Shared {
+            route: id,
+            hub: hub.clone(),
+            flight: flight.clone(),
+            condition: condition.clone(),
+            kept: kept.clone(),
+        });
+        let say = shared.clone();
+        hub.post(Event::Share(Box::new(move |audience, message, except| {
+            let event = Event::Publish {
+                audience,
+                message,
+                except,
+            };
+            // What there is no room for is counted.
+            say.put(event, None, Manner::Urgent).ok();
+        })));
+        let tell = flight.clone();
+        let tell_lost = Box::new(move |epoch: u64| tell_lost(&tell, epoch));
+        let counts = condition.counts.clone();
+        let writer = Writer {
+            address: terms.address.clone(),
+            key: key.clone(),
+            host: *HOST,
+            most: terms.messages,
+            flight: flight.clone(),
+            condition: condition.clone(),
+            progress: progress.clone(),
+        };
+        let reader = Reader {
+            address: terms.address.clone(),
+            key,
+            hub: hub.clone(),
+            flight: flight.clone(),
+            condition: condition.clone(),
+            progress: progress.clone(),
+            arrivals: Arrivals::new(*HOST, hub, counts, kept, tell_lost),
+            count: STREAM_READ_FIRST,
+        };
+        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            thread::Builder::new().name(name.to_owned()).spawn(run)
+        };
+        let writing = spawn("engine", Box::new(move || writer.run()))?;
+        let reading = spawn("engine-in", Box::new(move || reader.run())).inspect_err(|_| {
+            progress.end();
+            flight.end();
+        })?;
+        progress.wait_for_start(STREAM_OPENING, || condition.is_in_trouble());
+        Ok(Engine {
+            shared,
+            progress,
+            threads: [writing, reading],
+        })
+    }
+
+    /// The way into the stream.
+    pub fn shared(&self) -> Arc<Shared> {
+        self.shared.clone()
+    }
+
+    /// Nothing is taken any more; what is on its way is sent, as far as Redis is there. Never waits.
+    pub fn end(&self) {
+        self.shared.flight.end();
+        self.progress.end();
+    }
+
+    /// Whether both threads have ended.
+    pub fn has_ended(&self) -> bool {
+        self.threads.iter().all(JoinHandle::is_finished)
+    }
+
+    /// Waits for the threads, which end behind [`Engine::end`], and wait for Redis.
+    pub fn join(self) {
+        for thread in self.threads {
+            // A panic of the thread has been reported by the panic hook.
+            thread.join().ok();
+        }
+    }
+}
+
+/// Tells every host that this one has read something of an epoch that is lost.
+fn tell_lost(flight: &Flight, epoch: u64) {
+    let message = Message::new(crate::outbox::frame::Opcode::Binary, &epoch.to_le_bytes());
+    let meta = meta(Kind::Lost, &message, None, "", None);
+    let packed = Packed::new(&meta, message.payload());
+    let event = Event::Tidy;
+    // Where there is no room for it, everybody here is told all the same.
+    flight.put(event, packed, None, Manner::Urgent).ok();
+}

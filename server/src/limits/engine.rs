@@ -1,0 +1,55 @@
+//! The way of a route to other hosts, through a stream of Redis.
+
+use std::time::Duration;
+
+/// Bytes of one route that are on their way through the stream, an entry counting 1 KiB at least; past it, who speaks waits.
+pub const FLIGHT_BYTES_MAX: u64 = 4 * 1024 * 1024;
+
+/// What the hub itself has to say, about clients that come and go, may take so many times as much: it waits for nobody.
+pub const FLIGHT_URGENT_FACTOR: u64 = 4;
+
+/// Entries, and bytes of them, that go to Redis at once.
+pub const FLIGHT_BATCH_ENTRIES: usize = 256;
+/// See [`FLIGHT_BATCH_ENTRIES`].
+pub const FLIGHT_BATCH_BYTES: usize = 256 * 1024;
+
+/// Entries that are read at once, at first, and bytes of them, as far as their sizes are known from those before.
+pub const STREAM_READ_FIRST: usize = 16;
+/// See [`STREAM_READ_FIRST`].
+pub const STREAM_READ_BYTES: usize = 4 * 1024 * 1024;
+/// Entries that are read at once, at most.
+pub const STREAM_READ_ENTRIES: usize = 256;
+
+/// Time that Redis holds an answer back while nothing is said.
+pub const STREAM_BLOCK: Duration = Duration::from_millis(300);
+
+/// Time for an answer of Redis; one that is slower counts as away. With what is around it, less than a second.
+pub const REDIS_ANSWER: Duration = Duration::from_millis(900);
+
+/// Time after which Redis is tried again: at first, and at last.
+pub const REDIS_RETRY_LEAST: Duration = Duration::from_millis(50);
+/// See [`REDIS_RETRY_LEAST`].
+pub const REDIS_RETRY_MOST: Duration = Duration::from_secs(1);
+
+/// How often it is looked meanwhile for what has waited for too long.
+pub const FLIGHT_LOOK: Duration = Duration::from_millis(100);
+
+/// Time that the start of a route waits until its stream was read.
+pub const STREAM_OPENING: Duration = Duration::from_secs(10);
+
+/// Time that a publisher waits to be told where its message stands, before it goes on without.
+pub const STREAM_TELL: Duration = Duration::from_secs(1);
+
+/// Time that is waited before something is sent again until what is in the stream by then was read.
+pub const STREAM_CATCH_UP: Duration = Duration::from_secs(1);
+
+/// Runs of servers of which it is known what they said last in a stream.
+pub const STREAM_HOSTS_MAX: usize = 4096;
+
+/// Topics of which it is known that they are kept; past it everything is kept.
+pub const STREAM_KEPT_TOPICS_MAX: usize = 64 * 1024;
+
+/// Tries to begin an epoch, which every other host may do at the same time.
+pub const EPOCH_TRIES: usize = 64;
+
+const _: () = assert!(STREAM_BLOCK.as_millis() * 2 < REDIS_ANSWER.as_millis());
