@@ -27,6 +27,7 @@ fn notice() -> Option<Notice> {
 
 fn keep(message: Message) -> Event {
     Event::Keep(Box::new(Keep {
+        at: None,
         topic: "t".into(),
         message,
         position_at: None,
