@@ -101,7 +101,9 @@ fn the_table_of_all_settings_is_what_is_read() {
     listed.sort_unstable();
     assert_eq!(read, listed);
     // Whatever else is read is in the table too: an unknown key tells what is known beside it.
-    for section in ["", "log.", "proxy.", "inside.", "admin.", "limits."] {
+    for section in [
+        "", "log.", "proxy.", "inside.", "admin.", "redis.", "limits.",
+    ] {
         let problem = super::problems(&format!("{section}zzzzzzzzzzzzzzzz = 1"));
         let (_, known) = problem
             .split_once("known here are ")
@@ -112,7 +114,7 @@ fn the_table_of_all_settings_is_what_is_read() {
         let mut listed: Vec<_> = listed.map(|key| key.name).collect();
         if section.is_empty() {
             listed.extend([
-                "log", "proxy", "inside", "admin", "limits", "client", "listener", "route",
+                "log", "proxy", "inside", "admin", "redis", "limits", "client", "listener", "route",
             ]);
         }
         known.sort_unstable();
