@@ -27,6 +27,8 @@ pub(super) struct Arrivals {
     seen: Seen,
     last: StreamId,
     has_begun: bool,
+    /// What is read was said before this host began: nobody here has heard anything that could be lost.
+    pub(super) is_history: bool,
     /// The last epoch of which it was told that something of it is lost.
     told_lost: u64,
     has_told_unreadable: bool,
@@ -88,6 +90,7 @@ impl Arrivals {
             seen: Seen::default(),
             last: StreamId::default(),
             has_begun: false,
+            is_history: true,
             told_lost: 0,
             has_told_unreadable: false,
             tell_lost,
@@ -124,6 +127,9 @@ impl Arrivals {
                 let epoch = body.payload.try_into().map_or(0, u64::from_le_bytes);
                 if epoch > self.told_lost {
                     self.told_lost = epoch;
+                    if self.is_history {
+                        return missing;
+                    }
                     self.close_all(out);
                     return Some(Missing::LostElsewhere(entry.id));
                 }
@@ -427,6 +433,7 @@ mod tests {
 
         let mut world = World::new();
         world.said(id(10, 6));
+        world.arrivals.is_history = false;
         assert_eq!(
             world.epoch(id(20, 6)),
             of("b"),

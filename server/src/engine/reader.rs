@@ -66,6 +66,7 @@ impl Reader {
                 self.count = next_count(&entries, self.count);
                 self.take(entries);
                 if is_all {
+                    self.arrivals.is_history = false;
                     self.progress.note_all_read();
                 } else {
                     block = None;

@@ -3,6 +3,7 @@
 
 mod away;
 mod lost;
+mod oracle;
 mod past;
 mod settings;
 mod sharing;
