@@ -3,6 +3,8 @@
 //! is told where something is missing. The stream itself says what that order is.
 //!
 //! 20 seconds of it by default; `DETENT_HOSTS_SECONDS` says how long (scripts/hosts).
+// What it has met is told to who runs it for an hour.
+#![allow(clippy::print_stdout)]
 
 mod history;
 mod listener;
@@ -10,7 +12,7 @@ mod speaker;
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -151,7 +153,7 @@ fn everybody_hears_one_order_and_each_message_once_whatever_fails() {
         // What is under way comes before the last word, which everybody waits for.
         speaker::say_until_taken(addresses, LAST, Instant::now() + 3 * DEADLINE);
         becomes_true(3 * DEADLINE, || {
-            listeners.iter().all(|one| one.is_finished())
+            listeners.iter().all(ScopedJoinHandle::is_finished)
         });
         is_over.store(true, Ordering::Release);
         let listeners: Vec<_> = listeners
@@ -161,8 +163,8 @@ fn everybody_hears_one_order_and_each_message_once_whatever_fails() {
         let stream = Stream::read(&pair.master, "detent:/push");
         (speakers, listeners, stream, faults)
     });
-    let heard: usize = listeners.iter().map(|listener| listener.heard()).sum();
-    let gaps: usize = listeners.iter().map(|listener| listener.gaps()).sum();
+    let heard: usize = listeners.iter().map(Listener::heard).sum();
+    let gaps: usize = listeners.iter().map(Listener::gaps).sum();
     let confirmed: usize = speakers.iter().map(|speaker| speaker.confirmed.len()).sum();
     println!(
         "{faults} faults: {confirmed} messages were confirmed, {} are in the stream, {heard} were heard, {gaps} gaps were told",

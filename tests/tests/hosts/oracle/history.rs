@@ -1,7 +1,7 @@
 //! The stream as Redis has it in the end: what was said, and in which order.
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 
 use tests::Redis;
