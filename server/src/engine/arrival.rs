@@ -113,6 +113,7 @@ impl Arrivals {
         match body.meta.kind {
             Kind::Epoch => missing,
             Kind::Lost => {
+                let epoch = body.number().unwrap_or(0);
                 if !self.seen.is_new(body.meta.host, body.meta.number) {
                     return missing;
                 }
@@ -124,7 +125,6 @@ impl Arrivals {
                         body: Box::new((body.meta, Vec::new())),
                     });
                 }
-                let epoch = body.payload.try_into().map_or(0, u64::from_le_bytes);
                 if epoch > self.told_lost {
                     self.told_lost = epoch;
                     if self.is_history {
@@ -145,7 +145,9 @@ impl Arrivals {
     /// How an entry follows the one before it.
     fn follow(&mut self, entry: &Entry, out: &mut Vec<Arrived>) -> Option<Missing> {
         let (last, id) = (self.last, entry.id);
-        let is_epoch = matches!(&entry.body, Some(body) if body.meta.kind == Kind::Epoch);
+        let body = entry.body.as_ref();
+        let epoch = body.filter(|body| body.meta.kind == Kind::Epoch);
+        let (is_epoch, of) = (epoch.is_some(), epoch.and_then(Body::number));
         if is_epoch {
             self.counts.epochs.add(1);
         }
@@ -160,7 +162,8 @@ impl Arrivals {
         if id.epoch == last.epoch && before == last.offset {
             return None;
         }
-        if is_epoch && before == last.offset {
+        // Of two histories one may end where the other does: it has to be the same entry.
+        if is_epoch && of == Some(last.epoch) && before == last.offset {
             out.push(news(StreamNews::Begins {
                 epoch: name(id.epoch),
                 begin: before,
@@ -170,7 +173,8 @@ impl Arrivals {
         begin_anew(id.epoch, if is_epoch { before } else { 0 }, before, out);
         self.close_all(out);
         self.counts.gaps.add(1);
-        if is_epoch && before < last.offset {
+        let is_lost = before < last.offset || (before == last.offset && of != Some(last.epoch));
+        if is_epoch && is_lost {
             // Who has not read it does not know that it has missed it.
             self.told_lost = last.epoch;
             (self.tell_lost)(last.epoch);
@@ -358,7 +362,8 @@ mod tests {
         }
 
         fn epoch(&mut self, at: StreamId) -> (Option<Missing>, String) {
-            self.take(entry(at, Kind::Epoch, OTHER, 0, b""))
+            let before = self.arrivals.last().epoch.to_le_bytes();
+            self.take(entry(at, Kind::Epoch, OTHER, 0, &before))
         }
     }
 
@@ -443,6 +448,18 @@ mod tests {
         assert_eq!(missing, Some(Missing::LostElsewhere(id(20, 7))));
         assert_eq!(letters, "c");
         assert_eq!(world.take(lost(id(20, 8), OTHER, 100)), of(""));
+        world.hub.end();
+    }
+
+    /// Cause: a failover to a replica whose stream ends at the same offset, in an epoch that was over.
+    #[test]
+    fn a_history_that_ends_at_the_same_offset_and_is_another_one_is_a_loss() {
+        let mut world = World::new();
+        world.said(id(20, 7));
+        let of_another = entry(id(30, 7), Kind::Epoch, OTHER, 0, &10_u64.to_le_bytes());
+        let (missing, letters) = world.take(of_another);
+        assert_eq!(missing, Some(Missing::Lost(id(20, 7), id(30, 7))));
+        assert_eq!(letters, "ac");
         world.hub.end();
     }
 

@@ -51,7 +51,7 @@ pub(super) enum Kind {
     Said = 1,
     /// A message that is kept.
     Kept = 2,
-    /// From here on is counted in another epoch.
+    /// From here on is counted in another epoch; the payload is the number of the one before.
     Epoch = 3,
     /// Of the epoch whose number is the payload a host has read what is not there any more.
     Lost = 4,
@@ -178,6 +178,12 @@ impl Entry {
 }
 
 impl Body {
+    /// The number that its payload is.
+    pub(super) fn number(&self) -> Option<u64> {
+        let bytes = self.payload.as_slice().try_into().ok()?;
+        Some(u64::from_le_bytes(bytes))
+    }
+
     fn read(fields: Value) -> Option<Body> {
         let Value::Array(fields) = fields else {
             return None;

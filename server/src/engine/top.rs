@@ -33,19 +33,22 @@ impl Known<'_> {
         for _ in 0..EPOCH_TRIES {
             link.ask(cmd("WATCH").arg(self.key))?;
             let last = last_entry(link, self.key)?;
-            let (epoch, offset) = match &last {
+            let before = match &last {
                 Some(entry) if self.goes_on_from(entry, link) => {
                     link.ask(&cmd("UNWATCH"))?;
                     return Ok(entry.id);
                 }
-                Some(entry) => (entry.id.epoch, entry.id.offset),
-                None => (0, self.last.offset),
+                Some(entry) => entry.id,
+                None => self.last,
             };
             let epoch = now()
-                .max(epoch.saturating_add(1))
+                .max(before.epoch.saturating_add(1))
                 .max(self.last.epoch.saturating_add(1));
-            let id = StreamId { epoch, offset };
-            if self.open(link, id)? {
+            let id = StreamId {
+                epoch,
+                offset: before.offset,
+            };
+            if self.open(link, id, before.epoch)? {
                 let (route, key) = (self.route, self.key);
                 info!("route {route}: the stream {key} goes on in another epoch, from {id} on");
                 return Ok(id);
@@ -60,8 +63,8 @@ impl Known<'_> {
         entry.body.as_ref().is_some_and(is_of_now) && entry.id >= self.last
     }
 
-    /// False where something has come meanwhile.
-    fn open(&self, link: &mut Link, id: StreamId) -> Result<bool, Trouble> {
+    /// Opens an epoch behind the entry of the same offset in the epoch `before`. False where something has come meanwhile.
+    fn open(&self, link: &mut Link, id: StreamId, before: u64) -> Result<bool, Trouble> {
         let meta = Meta {
             kind: Kind::Epoch,
             opcode: 0,
@@ -73,7 +76,12 @@ impl Known<'_> {
             topic: "".into(),
         };
         let mut commands = cmd("MULTI").get_packed_command();
-        Packed::new(&meta, b"").add_as(&mut commands, self.key, id, link.instance);
+        Packed::new(&meta, &before.to_le_bytes()).add_as(
+            &mut commands,
+            self.key,
+            id,
+            link.instance,
+        );
         commands.extend(cmd("EXEC").get_packed_command());
         link.send(&commands)?;
         let mut answers = Vec::with_capacity(3);

@@ -55,10 +55,10 @@ impl Chain {
         self.top
     }
 
-    /// The epoch in which an offset counts.
+    /// The epoch in which the message of an offset was said; an epoch begins behind the offset that it begins at.
     pub(super) fn epoch_of(&self, offset: u64) -> Epoch {
-        let after = self.epochs.iter().rev().find(|(_, begin)| *begin <= offset);
-        after.unwrap_or(&self.epochs[0]).0
+        let of = self.epochs.iter().rev().find(|(_, begin)| *begin < offset);
+        of.unwrap_or(&self.epochs[0]).0
     }
 
     /// Where a position stands.
@@ -120,8 +120,8 @@ mod tests {
         ] {
             assert_eq!(chain.place(at(number, offset)), placed, "{number}-{offset}");
         }
-        assert_eq!(chain.epoch_of(6), epoch(100));
-        assert_eq!(chain.epoch_of(7), epoch(200));
+        assert_eq!(chain.epoch_of(7), epoch(100));
+        assert_eq!(chain.epoch_of(8), epoch(200));
     }
 
     #[test]
