@@ -321,7 +321,7 @@ impl Engine {
             progress.end();
             flight.end();
         })?;
-        progress.wait_for_start(STREAM_OPENING, || condition.is_in_trouble());
+        progress.wait_for_start(STREAM_OPENING, &condition);
         Ok(Engine {
             shared,
             progress,

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use super::address::Instance;
+use super::condition::Condition;
 use super::entry::StreamId;
 
 #[derive(Default)]
@@ -72,9 +73,13 @@ impl Progress {
         self.wait(time, |state| state.is_ending)
     }
 
-    /// Waits until everything was read that there was at the start, or `is_hopeless`; so long at most.
-    pub(super) fn wait_for_start(&self, time: Duration, is_hopeless: impl Fn() -> bool) {
-        self.wait(time, |state| state.has_read_all || is_hopeless());
+    /// Waits until everything was read that there was at the start, and both threads are at work, or somebody has tried in
+    /// vain; so long at most.
+    pub(super) fn wait_for_start(&self, time: Duration, condition: &Condition) {
+        let is_up = || condition.away_since().is_none();
+        self.wait(time, |state| {
+            (state.has_read_all && is_up()) || condition.is_in_trouble()
+        });
     }
 
     /// Lets who waits look again.

@@ -82,6 +82,10 @@ impl Writer {
                 last: self.progress.last(),
             };
             let end = known.end(&mut link)?;
+            if !self.condition.is_in_trouble() {
+                self.condition.set_up(Side::Writer);
+                self.progress.stir();
+            }
             if self.flight.send_again() {
                 // What is there already is not sent again; whoever gets it twice hears it once.
                 self.progress.wait_for(end, STREAM_CATCH_UP);

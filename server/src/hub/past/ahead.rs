@@ -5,23 +5,15 @@ use std::time::Instant;
 
 use log::debug;
 
-use super::behind::{Beginning, File, Standing};
+use super::behind::{Ahead, Beginning, File, Standing};
 use super::{Past, now};
 use crate::counters::COUNTERS;
 use crate::hub::message::Message;
 use crate::hub::requests::StreamNews;
 use crate::journal::store::From;
-use crate::journal::{Bounds, Cursor, Journals, Outcome, Position, Since};
+use crate::journal::{Bounds, Cursor, Journals, Outcome, Since};
 use crate::limits::AHEAD_WAIT;
 use crate::outbox::Outbox;
-
-/// A place that was not reached yet.
-pub(super) struct Ahead {
-    pub(super) position: Position,
-    /// So many of the last messages, where it turns out to be none.
-    pub(super) or_last: u64,
-    pub(super) since: Instant,
-}
 
 impl Past {
     /// The place of one who has heard more than was read here.

@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Instant;
 
-use super::ahead::Ahead;
 use crate::hub::message::Message;
 use crate::hub::requests::Notices;
 use crate::journal::store::{FetchedLine, From};
-use crate::journal::{Cursor, Outcome};
+use crate::journal::{Cursor, Outcome, Position};
 use crate::outbox::Outbox;
 use crate::outbox::marked::Place;
 
@@ -60,6 +60,14 @@ pub(super) enum File {
     Ahead(Box<Ahead>),
     /// It cannot give what is to come next.
     Lost,
+}
+
+/// A place that was not reached yet.
+pub(super) struct Ahead {
+    pub(super) position: Position,
+    /// So many of the last messages, where it turns out to be none.
+    pub(super) or_last: u64,
+    pub(super) since: Instant,
 }
 
 /// A piece of the file.

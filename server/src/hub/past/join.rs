@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use super::ahead::Ahead;
-use super::behind::{Beginning, Behind, File, Standing};
+use super::behind::{Ahead, Beginning, Behind, File, Standing};
 use super::{Past, now};
 use crate::counters::COUNTERS;
 use crate::hub::members::{Members, TooManyTopics};
