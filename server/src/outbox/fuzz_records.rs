@@ -20,6 +20,8 @@ const LENGTHS: [usize; 8] = [0, 1, 125, 700, 4096, 16_383, 16_385, 40_000];
 /// Lengths of the buffers that are read into.
 const BUFFERS: [usize; 4] = [1, 300, 4096, 64 * 1024];
 const DEADLINE: Duration = Duration::from_secs(20);
+/// Times that a client may change its keys without a word in between: who does it more often is refused.
+const CHANGES_MAX: usize = 32;
 /// Far more reads than any input has bytes and records.
 const READS_MAX: usize = 1 << 20;
 
@@ -92,6 +94,8 @@ struct Talk {
     is_changed: bool,
     /// The client has said that nothing more comes.
     is_over: bool,
+    /// Times that it has changed its keys since it said something.
+    changes: usize,
     said: Vec<u8>,
     read: Vec<u8>,
     /// Nothing more is read: the end has come, or a failure.
@@ -127,6 +131,7 @@ impl Talk {
             wire: Vec::new(),
             is_changed: false,
             is_over: false,
+            changes: 0,
             said: Vec::new(),
             read: Vec::new(),
             has_ended: false,
@@ -167,7 +172,8 @@ impl Talk {
                 self.partner.say_goodbye();
                 self.wire.extend(self.partner.spoken());
             }
-            9 if !self.is_over => {
+            9 if !self.is_over && self.changes < CHANGES_MAX => {
+                self.changes += 1;
                 self.partner.change_keys();
                 self.wire.extend(self.partner.spoken());
             }
@@ -182,6 +188,9 @@ impl Talk {
         }
         let from = self.said.len();
         self.said.extend(text(from, LENGTHS[usize::from(how % 8)]));
+        if self.said.len() > from {
+            self.changes = 0;
+        }
         self.partner.say(&self.said[from..]);
         self.wire.extend(self.partner.spoken());
     }
