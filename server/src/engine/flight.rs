@@ -20,7 +20,7 @@ use crate::journal::Position;
 use crate::limits::memory::{Account, Part};
 use crate::limits::{
     EVENT_LOAD_LEAST, FLIGHT_BATCH_BYTES, FLIGHT_BATCH_ENTRIES, FLIGHT_BYTES_MAX, FLIGHT_LOOK,
-    FLIGHT_URGENT_FACTOR,
+    FLIGHT_LOOK_IDLE, FLIGHT_URGENT_FACTOR,
 };
 
 /// Why something was not said.
@@ -246,7 +246,12 @@ impl Flight {
     pub(super) fn next(&self) -> Next {
         let mut state = self.state.lock();
         if state.sent == state.messages.len() && !state.must_look && !state.is_over {
-            self.bell.wait_for(&mut state, FLIGHT_LOOK);
+            // Where something is on its way, it is to be given up in time.
+            let time = match state.messages.is_empty() {
+                true => FLIGHT_LOOK_IDLE,
+                false => FLIGHT_LOOK,
+            };
+            self.bell.wait_for(&mut state, time);
         }
         if std::mem::take(&mut state.must_look) {
             return Next::Look;

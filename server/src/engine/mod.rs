@@ -317,10 +317,16 @@ impl Engine {
             thread::Builder::new().name(name.to_owned()).spawn(run)
         };
         let writing = spawn("engine", Box::new(move || writer.run()))?;
-        let reading = spawn("engine-in", Box::new(move || reader.run())).inspect_err(|_| {
-            progress.end();
-            flight.end();
-        })?;
+        let reading = match spawn("engine-in", Box::new(move || reader.run())) {
+            Ok(reading) => reading,
+            Err(error) => {
+                progress.end();
+                flight.end();
+                // A panic of the thread has been reported by the panic hook.
+                writing.join().ok();
+                return Err(error);
+            }
+        };
         progress.wait_for_start(STREAM_OPENING, &condition);
         Ok(Engine {
             shared,

@@ -54,13 +54,15 @@ impl Reader {
         let mut link = Link::open(&self.address)?;
         // The first look does not wait, so that whoever waits for the start knows that all was read.
         let mut block = None;
+        let mut has_looked = false;
         while !self.progress.is_ending() {
             let entries = self.read(&mut link, block)?;
             *has_read = true;
             self.condition.set_up(Side::Reader);
             block = Some(STREAM_BLOCK);
             if entries.is_empty() {
-                self.look(&mut link)?;
+                self.look(&mut link, !has_looked)?;
+                has_looked = true;
             } else {
                 let is_all = entries.len() < self.count;
                 self.count = next_count(&entries, self.count);
@@ -114,13 +116,18 @@ impl Reader {
         entries.collect::<Option<_>>().ok_or(Trouble::Strange)
     }
 
-    /// Nothing comes: is the stream still there, as far as it was read?
-    fn look(&self, link: &mut Link) -> Result<(), Trouble> {
-        let last = self.arrivals.last();
-        match last_entry(link, &self.key)? {
-            Some(entry) if entry.id >= last => {}
+    /// Nothing comes: is the stream still there, as far as it was read? That is asked once a connection, since the last entry
+    /// may be large; what one Redis has it loses as a whole, if at all, and so later it is enough to ask how much there is.
+    fn look(&self, link: &mut Link, is_first: bool) -> Result<(), Trouble> {
+        let is_there = if is_first {
+            let last = self.arrivals.last();
+            last_entry(link, &self.key)?.is_some_and(|entry| entry.id >= last)
+        } else {
+            link.ask(redis::cmd("XLEN").arg(&*self.key))? != Value::Int(0)
+        };
+        if !is_there {
             // The other thread finds out, and begins an epoch.
-            _ => self.flight.look(),
+            self.flight.look();
         }
         Ok(())
     }

@@ -34,6 +34,9 @@ pub const REDIS_RETRY_MOST: Duration = Duration::from_secs(1);
 /// How often it is looked meanwhile for what has waited for too long.
 pub const FLIGHT_LOOK: Duration = Duration::from_millis(100);
 
+/// The same while nothing is on its way: so long it may take until Redis, which took nothing, counts as back.
+pub const FLIGHT_LOOK_IDLE: Duration = Duration::from_secs(1);
+
 /// Time that the start of a route waits until its stream was read.
 pub const STREAM_OPENING: Duration = Duration::from_secs(10);
 

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::thread;
 
-use tests::{Admin, Redis, Server, Setup};
+use tests::{Admin, Client, Redis, Server, Setup, wait_until};
 
 use crate::{ROUTE, host, host_at, join, kept, settings};
 
@@ -117,7 +117,7 @@ fn a_full_redis_and_a_replica_are_told_in_its_own_words() {
     let redis = Redis::start();
     let one = host(&redis);
     redis.ask("CONFIG SET maxmemory 1");
-    let mut speaker = tests::Client::connect(&one, &format!("{ROUTE}?silent"));
+    let mut speaker = Client::connect(&one, &format!("{ROUTE}?silent"));
     speaker.send("say too much");
     one.wait_for_log(&[ROUTE, "is away: it refuses: OOM"]);
     redis.ask("CONFIG SET maxmemory 0");
@@ -132,7 +132,7 @@ fn a_full_redis_and_a_replica_are_told_in_its_own_words() {
 fn what_a_route_shares_is_told_to_whoever_runs_the_server() {
     let redis = Redis::start();
     let one = host(&redis);
-    let mut speaker = tests::Client::connect(&one, ROUTE);
+    let mut speaker = Client::connect(&one, ROUTE);
     speaker.text();
     speaker.send("say one");
     speaker.text();
@@ -203,11 +203,50 @@ fn reload_adds_a_shared_route(redis: &Redis) {
     one.wait_for_log(&["/more", "is shared with other hosts"]);
     assert_eq!(redis.ask("EXISTS detent:/more"), ":1\n");
     one.reload_with(&settings(&redis.url(), ""));
-    tests::wait_until("its threads have ended", || {
+    wait_until("its threads have ended", || {
         one.thread_names()
             .iter()
             .filter(|name| *name == "engine")
             .count()
             == 2
     });
+}
+
+/// The page says which commands the user of Redis needs, and on which keys.
+#[test]
+fn a_user_who_may_do_what_the_page_says_is_enough() {
+    let redis = Redis::on_free_port(&["--appendonly", "no"]);
+    let page = include_str!("../../../server/TWO_HOSTS.md");
+    let told = page
+        .lines()
+        .find(|line| line.starts_with("The user of Redis needs "));
+    let (commands, keys) = told
+        .and_then(|line| line.split_once(", on keys "))
+        .expect("it says so");
+    assert!(keys.contains("redis.prefix"));
+    let commands = commands.split('`').skip(1).step_by(2);
+    let may: Vec<_> = commands
+        .map(|name| format!("+{}", name.to_lowercase()))
+        .collect();
+    let user = format!(
+        "ACL SETUSER host on >secret ~detent:* resetchannels -@all {}",
+        may.join(" ")
+    );
+    assert_eq!(redis.ask(&user), "+OK\n");
+    let url = format!("redis://host:secret@127.0.0.1:{}", redis.port());
+    let [one, other] = [host_at(&url, ""), host_at(&url, "")];
+    let (mut listener, ..) = join(&other, "");
+    let mut speaker = Client::connect(&one, &format!("{ROUTE}?silent"));
+    speaker.send("say all may hear");
+    assert_eq!(kept(&mut listener).1, "all may hear");
+    // Where all of it goes, that is looked for and an epoch is begun.
+    redis.ask("FLUSHALL");
+    wait_until("one of the hosts begins an epoch", || {
+        [&one, &other]
+            .iter()
+            .any(|host| host.count_log(&["goes on in another epoch"]) > 0)
+    });
+    for server in [&one, &other] {
+        assert_eq!(server.count_log(&["it refuses"]), 0, "{}", server.log());
+    }
 }
