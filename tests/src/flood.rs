@@ -1,12 +1,14 @@
 //! Connections that are opened and not used well, by the thousand, from as many addresses as one likes.
 
 use std::io::{ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::IpBindAddressNoPort;
 use socket2::{Domain, Socket, Type};
 
 use crate::{DEADLINE, Raw, Server, becomes_true, by_tls};
@@ -131,9 +133,7 @@ impl Flooding {
     /// Opens one without waiting for it.
     fn open(&self, number: usize) -> Option<Socket> {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("an open file");
-        let from = IpAddr::from(flooding(number % self.addresses));
-        let bound = socket.bind(&SocketAddr::new(from, 0).into());
-        bound.expect("a port of that address");
+        bind(&socket, flooding(number % self.addresses));
         // Blocks while the server's queue is full, as the flood of one machine would.
         let is_open = socket.connect(&self.server.into()).is_ok();
         self.state.opened.fetch_add(1, Ordering::Relaxed);
@@ -159,12 +159,21 @@ impl Flooding {
     }
 }
 
+/// Gives a socket an address and leaves its port to `connect`. A port that `bind` chooses nobody else of that address has,
+/// to whatever server, for a minute after its end too: those of 127.0.0.1 ran out where the tests of thousands of
+/// connections ran beside one another (`the_pool_of_a_proxy`).
+#[track_caller]
+fn bind(socket: &Socket, from: Ipv4Addr) {
+    setsockopt(socket, IpBindAddressNoPort, &true).expect("Linux 4.2 or later");
+    let from = SocketAddr::new(from.into(), 0);
+    socket.bind(&from.into()).expect("an address of loopback");
+}
+
 /// Connects to `server` from an address of this machine.
 #[track_caller]
 pub fn connect_from(server: SocketAddr, from: Ipv4Addr) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("an open file");
-    let from = SocketAddr::new(from.into(), 0);
-    socket.bind(&from.into()).expect("a port of that address");
+    bind(&socket, from);
     socket.connect(&server.into()).expect("the server listens");
     let stream = TcpStream::from(socket);
     stream
@@ -189,8 +198,7 @@ impl Raw {
     ) -> Raw {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("an open file");
         prepare(&socket);
-        let from = SocketAddr::new(from.into(), 0);
-        socket.bind(&from.into()).expect("a port of that address");
+        bind(&socket, from);
         let connected = socket.connect(&by_tls::address(server).into());
         connected.expect("the server listens");
         Raw::prepared(by_tls::over(socket.into()))
