@@ -1,9 +1,12 @@
 //! Holds each change against the tests that reach its place, until one of them notices.
 //!
-//! First those that have noticed other changes of the same file, then those that reach much of it and are quick. All
-//! changes are held against a few seconds of unit tests first, and what survives that against everything: most are
-//! noticed by a unit test, and a run that is cut short has then seen all a little instead of a part in full. A test that
-//! fails is run a second time, since on a busy machine one may fail for reasons of its own.
+//! First those that have noticed other changes of the same function or file, then those that reach much of the file and
+//! are quick; a few at once, since most wait for most of their time. All changes are held against unit tests first, and
+//! what survives those against everything: most are noticed by a unit test, and a run that is cut short has then seen all
+//! a little instead of a part in full.
+//!
+//! On a busy machine a test may fail for reasons of its own. So what failed among others is run alone, with the change
+//! and then without it, and counts where it fails the one and passes the other.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::Path;
@@ -11,25 +14,30 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::mutant::{self, Judged};
+use crate::mutant::{self, Judged, file_of};
 use crate::reach::{self, Known};
-use crate::test::{Ended, Test};
+use crate::test::{self, Ended, Test};
 use crate::verdicts::{Fate, Verdict, Verdicts};
 
 /// How many changes are looked at at once. Most tests wait for most of their time.
-const AT_ONCE: usize = 6;
+const AT_ONCE: usize = 8;
 /// What a test takes at least before it counts as one that never ends.
-const PATIENCE: Duration = Duration::from_secs(40);
+const PATIENCE: Duration = Duration::from_secs(30);
 /// How many seconds of unit tests each change is held against in the first round.
-const SECONDS_FIRST: u64 = 4;
+const SECONDS_FIRST: u64 = 20;
+/// How many tests run together, of those that are likeliest to notice; from one time to the next it is twice as many.
+const TOGETHER_FIRST: usize = 4;
+const TOGETHER_MAX: usize = 32;
 
 /// What to judge, and for how long.
 pub(crate) struct Order<'a> {
     /// The copy of the source, with `mutants.tsv`.
     pub(crate) source: &'a Path,
-    /// Where is kept from run to run which test reaches what (`reach.tsv`) and how each change fared (`verdicts.tsv`).
+    /// Where is kept which test reaches what (`reach.tsv`) and, while a run lasts, how each change fared (`verdicts.tsv`).
     /// Of the changes that are listed now `judged.tsv` has the last verdict.
     pub(crate) folder: &'a Path,
+    /// The file in which all verdicts are kept from one machine to the next.
+    pub(crate) kept: &'a Path,
     pub(crate) time: Duration,
     /// The tests of one change take so long at most, by what they take where nothing is changed.
     pub(crate) seconds_of_one: u64,
@@ -45,7 +53,6 @@ pub(crate) fn judge(order: &Order<'_>, binaries: &[&str]) -> Result<(), String> 
     let binaries = &[&units[..], &others[..]].concat()[..];
     let deadline = Instant::now() + order.time;
     let file = order.folder.join("reach.tsv");
-    let verdicts = Verdicts::open(&order.folder.join("verdicts.tsv"))?;
     let all = mutant::load(&order.source.join("mutants.tsv"))?;
     let mut tests = BTreeSet::new();
     for binary in binaries {
@@ -55,11 +62,11 @@ pub(crate) fn judge(order: &Order<'_>, binaries: &[&str]) -> Result<(), String> 
                 .map(|test| test.name),
         );
     }
+    let verdicts = Verdicts::open(&order.folder.join("verdicts.tsv"), order.kept, &tests)?;
     let holds = |one: &Judged| {
-        verdicts.of(one).is_some_and(|verdict| match verdict.fate {
-            Fate::Noticed | Fate::NeverEnded => tests.contains(&verdict.by),
-            Fate::Unreached | Fate::Survived => !order.again,
-        })
+        verdicts
+            .of(one)
+            .is_some_and(|verdict| verdict.fate.is_noticed() || !order.again)
     };
     let new: Vec<&Judged> = all.iter().filter(|one| !holds(one)).collect();
     eprintln!("mutants: {} of {} are to be judged", new.len(), all.len());
@@ -106,7 +113,8 @@ fn save(all: &[Judged], verdicts: &Verdicts, order: &Order<'_>) -> Result<(), St
         })
         .collect();
     let path = order.folder.join("judged.tsv");
-    std::fs::write(&path, lines).map_err(|error| format!("{}: {error}", path.display()))
+    std::fs::write(&path, lines).map_err(|error| format!("{}: {error}", path.display()))?;
+    verdicts.keep(all, order.source, order.kept)
 }
 
 /// In an order in which each part of it is a sample of the whole.
@@ -115,7 +123,7 @@ fn spread(mut list: Vec<&Judged>) -> VecDeque<&Judged> {
     list.into()
 }
 
-/// How often each test has noticed a change of each file.
+/// How often each test has noticed a change of each file, and of each function.
 type Luck = BTreeMap<(String, String), u32>;
 
 /// What earlier runs say of it.
@@ -123,12 +131,16 @@ fn luck(all: &[Judged], verdicts: &Verdicts) -> Luck {
     let mut luck = Luck::new();
     for one in all {
         if let Some(verdict) = verdicts.of(one).filter(|verdict| verdict.fate.is_noticed()) {
-            *luck
-                .entry((file_of(&one.name).to_owned(), verdict.by))
-                .or_default() += 1;
+            note_luck(&mut luck, &one.name, &verdict.by);
         }
     }
     luck
+}
+
+fn note_luck(luck: &mut Luck, name: &str, test: &str) {
+    for part in [file_of(name), function_of(name)] {
+        *luck.entry((part.to_owned(), test.to_owned())).or_default() += 1;
+    }
 }
 
 /// How many places of each file each test reaches, as a share of the most that any test does.
@@ -160,8 +172,15 @@ impl Depths {
     }
 }
 
-fn file_of(name: &str) -> &str {
-    name.split(':').next().unwrap_or_default()
+/// The function that a change is in, by its name: `... in Lane::work`, or `replace Lane::work -> bool with true`.
+fn function_of(name: &str) -> &str {
+    let (_, what) = name.split_once(": ").unwrap_or(("", name));
+    if let Some((_, function)) = what.rsplit_once(" in ") {
+        return function;
+    }
+    let function = what.strip_prefix("replace ").unwrap_or(what);
+    let end = function.find(" -> ").or_else(|| function.find(" with "));
+    &function[..end.unwrap_or(function.len())]
 }
 
 /// What all workers share.
@@ -179,13 +198,15 @@ impl Work<'_> {
         eprintln!("mutants: {} with {seconds} s of tests each", list.len());
         let queue = Mutex::new(spread(list));
         thread::scope(|scope| {
-            for _ in 0..AT_ONCE {
-                scope.spawn(|| {
+            for worker in 0..AT_ONCE {
+                let queue = &queue;
+                scope.spawn(move || {
+                    let printed = self.order.source.join(format!("printed.{worker}"));
                     while Instant::now() < deadline {
                         let Some(one) = queue.lock().expect("no worker panics").pop_front() else {
                             return;
                         };
-                        let (fate, by) = self.one(one, Duration::from_secs(seconds));
+                        let (fate, by) = self.one(one, Duration::from_secs(seconds), &printed);
                         self.verdicts.add(one, Verdict { fate, by, seconds });
                     }
                 });
@@ -193,58 +214,116 @@ impl Work<'_> {
         });
     }
 
-    fn one(&self, change: &Judged, time_of_one: Duration) -> (Fate, String) {
-        let file = file_of(&change.name);
-        let reaching = self.reaching(change.number, file);
+    /// `printed` is a file for what tests print.
+    fn one(&self, change: &Judged, time_of_one: Duration, printed: &Path) -> (Fate, String) {
+        let reaching = self.reaching(change);
         if reaching.is_empty() {
             return (Fate::Unreached, "-".to_owned());
         }
-        let mut taken = Duration::ZERO;
-        for known in reaching {
-            if taken > Duration::ZERO && taken + known.time > time_of_one {
-                continue;
-            }
-            taken += known.time;
-            let time_max = known.time * 10 + PATIENCE;
-            let run = || known.test.with(self.order.source, change.number, time_max);
-            let mut ended = run();
-            if ended == Ended::Failed {
-                ended = run();
-            }
-            if ended != Ended::Passed {
-                let key = (file.to_owned(), known.test.name.clone());
-                *self
-                    .luck
-                    .lock()
-                    .expect("no worker panics")
-                    .entry(key)
-                    .or_default() += 1;
-                let fate = if ended == Ended::Failed {
-                    Fate::Noticed
-                } else {
-                    Fate::NeverEnded
-                };
-                return (fate, known.test.name.clone());
+        let mut chosen: VecDeque<&Known> = within(reaching, time_of_one);
+        let mut many = TOGETHER_FIRST;
+        while let Some(first) = chosen.front() {
+            let binary = &first.test.binary;
+            let of_binary = |known: &&&Known| known.test.binary == *binary;
+            let some = chosen.iter().take_while(of_binary).take(many).count();
+            let some: Vec<&Known> = chosen.drain(..some).collect();
+            many = (many * 2).min(TOGETHER_MAX);
+            if let Some(verdict) = self.some(change, &some, printed) {
+                return verdict;
             }
         }
         (Fate::Survived, "-".to_owned())
     }
 
+    /// Holds a change against some tests of one binary.
+    fn some(&self, change: &Judged, some: &[&Known], printed: &Path) -> Option<(Fate, String)> {
+        let source = self.order.source;
+        let patience = |time: Duration| time * 10 + PATIENCE;
+        let tests: Vec<&Test> = some.iter().map(|known| &known.test).collect();
+        let time = patience(some.iter().map(|known| known.time).sum());
+        let suspects = test::together(&tests, source, change.number, time, printed);
+        for known in suspects.iter().filter_map(|test| {
+            let is_it = |known: &&&Known| known.test == **test;
+            some.iter().find(is_it)
+        }) {
+            let time = patience(known.time);
+            let ended = known.test.with(source, change.number, time);
+            if ended == Ended::Passed || known.test.with(source, 0, time) != Ended::Passed {
+                continue;
+            }
+            let mut luck = self.luck.lock().expect("no worker panics");
+            note_luck(&mut luck, &change.name, &known.test.name);
+            let fate = if ended == Ended::Failed {
+                Fate::Noticed
+            } else {
+                Fate::NeverEnded
+            };
+            return Some((fate, known.test.name.clone()));
+        }
+        None
+    }
+
     /// The tests that reach the place, the one first that is most likely to notice for the time that it takes.
-    fn reaching(&self, number: u32, file: &str) -> Vec<&Known> {
+    fn reaching(&self, change: &Judged) -> Vec<&Known> {
+        let (file, function) = (file_of(&change.name), function_of(&change.name));
         let mut reaching: Vec<&Known> = self
             .known
             .iter()
-            .filter(|known| known.places.contains(&number))
+            .filter(|known| known.places.contains(&change.number))
             .collect();
         let luck = self.luck.lock().expect("no worker panics");
         let worth = |known: &Known| {
-            let key = (file.to_owned(), known.test.name.clone());
-            let noticed = luck.get(&key).copied().unwrap_or(0);
-            let depth = self.depths.0.get(&key).copied().unwrap_or(0.0);
-            (f64::from(noticed) + depth * depth) / (known.time.as_secs_f64() + 0.1)
+            let key = |part: &str| (part.to_owned(), known.test.name.clone());
+            let noticed = |part: &str| f64::from(luck.get(&key(part)).copied().unwrap_or(0));
+            let depth = self.depths.0.get(&key(file)).copied().unwrap_or(0.0);
+            (noticed(function) * 10.0 + noticed(file) + depth * depth)
+                / (known.time.as_secs_f64() + 0.1)
         };
         reaching.sort_by(|one, other| worth(other).total_cmp(&worth(one)));
         reaching
+    }
+}
+
+/// As many of `tests`, in their order, as take so long one after the other, and one at least; those of one binary together.
+fn within(tests: Vec<&Known>, time_max: Duration) -> VecDeque<&Known> {
+    let mut taken = Duration::ZERO;
+    let mut chosen: Vec<&Known> = Vec::new();
+    for known in tests {
+        if chosen.is_empty() || taken + known.time <= time_max {
+            taken += known.time;
+            chosen.push(known);
+        }
+    }
+    let mut binaries: Vec<&Path> = Vec::new();
+    for known in &chosen {
+        if !binaries.contains(&&*known.test.binary) {
+            binaries.push(&known.test.binary);
+        }
+    }
+    chosen.sort_by_key(|known| binaries.iter().position(|of| *of == known.test.binary));
+    chosen.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{file_of, function_of};
+
+    #[test]
+    fn a_name_says_file_and_function() {
+        for (name, function) in [
+            ("a.rs:1:2: replace >= with < in Lane::work", "Lane::work"),
+            (
+                "a.rs:1:2: replace Lane::work -> bool with true",
+                "Lane::work",
+            ),
+            ("a.rs:1:2: replace Bell::get_up with ()", "Bell::get_up"),
+            (
+                "a.rs:1:2: delete field x from struct T expression in times",
+                "times",
+            ),
+        ] {
+            assert_eq!(file_of(name), "a.rs");
+            assert_eq!(function_of(name), function, "{name}");
+        }
     }
 }

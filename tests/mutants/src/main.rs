@@ -7,8 +7,8 @@
 //!
 //! ```text
 //! mutants switch SOURCE < what `cargo mutants --list --json` says    # writes SOURCE/mutants.tsv
-//! mutants judge SOURCE FOLDER SECONDS SECONDS-OF-ONE kept|again TEST-BINARY...
-//!                                              # writes reach.tsv, verdicts.tsv and judged.tsv in FOLDER
+//! mutants judge SOURCE FOLDER KEPT SECONDS SECONDS-OF-ONE kept|again TEST-BINARY...
+//!                                              # writes reach.tsv, verdicts.tsv and judged.tsv in FOLDER, and KEPT
 //! ```
 //!
 //! Run by `scripts/mutants`, which see.
@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         [
             "judge",
             source,
+            folder_of_run,
             kept,
             time,
             of_one,
@@ -55,7 +56,8 @@ fn main() -> ExitCode {
         ] if !binaries.is_empty() => folder(source).and_then(|source| {
             let order = Order {
                 source: &source,
-                folder: Path::new(kept),
+                folder: Path::new(folder_of_run),
+                kept: Path::new(kept),
                 time: Duration::from_secs(seconds(time)?),
                 seconds_of_one: seconds(of_one)?,
                 again: *again == "again",

@@ -124,9 +124,15 @@ pub(crate) fn keys(
             hash.add(line.trim());
         }
         *count += 1;
-        keys.insert(mutant.number, format!("{:016x}", hash.0));
+        // 48 bits: among some thousands no two are the same, and a file of them stays small.
+        keys.insert(mutant.number, format!("{:012x}", hash.0 >> 16));
     }
     keys
+}
+
+/// The file that stands in front of a name.
+pub(crate) fn file_of(name: &str) -> &str {
+    name.split(':').next().unwrap_or_default()
 }
 
 /// A name without the file, line and column in front of it.

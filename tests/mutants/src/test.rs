@@ -1,14 +1,22 @@
-//! One test of one test binary, run in a process of its own.
+//! Tests of one test binary, run in a process of their own: one, or several at once.
 
 use std::collections::BTreeSet;
-use std::os::unix::process::CommandExt;
+use std::fs::File;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 /// How often a running test is looked at.
 const LOOK: Duration = Duration::from_millis(10);
+/// How many tests of one process run at once. Most wait for most of their time.
+const THREADS: usize = 4;
+/// What a process may use of the processor beside what its tests take: a change that goes round and round would keep it
+/// from all others until its time is over.
+const PROCESSOR_TIME: Duration = Duration::from_secs(10);
+/// The signal of the kernel for a process that has used up its processor time.
+const SIGXCPU: i32 = 24;
 
 /// One test.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,10 +51,12 @@ impl Test {
             .collect())
     }
 
-    /// Runs it with one change on.
+    /// Runs it with one change on, or with none where `number` is 0.
     pub(crate) fn with(&self, source: &Path, number: u32, time_max: Duration) -> Ended {
-        let mut command = self.command(source);
-        command.env("DETENT_MUTANT", number.to_string());
+        let mut command = command(&self.binary, &[self], source, time_max);
+        command
+            .env("DETENT_MUTANT", number.to_string())
+            .stdout(Stdio::null());
         run(command, time_max)
     }
 
@@ -57,8 +67,8 @@ impl Test {
         file: &Path,
         time_max: Duration,
     ) -> (Ended, Duration, BTreeSet<u32>) {
-        let mut command = self.command(source);
-        command.env("DETENT_REACHED", file);
+        let mut command = command(&self.binary, &[self], source, time_max);
+        command.env("DETENT_REACHED", file).stdout(Stdio::null());
         let start = Instant::now();
         let ended = run(command, time_max);
         let time = start.elapsed();
@@ -73,43 +83,96 @@ impl Test {
                 .collect(),
         )
     }
+}
 
-    fn command(&self, source: &Path) -> Command {
-        let mut command = Command::new(&self.binary);
-        command
-            .args(["--exact", &self.name])
-            // As cargo runs them. The end-to-end tests would build the workspace first, which has been done.
-            .current_dir(source.join("server"))
-            .env("CARGO", "true")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .process_group(0);
-        command
+/// Runs `tests`, all of one binary, with one change on, and gives those that did not pass: that failed, or that were under
+/// way or still to come when the process ended. `file` is for what it prints.
+pub(crate) fn together<'a>(
+    tests: &[&'a Test],
+    source: &Path,
+    number: u32,
+    time_max: Duration,
+    file: &Path,
+) -> Vec<&'a Test> {
+    let Some(first) = tests.first() else {
+        return Vec::new();
+    };
+    let printed = File::create(file).expect("the folder of the source can be written");
+    let mut command = command(&first.binary, tests, source, time_max);
+    command
+        .env("DETENT_MUTANT", number.to_string())
+        .stdout(printed);
+    if run(command, time_max) == Ended::Passed {
+        return Vec::new();
     }
+    let printed = fs::read_to_string(file).unwrap_or_default();
+    let passed: BTreeSet<&str> = printed
+        .lines()
+        .filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... ok"))
+        .collect();
+    let failed: BTreeSet<&str> = printed
+        .lines()
+        .filter_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"))
+        .collect();
+    let mut left: Vec<&Test> = tests
+        .iter()
+        .filter(|test| !passed.contains(&*test.name))
+        .copied()
+        .collect();
+    left.sort_by_key(|test| !failed.contains(&*test.name));
+    left
+}
+
+fn command(binary: &Path, tests: &[&Test], source: &Path, time_max: Duration) -> Command {
+    let processor_time = PROCESSOR_TIME + time_max / 10;
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "ulimit -t \"$0\"; exec \"$@\""])
+        .arg(processor_time.as_secs().to_string())
+        .arg(binary)
+        .args(["--exact", "--test-threads", &THREADS.to_string()])
+        .args(tests.iter().map(|test| &test.name))
+        // As cargo runs them. The end-to-end tests would build the workspace first, which has been done.
+        .current_dir(source.join("server"))
+        .env("CARGO", "true")
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .process_group(0);
+    command
 }
 
 fn run(mut command: Command, time_max: Duration) -> Ended {
     let deadline = Instant::now() + time_max;
     let mut child = command.spawn().expect("a test binary can be run");
-    loop {
+    let ended = loop {
         match child.try_wait().expect("the child can be asked") {
-            Some(status) if status.success() => return Ended::Passed,
-            Some(_) => return Ended::Failed,
-            None if Instant::now() > deadline => {
-                end(&mut child);
-                return Ended::Never;
-            }
+            Some(status) => break ended(status),
+            None if Instant::now() > deadline => break Ended::Never,
             None => thread::sleep(LOOK),
         }
+    };
+    if ended != Ended::Passed {
+        end(&mut child);
+    }
+    ended
+}
+
+fn ended(status: ExitStatus) -> Ended {
+    if status.success() {
+        Ended::Passed
+    } else if status.signal() == Some(SIGXCPU) {
+        Ended::Never
+    } else {
+        Ended::Failed
     }
 }
 
-/// Ends a test and what it started.
+/// Ends a test and what it started and has left behind.
 fn end(child: &mut Child) {
     let group = format!("-{}", child.id());
     Command::new("kill")
         .args(["-KILL", "--", &group])
+        .stderr(Stdio::null())
         .status()
         .ok();
     child.kill().ok();
