@@ -23,6 +23,8 @@
 //! | `writer`, `reader` | the two threads |
 //! | `arrival`, `seen` | what an entry means; what is there twice |
 //! | `condition`, `progress` | what others have to know of the two threads |
+//! | `hosts` | which hosts there are, and how many clients each has |
+//! | `terms` | how a route is shared, and what this host is called |
 //!
 //! # Positions
 //!
@@ -41,19 +43,19 @@ mod arrival;
 mod condition;
 mod entry;
 mod flight;
+pub mod hosts;
 mod kept;
 mod own;
 mod progress;
 mod reader;
 mod seen;
+mod terms;
 mod top;
 mod writer;
 
-use std::hash::{BuildHasher, RandomState};
 use std::io;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 pub use address::Address;
 use address::Link;
@@ -62,9 +64,12 @@ use condition::Condition;
 use entry::{Kind, Meta, Packed};
 use flight::{Flight, Manner};
 pub use flight::{Refused, Told};
+use hosts::{Elsewhere, Here, Hosts};
 use kept::KeptTopics;
 use progress::Progress;
 use reader::Reader;
+use terms::HOST;
+pub use terms::{Terms, machine, this_host};
 use writer::Writer;
 
 use crate::counters::EngineCounts;
@@ -72,22 +77,6 @@ use crate::hub::{Audience, Event, Keep, Message, RouteHandle};
 use crate::ids::{ClientId, RouteId};
 use crate::journal::store::Line;
 use crate::limits::{STREAM_OPENING, STREAM_READ_FIRST};
-
-/// The run of this server, as other hosts know it: none has the same, as far as chance goes.
-static HOST: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0));
-
-/// How a route is shared.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Terms {
-    /// Where Redis is.
-    pub address: Address,
-    /// What stands before the route's path in the name of its stream.
-    pub prefix: String,
-    /// Entries that the stream holds, at least.
-    pub messages: u64,
-    /// For so long Redis is waited for before something is refused.
-    pub wait: Duration,
-}
 
 /// Says what is wrong with Redis, and with what the server has to have of it; none where it can be used. Waits for it for
 /// a second or two at most.
@@ -103,6 +92,7 @@ pub struct Shared {
     flight: Arc<Flight>,
     condition: Arc<Condition>,
     kept: Arc<KeptTopics>,
+    elsewhere: Arc<Elsewhere>,
 }
 
 impl Shared {
@@ -150,6 +140,16 @@ impl Shared {
     /// Whether Redis is there.
     pub fn is_up(&self) -> bool {
         self.condition.away_since().is_none()
+    }
+
+    /// Clients that the other hosts have on the route, as far as that is known.
+    pub fn count_elsewhere(&self) -> u64 {
+        self.elsewhere.count(self.condition.route())
+    }
+
+    /// What is known of the other hosts.
+    pub fn elsewhere(&self) -> &Elsewhere {
+        &self.elsewhere
     }
 
     /// What is counted of it.
@@ -257,8 +257,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts the threads for the route `id` at `path`, of which `hub` is the way to the hub. Waits until the stream was
-    /// read, or Redis is found to be away; for some seconds at most.
+    /// Starts the threads for the route `id` at `path`, of which `hub` is the way to the hub, and lets `hosts` tell who is
+    /// `here`. Waits until the stream was read, or Redis is found to be away; for some seconds at most.
     ///
     /// # Errors
     /// No thread is to be had.
@@ -267,9 +267,11 @@ impl Engine {
         id: RouteId,
         hub: RouteHandle,
         terms: &Terms,
+        hosts: &Hosts,
+        here: Here,
     ) -> io::Result<Engine> {
         let key: Arc<str> = format!("{}{path}", terms.prefix).into();
-        let condition = Arc::new(Condition::new(path, terms.address.clone()));
+        let condition = Arc::new(Condition::new(path.clone(), terms.address.clone()));
         hub.counts().set_engine(condition.counts.clone());
         let flight = Arc::new(Flight::new(hub.clone(), condition.clone(), terms.wait));
         let progress = Arc::<Progress>::default();
@@ -280,6 +282,7 @@ impl Engine {
             flight: flight.clone(),
             condition: condition.clone(),
             kept: kept.clone(),
+            elsewhere: hosts.elsewhere(),
         });
         let say = shared.clone();
         hub.post(Event::Share(Box::new(move |audience, message, except| {
@@ -327,6 +330,7 @@ impl Engine {
                 return Err(error);
             }
         };
+        hosts.add(id, path, here);
         progress.wait_for_start(STREAM_OPENING, &condition);
         Ok(Engine {
             shared,

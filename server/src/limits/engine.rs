@@ -56,3 +56,40 @@ pub const STREAM_KEPT_TOPICS_MAX: usize = 64 * 1024;
 pub const EPOCH_TRIES: usize = 64;
 
 const _: () = assert!(STREAM_BLOCK.as_millis() * 2 < REDIS_ANSWER.as_millis());
+
+/// How often each host tells the others what it has, where that has changed, and asks what they have.
+pub const HOSTS_LOOK: Duration = Duration::from_secs(1);
+/// How often it tells that it is there, whatever has changed.
+pub const HOSTS_RENEW: Duration = Duration::from_secs(3);
+/// Time after which Redis forgets a host that does not: with the look of the others, less than 15 s.
+pub const HOSTS_EXPIRE: Duration = Duration::from_secs(10);
+/// Time for which what is known of other hosts counts while Redis is away.
+pub const HOSTS_AGE: Duration = Duration::from_secs(15);
+/// Time after which a host that is not there any more counts as gone for ever: what is for its clients is not sent.
+pub const HOSTS_GONE: Duration = Duration::from_secs(5);
+/// Time after which its name is taken out of the list of hosts.
+pub const HOSTS_FORGET: Duration = Duration::from_secs(60);
+
+/// Other hosts that are looked at.
+pub const HOSTS_MAX: usize = 1024;
+/// Hosts that have gone of which that is known.
+pub const HOSTS_GONE_MAX: usize = 4096;
+/// Bytes of what a host says of itself, beside its lists.
+pub const HOST_WORD_BYTES_MAX: usize = 256 * 1024;
+/// Clients of a route that a host lists for others.
+pub const HOST_LISTED_MAX: usize = 10_000;
+/// Bytes of such a list.
+pub const HOST_LIST_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Bytes of its lists that a host writes in a second, over time.
+pub const HOST_LISTS_WRITTEN: usize = 256 * 1024;
+/// Bytes of the lists of others that it reads in a second, over time.
+pub const HOST_LISTS_READ: usize = 1024 * 1024;
+/// Clients of a route that are held of all other hosts together.
+pub const ELSEWHERE_LISTED_MAX: usize = 100_000;
+/// A look at all places takes at most so small a part of the time.
+pub const HOST_LOOK_PART: u32 = 100;
+
+const _: () = assert!(
+    HOSTS_EXPIRE.as_secs() + 2 * HOSTS_LOOK.as_secs() < 15
+        && 2 * HOSTS_RENEW.as_secs() < HOSTS_EXPIRE.as_secs()
+);

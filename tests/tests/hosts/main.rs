@@ -2,6 +2,7 @@
 //! cannot be is told. One module a behaviour.
 
 mod away;
+mod counts;
 mod lost;
 mod oracle;
 mod past;

@@ -4,6 +4,8 @@ use serde::Serialize;
 
 use super::finite;
 use crate::counters::{EngineCounts, EngineState, Times};
+use crate::engine::{machine, this_host};
+use crate::plugin::Route;
 
 /// Of one route.
 #[derive(Debug, Serialize)]
@@ -14,6 +16,8 @@ pub(in crate::admin) struct Engine {
     pub(in crate::admin) away: Option<String>,
     /// The last entry of the stream that was read here.
     pub(in crate::admin) position: String,
+    /// The hosts that share the route, this one first, as far as they are known.
+    pub(in crate::admin) hosts: Vec<HostFigures>,
     /// Messages of this host that are on their way through the stream, and their bytes.
     pub(in crate::admin) waiting: u64,
     pub(in crate::admin) waiting_bytes: u64,
@@ -32,8 +36,19 @@ pub(in crate::admin) struct Engine {
     pub(in crate::admin) returns: Times,
 }
 
+/// One of the hosts that share a route.
+#[derive(Debug, Serialize)]
+pub(in crate::admin) struct HostFigures {
+    /// Its number, which its clients' numbers begin with.
+    pub(in crate::admin) host: String,
+    /// What its machine is called.
+    pub(in crate::admin) machine: String,
+    /// Clients that it has on the route.
+    pub(in crate::admin) clients: u64,
+}
+
 impl Engine {
-    pub(super) fn of(counts: &EngineCounts) -> Engine {
+    pub(super) fn of(counts: &EngineCounts, route: &Route) -> Engine {
         let EngineState {
             away,
             position,
@@ -45,6 +60,7 @@ impl Engine {
             address: counts.address.clone(),
             away,
             position,
+            hosts: hosts(route),
             waiting,
             waiting_bytes,
             returned: returns.count(),
@@ -57,4 +73,21 @@ impl Engine {
             returns,
         }
     }
+}
+
+fn hosts(route: &Route) -> Vec<HostFigures> {
+    let mut hosts = vec![HostFigures {
+        host: this_host().to_string(),
+        machine: machine().to_owned(),
+        clients: route.client_count(),
+    }];
+    let known = route.shared().and_then(|shared| shared.elsewhere().now());
+    if let Some(known) = known {
+        hosts.extend(known.of(&route.path()).map(|(host, of)| HostFigures {
+            host: host.number.to_string(),
+            machine: host.machine.to_string(),
+            clients: of.clients,
+        }));
+    }
+    hosts
 }

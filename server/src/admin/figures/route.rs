@@ -217,7 +217,7 @@ impl Seen {
             round_p99: finite(rounds.bound_of(0.99)),
             wait_p99: finite(waits.bound_of(0.99)),
             journal: Journal::of(counts.hub.journal.get()),
-            engine: counts.engine().map(|of| Engine::of(of)),
+            engine: counts.engine().map(|of| Engine::of(of, route)),
             failed: times.failed.get(),
             panicked: times.panicked.get(),
             long_now: self.long.get(&route.id()).copied().unwrap_or(0),

@@ -8,7 +8,7 @@ use crate::admin::figures::{Engine, Figures};
 /// A family with a value for each shared route: its name, what it means, and how it is read.
 type Family = (&'static str, &'static str, fn(&Engine) -> u64);
 
-const GAUGES: [Family; 3] = [
+const GAUGES: [Family; 5] = [
     (
         "detent_engine_up",
         "1 while Redis is there, 0 while it is away",
@@ -23,6 +23,16 @@ const GAUGES: [Family; 3] = [
         "detent_engine_waiting_bytes",
         "Bytes of these messages, a message counting 1 KiB at least",
         |of| of.waiting_bytes,
+    ),
+    (
+        "detent_engine_hosts",
+        "Hosts that share the route and are known to be there, this one included",
+        |of| of.hosts.len() as u64,
+    ),
+    (
+        "detent_engine_clients_elsewhere",
+        "Clients that the other hosts have on the route, as far as that is known",
+        |of| of.hosts.iter().skip(1).map(|host| host.clients).sum(),
     ),
 ];
 

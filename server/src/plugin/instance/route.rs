@@ -19,7 +19,8 @@ use super::Instance;
 use super::callbacks::{CallbackError, FailedOpen, Upgrade};
 use crate::compression::Effort;
 use crate::counters::{COUNTERS, Exchanged, OwnMetrics, RouteCounts, Visits};
-use crate::engine::{self, Engine};
+use crate::engine::hosts::{Here, Hosts};
+use crate::engine::{self, Engine, Shared};
 use crate::http::request::Request;
 use crate::http::response::Response;
 use crate::hub::{Event, Message, QueueLoad};
@@ -192,6 +193,11 @@ impl Route {
         self.parts.hub.counts()
     }
 
+    /// The way to other hosts, where it is shared with some.
+    pub fn shared(&self) -> Option<&Arc<Shared>> {
+        self.parts.shared.get()
+    }
+
     /// What waits for the hub.
     pub fn queue_load(&self) -> QueueLoad {
         self.parts.hub.load()
@@ -285,15 +291,28 @@ impl Route {
     ///
     /// # Errors
     /// There is no thread for it.
-    pub fn share(&self, terms: &engine::Terms) -> io::Result<Engine> {
+    pub fn share(&self, terms: &engine::Terms, hosts: &Hosts) -> io::Result<Engine> {
         let RouteParts {
             path,
             id,
             hub,
             shared,
+            clients,
+            services,
             ..
         } = &self.parts;
-        let engine = Engine::start(path.clone(), *id, hub.clone(), terms)?;
+        let (roster, route) = (services.roster.clone(), *id);
+        let here = Here {
+            count: clients.clone(),
+            each: Box::new(move |show| {
+                roster.for_each_connection(|client, of, outbox, _| {
+                    if of == Some(route) {
+                        show(client, outbox);
+                    }
+                });
+            }),
+        };
+        let engine = Engine::start(path.clone(), *id, hub.clone(), terms, hosts, here)?;
         shared.set(engine.shared()).ok();
         Ok(engine)
     }
