@@ -32,12 +32,12 @@ impl Lane {
         }
         self.members.set_last_word(client, topic, left);
         if let Some(joined) = joined.filter(|_| !is_member) {
-            self.tell(audience, joined, Some(client));
+            self.say(audience, joined, Some(client));
         }
     }
 
     /// Says something on a topic of the route: to its members here, or where all hosts read it.
-    fn tell(&mut self, audience: Audience, message: Message, except: Option<ClientId>) {
+    fn say(&mut self, audience: Audience, message: Message, except: Option<ClientId>) {
         match &self.share {
             Some(share) => share(audience, message, except),
             None => self.publish(&audience, message, except),
@@ -87,7 +87,7 @@ impl Lane {
         self.leave(*client, &audience);
         // Where everybody goes, nobody is told of each.
         if self.farewell.is_none() {
-            self.tell(audience, message, None);
+            self.say(audience, message, None);
         }
         true
     }

@@ -35,7 +35,9 @@ mod held;
 mod in_file;
 mod kept;
 mod position;
+mod start;
 pub mod store;
+mod stream;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,6 +51,7 @@ use kept::Kept;
 #[cfg(any(test, fuzzing))]
 pub(crate) use position::holds as position_holds;
 pub use position::{Epoch, POSITION_BYTES, Position};
+pub use start::{Absent, Cursor, Gap, Outcome, Since, Start};
 use store::{Confirm, Deliver, From, Line, Opened, StoreError};
 
 use crate::counters::JournalFigures;
@@ -78,74 +81,6 @@ impl Default for Bounds {
             topics: limits::JOURNAL_TOPICS.default as usize,
         }
     }
-}
-
-/// From where on a client wants to hear a topic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Since {
-    /// What is said from now on.
-    Now,
-    /// So many of the last messages, and then what is said.
-    Last(u64),
-    /// What came behind a position, and then what is said.
-    After {
-        /// None where what was given is no position: that is a gap.
-        position: Option<Position>,
-        /// Where there is a gap: so many of the last messages that it cannot have.
-        or_last: u64,
-    },
-}
-
-/// How it went.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It asked for nothing that it has missed.
-    Fresh,
-    /// It gets everything behind its position.
-    Recovered,
-    /// Something behind its position cannot be had.
-    Gap(Gap),
-}
-
-/// Why something cannot be had; in the order in which it is counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Gap {
-    /// It is kept no more.
-    TooOld,
-    /// The position is of a counting that is over, or is none.
-    OtherEpoch,
-    /// It was lost: the server ended before it was written down, or the disk did not take it.
-    Hole,
-}
-
-/// Where a client begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Start {
-    /// How it went.
-    pub outcome: Outcome,
-    /// From where on everything of the topic is to come; where it is a count, the file's thread knows which offset
-    /// that is.
-    pub from: From,
-    /// Where the topic had lost something last, which this is not to be told of again.
-    pub hole: u64,
-}
-
-/// How far a client is in a topic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    /// Everything up to this offset is done with.
-    pub offset: u64,
-    /// It knows of what was lost up to here.
-    pub hole: u64,
-}
-
-/// Why what is behind a cursor is not here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Absent {
-    /// Something of it was let go, or lost, in the meantime.
-    LetGo,
-    /// The file has it.
-    InFile,
 }
 
 /// The journals of one route.
@@ -182,57 +117,6 @@ impl<M: Line> Journals<M> {
             file: None,
             chain: None,
         }
-    }
-
-    /// Those of a stream, which counts: it is in `epoch`, which begins at `begin`, and nothing up to `from` can be had of it.
-    pub fn of_stream(bounds: Bounds, epoch: Epoch, begin: u64, from: u64) -> Journals<M> {
-        let mut chain = Chain::new(epoch, begin);
-        chain.come_to(from);
-        let mut journals = Journals {
-            epoch,
-            last: from,
-            chain: Some(chain),
-            ..Journals::new(bounds)
-        };
-        journals.forgotten.begin_at(from);
-        journals
-    }
-
-    /// Whether a stream counts, and what is said has its offset from there.
-    pub fn are_of_stream(&self) -> bool {
-        self.chain.is_some()
-    }
-
-    /// The stream goes on in another epoch, which begins at `begin`; what is kept stays.
-    pub fn begin_epoch(&mut self, epoch: Epoch, begin: u64) {
-        if let Some(chain) = &mut self.chain {
-            chain.begin(epoch, begin);
-            self.epoch = epoch;
-        }
-    }
-
-    /// The stream was read up to this offset.
-    pub fn come_to(&mut self, offset: u64) {
-        if let Some(chain) = &mut self.chain {
-            chain.come_to(offset);
-        }
-    }
-
-    /// The message that is appended next has this offset, which the stream has given. False where it is there already, or
-    /// belongs to another epoch.
-    pub fn is_next(&mut self, position: Position) -> bool {
-        let is_next = position.epoch == self.epoch && position.offset > self.last;
-        if is_next {
-            self.come_to(position.offset);
-            self.last = position.offset - 1;
-        }
-        is_next
-    }
-
-    /// Whether a position is behind everything that was read of the stream: another host has read more.
-    pub fn are_before(&self, position: Position) -> bool {
-        let chain = self.chain.as_ref();
-        chain.is_some_and(|chain| chain.place(position) == Placed::Ahead)
     }
 
     /// The offset of a position that counts here.

@@ -54,11 +54,11 @@ impl Certificates {
                 }
             }
         }
-        self.tell(listeners, admin);
+        self.report(listeners, admin);
     }
 
     /// Tells of those that end soon, each day once, and lets the metrics know of all.
-    pub(crate) fn tell(&mut self, listeners: &Listeners, admin: &Admin) {
+    pub(crate) fn report(&mut self, listeners: &Listeners, admin: &Admin) {
         let all = listeners.certificates();
         for (listen, shown) in &all {
             let days = shown.days_left();

@@ -174,7 +174,7 @@ fn commit(
             .iter()
             .map(|address| format!("no longer listening on {address}")),
     );
-    server.certificates.tell(&server.listeners, &server.admin);
+    server.certificates.report(&server.listeners, &server.admin);
     match server.admin.apply(&settings, bound_admin) {
         Ok(told) => changes.extend(told),
         Err(error) => error!("reload: no admin listener: {error}"),

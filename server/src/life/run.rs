@@ -66,7 +66,7 @@ fn serve(server: &mut Server, args: &Args, logging: &Logging, mut watch: Option<
     let mut next_tick = Instant::now() + second;
     let beat = service_manager::watchdog_interval();
     let mut status = Status::default();
-    server.tell(&mut status);
+    server.notify_manager(&mut status);
     // When the clients are closed, once there was a signal to stop.
     let mut stop_at = None;
     while stop_at.is_none_or(|at| Instant::now() < at) {
@@ -114,7 +114,7 @@ fn serve(server: &mut Server, args: &Args, logging: &Logging, mut watch: Option<
                 let arrivals = watch.as_mut().map_or_else(Vec::new, |watch| watch.look());
                 if !arrivals.is_empty() {
                     let outcome = reload_and_tell(server, args, logging, &mut status);
-                    watch::tell(&arrivals, &outcome);
+                    watch::log_outcome(&arrivals, &outcome);
                 }
                 if Instant::now() < next_tick {
                     continue;
@@ -122,7 +122,7 @@ fn serve(server: &mut Server, args: &Args, logging: &Logging, mut watch: Option<
                 next_tick += second;
                 fault_point("main");
                 server.tick();
-                server.tell(&mut status);
+                server.notify_manager(&mut status);
             }
         }
     }

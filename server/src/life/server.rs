@@ -209,7 +209,7 @@ pub fn start(settings: &Settings, passed: Passed) -> Result<Server, StartError> 
         &[format!("capacity: {capacity}"), memory],
         &listening,
     );
-    server.certificates.tell(&server.listeners, &server.admin);
+    server.certificates.report(&server.listeners, &server.admin);
     service_manager::ready();
     Ok(server)
 }
@@ -369,10 +369,10 @@ impl Server {
     }
 
     /// Tells the service manager how many are here.
-    pub(crate) fn tell(&self, status: &mut Status) {
+    pub(crate) fn notify_manager(&self, status: &mut Status) {
         let site = self.mounts.sites().current();
         let clients = site.routes.iter().map(|route| route.client_count()).sum();
-        status.tell(clients, site.routes.iter().count());
+        status.notify(clients, site.routes.iter().count());
     }
 
     /// Limits of the whole server hold from now on.

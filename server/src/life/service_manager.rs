@@ -51,7 +51,7 @@ impl Status {
     }
 
     /// Tells what has changed since it was told last.
-    pub fn tell(&mut self, clients: u64, routes: usize) {
+    pub fn notify(&mut self, clients: u64, routes: usize) {
         let status = format!("{clients} clients, {routes} routes{}", self.reload);
         if status != self.told {
             notify(&[NotifyState::Status(&status)]);

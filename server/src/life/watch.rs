@@ -44,7 +44,7 @@ impl Watch {
 }
 
 /// Tells what has become of them, and how long after they were written.
-pub(crate) fn tell(arrivals: &[Arrival], outcome: &Result<Reloaded, String>) {
+pub(crate) fn log_outcome(arrivals: &[Arrival], outcome: &Result<Reloaded, String>) {
     let what = describe(arrivals, SystemTime::now());
     match outcome {
         Ok(reloaded) if reloaded.unusable.is_empty() => match reloaded.changes.as_slice() {

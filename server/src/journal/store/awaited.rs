@@ -17,7 +17,7 @@ impl Awaited {
         Awaited(Some(confirm))
     }
 
-    pub(super) fn tell(mut self, result: Result<(), StoreError>) {
+    pub(super) fn answer(mut self, result: Result<(), StoreError>) {
         if let Some(confirm) = self.0.take() {
             confirm(result);
         }

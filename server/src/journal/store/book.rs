@@ -14,22 +14,9 @@ use super::error::StoreError;
 use super::fetch::{self, Fetched, From, Place};
 use super::holes::Holes;
 use super::opening::number;
+use super::topic::{Topic, read_kept, save, topic_of};
 use super::{Line, Written};
-use crate::limits::{
-    JOURNAL_ENTRY_BYTES, JOURNAL_FORGOTTEN_MAX, STORE_DELETED, STORE_RESERVED, STORE_SLACK_DIVISOR,
-};
-
-/// What is known of a topic; written back at the end of each batch that changes it.
-#[derive(Clone, Debug)]
-struct Topic {
-    id: i64,
-    last: u64,
-    from: u64,
-    hole: u64,
-    messages: u64,
-    bytes: u64,
-    has_rest: bool,
-}
+use crate::limits::{JOURNAL_ENTRY_BYTES, JOURNAL_FORGOTTEN_MAX, STORE_DELETED, STORE_RESERVED};
 
 /// The file, and what is known of its topics.
 pub(super) struct Book {
@@ -293,98 +280,12 @@ impl Book {
     }
 }
 
-impl Topic {
-    fn is_over(&self, bounds: &Bounds, with_slack: bool) -> bool {
-        let most = |most: u64| match with_slack {
-            true => most.saturating_add(most / STORE_SLACK_DIVISOR),
-            false => most,
-        };
-        self.messages > most(bounds.messages) || self.bytes > most(bounds.bytes)
-    }
-
-    fn let_go(&mut self, offset: u64, bytes: u64) {
-        self.from = offset;
-        self.messages = self.messages.saturating_sub(1);
-        self.bytes = self.bytes.saturating_sub(bytes);
-        self.has_rest = true;
-    }
-
-    fn let_go_all(&mut self) {
-        self.from = self.last;
-        self.messages = 0;
-        self.bytes = 0;
-        self.has_rest = true;
-    }
-}
-
-/// The topic of a name, which is made where there is none, among those that are changed.
-fn topic_of<'c>(
-    transaction: &Transaction<'_>,
-    known: &HashMap<Arc<str>, Topic>,
-    changed: &'c mut HashMap<Arc<str>, Topic>,
-    name: &Arc<str>,
-) -> Result<&'c mut Topic, StoreError> {
-    if !changed.contains_key(name) {
-        let topic = match known.get(name) {
-            Some(topic) => topic.clone(),
-            None => load(transaction, name)?,
-        };
-        changed.insert(name.clone(), topic);
-    }
-    changed
-        .get_mut(name)
-        .ok_or_else(|| StoreError::Damaged("a topic is missing".to_owned()))
-}
-
-fn load(transaction: &Transaction<'_>, name: &str) -> Result<Topic, StoreError> {
-    transaction.execute(
-        "INSERT INTO topics (name, last, kept_from, hole, messages, bytes, has_rest)
-         VALUES (?1, 0, 0, 0, 0, 0, 0) ON CONFLICT (name) DO NOTHING",
-        [name],
-    )?;
-    let topic = transaction.query_row(
-        "SELECT id, last, kept_from, hole, messages, bytes, has_rest FROM topics WHERE name = ?1",
-        [name],
-        read_topic,
-    )?;
-    Ok(topic)
-}
-
 /// Every topic may have lost something up to an offset.
 fn lose_all(transaction: &Transaction<'_>, offset: u64) -> Result<(), StoreError> {
     for table in ["topics", "counting"] {
         let sql = format!("UPDATE {table} SET hole = max(hole, ?1)");
         transaction.execute(&sql, [offset as i64])?;
     }
-    Ok(())
-}
-
-fn read_topic(row: &rusqlite::Row<'_>) -> rusqlite::Result<Topic> {
-    Ok(Topic {
-        id: row.get(0)?,
-        last: number(row, 1)?,
-        from: number(row, 2)?,
-        hole: number(row, 3)?,
-        messages: number(row, 4)?,
-        bytes: number(row, 5)?,
-        has_rest: row.get(6)?,
-    })
-}
-
-fn save(transaction: &Transaction<'_>, topic: &Topic) -> Result<(), StoreError> {
-    transaction.execute(
-        "UPDATE topics SET last = ?2, kept_from = ?3, hole = ?4, messages = ?5, bytes = ?6, has_rest = ?7
-         WHERE id = ?1",
-        params![
-            topic.id,
-            topic.last as i64,
-            topic.from as i64,
-            topic.hole as i64,
-            topic.messages as i64,
-            topic.bytes as i64,
-            topic.has_rest
-        ],
-    )?;
     Ok(())
 }
 
@@ -465,18 +366,6 @@ fn trim_old(
         has_let_go = true;
     }
     Ok(has_let_go)
-}
-
-fn read_kept(transaction: &Transaction<'_>) -> Result<Vec<(Arc<str>, Topic)>, StoreError> {
-    let mut statement = transaction.prepare(
-        "SELECT id, last, kept_from, hole, messages, bytes, has_rest, name FROM topics
-         WHERE kept_from < last",
-    )?;
-    let rows = statement.query_map([], |row| {
-        let name: String = row.get(7)?;
-        Ok((name.into(), read_topic(row)?))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn read_rests(database: &Database) -> Result<Vec<(i64, u64)>, StoreError> {

@@ -39,6 +39,7 @@ mod given;
 mod holes;
 mod opening;
 mod queue;
+mod topic;
 mod worker;
 
 use std::io;
@@ -208,7 +209,7 @@ impl<M: Line> Writer<M> {
         if let Task::Write(written) = job.task {
             self.queue.lose(&written.topic, written.offset);
             if let Some(confirm) = written.confirm {
-                confirm.tell(Err(StoreError::Behind));
+                confirm.answer(Err(StoreError::Behind));
             }
         }
         Err(StoreError::Behind)

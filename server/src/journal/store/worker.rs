@@ -192,7 +192,7 @@ impl<M: Line> Worker<M> {
         }
         self.queue.set_done(last);
         for confirm in confirms {
-            confirm.tell(match &result {
+            confirm.answer(match &result {
                 Ok(_) => Ok(()),
                 Err(error) => Err(error.clone()),
             });
@@ -454,7 +454,7 @@ fn shut() -> State {
 
 fn refuse(confirm: Option<Awaited>, error: &StoreError) {
     if let Some(confirm) = confirm {
-        confirm.tell(Err(error.clone()));
+        confirm.answer(Err(error.clone()));
     }
 }
 

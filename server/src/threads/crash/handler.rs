@@ -80,7 +80,7 @@ extern "C" fn on_fault(signal: c_int, info: *mut libc::siginfo_t, context: *mut 
         // Another thread ends the process; it shall have its line.
         system::wait_until(|| HAS_TOLD.load(Ordering::Acquire));
     } else {
-        fault.tell();
+        fault.write_line();
         HAS_TOLD.store(true, Ordering::Release);
     }
     // SAFETY: SIG_DFL takes no handler; both calls are allowed here. What has failed fails again when this returns, now
@@ -133,7 +133,7 @@ impl Fault {
 
     /// For the one thread that tells, once. Such as `SIGSEGV (stack overflow) in on_message of plugin chat on /chat (/usr/lib/libchat.so), client 3, thread client-3,
     /// at libchat.so+0x1f30, address 0x7f2c3d: the process ends`.
-    fn tell(&self) {
+    fn write_line(&self) {
         // What others have logged before comes first, where the log keeps up.
         system::wait_until(log_has_caught_up);
         // SAFETY: the caller is the one that tells, and tells once.
@@ -156,15 +156,15 @@ impl Fault {
             line.decimal(self.sender.into());
         }
         line.text(") ");
-        tell_subject(&mut line);
+        put_subject(&mut line);
         line.text(", thread ");
         line.foreign(&system::thread_name());
-        self.tell_place(&mut line);
+        self.put_place(&mut line);
         line.text(": the process ends");
         line.write();
     }
 
-    fn tell_place(&self, line: &mut Line<'_>) {
+    fn put_place(&self, line: &mut Line<'_>) {
         if self.code != 0 {
             line.text(", at ");
             match names::place(self.code) {
@@ -183,7 +183,7 @@ impl Fault {
     }
 }
 
-fn tell_subject(line: &mut Line<'_>) {
+fn put_subject(line: &mut Line<'_>) {
     let subject = subject::current();
     if let Some((what, whom)) = subject.call {
         line.text("in ");
