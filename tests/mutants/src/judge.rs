@@ -16,15 +16,14 @@ use std::time::{Duration, Instant};
 
 use crate::mutant::{self, Judged, file_of};
 use crate::reach::{self, Known};
-use crate::test::{self, Ended, Test};
+use crate::test::{self, Ended, PATIENCE, Test};
 use crate::verdicts::{Fate, Verdict, Verdicts};
 
 /// How many changes are looked at at once. Most tests wait for most of their time.
 const AT_ONCE: usize = 8;
-/// What a test takes at least before it counts as one that never ends.
-const PATIENCE: Duration = Duration::from_secs(30);
-/// How many seconds of unit tests each change is held against in the first round.
-const SECONDS_FIRST: u64 = 20;
+/// How many seconds of unit tests each change is held against in the first round: most are noticed in less, and what
+/// survives would keep the others waiting.
+const SECONDS_FIRST: u64 = 4;
 /// How many tests run together, of those that are likeliest to notice; from one time to the next it is twice as many.
 const TOGETHER_FIRST: usize = 4;
 const TOGETHER_MAX: usize = 32;
@@ -70,6 +69,7 @@ pub(crate) fn judge(order: &Order<'_>, binaries: &[&str]) -> Result<(), String> 
     };
     let new: Vec<&Judged> = all.iter().filter(|one| !holds(one)).collect();
     eprintln!("mutants: {} of {} are to be judged", new.len(), all.len());
+    let passed = Mutex::new(BTreeSet::new());
     let round = |binaries: &[&str], list: Vec<&Judged>, seconds: u64, deadline: Instant| {
         let known = reach::all(order.source, &file, binaries, AT_ONCE)?;
         let work = Work {
@@ -78,6 +78,7 @@ pub(crate) fn judge(order: &Order<'_>, binaries: &[&str]) -> Result<(), String> 
             known: &known,
             verdicts: &verdicts,
             luck: Mutex::new(luck(&all, &verdicts)),
+            passed: &passed,
         };
         work.round(list, seconds, deadline);
         Ok::<(), String>(())
@@ -190,6 +191,8 @@ struct Work<'a> {
     depths: Depths,
     verdicts: &'a Verdicts,
     luck: Mutex<Luck>,
+    /// Which tests have passed with which change in this run.
+    passed: &'a Mutex<BTreeSet<(u32, String)>>,
 }
 
 impl Work<'_> {
@@ -220,7 +223,7 @@ impl Work<'_> {
         if reaching.is_empty() {
             return (Fate::Unreached, "-".to_owned());
         }
-        let mut chosen: VecDeque<&Known> = within(reaching, time_of_one);
+        let mut chosen = within(self.without_passed(change, reaching), time_of_one);
         let mut many = TOGETHER_FIRST;
         while let Some(first) = chosen.front() {
             let binary = &first.test.binary;
@@ -231,8 +234,17 @@ impl Work<'_> {
             if let Some(verdict) = self.some(change, &some, printed) {
                 return verdict;
             }
+            let some = some.iter().map(|known| known.test.name.clone());
+            let some = some.map(|name| (change.number, name));
+            self.passed.lock().expect("no worker panics").extend(some);
         }
         (Fate::Survived, "-".to_owned())
+    }
+
+    fn without_passed<'k>(&self, change: &Judged, tests: Vec<&'k Known>) -> Vec<&'k Known> {
+        let passed = self.passed.lock().expect("no worker panics");
+        let is_new = |known: &&Known| !passed.contains(&(change.number, known.test.name.clone()));
+        tests.into_iter().filter(is_new).collect()
     }
 
     /// Holds a change against some tests of one binary.
@@ -276,8 +288,9 @@ impl Work<'_> {
             let key = |part: &str| (part.to_owned(), known.test.name.clone());
             let noticed = |part: &str| f64::from(luck.get(&key(part)).copied().unwrap_or(0));
             let depth = self.depths.0.get(&key(file)).copied().unwrap_or(0.0);
-            (noticed(function) * 10.0 + noticed(file) + depth * depth)
-                / (known.time.as_secs_f64() + 0.1)
+            let luck = noticed(function) * 10.0 + noticed(file);
+            // What has noticed much is likely to notice, and no likelier the more that was.
+            (luck / (luck + 20.0) + depth * depth) / (known.time.as_secs_f64() + 0.1)
         };
         reaching.sort_by(|one, other| worth(other).total_cmp(&worth(one)));
         reaching

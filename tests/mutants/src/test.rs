@@ -10,11 +10,13 @@ use std::{fs, thread};
 
 /// How often a running test is looked at.
 const LOOK: Duration = Duration::from_millis(10);
+/// What a test takes at least before it counts as one that never ends.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// How many tests of one process run at once. Most wait for most of their time.
 const THREADS: usize = 4;
 /// What a process may use of the processor beside what its tests take: a change that goes round and round would keep it
 /// from all others until its time is over.
-const PROCESSOR_TIME: Duration = Duration::from_secs(10);
+const PROCESSOR_TIME: Duration = Duration::from_secs(3);
 /// The signal of the kernel for a process that has used up its processor time.
 const SIGXCPU: i32 = 24;
 
@@ -124,7 +126,7 @@ pub(crate) fn together<'a>(
 }
 
 fn command(binary: &Path, tests: &[&Test], source: &Path, time_max: Duration) -> Command {
-    let processor_time = PROCESSOR_TIME + time_max / 10;
+    let processor_time = PROCESSOR_TIME + time_max.saturating_sub(PATIENCE) / 5;
     let mut command = Command::new("sh");
     command
         .args(["-c", "ulimit -t \"$0\"; exec \"$@\""])
