@@ -576,6 +576,68 @@ typedef struct detent_members {
                                const detent_word *joined, const detent_word *left);
 } detent_members;
 
+/* Id of the host's extension detent_hosts. */
+#define DETENT_HOSTS "detent.hosts/1"
+
+/* A client of the route, on whichever host: one value that may be kept, and handed on to other hosts. Written as
+ * text it is the host's number with 8 hexadecimal digits, "-", and the client's: "5f3a09c1-17". Passed by value, so
+ * it has no size field and never grows. */
+typedef struct detent_client_everywhere {
+    /* Number of its host, from 1, below 2^32: drawn by chance whenever a server starts, so that none comes
+     * twice. */
+    uint64_t host;
+    /* Its number there. */
+    detent_client_id client;
+} detent_client_everywhere;
+
+/* Takes the clients of a list, one after the other, by the thread that asks and before its call returns. */
+typedef struct detent_everywhere_sink {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* Zero. */
+    uint32_t reserved;
+    /* Handed back to `member`. */
+    void *context;
+    /* One client, with what the plugin says there that it is called: empty where it says nothing. [the
+     * thread of the call] */
+    void (*member)(void *context, detent_client_everywhere client, detent_bytes label);
+} detent_everywhere_sink;
+
+/* Extension DETENT_HOSTS of the host: the route on all hosts that share it. Where none does, all of it is about
+ * this one. None of it waits for another host: what others have is known as it was a second or two ago, and while
+ * their engine is away for 15 seconds at most. Since 1.1. */
+typedef struct detent_hosts {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* Zero. */
+    uint32_t reserved;
+
+    /* Writes this host's number, and whether the route is shared with other hosts, 0 or 1; either may be
+     * null. In create a route is not shared yet. [any] */
+    detent_status (*this_host)(const detent_host *host, uint64_t *number, uint32_t *is_shared);
+
+    /* Writes the number of clients of the route on all hosts. [any] */
+    detent_status (*count)(const detent_host *host, uint64_t *count);
+
+    /* Gives `sink` the clients of the route on all hosts that are called `label`, or all where that is empty:
+     * 10,000 at most, in no order; of another host 10,000 are known at most. Writes to `count` (may be null)
+     * how many there are. Waits until the host has come to it, as member_count does. [any] */
+    detent_status (*list)(const detent_host *host, detent_bytes label,
+                          const detent_everywhere_sink *sink, uint64_t *count);
+
+    /* As send of the host. What goes to another host comes to the client behind what this thread has said to
+     * all before, and DETENT_OK says no more than that it is on its way: a client that has gone there gets
+     * nothing. DETENT_GONE: so has the client here, or its host, for 5 seconds; DETENT_EXHAUSTED: other hosts
+     * are away, or do not keep up; DETENT_LATER: it is for another host, and this instance has not taken over
+     * yet. Waits as broadcast does. [any] */
+    detent_status (*send)(const detent_host *host, detent_client_everywhere client, uint32_t kind,
+                          detent_bytes payload);
+
+    /* As close of the host, in the same way. [any] */
+    detent_status (*close)(const detent_host *host, detent_client_everywhere client, uint32_t code,
+                           detent_bytes reason);
+} detent_hosts;
+
 /* Id of the host's extension detent_compression. */
 #define DETENT_COMPRESSION "detent.compression/1"
 

@@ -9,6 +9,7 @@ mod compression;
 pub(crate) mod journal;
 mod body_file;
 mod client_view;
+mod hosts;
 mod label;
 mod members;
 mod turns;

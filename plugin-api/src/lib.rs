@@ -106,6 +106,9 @@
 //! it leaves, closes, vanishes or is closed: [`Presence`] has the words. Whoever joins so and then asks for the list misses
 //! nobody and counts nobody double.
 //!
+//! On a route that several hosts share, [`Host::count_everywhere`] and [`Host::clients_everywhere`] are about all of them, and
+//! an [`EverywhereId`] names a client on any: [`Host::send_everywhere`], [`Host::close_everywhere`].
+//!
 //! # Journals
 //!
 //! What is published with [`Host::publish_kept`] is kept, so that who was away gets it: the last messages of a topic, by
@@ -260,6 +263,7 @@ mod fault;
 mod form;
 mod glue;
 mod host;
+mod hosts;
 mod journal;
 mod logging;
 mod members;
@@ -283,6 +287,7 @@ pub use config::{Config, ConfigError};
 pub use fault::{Fault, FaultKind};
 pub use form::{BodyError, Field, Form};
 pub use host::{FolderError, Host, Timer, TimerError};
+pub use hosts::{EverywhereId, HostNumber, HostsError, MemberEverywhere};
 pub use journal::{
     Gap, Joined, JournalError, Keep, Kept, Notice, Notices, Outcome, POSITION_PLACE, Position,
     Published, Since,

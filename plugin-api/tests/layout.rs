@@ -15,7 +15,7 @@ use plugin_api::abi;
 
 const ABI: &str = include_str!("../src/abi.rs");
 /// Its parts, in files of their own.
-const PARTS: [&str; 10] = [
+const PARTS: [&str; 11] = [
     include_str!("../src/abi/plugin.rs"),
     include_str!("../src/abi/host.rs"),
     include_str!("../src/abi/metrics.rs"),
@@ -24,6 +24,7 @@ const PARTS: [&str; 10] = [
     include_str!("../src/abi/client_view.rs"),
     include_str!("../src/abi/compression.rs"),
     include_str!("../src/abi/label.rs"),
+    include_str!("../src/abi/hosts.rs"),
     include_str!("../src/abi/members.rs"),
     include_str!("../src/abi/session.rs"),
 ];
@@ -100,6 +101,9 @@ fn layouts() -> Vec<Layout> {
         layout!(Turns = "detent_turns" { size, reserved, call, set_timer }),
         layout!(MemberSink = "detent_member_sink" { size, reserved, context, member }),
         layout!(Word = "detent_word" { kind, reserved, payload }),
+        layout!(ClientEverywhere = "detent_client_everywhere" { host, client }),
+        layout!(EverywhereSink = "detent_everywhere_sink" { size, reserved, context, member }),
+        layout!(Hosts = "detent_hosts" { size, reserved, this_host, count, list, send, close }),
         layout!(Members = "detent_members" { size, reserved, list, join_told }),
         layout!(Journal = "detent_journal" { size, reserved, publish, join_from, read, envelope, apart }),
         layout!(JournalPublish = "detent_journal_publish" {
@@ -194,7 +198,7 @@ fn constants() -> Vec<(&'static str, i128)> {
 }
 
 /// Constants that are text: each is compared by itself.
-const TEXTS: [(&str, &str); 11] = [
+const TEXTS: [(&str, &str); 12] = [
     ("ENTRY_SYMBOL", abi::ENTRY_SYMBOL),
     ("CHECK", abi::CHECK),
     ("JOURNAL", abi::JOURNAL),
@@ -204,6 +208,7 @@ const TEXTS: [(&str, &str); 11] = [
     ("BODY_FILE", abi::BODY_FILE),
     ("CLIENT_VIEW", abi::CLIENT_VIEW),
     ("COMPRESSION", abi::COMPRESSION),
+    ("HOSTS", abi::HOSTS),
     ("MEMBERS", abi::MEMBERS),
     ("TURNS", abi::TURNS),
 ];
@@ -265,7 +270,7 @@ fn rust_and_c_agree_on_every_size_offset_and_value() {
 }
 
 /// What came after 1.0.
-const SINCE_1_0: [&str; 41] = [
+const SINCE_1_0: [&str; 44] = [
     "LATER",
     "NOT_STORED",
     "request_query",
@@ -307,6 +312,9 @@ const SINCE_1_0: [&str; 41] = [
     "HOST_SIZE_1_0",
     "ABI_MINOR",
     "JOINED_",
+    "detent_client_everywhere",
+    "detent_everywhere_sink",
+    "detent_hosts",
 ];
 
 #[test]

@@ -41,7 +41,7 @@ pub(crate) fn mismatch(log: &str) -> Option<String> {
                 clients.entry(format!("{opened}{id}")).or_default().1 += 1;
             }
         }
-        if let Some(id) = number_after(line, BOARD) {
+        if let Some(id) = name_after(line, BOARD) {
             let counts = clients.entry(format!("{BOARD}{id}")).or_default();
             counts.0 += u32::from(line.contains(" has connected from "));
             counts.1 += u32::from(line.contains(" has left ("));
@@ -67,9 +67,23 @@ fn as_text(line: &str) -> Cow<'_, str> {
 }
 
 fn number_after<'a>(line: &'a str, words: &str) -> Option<&'a str> {
+    beginning_after(line, words, |character| character.is_ascii_digit())
+}
+
+/// A number, with that of its host before it where several share the board.
+fn name_after<'a>(line: &'a str, words: &str) -> Option<&'a str> {
+    let is_of_name = |character: char| character.is_ascii_hexdigit() || character == '-';
+    beginning_after(line, words, is_of_name)
+}
+
+fn beginning_after<'a>(
+    line: &'a str,
+    words: &str,
+    is_it: impl Fn(char) -> bool,
+) -> Option<&'a str> {
     let rest = line.split_once(words)?.1;
     let end = rest
-        .find(|character: char| !character.is_ascii_digit())
+        .find(|character| !is_it(character))
         .unwrap_or(rest.len());
     (end > 0).then_some(&rest[..end])
 }
@@ -85,6 +99,9 @@ mod tests {
         assert_eq!(mismatch(good), None);
         let changed = "{\"target\":\"plugin::probe\",\"message\":\"opened 1\"}\nplugin::probe: closed 1: 1000\n";
         assert_eq!(mismatch(changed), None);
+        let shared = "plugin::chat: Client 35a-1 has connected from h\nplugin::chat: Client 35a-2 has connected from h\n\
+                      plugin::chat: Client 35a-1 has left (1000)\nplugin::chat: Client 35a-2 has left (1000)\n";
+        assert_eq!(mismatch(shared), None);
         for bad in [
             "plugin::probe: opened 1\n",
             "plugin::probe: closed 1: 1000\n",

@@ -11,8 +11,8 @@ use super::host::MemoryHost;
 use super::place::{fill, status, write};
 use super::world::{Order, message, topic};
 use super::{
-    body_file_table, client_view_table, http, journal_table, label_table, members_table,
-    metrics_table, reading_table, turns_table,
+    body_file_table, client_view_table, hosts_table, http, journal_table, label_table,
+    members_table, metrics_table, reading_table, turns_table,
 };
 use crate::abi::{self, Bytes, Status};
 
@@ -260,6 +260,7 @@ unsafe extern "C" fn get_extension(_: *const abi::Host, id: Bytes) -> *const c_v
         id if id == abi::CLIENT_VIEW.as_bytes() => client_view_table::table(),
         id if id == abi::LABEL.as_bytes() => label_table::table(),
         id if id == abi::MEMBERS.as_bytes() => members_table::table(),
+        id if id == abi::HOSTS.as_bytes() => hosts_table::table(),
         id if id == abi::TURNS.as_bytes() => turns_table::table(),
         id if id == abi::METRICS.as_bytes() => metrics_table::table(),
         _ => std::ptr::null(),

@@ -88,6 +88,7 @@ mod job;
 mod journal;
 mod journal_table;
 mod label_table;
+mod hosts_table;
 mod members_table;
 mod metrics;
 mod metrics_table;

@@ -1,10 +1,13 @@
 //! The message board: what one client says, all read. A browser that opens the path gets the page.
 #![forbid(unsafe_code)]
+mod name;
 mod past;
 
 use plugin_api::{Cause, Client, Config, Host, Keep, Message, Plugin, Request, Response, Result};
 use plugin_api::{Saved, Since, Upgrade, load, log, save};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use name::Name;
 
 /// The board and its options: who speaks does not hear it; newcomers get so many of the last lines.
 #[derive(Default, serde::Deserialize)]
@@ -17,7 +20,7 @@ struct Chat {
 }
 
 impl Plugin for Chat {
-    type Session = u64; // The client's number on the board, from 1.
+    type Session = Name;
 
     fn create(host: Host, config: Config) -> Result<Self> {
         let board: Chat = config.parse()?;
@@ -34,19 +37,19 @@ impl Plugin for Chat {
         })
     }
 
-    fn on_open(&self, client: &Client, request: &Request) -> Result<u64> {
-        let id = self.last_id.fetch_add(1, Relaxed) + 1;
+    fn on_open(&self, client: &Client, request: &Request) -> Result<Name> {
+        let name = Name::of(client, self.last_id.fetch_add(1, Relaxed) + 1);
         let address = request.client_address();
-        log::info!("Client {id} has connected from {address}");
+        log::info!("Client {name} has connected from {address}");
         if self.past > 0 {
             past::read(client, request, self.past.into())?;
         }
-        Ok(id)
+        Ok(name)
     }
 
-    fn on_message(&self, client: &Client, id: &mut u64, message: Message) -> Result {
-        log::info!("Client {id} says: {message}");
-        let line = format!("Client {id}: {message}");
+    fn on_message(&self, client: &Client, name: &mut Name, message: Message) -> Result {
+        log::info!("Client {name} says: {message}");
+        let line = format!("Client {name}: {message}");
         let except = self.exclude_sender.then_some(client.id());
         if self.past > 0 {
             let keep = Keep {
@@ -60,8 +63,8 @@ impl Plugin for Chat {
         Ok(())
     }
 
-    fn on_close(&self, _client: &Client, id: u64, cause: &Cause) -> Result {
-        log::info!("Client {id} has left ({cause})");
+    fn on_close(&self, _client: &Client, name: Name, cause: &Cause) -> Result {
+        log::info!("Client {name} has left ({cause})");
         Ok(())
     }
 
@@ -77,16 +80,19 @@ impl Plugin for Chat {
         Ok(board)
     }
 
-    fn save_session(&self, _client: &Client, id: &u64) -> Result<Option<Vec<u8>>> {
-        save(id)
+    fn save_session(&self, _client: &Client, name: &Name) -> Result<Option<Vec<u8>>> {
+        save(&name.id)
     }
 
-    fn on_resume(&self, client: &Client, request: &Request, id: Option<Saved<'_>>) -> Result<u64> {
+    fn on_resume(&self, client: &Client, request: &Request, id: Option<Saved<'_>>) -> Result<Name> {
         if self.past > 0 {
             // Nothing happens where it reads the board already.
             client.join_from(past::BOARD, Since::Now)?;
         }
-        id.map_or_else(|| self.on_open(client, request), load)
+        match id {
+            Some(id) => Ok(Name::of(client, load(id)?)),
+            None => self.on_open(client, request),
+        }
     }
 
     fn on_request(&self, request: &Request) -> Result<Response> {

@@ -7,7 +7,8 @@ use http::StatusCode;
 use log::{LevelFilter, warn};
 
 use super::View;
-use super::clients::{self, Filter};
+use super::clients::{self, Filter, Which};
+use super::elsewhere;
 use super::orders::OrderKind;
 use super::query::{Query, malformed};
 use crate::http::refusal::Refusal;
@@ -55,6 +56,15 @@ fn kick(view: &View, query: &Query, who: &str) -> Result<String, Refusal> {
     if reason.len() > CLOSE_REASON_BYTES_MAX {
         let why = format!("`reason` has more than {CLOSE_REASON_BYTES_MAX} bytes");
         return Err(malformed(why));
+    }
+    if let Some(Which::Anywhere(client)) = filter.client {
+        if filter.address.is_some() || filter.route.is_some() {
+            let why = "a client of another host is named by `client` alone";
+            return Err(malformed(why.to_owned()));
+        }
+        let whom = elsewhere::close(view, client, reason)?;
+        warn!("admin: {who} closes {whom}: {reason}");
+        return Ok("1 connection closed, on another host".to_owned());
     }
     let found = clients::find(view, &filter);
     if found.is_empty() {

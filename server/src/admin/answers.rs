@@ -29,7 +29,7 @@ const INDEX: &str = "\
 /clients      who is connected, slow ones first: ?route=/chat&address=203.0.113.7&client=7&limit=100
 /status       a page for a person, with all of this
 /log          the last lines of the log
-POST /kick    closes ?client=7, ?address=203.0.113.7 or ?route=/chat, with &reason=...
+POST /kick    closes ?client=7 (5f3a09c1-7 on another host), ?address=203.0.113.7 or ?route=/chat, with &reason=...
 POST /route   ?path=/chat&service=out or in
 POST /log     ?level=debug, with &target=plugin::chat for one target, until the next reload
 POST /reload  as SIGHUP, and answers how it went";

@@ -3,16 +3,20 @@
 //! Runs on the thread of one connection of the admin listener.
 
 use std::cmp::Reverse;
-use std::net::IpAddr;
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::View;
+use super::elsewhere::{Elsewhere, elsewhere};
 use super::query::Query;
 use crate::counters::Exchanged;
+use crate::engine::this_host;
 use crate::http::refusal::Refusal;
-use crate::ids::ClientId;
+use crate::ids::{Anywhere, ClientId, NoSuchNumber};
 use crate::limits::ADMIN_CLIENTS_MAX;
 use crate::outbox::{Figures, Outbox};
 use crate::roster::activity::{Callback, Running};
@@ -23,6 +27,9 @@ pub(super) struct Clients {
     /// All that fit what was asked for, of which only the first may be listed.
     found: usize,
     clients: Vec<ClientFigures>,
+    /// The same of other hosts, on routes that are shared.
+    found_elsewhere: usize,
+    elsewhere: Vec<Elsewhere>,
 }
 
 /// One connection.
@@ -52,7 +59,39 @@ struct ClientFigures {
 pub(super) struct Filter {
     pub(super) route: Option<String>,
     pub(super) address: Option<IpAddr>,
-    pub(super) client: Option<u64>,
+    pub(super) client: Option<Which>,
+}
+
+/// A client as whoever asks names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Which {
+    /// By its number on this host.
+    Here(u64),
+    /// By that on all hosts.
+    Anywhere(Anywhere),
+}
+
+impl FromStr for Which {
+    type Err = NoSuchNumber;
+
+    fn from_str(text: &str) -> Result<Which, NoSuchNumber> {
+        match text.parse() {
+            Ok(number) => Ok(Which::Here(number)),
+            Err(_) => match text.parse::<Anywhere>()? {
+                of if of.host == this_host() => Ok(Which::Here(of.client.0)),
+                of => Ok(Which::Anywhere(of)),
+            },
+        }
+    }
+}
+
+impl fmt::Display for Which {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Which::Here(number) => number.fmt(f),
+            Which::Anywhere(of) => of.fmt(f),
+        }
+    }
 }
 
 impl Filter {
@@ -79,8 +118,23 @@ impl Filter {
         parts.join(" and ")
     }
 
+    /// Whether a client of another host is meant.
+    fn fits_elsewhere(&self, client: Anywhere, route: &str, address: &str) -> bool {
+        let ip = || {
+            let ip = address.parse::<SocketAddr>().map(|of| of.ip());
+            ip.or_else(|_| address.parse::<IpAddr>()).ok()
+        };
+        self.client
+            .is_none_or(|wanted| wanted == Which::Anywhere(client))
+            && self.route.as_deref().is_none_or(|wanted| wanted == route)
+            && self
+                .address
+                .is_none_or(|wanted| ip().is_some_and(|ip| ip.to_canonical() == wanted))
+    }
+
     fn fits(&self, client: ClientId, outbox: &Outbox) -> bool {
-        self.client.is_none_or(|wanted| wanted == client.0)
+        self.client
+            .is_none_or(|wanted| wanted == Which::Here(client.0))
             && self
                 .route
                 .as_deref()
@@ -133,7 +187,14 @@ pub(super) fn list(view: &View, query: &Query) -> Result<Clients, Refusal> {
         });
     keep_first(&mut seen, limit);
     let clients = seen.iter().map(ClientFigures::of).collect();
-    Ok(Clients { found, clients })
+    let fits = |client, route: &str, address: &str| filter.fits_elsewhere(client, route, address);
+    let (found_elsewhere, elsewhere) = elsewhere(view, fits, limit);
+    Ok(Clients {
+        found,
+        clients,
+        found_elsewhere,
+        elsewhere,
+    })
 }
 
 fn keep_first(seen: &mut Vec<Seen>, limit: usize) {

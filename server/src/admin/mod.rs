@@ -16,6 +16,7 @@ mod actions;
 mod answers;
 mod clients;
 mod connection;
+mod elsewhere;
 mod figures;
 mod listener;
 mod metrics;

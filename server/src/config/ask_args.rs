@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Subcommand};
 
+use crate::ids::Anywhere;
+
 /// What a server at work is asked by its admin listener. Exits 0 when it has answered, 1 when it does not do it, 2 for
 /// a mistake here, 69 when nobody is reachable.
 #[derive(Clone, Debug, Subcommand)]
@@ -41,8 +43,9 @@ pub enum Question {
         /// Which server
         #[command(flatten)]
         way: Way,
-        /// Its number, as `clients` and the log have it
-        client: Option<u64>,
+        /// Its number, as `clients` and the log have it; 5f3a09c1-17 is on another host
+        #[arg(value_parser = a_client)]
+        client: Option<String>,
         /// Those on this route
         #[arg(long, value_name = "PATH")]
         route: Option<String>,
@@ -86,5 +89,14 @@ impl Question {
             | Question::Kick { way, .. }
             | Question::Reload { way } => way,
         }
+    }
+}
+
+/// The number of a client, here or on all hosts.
+fn a_client(text: &str) -> Result<String, String> {
+    let is_one = text.parse::<u64>().is_ok() || text.parse::<Anywhere>().is_ok();
+    match is_one {
+        true => Ok(text.to_owned()),
+        false => Err("a client is a number, such as 17 or 5f3a09c1-17".to_owned()),
     }
 }

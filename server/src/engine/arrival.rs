@@ -6,10 +6,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::directed;
 use super::entry::{Body, Entry, Kind, Meta, StreamId};
 use super::flight::Arrived;
 use super::kept::KeptTopics;
 use super::seen::Seen;
+use super::terms::this_host;
 use crate::counters::EngineCounts;
 use crate::hub::{Audience, Event, Keep, Message, RouteHandle, StreamNews};
 use crate::ids::ClientId;
@@ -135,7 +137,7 @@ impl Arrivals {
                 }
                 missing
             }
-            Kind::Said | Kind::Kept => {
+            Kind::Said | Kind::Kept | Kind::Told | Kind::Closed => {
                 self.take_message(entry.id, body, out);
                 missing
             }
@@ -208,8 +210,17 @@ impl Arrivals {
             });
             return;
         }
-        self.counts.heard.add(1);
-        out.extend(self.message((meta, payload), position).map(Arrived::Other));
+        let event = match meta.kind {
+            // What was said before this run of the server began is for another.
+            Kind::Told | Kind::Closed => {
+                directed::read(meta.kind, meta.opcode, &payload, this_host())
+            }
+            _ => {
+                self.counts.heard.add(1);
+                self.message((meta, payload), position)
+            }
+        };
+        out.extend(event.map(Arrived::Other));
     }
 
     /// A message as its host has said it; none where it is none.
@@ -218,6 +229,9 @@ impl Arrivals {
         (meta, payload): (Meta, Vec<u8>),
         position: Position,
     ) -> Option<Event> {
+        if !matches!(meta.kind, Kind::Said | Kind::Kept) {
+            return None;
+        }
         let message = Message::read(meta.opcode, &payload)?;
         // A client's number says something on its own host only.
         let except = meta.except.filter(|_| meta.host == self.host).map(ClientId);

@@ -55,6 +55,10 @@ pub(super) enum Kind {
     Epoch = 3,
     /// Of the epoch whose number is the payload a host has read what is not there any more.
     Lost = 4,
+    /// A message for one client of another host.
+    Told = 5,
+    /// The end of such a client's connection.
+    Closed = 6,
 }
 
 /// What is known of an entry beside its payload.
@@ -216,7 +220,14 @@ impl Meta {
         if *version != VERSION {
             return None;
         }
-        let kinds = [Kind::Said, Kind::Kept, Kind::Epoch, Kind::Lost];
+        let kinds = [
+            Kind::Said,
+            Kind::Kept,
+            Kind::Epoch,
+            Kind::Lost,
+            Kind::Told,
+            Kind::Closed,
+        ];
         let kind = kinds.into_iter().find(|of| *of as u8 == *kind)?;
         let mut number = || {
             let (number, behind) = rest.split_first_chunk()?;
@@ -321,6 +332,22 @@ mod tests {
                 }
             );
             assert!(entry.body.is_none());
+        }
+    }
+
+    /// Cause: hosts of two versions share a route while one after the other is upgraded.
+    #[test]
+    fn a_kind_that_a_later_version_has_is_none() {
+        let mut command = Vec::new();
+        Packed::new(&meta(), b"x").add(&mut command, "detent:/a", 10, 5, Instance(3));
+        let head = b"m\r\n$48\r\n";
+        let at = command.windows(head.len()).position(|of| of == head);
+        // The instance has 4 bytes, the version 1.
+        let kind = at.expect("it is there") + head.len() + 5;
+        assert_eq!(command[kind], Kind::Kept as u8);
+        for later in [0, 7, u8::MAX] {
+            command[kind] = later;
+            assert!(Body::read(fields(&command)).is_none(), "{later}");
         }
     }
 

@@ -17,6 +17,7 @@
 //! | --- | --- |
 //! | `address` | where Redis is, a connection, what is wrong with it |
 //! | `entry` | what stands in the stream, as bytes and as values |
+//! | `directed` | what is said to one client of another host |
 //! | `flight` | what was said here and has not come back, and what waits behind it |
 //! | `own` | what each thread waits for |
 //! | `top` | the end of a stream: whether counting goes on there |
@@ -41,6 +42,7 @@
 mod address;
 mod arrival;
 mod condition;
+mod directed;
 mod entry;
 mod flight;
 pub mod hosts;
@@ -61,6 +63,7 @@ pub use address::Address;
 use address::Link;
 use arrival::Arrivals;
 use condition::Condition;
+pub use directed::Directed;
 use entry::{Kind, Meta, Packed};
 use flight::{Flight, Manner};
 pub use flight::{Refused, Told};
@@ -74,7 +77,7 @@ use writer::Writer;
 
 use crate::counters::EngineCounts;
 use crate::hub::{Audience, Event, Keep, Message, RouteHandle};
-use crate::ids::{ClientId, RouteId};
+use crate::ids::{Anywhere, ClientId, RouteId};
 use crate::journal::store::Line;
 use crate::limits::{STREAM_OPENING, STREAM_READ_FIRST};
 
@@ -122,6 +125,25 @@ impl Shared {
             }
         }
         last
+    }
+
+    /// Says something to one client of another host, behind what this thread has said to all before. Who speaks waits as in
+    /// [`Shared::post`].
+    ///
+    /// # Errors
+    /// It was refused.
+    pub fn tell(&self, to: Anywhere, what: &Directed<'_>) -> Result<(), Refused> {
+        let message = what.pack(to);
+        let packed = Packed::new(
+            &meta(what.kind(), &message, None, "", None),
+            message.payload(),
+        );
+        // Here nothing is to be done when it is back.
+        let number = self
+            .flight
+            .put(Event::Tidy, packed, None, Manner::Patient)?;
+        own::note(self.route, number);
+        Ok(())
     }
 
     /// Whether what this thread has said stands in the outboxes of all clients here.

@@ -3,6 +3,7 @@
 
 mod away;
 mod counts;
+mod everywhere;
 mod lost;
 mod oracle;
 mod past;

@@ -3,6 +3,7 @@
 
 mod calls;
 mod ends;
+mod hosts;
 mod journals;
 mod members;
 mod real_server;

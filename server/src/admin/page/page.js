@@ -274,7 +274,10 @@ function showClients(of) {
       bytes(client.bytes_in), bytes(client.bytes_out), bytes(client.backlog_bytes), [state.filter(Boolean).join(', '), 'text plain'],
       button('Close', () => order('/kick', { client: client.client })),
     ]];
-  }));
+  }).concat(of.elsewhere.map((client) => ['', client.client, [
+    client.client, [client.address, 'text name'], [client.label ?? '–', 'text wide plain'], [client.route, 'text wide plain'], [`on ${client.machine}`, 'text plain'], time(client.age_seconds),
+    '', '', '', '', ['', 'text plain'], button('Close', () => order('/kick', { client: client.client })),
+  ]])));
 }
 const heldBy = (memory) => {
   const parts = memory.parts.filter(([, held]) => held).map(([name, held]) => `${name} ${bytes(held)}`);

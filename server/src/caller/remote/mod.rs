@@ -92,9 +92,8 @@ fn answer(question: &Question) -> Result<String, RemoteError> {
             reason,
             ..
         } => {
-            let client = client.map(|client| client.to_string());
             let words = [
-                ("client", &client),
+                ("client", client),
                 ("route", route),
                 ("address", address),
                 ("reason", reason),

@@ -147,6 +147,31 @@ pub(super) fn clients(answer: &str) -> Option<String> {
         )
         .ok();
     }
+    let (found, clients) = (of["found_elsewhere"].as_u64()?, of["elsewhere"].as_array()?);
+    if found > 0 {
+        text += "\n";
+        text += &columns(
+            &[
+                "ON OTHER HOSTS",
+                "MACHINE",
+                "ADDRESS",
+                "LABEL",
+                "ROUTE",
+                "AGE",
+            ],
+            clients.iter().map(|client| {
+                let text = |name: &str| client[name].as_str().unwrap_or("-").to_owned();
+                let age = client["age_seconds"].as_f64().unwrap_or(0.0);
+                let [client, machine] = [text("client"), text("machine")];
+                let [address, label, route] = [text("address"), text("label"), text("route")];
+                vec![client, machine, address, label, route, time(age)]
+            }),
+        );
+    }
+    if found > clients.len() as u64 {
+        let more = found - clients.len() as u64;
+        writeln!(text, "{more} more there are not listed").ok();
+    }
     Some(text)
 }
 

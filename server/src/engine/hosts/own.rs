@@ -54,6 +54,11 @@ impl Own {
         }
     }
 
+    /// The routes of which lists stand in Redis.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.lists.keys().map(|path| &**path)
+    }
+
     /// Nothing of it stands in Redis, as far as is known.
     pub(super) fn forget(&mut self) {
         self.told = None;

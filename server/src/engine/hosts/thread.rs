@@ -168,8 +168,8 @@ impl Thread {
     fn say_goodbye(&self, link: &mut Link) -> Result<(), Trouble> {
         let mut gone = cmd("DEL");
         gone.arg(self.keys.word(self.number));
-        for route in &self.desk.state.lock().routes {
-            gone.arg(self.keys.list(self.number, &route.path));
+        for path in self.own.paths() {
+            gone.arg(self.keys.list(self.number, path));
         }
         let mut unlisted = cmd("SREM");
         unlisted.arg(self.keys.hosts()).arg(self.number.to_string());

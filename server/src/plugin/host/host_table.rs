@@ -13,6 +13,7 @@ use super::body_file_table::BODY_FILE;
 use super::client_view_table::CLIENT_VIEW;
 use super::compression_table::COMPRESSION;
 use super::guard::guard;
+use super::hosts_table::HOSTS;
 use super::label_table::LABEL;
 use super::members_table::MEMBERS;
 use super::metrics_table::METRICS;
@@ -288,6 +289,7 @@ unsafe extern "C" fn get_extension(_: *const abi::Host, id: Bytes) -> *const c_v
         id if id == abi::MEMBERS.as_bytes() => (&raw const MEMBERS).cast(),
         id if id == abi::CLIENT_VIEW.as_bytes() => (&raw const CLIENT_VIEW).cast(),
         id if id == abi::COMPRESSION.as_bytes() => (&raw const COMPRESSION).cast(),
+        id if id == abi::HOSTS.as_bytes() => (&raw const HOSTS).cast(),
         id if id == abi::TURNS.as_bytes() => (&raw const TURNS).cast(),
         _ => std::ptr::null(),
     }

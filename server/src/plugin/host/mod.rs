@@ -13,6 +13,8 @@ pub(super) mod host_table;
 mod journal_table;
 mod keeping;
 mod body_file_table;
+mod everywhere;
+mod hosts_table;
 mod label_table;
 pub(super) mod log_table;
 mod members_table;

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use plugin_api::metrics::MetricError;
 use plugin_api::{
-    Cause, Client, ClientId, Config, Host, Kind, Message, Plugin, Presence, Request, Response,
-    Result, Saved, Timer, TurnError, Upgrade, log,
+    Cause, Client, ClientId, Config, Delivery, Host, HostsError, Kind, Message, Plugin, Presence,
+    Request, Response, Result, Saved, Timer, TurnError, Upgrade, log,
 };
 
 thread_local! {
@@ -209,6 +209,41 @@ impl Plugin for Probe {
 }
 
 impl Probe {
+    /// What is about all hosts: what a client is called there, how many there are and who, and to tell one of them something.
+    fn everywhere(&self, client: &Client, command: &str, argument: &str) -> Result<String> {
+        let (first, rest) = argument.split_once(' ').unwrap_or((argument, ""));
+        Ok(match command {
+            "id" => client.everywhere_id()?.to_string(),
+            "shared" => self.host.is_shared().to_string(),
+            "count" => self.host.count_everywhere().to_string(),
+            "list" => {
+                let mut listed: Vec<String> = self
+                    .host
+                    .called_everywhere(argument)?
+                    .iter()
+                    .map(|member| format!("{}={}", member.id(), member.label()))
+                    .collect();
+                listed.sort();
+                format!("[{}]", listed.join(" "))
+            }
+            "send" => told(self.host.send_everywhere(first.parse()?, rest)),
+            "send-binary" => told(self.host.send_everywhere(first.parse()?, rest.as_bytes())),
+            // To all, to the one, and to all again.
+            "between" => {
+                self.host.broadcast("before")?;
+                let told = told(self.host.send_everywhere(first.parse()?, "between"));
+                self.host.broadcast("behind")?;
+                told
+            }
+            "close" => {
+                let (code, reason) = rest.split_once(' ').unwrap_or((rest, ""));
+                let (id, code) = (first.parse()?, code.parse()?);
+                told(self.host.close_everywhere(id, code, reason))
+            }
+            other => return Err(format!("unknown command {other}").into()),
+        })
+    }
+
     fn obey(
         &self,
         client: &Client,
@@ -349,6 +384,7 @@ impl Probe {
                 listed.sort();
                 return Ok(format!("[{}]", listed.join(" ")));
             }
+            "everywhere" => return self.everywhere(client, first, rest),
             "say" => drop(client.send(argument)?),
             "say-uncompressed" => {
                 self.host.uncompressed(|| client.send(argument))?;
@@ -540,3 +576,8 @@ plugin_api::export!(
     path = "/probe",
     subprotocols = ["probe.v2", "probe.v1"]
 );
+
+/// What became of something that was said to one client on whichever host.
+fn told(outcome: Result<Delivery, HostsError>) -> String {
+    outcome.map_or_else(|error| error.to_string(), |told| format!("{told:?}"))
+}

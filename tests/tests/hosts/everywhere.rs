@@ -1,0 +1,246 @@
+//! A plugin reaches clients of all hosts: it counts and lists them, tells one of them something, closes one. And the board's
+//! numbers are nobody else's.
+
+use std::collections::HashSet;
+
+use tests::{Client, Redis, Server, Setup, becomes_true, wait_until};
+
+const ROUTES: &str = "[admin]\nlisten = \"127.0.0.1:0\"\n\
+    [[route]]\npath = \"/probe\"\nplugin = \"probe\"\nshared = true\n\
+    [[route]]\npath = \"/chat\"\nplugin = \"chat\"\nshared = true\n\
+    [[route]]\npath = \"/alone\"\nplugin = \"chat\"\n";
+
+fn host_with(redis: &Redis, more: &str) -> Server {
+    let text = format!("[redis]\nurl = \"{}\"\n{more}{ROUTES}", redis.url());
+    let setup = Setup::new().plugins(&["probe", "chat"]);
+    setup.configuration(&text).start()
+}
+
+fn host(redis: &Redis) -> Server {
+    host_with(redis, "")
+}
+
+#[track_caller]
+fn ask(client: &mut Client, text: &str) -> String {
+    client.send(text);
+    client.text()
+}
+
+#[track_caller]
+fn ask_until(client: &mut Client, text: &str, wanted: &str) {
+    let mut last = String::new();
+    let is_so = becomes_true(tests::DEADLINE, || {
+        last = ask(client, text);
+        last == wanted
+    });
+    assert!(is_so, "{text}: {last}, not {wanted}");
+}
+
+fn probe(server: &Server) -> Client {
+    Client::connect(server, "/probe")
+}
+
+#[test]
+fn a_plugin_counts_and_lists_the_clients_of_all_hosts() {
+    let redis = Redis::start();
+    let [one, two, three] = std::array::from_fn(|_| host(&redis));
+    let (mut ann, mut bob) = (probe(&one), probe(&two));
+    let (mut cat, mut also_bob) = (probe(&three), probe(&three));
+    for (client, name) in [(&mut ann, "ann"), (&mut bob, "bob"), (&mut also_bob, "bob")] {
+        assert_eq!(ask(client, &format!("label {name}")), "labelled");
+    }
+    assert_eq!(ask(&mut ann, "everywhere shared"), "true");
+    let ids =
+        [&mut ann, &mut bob, &mut cat, &mut also_bob].map(|client| ask(client, "everywhere id"));
+    let [of_ann, of_bob, of_cat, of_also_bob] = &ids;
+    assert_eq!(ids.iter().collect::<HashSet<_>>().len(), 4);
+    let list = |entries: &[(&String, &str)]| {
+        let mut listed: Vec<_> = entries
+            .iter()
+            .map(|(id, name)| format!("{id}={name}"))
+            .collect();
+        listed.sort();
+        format!("[{}]", listed.join(" "))
+    };
+    ask_until(&mut ann, "everywhere count", "4");
+    let all = list(&[
+        (of_ann, "ann"),
+        (of_bob, "bob"),
+        (of_cat, ""),
+        (of_also_bob, "bob"),
+    ]);
+    for client in [&mut ann, &mut bob, &mut cat] {
+        ask_until(client, "everywhere list", &all);
+    }
+    let bobs = list(&[(of_bob, "bob"), (of_also_bob, "bob")]);
+    assert_eq!(ask(&mut ann, "everywhere list bob"), bobs);
+    assert_eq!(
+        ask(&mut ann, "clients"),
+        "1",
+        "its own are counted as before"
+    );
+    // A label that changes is read anew.
+    assert_eq!(ask(&mut cat, "label bob"), "labelled");
+    let bobs = list(&[(of_bob, "bob"), (of_also_bob, "bob"), (of_cat, "bob")]);
+    ask_until(&mut ann, "everywhere list bob", &bobs);
+}
+
+#[test]
+fn a_client_of_another_host_is_told_and_closed_behind_what_was_said_to_all() {
+    let redis = Redis::start();
+    let [one, two] = std::array::from_fn(|_| host(&redis));
+    let (mut ann, mut bob) = (probe(&one), probe(&two));
+    // Somebody with the same number on the speaker's own host, who is to hear nothing of it.
+    let of_bob = ask(&mut bob, "everywhere id");
+    assert!(of_bob.ends_with("-1") && ask(&mut ann, "id") == "1");
+    for number in 0..50 {
+        ann.send(&format!("everywhere send {of_bob} {number}"));
+        assert_eq!(ann.text(), "Queued");
+    }
+    for number in 0..50 {
+        assert_eq!(bob.text(), number.to_string());
+    }
+    ann.send(&format!("everywhere send-binary {of_bob} bytes"));
+    assert_eq!(
+        (ann.text(), bob.binary()),
+        ("Queued".to_owned(), b"bytes".to_vec())
+    );
+    ann.send(&format!("everywhere between {of_bob}"));
+    let heard = [bob.text(), bob.text(), bob.text()];
+    assert_eq!(heard, ["before", "between", "behind"]);
+    let heard = [ann.text(), ann.text(), ann.text()];
+    assert_eq!(
+        heard,
+        ["before", "behind", "Queued"],
+        "its answer waits for what it has said"
+    );
+    ann.send(&format!("everywhere close {of_bob} 4000 away with you"));
+    assert_eq!(bob.closed(), (4000, "away with you".to_owned()));
+    two.wait_for_log(&["closed 1: 4000 by Plugin"]);
+    let mut heard = [ann.text(), ann.text()];
+    heard.sort();
+    assert_eq!(heard, ["Queued", "client 1 has left"]);
+    // It has gone, and its host has not.
+    assert_eq!(
+        ask(&mut ann, &format!("everywhere send {of_bob} hi")),
+        "Queued"
+    );
+    assert_eq!(
+        ask(&mut ann, "everywhere close 00000001-1 1006 x"),
+        "that close code may not be sent, or its reason is over 123 bytes"
+    );
+}
+
+/// Cause: a host that starts reads what is in the stream, and what was for a client of the run before is for nobody now.
+#[test]
+fn what_was_for_a_client_of_a_run_that_is_over_reaches_nobody() {
+    let redis = Redis::start();
+    let [one, mut two] = std::array::from_fn(|_| host(&redis));
+    let (mut ann, mut bob) = (probe(&one), probe(&two));
+    let of_bob = ask(&mut bob, "everywhere id");
+    ask_until(&mut ann, "everywhere count", "2");
+    two.stop();
+    assert_eq!(bob.closed().0, 1001);
+    assert_eq!(ann.text(), "client 1 has left");
+    // First it may come back, then it has gone for ever.
+    ask_until(&mut ann, &format!("everywhere send {of_bob} hi"), "Gone");
+    assert_eq!(ask(&mut ann, "everywhere count"), "1");
+    two.start_again();
+    let mut carl = probe(&two);
+    let of_carl = ask(&mut carl, "everywhere id");
+    assert_ne!(of_carl, of_bob);
+    assert!(of_carl.ends_with("-1"), "{of_carl}");
+    assert_eq!(
+        ask(&mut ann, &format!("everywhere send {of_carl} hello")),
+        "Queued"
+    );
+    assert_eq!(carl.text(), "hello", "and nothing of before");
+}
+
+#[test]
+fn what_is_for_another_host_waits_while_redis_is_away_and_is_refused_in_the_end() {
+    let mut redis = Redis::start();
+    let one = host_with(&redis, "wait = \"300ms\"\n");
+    let two = host(&redis);
+    let (mut ann, mut bob) = (probe(&one), probe(&two));
+    let of_bob = ask(&mut bob, "everywhere id");
+    redis.freeze();
+    for number in 0..3 {
+        ann.send(&format!("everywhere send {of_bob} {number}"));
+    }
+    redis.thaw();
+    let away = "other hosts cannot be reached now: nothing was said";
+    let mut queued = Vec::new();
+    for number in 0..3 {
+        let told = ann.text();
+        assert!(told == "Queued" || told == away, "{told}");
+        if told == "Queued" {
+            queued.push(number.to_string());
+        }
+    }
+    // What was given up may be heard all the same, in its order and once.
+    ask_until(
+        &mut ann,
+        &format!("everywhere send {of_bob} over"),
+        "Queued",
+    );
+    let mut heard = Vec::new();
+    while heard.last().is_none_or(|last| last != "over") {
+        heard.push(bob.text());
+    }
+    let heard: Vec<_> = heard.iter().take_while(|text| *text != "over").collect();
+    let in_order: Vec<_> = ["0", "1", "2"]
+        .into_iter()
+        .filter(|of| heard.iter().any(|text| text == of))
+        .collect();
+    assert_eq!(heard, in_order);
+    redis.kill();
+    ask_until(&mut ann, &format!("everywhere send {of_bob} hi"), away);
+    // Its own clients are reached all the time.
+    let of_ann = ask(&mut ann, "everywhere id");
+    ann.send(&format!("everywhere send {of_ann} to myself"));
+    assert_eq!([ann.text(), ann.text()], ["to myself", "Queued"]);
+}
+
+#[test]
+fn numbers_on_the_board_are_unique_on_all_hosts_and_after_restarts() {
+    let mut redis = Redis::start();
+    let [one, mut two] = std::array::from_fn(|_| host(&redis));
+    let mut reader = Client::connect(&one, "/chat");
+    let mut names = HashSet::new();
+    let mut speak = |server: &Server, reader: &mut Client| {
+        let mut client = Client::connect(server, "/chat");
+        client.send("hello");
+        let line = reader.text();
+        // What was said before it came may reach its host behind it.
+        while client.text() != line {}
+        let name = line
+            .strip_prefix("Client ")
+            .and_then(|of| of.strip_suffix(": hello"));
+        let name = name.expect("who says it").to_owned();
+        let (host, number) = name.split_once('-').expect("with its host's number");
+        assert!(host.len() == 8 && number.parse::<u64>().is_ok(), "{name}");
+        assert!(names.insert(name.clone()), "{name} was there before");
+    };
+    for _ in 0..3 {
+        speak(&one, &mut reader);
+        speak(&two, &mut reader);
+    }
+    two.stop();
+    two.start_again();
+    speak(&two, &mut reader);
+    // Who comes while Redis is away has a number of its own too.
+    redis.kill();
+    let mut late = Client::connect(&two, "/chat");
+    redis.start_again();
+    wait_until("Redis is back", || {
+        two.count_log(&["/chat", "is shared with other hosts"]) >= 2
+    });
+    late.send("late");
+    let line = reader.text();
+    while late.text() != line {}
+    assert_eq!(line.matches('-').count(), 1, "{line}");
+    // A board that is not shared counts as it always did.
+    let mut alone = Client::connect(&one, "/alone");
+    assert_eq!(ask(&mut alone, "hello"), "Client 1: hello");
+}
