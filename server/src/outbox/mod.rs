@@ -25,6 +25,7 @@ mod http_phase;
 mod json;
 mod leaving;
 pub mod marked;
+mod named;
 mod once;
 mod own;
 mod own_compressed;
@@ -37,7 +38,6 @@ mod secured;
 mod send;
 pub mod shared;
 
-use std::fmt::Display;
 use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
@@ -49,12 +49,11 @@ use rustix::net::RecvFlags;
 use socket2::Socket;
 
 use crate::compression::{Agreed, Demand};
-use crate::counters::{Exchanged, RouteCounts};
+use crate::counters::Exchanged;
 use crate::ids::ClientId;
 use crate::limits::FLUSH_BYTES;
 use crate::limits::memory::{Account, AtRest, Part, at_rest_bytes};
 use crate::logging::Address;
-use crate::logging::about::About;
 use crate::tls::Session;
 use cause::Cause;
 use drain::DrainHandle;
@@ -62,6 +61,7 @@ use encoding::Encoding;
 use frame::{HEADER_BYTES_MAX, Opcode};
 use http_phase::Exchange;
 use leaving::Leaver;
+use named::Place;
 use once::Once;
 use queue::Queue;
 use shared::{Frames, Shared};
@@ -128,12 +128,6 @@ pub struct Outbox {
     apart: AtomicBool,
     /// Everything passes a session of TLS; set by its thread before anyone else knows of the client.
     is_secured: AtomicBool,
-}
-
-/// The route that a client is on.
-struct Place {
-    path: Arc<str>,
-    counts: Arc<RouteCounts>,
 }
 
 struct State {
@@ -309,17 +303,6 @@ impl Outbox {
         address.as_socket().map(|of| of.ip())
     }
 
-    /// Names the client's address in what is logged about it; where a proxy speaks for it, not the
-    /// proxy's.
-    pub fn set_address(&self, address: Address) {
-        self.address.get_or_init(|| address);
-    }
-
-    /// Its client is on a route: named in what is logged about it, and with `counts` of its own.
-    pub fn set_route(&self, path: Arc<str>, counts: Arc<RouteCounts>) {
-        self.place.get_or_init(|| Place { path, counts });
-    }
-
     /// Whether our side has ended the connection: it has said so or is about to, or has cut it off. From then
     /// on what the client says is not taken any more. A write that has failed is no such end: what the
     /// client said before it went is in the socket still.
@@ -482,11 +465,6 @@ impl Outbox {
         bytes
     }
 
-    /// Whether this is the outbox of `client`.
-    pub fn is_of(&self, client: ClientId) -> bool {
-        self.client == Some(client)
-    }
-
     /// Gives memory back that a client does not need while it is silent. Only for its own thread.
     pub fn shrink(&self) {
         own_compressed::forget();
@@ -504,30 +482,6 @@ impl Outbox {
         if !state.is_noticed {
             state.is_noticed = true;
             self.drain.notice(self.clone());
-        }
-    }
-
-    /// The client as the log's fields have it.
-    fn about(&self) -> About<'_> {
-        About {
-            client: self.client,
-            route: self.place.get().map(|place| &*place.path),
-            address: self.address.get().map(|address| &**address as &dyn Display),
-            ..About::default()
-        }
-    }
-
-    /// The client as the log names it: `203.0.113.7 client 3 on /chat`.
-    pub fn name(&self) -> String {
-        let place = self.place.get();
-        let route = place.map_or("a handshake", |place| &place.path);
-        match self.client {
-            Some(client) => {
-                let address = self.address.get();
-                let address = address.map_or(&"-" as &dyn Display, |address| &**address);
-                format!("{address} client {client} on {route}")
-            }
-            None => "a refused connection".to_owned(),
         }
     }
 }

@@ -101,8 +101,8 @@ fn lines_of(span: &Value) -> Option<(usize, usize)> {
 }
 
 /// A key for each of `mutants`, by number: the same as in an earlier run where its function's text is the same, wherever
-/// in the file that has moved to. It is made of the file, what is changed into what, how many of that name stand before
-/// it in the function, and the function's text.
+/// that has moved to. It is made of what is changed into what, how many of that name stand before it in the function, and
+/// the function's text.
 pub(crate) fn keys(
     mutants: &[Mutant],
     originals: &BTreeMap<String, String>,
@@ -116,7 +116,7 @@ pub(crate) fn keys(
             .or_insert(0_u32);
         let text = originals.get(&mutant.file).map_or("", String::as_str);
         let mut hash = Fnv::new();
-        for part in [&mutant.file, what, &count.to_string()] {
+        for part in [what, &count.to_string()] {
             hash.add(part);
         }
         let (from, to) = mutant.function.unwrap_or((1, usize::MAX));

@@ -8,6 +8,7 @@ pub(super) mod callbacks;
 mod faults;
 pub(super) mod hand_over;
 mod lifecycle;
+pub(super) mod place;
 pub(super) mod route;
 mod turns;
 

@@ -15,7 +15,7 @@ use std::thread;
 use parking_lot::Mutex;
 use plugin_api::abi::{self, Bytes, FAILED, Functions, GONE, OK, Sink, Status};
 
-use super::{Place, Route};
+use super::Route;
 use crate::http::HttpLimits;
 use crate::http::peer::Remote;
 use crate::http::request::Request;
@@ -24,7 +24,7 @@ use crate::ids::{ClientId, RouteId};
 use crate::outbox::Outbox;
 use crate::outbox::cause::Cause;
 use crate::outbox::drain::Drain;
-use crate::plugin::{HandOver, Library, Services};
+use crate::plugin::{HandOver, Library, Place, Services};
 use crate::roster::Roster;
 
 const ROUTE: RouteId = RouteId(0);
