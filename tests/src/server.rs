@@ -1,5 +1,6 @@
 //! The real server as a child process: its log, its signals, its end, and a look from outside.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -305,6 +306,25 @@ impl Server {
             .expect("the process is there")
             .filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("comm")).ok())
             .map(|name| name.trim_end().to_owned())
+            .collect()
+    }
+
+    /// How long each of its threads has been on a processor, by number and name.
+    pub fn times_of_threads(&self) -> BTreeMap<(u32, String), Duration> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid())).expect("it runs");
+        tasks
+            .filter_map(|task| {
+                let path = task.ok()?.path();
+                let number = path.file_name()?.to_str()?.parse().ok()?;
+                let name = fs::read_to_string(path.join("comm")).ok()?;
+                // In nanoseconds, where `stat` counts hundredths of a second.
+                let times = fs::read_to_string(path.join("schedstat")).ok()?;
+                let time = times.split(' ').next()?.parse().ok()?;
+                Some((
+                    (number, name.trim_end().to_owned()),
+                    Duration::from_nanos(time),
+                ))
+            })
             .collect()
     }
 

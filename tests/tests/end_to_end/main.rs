@@ -12,6 +12,7 @@ mod admin_metrics;
 mod admin_orders;
 mod admin_unix;
 mod arrivals;
+mod at_rest;
 mod auth;
 mod board;
 mod c_helpers;
