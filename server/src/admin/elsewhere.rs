@@ -92,7 +92,7 @@ pub(super) fn close(view: &View, client: Anywhere, reason: &str) -> Result<Strin
     let cause = Cause::server(POLICY, reason.to_owned());
     shared
         .ok_or_else(gone)?
-        .tell(client, &Directed::Close(cause))
+        .direct(client, &Directed::Close(cause))
         .map_err(|why| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, why.to_string()))?;
     let Elsewhere {
         address,

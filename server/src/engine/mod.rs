@@ -132,7 +132,7 @@ impl Shared {
     ///
     /// # Errors
     /// It was refused.
-    pub fn tell(&self, to: Anywhere, what: &Directed<'_>) -> Result<(), Refused> {
+    pub fn direct(&self, to: Anywhere, what: &Directed<'_>) -> Result<(), Refused> {
         let message = what.pack(to);
         let packed = Packed::new(
             &meta(what.kind(), &message, None, "", None),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tests::{Admin, Client, Redis, Server, Setup, becomes_true, wait_until};
 
-use crate::{ROUTE, hosts};
+use crate::{ROUTE, hosts, join, kept};
 
 /// Clients of the route on each host as one of them knows it, its own first.
 fn clients(server: &Server) -> Vec<u64> {
@@ -159,4 +159,34 @@ fn what_stands_there_and_is_no_word_of_a_host_is_passed_over() {
     let [one] = hosts(&redis);
     let _of_one = connect(&one, 1);
     wait_until_known(&one, 1, &[7]);
+}
+
+/// Cause: hosts of two versions share a route while one after the other is upgraded, and what the later one says in a way
+/// that the earlier one does not know must end nothing there.
+#[test]
+fn a_kind_of_entry_that_a_later_version_has_is_passed_over() {
+    let redis = Redis::start();
+    let [one, two] = hosts(&redis);
+    let (mut there, ..) = join(&two, "");
+    let mut speaker = Client::connect(&one, &format!("{ROUTE}?silent"));
+    speaker.send("say before");
+    assert_eq!(kept(&mut there).1, "before");
+    let last = redis.ask("XREVRANGE detent:/annals + - COUNT 1");
+    let id = last
+        .lines()
+        .find(|line| line.contains('-'))
+        .expect("the entry's name");
+    let (epoch, _) = id.split_once('-').expect("epoch and offset");
+    // A version that is known, a kind that is not.
+    let meta = format!("{}\\x01\\xfa\\x02{}", "\\x00".repeat(4), "\\x00".repeat(36));
+    redis.ask(&format!("XADD detent:/annals {epoch}-* m \"{meta}\" p x"));
+    speaker.send("say behind");
+    assert_eq!(kept(&mut there).1, "behind");
+    for server in [&one, &two] {
+        server.wait_for_log(&[
+            ROUTE,
+            "is none of this version of Detent, and is passed over",
+        ]);
+        assert_eq!(server.count_log(&["gap: "]), 0, "{}", server.log());
+    }
 }

@@ -16,12 +16,12 @@ fn host_with(redis: &Redis, more: &str) -> Server {
     setup.configuration(&text).start()
 }
 
-fn host(redis: &Redis) -> Server {
+pub(crate) fn host(redis: &Redis) -> Server {
     host_with(redis, "")
 }
 
 #[track_caller]
-fn ask(client: &mut Client, text: &str) -> String {
+pub(crate) fn ask(client: &mut Client, text: &str) -> String {
     client.send(text);
     client.text()
 }
@@ -36,7 +36,7 @@ fn ask_until(client: &mut Client, text: &str, wanted: &str) {
     assert!(is_so, "{text}: {last}, not {wanted}");
 }
 
-fn probe(server: &Server) -> Client {
+pub(crate) fn probe(server: &Server) -> Client {
     Client::connect(server, "/probe")
 }
 

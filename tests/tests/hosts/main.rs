@@ -1,7 +1,9 @@
 //! Several servers with a real Redis between them: what is said on one is heard on all, in one order and once, and what
 //! cannot be is told. One module a behaviour.
 
+mod admin;
 mod away;
+mod c;
 mod counts;
 mod everywhere;
 mod lost;

@@ -147,7 +147,8 @@ pub(super) fn clients(answer: &str) -> Option<String> {
         )
         .ok();
     }
-    let (found, clients) = (of["found_elsewhere"].as_u64()?, of["elsewhere"].as_array()?);
+    let found = of["found_elsewhere"].as_u64().unwrap_or(0);
+    let clients = of["elsewhere"].as_array().map_or(&[][..], Vec::as_slice);
     if found > 0 {
         text += "\n";
         text += &columns(

@@ -130,5 +130,5 @@ impl RouteHost {
 }
 
 fn say(shared: &Shared, to: Anywhere, what: &Directed<'_>) -> Result<(), Status> {
-    shared.tell(to, what).map_err(|_| EXHAUSTED)
+    shared.direct(to, what).map_err(|_| EXHAUSTED)
 }
