@@ -86,8 +86,11 @@ pub const HOST_LISTS_WRITTEN: usize = 256 * 1024;
 pub const HOST_LISTS_READ: usize = 1024 * 1024;
 /// Clients of a route that are held of all other hosts together.
 pub const ELSEWHERE_LISTED_MAX: usize = 100_000;
-/// A look at all places takes at most so small a part of the time.
+/// A look at all places takes at most so small a part of the time, and is made so often all the same: it may have taken long
+/// since the machine was busy.
 pub const HOST_LOOK_PART: u32 = 100;
+/// See [`HOST_LOOK_PART`].
+pub const HOST_LOOK_LEAST: Duration = Duration::from_secs(3);
 
 const _: () = assert!(
     HOSTS_EXPIRE.as_secs() + 2 * HOSTS_LOOK.as_secs() < 15

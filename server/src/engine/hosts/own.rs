@@ -10,7 +10,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use super::desk::OwnRoute;
 use super::elsewhere::{Far, Listing};
 use super::word::{RouteWord, Word, list_to_json};
-use crate::limits::{HOST_LISTED_MAX, HOST_LISTS_WRITTEN, HOST_LOOK_PART, HOSTS_LOOK};
+use crate::limits::{
+    HOST_LISTED_MAX, HOST_LISTS_WRITTEN, HOST_LOOK_LEAST, HOST_LOOK_PART, HOSTS_LOOK,
+};
 
 /// What is known of the routes of this host.
 pub(super) struct Own {
@@ -135,7 +137,8 @@ impl OwnList {
         }
         // Neither a crowd nor its list may take more than a small part of what there is.
         let of_bytes = Duration::from_secs_f64(written as f64 / HOST_LISTS_WRITTEN as f64);
-        let wait = of_bytes.max(HOST_LOOK_PART * start.elapsed());
+        let of_look = (HOST_LOOK_PART * start.elapsed()).min(HOST_LOOK_LEAST);
+        let wait = of_bytes.max(of_look);
         // The next look is about that much later, and is not to be missed by a moment.
         self.due = (wait > HOSTS_LOOK).then(|| start + wait);
         json
