@@ -61,6 +61,7 @@
 //! | [`tls`] | one client's TLS, certificates, and who may show which |
 //! | [`logging`] | lines to stderr or a file, never waited for |
 //! | [`threads`] | connection threads on stacks of our own |
+//! | [`private_file`] | secrets in files of their own |
 //! | [`counters`] | what has happened since the start, in numbers |
 //! | [`limits`] | every bound, every default; what is held for clients, added up and bounded ([`limits::memory`]) |
 //! | [`ids`] | the numbers of clients and routes |
@@ -142,6 +143,7 @@ pub mod compression;
 pub mod tls;
 pub mod logging;
 pub mod threads;
+pub mod private_file;
 pub mod counters;
 pub mod limits;
 pub mod ids;

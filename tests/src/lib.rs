@@ -53,7 +53,7 @@ pub use raw::{
     unmasked_frame,
 };
 #[cfg(feature = "redis")]
-pub use redis::Redis;
+pub use redis::{Redis, Sentinel};
 pub use server::Server;
 pub use setup::{PATIENT, Setup, run_server};
 pub use transport::Transport;

@@ -1,8 +1,8 @@
 //! A real Redis as a child process, behind a unix socket of its own or a port of the loopback address.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Command;
@@ -37,11 +37,14 @@ impl Redis {
     /// Starts one that listens on a free port of the loopback address too.
     #[track_caller]
     pub fn on_free_port(settings: &[&str]) -> Redis {
-        // It cannot be asked to take any port: this one was free a moment ago.
+        Redis::on_port(Redis::free_port(), settings)
+    }
+
+    /// A port for what cannot be asked to take any: this one was free a moment ago.
+    #[track_caller]
+    pub fn free_port() -> u16 {
         let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-        let port = listener.local_addr().expect("it is bound").port();
-        drop(listener);
-        Redis::on_port(port, settings)
+        listener.local_addr().expect("it is bound").port()
     }
 
     #[track_caller]
@@ -105,23 +108,9 @@ impl Redis {
     }
 
     fn try_ask(&self, command: &str) -> Option<String> {
-        let mut stream = UnixStream::connect(self.socket()).ok()?;
+        let stream = UnixStream::connect(self.socket()).ok()?;
         stream.set_read_timeout(Some(DEADLINE)).ok()?;
-        // The form of Redis for people at a terminal; the second answer ends the first.
-        stream
-            .write_all(format!("{command}\r\nECHO over\r\nQUIT\r\n").as_bytes())
-            .ok()?;
-        let mut answer = String::new();
-        for line in BufReader::new(stream).lines() {
-            let line = line.ok()?;
-            if line == "over" {
-                return Some(answer.trim_end_matches("$4\n").to_owned());
-            }
-            answer += &line;
-            answer.push('\n');
-        }
-        // It has ended the connection: by an error before the second.
-        Some(answer)
+        ask(stream, command)
     }
 
     /// Stops it where it is: it holds its connections, and answers nothing until [`Redis::thaw`].
@@ -144,4 +133,71 @@ impl Redis {
             process.signal(signal);
         }
     }
+}
+
+/// A Redis as Sentinel, which watches one master by the name `mymaster` and is enough to replace it by a replica.
+pub struct Sentinel {
+    port: u16,
+    _process: Process,
+    _folder: TempDir,
+}
+
+impl Sentinel {
+    /// Starts one, and waits until it knows the one replica of the master at this port of the loopback address.
+    #[track_caller]
+    pub fn watching(master: u16) -> Sentinel {
+        let (folder, port) = (
+            TempDir::new().expect("a temporary folder"),
+            Redis::free_port(),
+        );
+        let file = folder.path().join("sentinel.conf");
+        let settings = format!(
+            "port {port}\nbind 127.0.0.1\nsentinel monitor mymaster 127.0.0.1 {master} 1\n\
+             sentinel down-after-milliseconds mymaster 500\nsentinel failover-timeout mymaster 5000\n"
+        );
+        fs::write(&file, settings).expect("the folder can be written");
+        let mut command = Command::new("redis-server");
+        command.arg(&file).arg("--sentinel").arg("--dir");
+        command.arg(folder.path());
+        let sentinel = Sentinel {
+            port,
+            _process: Process::spawn(&mut command),
+            _folder: folder,
+        };
+        wait_until("the Sentinel knows the replica", || {
+            let told = sentinel.try_ask("SENTINEL REPLICAS mymaster");
+            told.is_some_and(|told| told.contains("master-link-status\n$2\nok"))
+        });
+        sentinel
+    }
+
+    /// Its port on the loopback address.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    fn try_ask(&self, command: &str) -> Option<String> {
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        stream.set_read_timeout(Some(DEADLINE)).ok()?;
+        ask(stream, command)
+    }
+}
+
+/// Asks by the form of Redis for people at a terminal; none where the connection breaks.
+fn ask(mut stream: impl Read + Write, command: &str) -> Option<String> {
+    // The second answer ends the first.
+    stream
+        .write_all(format!("{command}\r\nECHO over\r\nQUIT\r\n").as_bytes())
+        .ok()?;
+    let mut answer = String::new();
+    for line in BufReader::new(stream).lines() {
+        let line = line.ok()?;
+        if line == "over" {
+            return Some(answer.trim_end_matches("$4\n").to_owned());
+        }
+        answer += &line;
+        answer.push('\n');
+    }
+    // It has ended the connection: by an error before the second.
+    Some(answer)
 }

@@ -128,7 +128,7 @@ fn read<'d>(
         &ClientSettings::default(),
     ));
     client.finish();
-    let redis = load_redis::read(top.table("redis"));
+    let redis = load_redis::read(top.table("redis"), folder);
     let routes = routes::read(
         top.tables("route"),
         &client_settings,

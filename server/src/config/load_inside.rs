@@ -2,19 +2,15 @@
 //!
 //! Main thread only; blocks on the disk.
 
-use std::fs::OpenOptions;
-use std::io::{self, Read};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-
-use rustix::fs::OFlags;
 
 use super::forms::{Form, Network, Text};
 use super::inside::InsideSettings;
 use super::problem::Source;
 use super::table::Table;
 use crate::http::inside::Tokens;
-use crate::limits::settings::{FILE_BYTES_MAX, TOKEN_BYTES_LEAST, TOKEN_BYTES_MOST};
+use crate::limits::settings::{TOKEN_BYTES_LEAST, TOKEN_BYTES_MOST};
+use crate::private_file;
 
 /// A secret that a client shows (RFC 6750 section 2.1).
 struct Token(String);
@@ -64,7 +60,7 @@ fn note(table: &Table<'_>, source: &Source, path: &Path, why: &str) {
 
 /// The tokens of a file, one a line; empty lines and those that begin with # are none.
 fn read_file(path: &Path) -> Result<Tokens, String> {
-    let text = read_private(path).map_err(|error| format!("cannot be read: {error}"))?;
+    let text = private_file::read(path).map_err(|error| format!("cannot be read: {error}"))?;
     let mut tokens = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -80,25 +76,4 @@ fn read_file(path: &Path) -> Result<Tokens, String> {
         return Err("has no token in it: write one a line".to_owned());
     }
     Ok(Tokens::new(tokens.iter().map(String::as_str)))
-}
-
-/// Reads a file that nobody else may read, and that only its owner may write.
-fn read_private(path: &Path) -> io::Result<String> {
-    let mut options = OpenOptions::new();
-    // A name that leads to a pipe must not hold up the main thread.
-    let file = options
-        .read(true)
-        .custom_flags(OFlags::NONBLOCK.bits() as i32)
-        .open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(io::Error::other("it is no file"));
-    }
-    if metadata.mode() & 0o027 != 0 {
-        let why = "others may read it or its group may write it: `chmod 640` it";
-        return Err(io::Error::other(why));
-    }
-    let mut text = String::new();
-    file.take(FILE_BYTES_MAX).read_to_string(&mut text)?;
-    Ok(text)
 }

@@ -31,6 +31,8 @@ pub struct EngineCounts {
 pub struct EngineState {
     /// Why Redis is away; none where it is there.
     pub away: Option<String>,
+    /// The server that was reached last, of those that the address leads to; empty before.
+    pub server: String,
     /// The last entry that was read.
     pub position: String,
     /// Messages and bytes that are on their way through the stream.

@@ -1,219 +1,212 @@
-//! Where Redis is, a connection to it, and what can be wrong with that.
-//!
-//! The threads of an engine, each with a connection of its own; everything here may wait as long as
-//! [`REDIS_ANSWER`] for Redis.
+//! Where Redis is and how to get in, as the settings say it. Plain values, but for the password's file, which is read anew for
+//! each connection.
 
 use std::fmt;
+use std::path::PathBuf;
 
-use redis::{Client, Cmd, Connection, ConnectionAddr, ConnectionInfo, ConnectionLike, ErrorKind};
-use redis::{IntoConnectionInfo, RedisError, ServerError, Value};
+use redis::{ConnectionAddr, IntoConnectionInfo};
 
-use crate::limits::REDIS_ANSWER;
+use crate::private_file;
+use crate::tls::OutwardFiles;
 
-/// The first version that counts within an epoch by itself (`XADD key 7-*`). Valkey calls itself 7.2.4.
-const VERSION_LEAST: u32 = 7;
+/// What is written instead of an address.
+const HOW: &str = "write it as \"redis://127.0.0.1:6379\", \"rediss://redis.example:6379\" or \
+    \"redis+unix:///run/redis/redis.sock\"";
 
-/// An address, with the password that may be in it.
-#[derive(Clone, PartialEq, Eq)]
+/// Everything that leads to the one Redis that takes what is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Address {
-    url: String,
-    shown: String,
+    /// Servers of which one is the master, or Sentinels; one at least.
+    pub servers: Vec<Server>,
+    /// The name of the master where the servers are Sentinels.
+    pub sentinel: Option<String>,
+    /// The user at Redis; none for that of the URL, or the default one.
+    pub user: Option<String>,
+    /// The file with the password at Redis; none for that of the URL.
+    pub password_file: Option<PathBuf>,
+    /// For servers that are reached by TLS.
+    pub files: OutwardFiles,
+}
+
+/// One server, with the password that may stand in its URL. Is shown without.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Server {
+    pub(super) place: Place,
+    pub(super) user: Option<String>,
+    pub(super) password: Option<String>,
+    pub(super) database: i64,
+}
+
+/// Where a server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Tcp {
+        host: String,
+        port: u16,
+        is_tls: bool,
+    },
+    Unix(PathBuf),
 }
 
 impl Address {
+    /// One server and nothing else.
+    #[cfg(test)]
+    pub(super) fn of(url: &str) -> Address {
+        Address {
+            servers: vec![Server::parse(url).expect("it is one")],
+            ..Address::default()
+        }
+    }
+
+    /// The password of the file; none where there is no file. Waits for the disk.
+    ///
+    /// # Errors
+    /// Why it cannot be had, with the file's name.
+    pub fn password(&self) -> Result<Option<String>, String> {
+        let Some(path) = &self.password_file else {
+            return Ok(None);
+        };
+        let shown = path.display();
+        let text =
+            private_file::read(path).map_err(|error| format!("{shown} cannot be read: {error}"))?;
+        // Editors and `echo` end a line; a password has none in it.
+        let text = text.trim_end_matches(['\n', '\r']);
+        if text.is_empty() {
+            return Err(format!(
+                "{shown} is empty: write the password there, and nothing else"
+            ));
+        }
+        if text.contains(['\n', '\r']) {
+            return Err(format!(
+                "{shown} has more than one line: write the password there, and nothing else"
+            ));
+        }
+        Ok(Some(text.to_owned()))
+    }
+}
+
+impl Server {
     /// Reads a URL, such as `redis://user:password@127.0.0.1:6379/0` or `redis+unix:///run/redis/redis.sock`.
     ///
     /// # Errors
     /// What is wrong with it, in words that show nothing of a password.
-    pub fn parse(url: &str) -> Result<Address, String> {
-        if url.starts_with("rediss:") || url.starts_with("valkeys:") {
-            return Err(
-                "asks for TLS, which Detent does not speak to Redis: use a tunnel, such as stunnel"
-                    .to_owned(),
-            );
+    pub fn parse(url: &str) -> Result<Server, String> {
+        if url.contains('#') {
+            return Err("has a # in it: in a password write %23 for it; to trust a certificate name its authority by \
+                 `ca_file`"
+                .to_owned());
         }
-        let info = info(url).map_err(|error| {
+        let (scheme, rest) = url.split_once(':').unwrap_or_default();
+        let scheme = scheme.to_ascii_lowercase();
+        // Encrypted here, so that the crate needs to know nothing of it.
+        let (plain, is_tls) = match scheme.as_str() {
+            "rediss" => ("redis", true),
+            "valkeys" => ("valkey", true),
+            other => (other, false),
+        };
+        let info = format!("{plain}:{rest}").into_connection_info();
+        let info = info.map_err(|error| {
             let why = error.detail().unwrap_or_else(|| error.category());
-            format!(
-                "is no address of Redis ({why}): write it as \"redis://127.0.0.1:6379\" or \
-                 \"redis+unix:///run/redis/redis.sock\""
-            )
+            format!("is no address of Redis ({why}): {HOW}")
         })?;
-        let database = match info.redis_settings().db() {
-            0 => String::new(),
-            number => format!("/{number}"),
+        let settings = info.redis_settings();
+        if settings.db() < 0 {
+            return Err(format!(
+                "is no address of Redis (Invalid database number): {HOW}"
+            ));
+        }
+        let place = match info.addr() {
+            ConnectionAddr::Unix(path) => Place::Unix(path.clone()),
+            ConnectionAddr::Tcp(host, port) => Place::Tcp {
+                host: host.clone(),
+                port: *port,
+                is_tls,
+            },
+            _ => return Err(format!("is no address of Redis: {HOW}")),
         };
-        let shown = match info.addr() {
-            ConnectionAddr::Unix(path) => format!("redis+unix://{}{database}", path.display()),
-            address => format!("redis://{address}{database}"),
-        };
-        Ok(Address {
-            url: url.to_owned(),
-            shown,
+        let given = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+        Ok(Server {
+            place,
+            user: given(settings.username()),
+            password: given(settings.password()),
+            database: settings.db(),
         })
     }
-}
 
-fn info(url: &str) -> Result<ConnectionInfo, RedisError> {
-    url.into_connection_info()
+    /// Whether the URL says who comes: a user, and a password.
+    pub fn credentials(&self) -> (bool, bool) {
+        (self.user.is_some(), self.password.is_some())
+    }
+
+    /// Whether it is reached by TLS.
+    pub fn is_tls(&self) -> bool {
+        matches!(self.place, Place::Tcp { is_tls: true, .. })
+    }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
+        for (index, server) in self.servers.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{server}")?;
+        }
+        match &self.sentinel {
+            Some(name) => write!(f, " (Sentinel, {name})"),
+            None => Ok(()),
+        }
     }
 }
 
-impl fmt::Debug for Address {
+impl fmt::Display for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
-    }
-}
-
-/// Why Redis is away.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Trouble {
-    /// No connection, or no longer.
-    #[error("it cannot be reached ({0})")]
-    Unreachable(String),
-    /// A connection, and no answer.
-    #[error("it has not answered within {} ms", REDIS_ANSWER.as_millis())]
-    Silent,
-    /// An error as an answer.
-    #[error("it refuses: {0}")]
-    Refused(String),
-    /// It does not know what is needed.
-    #[error("it is version {0}: Redis 7 or later is needed, or Valkey")]
-    TooOld(String),
-    /// What is written there another Redis overwrites.
-    #[error("it is a replica: name its master")]
-    Replica,
-    /// An answer of another form than Redis gives.
-    #[error("it answers what no Redis would")]
-    Strange,
-}
-
-impl From<RedisError> for Trouble {
-    fn from(error: RedisError) -> Trouble {
-        if error.kind() == ErrorKind::AuthenticationFailed {
-            return Trouble::Refused("the user or the password is wrong".to_owned());
+        match &self.place {
+            Place::Unix(path) => write!(f, "redis+unix://{}", path.display())?,
+            Place::Tcp { host, port, is_tls } => {
+                let scheme = if *is_tls { "rediss" } else { "redis" };
+                match host.contains(':') {
+                    true => write!(f, "{scheme}://[{host}]:{port}")?,
+                    false => write!(f, "{scheme}://{host}:{port}")?,
+                }
+            }
         }
-        if error.is_timeout() {
-            return Trouble::Silent;
+        match self.database {
+            0 => Ok(()),
+            number => write!(f, "/{number}"),
         }
-        if error.is_io_error() || error.is_connection_dropped() {
-            return Trouble::Unreachable(error.to_string());
-        }
-        Trouble::Refused(error.to_string())
     }
 }
 
-impl From<&ServerError> for Trouble {
-    fn from(error: &ServerError) -> Trouble {
-        let details = error.details().unwrap_or_default();
-        Trouble::Refused(format!("{} {details}", error.code()).trim_end().to_owned())
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
     }
-}
-
-/// Which run of Redis has answered: another one after a restart or a failover. The same number on all hosts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Instance(pub(super) u32);
-
-/// A connection.
-pub(super) struct Link {
-    connection: Connection,
-    pub(super) instance: Instance,
-}
-
-impl Link {
-    /// Connects, and asks who it is.
-    pub(super) fn open(address: &Address) -> Result<Link, Trouble> {
-        let client = Client::open(info(&address.url)?)?;
-        let mut connection = client.get_connection_with_timeout(REDIS_ANSWER)?;
-        connection.set_read_timeout(Some(REDIS_ANSWER))?;
-        connection.set_write_timeout(Some(REDIS_ANSWER))?;
-        let server = section(&mut connection, "server")?;
-        let version = field(&server, "redis_version").ok_or(Trouble::Strange)?;
-        let major = version.split('.').next().and_then(|of| of.parse().ok());
-        if major.is_none_or(|major: u32| major < VERSION_LEAST) {
-            return Err(Trouble::TooOld(version.to_owned()));
-        }
-        let replication = section(&mut connection, "replication")?;
-        if field(&replication, "role") != Some("master") {
-            return Err(Trouble::Replica);
-        }
-        // Not by the name of its data, which changes when a first replica comes and nothing is lost.
-        let instance = Instance(fold(field(&server, "run_id").ok_or(Trouble::Strange)?));
-        Ok(Link {
-            connection,
-            instance,
-        })
-    }
-
-    /// Asks one thing; an error of Redis is one of the function.
-    pub(super) fn ask(&mut self, command: &Cmd) -> Result<Value, Trouble> {
-        no_error(self.connection.req_command(command)?)
-    }
-
-    /// Sends commands as bytes, each of which is answered by [`receive`](Link::receive) in its turn.
-    pub(super) fn send(&mut self, commands: &[u8]) -> Result<(), Trouble> {
-        Ok(self.connection.send_packed_command(commands)?)
-    }
-
-    /// The next answer, which may be an error of Redis.
-    pub(super) fn receive(&mut self) -> Result<Value, Trouble> {
-        Ok(self.connection.recv_response()?)
-    }
-}
-
-fn section(connection: &mut Connection, name: &str) -> Result<String, Trouble> {
-    let answer = connection.req_command(redis::cmd("INFO").arg(name))?;
-    match no_error(answer)? {
-        Value::BulkString(text) => String::from_utf8(text).map_err(|_| Trouble::Strange),
-        Value::VerbatimString { text, .. } => Ok(text),
-        _ => Err(Trouble::Strange),
-    }
-}
-
-fn field<'i>(info: &'i str, name: &str) -> Option<&'i str> {
-    let mut lines = info.lines().filter_map(|line| line.split_once(':'));
-    lines.find(|(of, _)| *of == name).map(|(_, value)| value)
-}
-
-fn no_error(value: Value) -> Result<Value, Trouble> {
-    match value {
-        Value::ServerError(error) => Err(Trouble::from(&error)),
-        value => Ok(value),
-    }
-}
-
-/// FNV-1a: the same on every host, unlike the hashes of the standard library.
-fn fold(text: &str) -> u32 {
-    text.bytes().fold(0x811c_9dc5, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Address, fold};
+    use super::Server;
 
     #[test]
-    fn an_address_is_shown_without_its_password() {
+    fn a_server_is_shown_without_its_password() {
         for (url, shown) in [
             ("redis://127.0.0.1", "redis://127.0.0.1:6379"),
+            ("redis://[::1]:7000", "redis://[::1]:7000"),
             (
                 "redis://:secret@redis.example:7000/3",
                 "redis://redis.example:7000/3",
+            ),
+            (
+                "REDISS://user:secret@redis.example",
+                "rediss://redis.example:6379",
             ),
             (
                 "redis+unix:///run/r.sock?pass=secret&db=2",
                 "redis+unix:///run/r.sock/2",
             ),
         ] {
-            let address = Address::parse(url).expect("it is one");
-            assert_eq!(address.to_string(), shown);
-            assert_eq!(format!("{address:?}"), shown);
+            let server = Server::parse(url).expect("it is one");
+            assert_eq!(server.to_string(), shown);
+            assert_eq!(format!("{server:?}"), shown);
         }
     }
 
@@ -224,16 +217,13 @@ mod tests {
             "127.0.0.1:6379",
             "http://:secret@127.0.0.1",
             "redis://:secret@127.0.0.1/zero",
-            "rediss://:secret@127.0.0.1",
+            "redis://:secret@127.0.0.1/-1",
+            "redis://:secret#@127.0.0.1",
+            "rediss://:secret@127.0.0.1/#insecure",
+            "rediss:secret",
         ] {
-            let error = Address::parse(url).expect_err(url);
+            let error = Server::parse(url).expect_err(url);
             assert!(!error.contains("secret"), "{error}");
         }
-    }
-
-    #[test]
-    fn every_host_names_an_instance_by_the_same_number() {
-        assert_eq!(fold("a"), 0xe40c_292c, "as FNV-1a has it");
-        assert_eq!(fold("foobar"), 0xbf9c_f968, "as FNV-1a has it");
     }
 }

@@ -291,9 +291,9 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
 
     use super::{Arrivals, Missing};
-    use crate::engine::address::Instance;
     use crate::engine::entry::{Body, Entry, Kind, Meta, StreamId};
     use crate::engine::flight::Arrived;
+    use crate::engine::link::Instance;
     use crate::hub::{Event, Hub, StreamNews};
     use crate::ids::RouteId;
 

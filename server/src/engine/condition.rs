@@ -7,7 +7,8 @@ use std::time::Instant;
 use log::{info, warn};
 use parking_lot::Mutex;
 
-use super::address::{Address, Trouble};
+use super::address::Address;
+use super::link::Trouble;
 use crate::counters::EngineCounts;
 
 /// Which of the two.
@@ -63,12 +64,16 @@ impl Condition {
         state.told = None;
         state.was_up = true;
         let since = state.away_since.take();
-        self.counts.state.lock().away = None;
+        let server = {
+            let mut told = self.counts.state.lock();
+            told.away = None;
+            told.server.clone()
+        };
         drop(state);
         let time = since.map_or(0.0, |since| since.elapsed().as_secs_f64());
         info!(
-            "route {}: is shared with other hosts by {} (after {time:.1} s)",
-            self.route, self.address
+            "route {}: is shared with other hosts by {server} (after {time:.1} s)",
+            self.route
         );
     }
 
@@ -102,6 +107,11 @@ impl Condition {
     /// Whether somebody has tried in vain.
     pub(super) fn is_in_trouble(&self) -> bool {
         self.state.lock().told.is_some()
+    }
+
+    /// The writer has come to one of several servers.
+    pub(super) fn set_server(&self, name: &str) {
+        name.clone_into(&mut self.counts.state.lock().server);
     }
 
     pub(super) fn route(&self) -> &str {

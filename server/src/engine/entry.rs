@@ -8,7 +8,7 @@ use std::io::Write;
 
 use redis::Value;
 
-use super::address::Instance;
+use super::link::Instance;
 use crate::limits::TOPIC_BYTES_MAX;
 
 /// Of the form of `m`.
@@ -256,7 +256,7 @@ mod tests {
     use redis::Value;
 
     use super::{Body, Entry, Kind, Meta, Packed, StreamId};
-    use crate::engine::address::Instance;
+    use crate::engine::link::Instance;
 
     fn meta() -> Meta {
         Meta {

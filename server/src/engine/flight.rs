@@ -422,9 +422,10 @@ mod tests {
     use std::time::Duration;
 
     use super::{Arrived, Flight, Manner, Next, Refused};
-    use crate::engine::address::{Address, Trouble};
+    use crate::engine::address::Address;
     use crate::engine::condition::{Condition, Side};
     use crate::engine::entry::{Kind, Meta, Packed};
+    use crate::engine::link::Trouble;
     use crate::hub::{Audience, Event, Hub, Message};
     use crate::ids::{ClientId, RouteId};
     use crate::journal::{Epoch, Position};
@@ -480,7 +481,7 @@ mod tests {
 
     fn world(wait: Duration) -> World {
         let hub = Hub::start(|_| {}).expect("a thread");
-        let address = Address::parse("redis://127.0.0.1").expect("it is one");
+        let address = Address::of("redis://127.0.0.1");
         let condition = Arc::new(Condition::new("/t".into(), address));
         condition.set_up(Side::Writer);
         condition.set_up(Side::Reader);

@@ -15,7 +15,8 @@
 //!
 //! | file | holds |
 //! | --- | --- |
-//! | `address` | where Redis is, a connection, what is wrong with it |
+//! | `address` | where Redis is, and how to get in, as the settings say it |
+//! | `link`, `reach` | a connection, and what is wrong with it; which of several is the master |
 //! | `entry` | what stands in the stream, as bytes and as values |
 //! | `directed` | what is said to one client of another host |
 //! | `flight` | what was said here and has not come back, and what waits behind it |
@@ -47,8 +48,10 @@ mod entry;
 mod flight;
 pub mod hosts;
 mod kept;
+mod link;
 mod own;
 mod progress;
+mod reach;
 mod reader;
 mod seen;
 mod terms;
@@ -59,8 +62,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-pub use address::Address;
-use address::Link;
+pub use address::{Address, Server};
 use arrival::Arrivals;
 use condition::Condition;
 pub use directed::Directed;
@@ -81,11 +83,10 @@ use crate::ids::{Anywhere, ClientId, RouteId};
 use crate::journal::store::Line;
 use crate::limits::{STREAM_OPENING, STREAM_READ_FIRST};
 
-/// Says what is wrong with Redis, and with what the server has to have of it; none where it can be used. Waits for it for
-/// a second or two at most.
-pub fn check(address: &Address) -> Option<String> {
-    let trouble = Link::open(address).err()?;
-    Some(format!("{address}: {trouble}"))
+/// Says what is wrong with Redis, and with what the server has to have of it, each a line; none where it can be used. Waits
+/// for each server for a second or two at most.
+pub fn check(terms: &Terms) -> Vec<String> {
+    reach::check(&terms.address, &terms.prefix)
 }
 
 /// The way into the stream of a route, for whoever speaks on it. Any thread may use it at any time.

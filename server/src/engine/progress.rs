@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use parking_lot::{Condvar, Mutex};
 
-use super::address::Instance;
 use super::condition::Condition;
 use super::entry::StreamId;
+use super::link::Instance;
 
 #[derive(Default)]
 pub(super) struct Progress {

@@ -8,12 +8,14 @@ use std::time::Duration;
 use log::{debug, warn};
 use redis::{Cmd, Value};
 
-use super::address::{Address, Link, Trouble};
+use super::address::Address;
 use super::arrival::Arrivals;
 use super::condition::{Condition, Side};
 use super::entry::Entry;
 use super::flight::Flight;
+use super::link::{Link, Trouble};
 use super::progress::Progress;
+use super::reach::reach;
 use super::top::last_entry;
 use crate::hub::{Event, RouteHandle};
 use crate::limits::{
@@ -51,7 +53,8 @@ impl Reader {
 
     /// One connection; returns at the end, or where another Redis is to be read.
     fn session(&mut self, has_read: &mut bool) -> Result<(), Trouble> {
-        let mut link = Link::open(&self.address)?;
+        // Where the other thread is: what it puts in is to be read.
+        let mut link = reach(&self.address, &self.key, self.progress.instance())?;
         // The first look does not wait, so that whoever waits for the start knows that all was read.
         let mut block = None;
         let mut has_looked = false;
@@ -86,6 +89,8 @@ impl Reader {
                     "route {}: the stream is read from another Redis now",
                     self.condition.route()
                 );
+                // One of the two connections is to one that has ended, and nobody may say anything by which that is noticed.
+                self.flight.look();
                 return Ok(());
             }
         }

@@ -13,8 +13,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use log::info;
 use redis::{Cmd, Value, cmd};
 
-use super::address::{Link, Trouble};
 use super::entry::{Body, Entry, Kind, Meta, Packed, StreamId};
+use super::link::{Link, Trouble};
 use crate::limits::EPOCH_TRIES;
 
 /// A stream as one host knows it.

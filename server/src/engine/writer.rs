@@ -8,11 +8,13 @@ use std::time::{Duration, Instant};
 
 use redis::{Value, cmd};
 
-use super::address::{Address, Link, Trouble};
+use super::address::Address;
 use super::condition::{Condition, Side};
 use super::entry::{Packed, StreamId};
 use super::flight::{Flight, Next};
+use super::link::{Link, Trouble};
 use super::progress::Progress;
+use super::reach::reach;
 use super::top::{Known, error_in};
 use crate::limits::{FLIGHT_LOOK, REDIS_RETRY_LEAST, REDIS_RETRY_MOST, STREAM_CATCH_UP};
 
@@ -72,8 +74,9 @@ impl Writer {
 
     /// One connection; returns when nothing is left to do.
     fn session(&self) -> Result<(), Trouble> {
-        let mut link = Link::open(&self.address)?;
+        let mut link = reach(&self.address, &self.key, None)?;
         self.progress.set_instance(link.instance);
+        self.condition.set_server(&link.name);
         loop {
             let known = Known {
                 route: self.condition.route(),

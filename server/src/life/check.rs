@@ -41,10 +41,9 @@ pub fn check(settings: &Settings) -> Vec<String> {
             problems.push(error.to_string());
         }
     }
-    if let Some(terms) = &settings.redis
-        && let Some(wrong) = engine::check(&terms.address)
-    {
-        problems.push(format!("redis.url {wrong}"));
+    if let Some(terms) = &settings.redis {
+        let wrong = engine::check(terms).into_iter();
+        problems.extend(wrong.map(|wrong| format!("redis.url {wrong}")));
     }
     let folder = settings.plugins.display();
     match routes::check::problems(settings, &machine) {

@@ -1,4 +1,5 @@
-//! TLS: a client's session, the certificates of a listener, and who may show which.
+//! TLS: a client's session, the certificates of a listener, and who may show which; and towards servers that Detent goes
+//! to itself (`outward`).
 //!
 //! The one room that names rustls. Knows bytes, files and names; nothing of sockets, threads or requests.
 //!
@@ -33,6 +34,7 @@ mod credentials;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzz;
 mod identity;
+mod outward;
 mod peer;
 mod session;
 #[cfg(test)]
@@ -51,5 +53,6 @@ pub fn is_hello(first: u8) -> bool {
 
 pub use credentials::{Credentials, Files, Shown, Stamp};
 pub use identity::IdentityError;
+pub use outward::{Outward, OutwardError, OutwardFiles};
 pub use peer::PeerCertificate;
 pub use session::{Agreement, Flushed, Session, TlsError};

@@ -9,6 +9,7 @@ mod everywhere;
 mod lost;
 mod oracle;
 mod past;
+mod reach;
 mod settings;
 mod sharing;
 
@@ -18,8 +19,13 @@ const ROUTE: &str = "/annals";
 
 /// The settings of a host: `url` is where Redis is, `more` follows the table of it.
 fn settings(url: &str, more: &str) -> String {
+    settings_by(&format!("url = \"{url}\"\n{more}"))
+}
+
+/// The same, with these lines in the table of Redis.
+fn settings_by(redis: &str) -> String {
     format!(
-        "[redis]\nurl = \"{url}\"\n{more}\n\
+        "[redis]\n{redis}\n\
          [admin]\nlisten = \"127.0.0.1:0\"\n\
          [[route]]\npath = \"{ROUTE}\"\nplugin = \"annals\"\nshared = true\n\
          [[route]]\npath = \"/push\"\nplugin = \"push\"\nshared = true\n\

@@ -10,9 +10,13 @@ use crate::{ROUTE, host, host_at, join, kept, settings};
 
 #[track_caller]
 fn problems(text: &str) -> String {
-    let setup = Setup::new()
-        .plugins(&["annals", "push"])
-        .configuration(text);
+    let setup = Setup::new().plugins(&["annals", "push"]);
+    problems_of(setup.configuration(text))
+}
+
+/// What the check finds.
+#[track_caller]
+pub(crate) fn problems_of(setup: Setup) -> String {
     let run = setup.arguments(&["--check"]).run();
     run.assert_code(2);
     run.stderr
@@ -28,7 +32,7 @@ fn a_shared_route_needs_redis_and_an_address_that_is_one() {
     );
     for url in [
         "http://:secret@127.0.0.1",
-        "rediss://:secret@127.0.0.1",
+        "rediss://:secret@127.0.0.1/#insecure",
         "redis://:secret@127.0.0.1/x",
     ] {
         let told = problems(&format!("[redis]\nurl = \"{url}\"\n{route}"));

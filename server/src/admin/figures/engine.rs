@@ -12,6 +12,8 @@ use crate::plugin::Route;
 pub(in crate::admin) struct Engine {
     /// Where Redis is.
     pub(in crate::admin) address: String,
+    /// The server that was reached last, of those that the address leads to.
+    pub(in crate::admin) server: String,
     /// Why it is away; none where it is there.
     pub(in crate::admin) away: Option<String>,
     /// The last entry of the stream that was read here.
@@ -51,6 +53,7 @@ impl Engine {
     pub(super) fn of(counts: &EngineCounts, route: &Route) -> Engine {
         let EngineState {
             away,
+            server,
             position,
             waiting,
             waiting_bytes,
@@ -58,6 +61,7 @@ impl Engine {
         let returns = counts.returned.times();
         Engine {
             address: counts.address.clone(),
+            server,
             away,
             position,
             hosts: hosts(route),

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use redis::{Cmd, Value, cmd};
 
-use super::super::address::{Link, Trouble};
+use super::super::link::{Link, Trouble};
 use super::elsewhere::{Elsewhere, Listing, OtherHost, OtherRoute};
 use super::word::{Keys, Word, read_list};
 use crate::ids::HostNumber;

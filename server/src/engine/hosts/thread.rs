@@ -8,7 +8,9 @@ use std::time::Instant;
 use log::{debug, info, warn};
 use redis::{Cmd, Value, cmd};
 
-use super::super::address::{Address, Link, Trouble};
+use super::super::address::Address;
+use super::super::link::{Link, Trouble};
+use super::super::reach::reach;
 use super::super::terms::{Terms, machine, this_host};
 use super::super::top::error_in;
 use super::desk::Desk;
@@ -67,7 +69,7 @@ impl Thread {
 
     /// One connection; returns at the end.
     fn session(&mut self, has_looked: &mut bool) -> Result<(), Trouble> {
-        let mut link = Link::open(&self.address)?;
+        let mut link = reach(&self.address, &self.stream(), None)?;
         self.own.forget();
         self.renewed = None;
         loop {
@@ -77,6 +79,13 @@ impl Thread {
                 return self.say_goodbye(&mut link);
             }
         }
+    }
+
+    /// One of the streams: of several masters that which all routes go to is the one where it has come furthest.
+    fn stream(&self) -> String {
+        let state = self.desk.state.lock();
+        let path = state.routes.first().map_or("", |route| &*route.path);
+        self.keys.stream(path)
     }
 
     fn look(&mut self, link: &mut Link) -> Result<(), Trouble> {
@@ -95,6 +104,12 @@ impl Thread {
             return Err(trouble);
         }
         let refused = answers.iter().find_map(error_in);
+        if let Some(Trouble::Refused(why)) = &refused
+            && why.starts_with("READONLY")
+        {
+            // It was the master, and another one is now.
+            return Err(Trouble::Replica);
+        }
         if let Some(trouble) = refused {
             // What the others have may be read all the same.
             self.own.forget();

@@ -60,6 +60,11 @@ impl Keys {
         format!("{}host:{host}", self.prefix)
     }
 
+    /// The stream of a route.
+    pub(super) fn stream(&self, path: &str) -> String {
+        format!("{}{path}", self.prefix)
+    }
+
     /// Its list of a route.
     pub(super) fn list(&self, host: HostNumber, path: &str) -> String {
         format!("{}host:{host}:{path}", self.prefix)
