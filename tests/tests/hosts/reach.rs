@@ -316,7 +316,7 @@ fn a_redis_that_is_not_trusted_or_speaks_no_tls_is_told() {
     for (redis, told) in [
         (
             format!("url = \"rediss://localhost:{port}\"\nca_file = \"other.crt\"\n{shown}"),
-            "there is no TLS with it: invalid peer certificate: UnknownIssuer",
+            "there is no TLS with it: invalid peer certificate: ",
         ),
         (
             format!("url = \"rediss://localhost:{port}\"\n{shown}"),
