@@ -62,8 +62,18 @@ fn the_example_names_every_key_and_is_valid_with_all_of_them() {
     let text = whole_example();
     // The bursts make sense only beside a rate.
     let rated = text.replace("_per_second = 0", "_per_second = 5");
-    // The file is not there, and the group need not be.
-    let here = rated.replace("\ntokens_file", "\n#tokens_file");
+    // The files are not there, with what makes sense beside them only, and the group need not be.
+    let of_files = [
+        "tokens_file",
+        "password_file",
+        "user",
+        "ca_file",
+        "certificate_file",
+        "key_file",
+    ];
+    let here = of_files.iter().fold(rated, |text, key| {
+        text.replace(&format!("\n{key} ="), &format!("\n#{key} ="))
+    });
     valid(&here.replace("\"www-data\"", "\"root\""));
     let table: Table = text.parse().expect("it is TOML");
     for name in keys() {
