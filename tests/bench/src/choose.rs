@@ -6,7 +6,7 @@ use crate::arguments::Arguments;
 use crate::loads::Load;
 use crate::say;
 use crate::secured::Identity;
-use crate::servers::{Folders, Server};
+use crate::servers::{Folders, Server, free_port};
 
 /// Loads that were asked for.
 ///
@@ -72,5 +72,6 @@ pub fn folders() -> Result<Folders, String> {
         work,
         built,
         identity,
+        redis_port: free_port()?,
     })
 }

@@ -107,6 +107,18 @@ pub const SHARE: Metric = Metric {
 pub const OVER: Metric = cost("over", "CPU / CPU");
 /// The other way's processor time for a message.
 pub const OTHER_CPU_US: Metric = cost("other_cpu_us", "other's CPU µs/message");
+/// Messages delivered for a second of processor time, of all who take part.
+pub const PER_CPU_SECOND: Metric = Metric {
+    key: "per_cpu_second",
+    title: "messages/CPU s",
+    is_gain: true,
+};
+/// Processor time of Redis for each message published.
+pub const REDIS_US: Metric = cost("redis_us", "Redis' CPU µs/publish");
+/// The same over what Redis takes to put it into a stream and to read it once for each host, by its own benchmark.
+pub const REDIS_OVER: Metric = cost("redis_over", "Redis' CPU / bare");
+/// Processor time of a host for each message delivered in a shared room over that in one that is not.
+pub const HOST_OVER: Metric = cost("host_over", "CPU / CPU alone");
 /// What the hub takes for one round, on average.
 pub const ROUND_US: Metric = cost("round_us", "hub's round µs");
 /// A round that one of a hundred exceeds.
@@ -129,7 +141,7 @@ pub const RATE: Metric = Metric {
 };
 
 /// All of them in the order of their columns.
-pub const METRICS: [Metric; 41] = [
+pub const METRICS: [Metric; 45] = [
     CPU_US,
     PER_SECOND,
     CPU_PERCENT,
@@ -149,6 +161,10 @@ pub const METRICS: [Metric; 41] = [
     SHARE,
     OVER,
     OTHER_CPU_US,
+    PER_CPU_SECOND,
+    REDIS_OVER,
+    REDIS_US,
+    HOST_OVER,
     REJOIN_MS,
     STORED,
     ROUND_OVER,
@@ -174,7 +190,7 @@ pub const METRICS: [Metric; 41] = [
 ];
 
 /// Metrics that are not set against the bare server: it holds next to nothing, or they are ratios already.
-pub const ABSOLUTE: [&str; 10] = [
+pub const ABSOLUTE: [&str; 12] = [
     AVAILABLE_KIB.key,
     RESIDENT_KIB.key,
     ABOVE_KIB.key,
@@ -184,6 +200,8 @@ pub const ABSOLUTE: [&str; 10] = [
     BESIDE.key,
     SHARE.key,
     OVER.key,
+    REDIS_OVER.key,
+    HOST_OVER.key,
     ROUND_OVER.key,
 ];
 

@@ -197,10 +197,13 @@ impl Run<'_> {
         };
         load.run(&Stage {
             process: &process,
+            beside: &[],
+            protocol: server.protocol,
             identity: &self.folders.identity,
             abilities: server.abilities,
             another: &|| server.start(self.folders),
             filing: &|| server.start_filing(self.folders),
+            sharing: &|| server.start_sharing(self.folders),
             seconds: before.seconds,
             warm_up_seconds: before.seconds / 4.0,
             best_room_rate: best_room_rate(before).or_else(|| best_room_rate(self.stored?)),

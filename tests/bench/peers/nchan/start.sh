@@ -1,10 +1,13 @@
 #!/bin/sh
 # Starts nginx with nchan on a port of this machine, with a configuration in a folder of its own, and says when it
 # listens. One worker process, as the other servers of one loop have.
-#   start.sh FOLDER PORT MODULE
+# With the port of a Redis it shares what is published with all that have that.
+#   start.sh FOLDER PORT MODULE [REDIS_PORT]
 set -eu
-folder=$1 port=$2 module=$3
+folder=$1 port=$2 module=$3 redis_port=${4:-}
 mkdir -p "$folder"
+redis=""
+if [ -n "$redis_port" ]; then redis="nchan_redis_url redis://127.0.0.1:$redis_port; nchan_use_redis on;"; fi
 cat > "$folder/nginx.conf" <<CONF
 load_module $module;
 pid $folder/nginx.pid;
@@ -25,6 +28,7 @@ http {
     listen 127.0.0.1:$port backlog=4096;
     location ~ ^/push/(.+)\$ {
       nchan_pubsub;
+      $redis
       nchan_channel_id \$1;
       nchan_message_buffer_length 1000;
       nchan_message_timeout 1h;

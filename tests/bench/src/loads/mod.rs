@@ -17,17 +17,20 @@ mod publish;
 mod rejoin;
 mod room;
 mod secured;
+mod shared;
 mod slow;
 mod storm;
 mod unread;
 mod window;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::metric::{Metric, Sample};
 use crate::process::Process;
 use crate::secured::Identity;
-use crate::swarm::Swarm;
+use crate::servers::Group;
+use crate::swarm::{Protocol, Swarm};
 
 /// What a server must be able to do for a load.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +54,8 @@ pub enum Ability {
     /// Take messages by requests, and pass them to WebSockets and event streams, which may come back to what they
     /// have missed: `/push/{topic}`.
     Push,
+    /// Pass what `/push/{topic}` takes to those of another host too, by Redis.
+    Shared,
     /// Keep what is said in some rooms, `/past?room=NAME&kept`, in memory or in a file.
     Journals,
 }
@@ -90,9 +95,14 @@ pub trait Load {
 }
 
 /// What a load gets to run on.
+#[derive(Clone, Copy)]
 pub struct Stage<'a> {
     /// The server, just started; by TLS where the load wants that.
     pub process: &'a Process,
+    /// Others whose processor time counts too.
+    pub beside: &'a [&'a Process],
+    /// What its WebSockets speak.
+    pub protocol: Protocol,
     /// What clients by TLS trust.
     pub identity: &'a Identity,
     /// What it can do.
@@ -101,6 +111,8 @@ pub struct Stage<'a> {
     pub another: &'a dyn Fn() -> Result<Process, String>,
     /// Starts one that keeps some rooms in a file, and where it is asked for its metrics.
     pub filing: &'a dyn Fn() -> Result<(Process, PathBuf), String>,
+    /// Starts Redis and hosts that share by it.
+    pub sharing: &'a dyn Fn() -> Result<Group, String>,
     /// Length of the timed window.
     pub seconds: f64,
     /// Time before it.
@@ -113,6 +125,17 @@ pub struct Stage<'a> {
 }
 
 impl Stage<'_> {
+    /// Processor time of all that counts.
+    ///
+    /// # Errors
+    /// One of them has ended.
+    fn cpu(&self) -> Result<Duration, String> {
+        let all = [self.process]
+            .into_iter()
+            .chain(self.beside.iter().copied());
+        all.map(Process::cpu).sum()
+    }
+
     /// A swarm for the server, whose clients come by TLS where `ability` says so.
     ///
     /// # Errors
@@ -149,5 +172,6 @@ pub fn all() -> Vec<Box<dyn Load>> {
     loads.push(Box::new(rejoin::Rejoin));
     loads.extend(listeners::all());
     loads.extend(secured::all());
+    loads.extend(shared::all());
     loads
 }

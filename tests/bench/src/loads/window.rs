@@ -26,7 +26,7 @@ impl Clocks {
             .map_err(|error| format!("the load's own clock: {error}"))?;
         Ok(Clocks {
             at: Instant::now(),
-            server: stage.process.cpu()?,
+            server: stage.cpu()?,
             load: load.into(),
         })
     }

@@ -74,6 +74,11 @@ impl Publishers {
         }
     }
 
+    /// Messages so far.
+    pub fn published(&self) -> u64 {
+        self.next.iter().map(|&next| u64::from(next)).sum()
+    }
+
     fn say(&mut self, publisher: usize, now: Instant, outgoing: &mut Outgoing) {
         let number = self.next[publisher];
         self.next[publisher] += 1;

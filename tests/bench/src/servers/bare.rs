@@ -2,6 +2,7 @@
 
 use super::{Folders, Kind, Server};
 use crate::loads::Ability;
+use crate::swarm::Protocol;
 
 /// The limit of the kernel: one thread that copies bytes.
 pub(super) fn epoll(folders: &Folders) -> Server {
@@ -14,6 +15,8 @@ pub(super) fn epoll(folders: &Folders) -> Server {
         program: folders.built.join("bare").into(),
         arguments: Vec::new(),
         secured: None,
+        sharing: None,
+        protocol: Protocol::WebSocket,
         filing: None,
     }
 }
@@ -29,6 +32,8 @@ pub(super) fn threads(folders: &Folders) -> Server {
         program: folders.built.join("bare-threads").into(),
         arguments: Vec::new(),
         secured: None,
+        sharing: None,
+        protocol: Protocol::WebSocket,
         filing: None,
     }
 }

@@ -9,6 +9,7 @@ use super::{Filing, Folders, Kind, Server, copy, run};
 use crate::loads::Ability;
 use crate::say;
 use crate::secured::Identity;
+use crate::swarm::Protocol;
 
 const ABILITIES: &[Ability] = &[
     Ability::Echo,
@@ -21,7 +22,10 @@ const ABILITIES: &[Ability] = &[
     Ability::Compress,
     Ability::SecuredEcho,
     Ability::SecuredChat,
+    Ability::Shared,
 ];
+/// Those of revisions in which nothing was shared.
+const LONE_ABILITIES: &[Ability] = ABILITIES.split_at(10).0;
 /// Those of revisions without TLS.
 const PLAIN_ABILITIES: &[Ability] = ABILITIES.split_at(8).0;
 /// Those of revisions in which nothing was kept.
@@ -114,6 +118,10 @@ fn make(folders: &Folders, tree: &Path, name: &str, own: &[PathBuf]) -> Result<S
     let secured = secures.then(|| secured(folders, &folder)).transpose()?;
     let secured = secured.map(|more| [arguments.clone(), more].concat());
     arguments.extend(["--listen", "127.0.0.1:0"].map(Into::into));
+    let shares = tree.join("server/src/engine").exists();
+    let sharing = shares.then(|| sharing(folders, &folder)).transpose()?;
+    let sharing =
+        sharing.map(|more| std::array::from_fn(|_| [arguments.clone(), more.clone()].concat()));
     let keeps = own
         .iter()
         .any(|path| path.ends_with(format!("lib{PAST}.so")));
@@ -121,15 +129,18 @@ fn make(folders: &Folders, tree: &Path, name: &str, own: &[PathBuf]) -> Result<S
         name: name.to_owned(),
         version: format!("{} ({})", version.trim(), revision.trim()),
         kind: Kind::Detent,
-        abilities: match (keeps, secures) {
-            (true, true) => ABILITIES,
-            (true, false) => PLAIN_ABILITIES,
-            (false, _) => OLD_ABILITIES,
+        abilities: match (keeps, secures, shares) {
+            (true, true, true) => ABILITIES,
+            (true, true, false) => LONE_ABILITIES,
+            (true, false, _) => PLAIN_ABILITIES,
+            (false, ..) => OLD_ABILITIES,
         },
         clients_max: usize::MAX,
         program: program.into(),
         arguments,
         secured,
+        sharing,
+        protocol: Protocol::WebSocket,
         filing: keeps.then(|| filing(&folder)).transpose()?,
     })
 }
@@ -144,6 +155,17 @@ fn secured(folders: &Folders, folder: &Path) -> Result<Vec<OsString>, String> {
         "listen = []\n\n[[listener]]\naddress = \"127.0.0.1:0\"\ntls = {{ certificate = \"{}\", key = \"{}\" }}\n",
         certificate.display(),
         key.display()
+    );
+    fs::write(&file, text).map_err(|error| format!("{}: {error}", file.display()))?;
+    Ok(vec!["--config".into(), file.into_os_string()])
+}
+
+/// A configuration whose topics are those of all hosts.
+fn sharing(folders: &Folders, folder: &Path) -> Result<Vec<OsString>, String> {
+    let file = folder.join("shared.toml");
+    let text = format!(
+        "[redis]\nurl = \"redis://127.0.0.1:{}\"\n\n[[route]]\npath = \"/push\"\nplugin = \"push\"\nshared = true\n",
+        folders.redis_port
     );
     fs::write(&file, text).map_err(|error| format!("{}: {error}", file.display()))?;
     Ok(vec!["--config".into(), file.into_os_string()])

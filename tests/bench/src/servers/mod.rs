@@ -3,6 +3,7 @@
 mod bare;
 mod detent;
 mod peers;
+mod redis;
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -12,8 +13,13 @@ use std::process::{Command, Stdio};
 use crate::loads::Ability;
 use crate::process::Process;
 use crate::secured::Identity;
+use crate::swarm::Protocol;
 
 pub use peers::Missing;
+pub use redis::cost_of_stream;
+
+/// Servers that share what is published.
+pub const HOSTS: usize = 2;
 
 /// What a server is in the comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -42,6 +48,10 @@ pub struct Server {
     arguments: Vec<OsString>,
     /// Instead of those, where it is to speak TLS.
     secured: Option<Vec<OsString>>,
+    /// The same for each of two that share what is published by a Redis on [`Folders::redis_port`].
+    sharing: Option<[Vec<OsString>; HOSTS]>,
+    /// What its WebSockets speak.
+    pub protocol: Protocol,
     /// What makes it keep some rooms in a file, and tell its metrics on a socket.
     filing: Option<Filing>,
 }
@@ -51,6 +61,14 @@ pub struct Server {
 struct Filing {
     arguments: Vec<OsString>,
     metrics: PathBuf,
+}
+
+/// Hosts that share what is published, and what stands between them.
+pub struct Group {
+    /// All alike.
+    pub hosts: Vec<Process>,
+    /// What they share by.
+    pub redis: Process,
 }
 
 /// Where things lie.
@@ -63,6 +81,8 @@ pub struct Folders {
     pub built: PathBuf,
     /// What every server shows by TLS.
     pub identity: Identity,
+    /// Where Redis listens in the loads that need it: its port is free, and nobody else takes ports here.
+    pub redis_port: u16,
 }
 
 impl Server {
@@ -74,6 +94,7 @@ impl Server {
             program: self.program.clone(),
             arguments: self.arguments.iter().cloned().chain(more).collect(),
             secured: self.secured.clone(),
+            sharing: self.sharing.clone(),
             filing: self.filing.clone(),
             ..*self
         }
@@ -107,6 +128,23 @@ impl Server {
         self.start_with(folders, &[], arguments)
     }
 
+    /// Starts Redis, empty, and hosts that share by it.
+    ///
+    /// # Errors
+    /// It does not do this, or one of them does not start.
+    pub fn start_sharing(&self, folders: &Folders) -> Result<Group, String> {
+        let sharing = self.sharing.as_ref().ok_or("no sharing")?;
+        let redis = redis::start(folders)?;
+        let hosts = sharing.iter().enumerate().map(|(number, arguments)| {
+            let name = format!("{}-{number}", self.name);
+            self.start_as(folders, &name, &[], arguments)
+        });
+        Ok(Group {
+            hosts: hosts.collect::<Result<_, _>>()?,
+            redis,
+        })
+    }
+
     /// As [`Server::start`], with a program and its arguments before it, such as valgrind.
     ///
     /// # Errors
@@ -121,9 +159,19 @@ impl Server {
         wrapper: &[OsString],
         arguments: &[OsString],
     ) -> Result<Process, String> {
+        self.start_as(folders, &self.name, wrapper, arguments)
+    }
+
+    fn start_as(
+        &self,
+        folders: &Folders,
+        name: &str,
+        wrapper: &[OsString],
+        arguments: &[OsString],
+    ) -> Result<Process, String> {
         let logs = folders.work.join("logs");
         fs::create_dir_all(&logs).map_err(|error| format!("{}: {error}", logs.display()))?;
-        let path = logs.join(format!("{}.log", self.name));
+        let path = logs.join(format!("{name}.log"));
         let log = File::create(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         let words = wrapper.iter().chain([&self.program]).chain(arguments);
         let mut words = words.cloned();
@@ -178,4 +226,13 @@ fn copy(from: &Path, to: &Path) -> Result<(), String> {
         fs::create_dir_all(folder).map_err(failed)?;
     }
     fs::copy(from, to).map(drop).map_err(failed)
+}
+
+/// Some servers take no port 0; this one is free now, and nobody else takes ports here.
+///
+/// # Errors
+/// The kernel's.
+pub fn free_port() -> Result<u16, String> {
+    let free = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|of| of.local_addr());
+    Ok(free.map_err(|error| error.to_string())?.port())
 }

@@ -1,11 +1,13 @@
 //! Somebody else's servers: small programs of ours on the libraries that this machine can get.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{Folders, Kind, Server, copy, run};
+use super::{Folders, Kind, Server, copy, free_port, run};
 use crate::loads::Ability;
 use crate::secured::Identity;
+use crate::swarm::Protocol;
 
 /// A peer that is not here, and what to do.
 pub struct Missing {
@@ -42,7 +44,7 @@ struct Peer {
     prepare: fn(&Place) -> Result<Server, String>,
 }
 
-const PEERS: [Peer; 8] = [
+const PEERS: [Peer; 9] = [
     Peer {
         name: "bun",
         prepare: bun,
@@ -72,6 +74,10 @@ const PEERS: [Peer; 8] = [
         prepare: nchan,
     },
     Peer {
+        name: "socket-io",
+        prepare: socket_io,
+    },
+    Peer {
         name: "nginx",
         prepare: nginx,
     },
@@ -92,6 +98,7 @@ struct Place<'a> {
     built: PathBuf,
     install: bool,
     identity: &'a Identity,
+    redis_port: u16,
     /// Where Detent of this tree is, with its plugins.
     detent: PathBuf,
 }
@@ -104,6 +111,7 @@ pub(super) fn prepare(folders: &Folders, install: bool) -> (Vec<Server>, Vec<Mis
             built: folders.work.join("peers").join(peer.name),
             install,
             identity: &folders.identity,
+            redis_port: folders.redis_port,
             detent: folders.work.join("detent"),
         };
         match (peer.prepare)(&place) {
@@ -131,6 +139,8 @@ fn peer(name: &str, version: &str, program: PathBuf, argument: Option<PathBuf>) 
         program: program.into(),
         arguments: argument.into_iter().map(PathBuf::into_os_string).collect(),
         secured: None,
+        sharing: None,
+        protocol: Protocol::WebSocket,
         filing: None,
     }
 }
@@ -317,24 +327,40 @@ fn nchan(place: &Place) -> Result<Server, String> {
     let version = run(Command::new("dpkg-query")
         .args(["--show", "--showformat=${Package} ${Version}, "])
         .args(&packages[..2]))?;
-    let port = free_port()?;
     let script = place.sources.join("start.sh");
-    let arguments = [
-        place.built.clone().into_os_string(),
-        port.to_string().into(),
-        NCHAN_MODULE.into(),
-    ];
+    let arguments = |folder: &str| -> Result<Vec<OsString>, String> {
+        Ok(vec![
+            place.built.join(folder).into_os_string(),
+            free_port()?.to_string().into(),
+            NCHAN_MODULE.into(),
+        ])
+    };
+    let sharing = |folder: &str| -> Result<Vec<OsString>, String> {
+        let mut arguments = arguments(folder)?;
+        arguments.push(place.redis_port.to_string().into());
+        Ok(arguments)
+    };
     Ok(Server {
-        abilities: &[Ability::Push],
-        arguments: arguments.into(),
+        abilities: &[Ability::Push, Ability::Shared],
+        arguments: arguments("alone")?,
+        sharing: Some([sharing("first")?, sharing("second")?]),
         ..peer("nchan", version.trim_end_matches(", "), script, None)
     })
 }
 
-/// nginx takes no port 0; this one is free now, and nobody else takes ports here.
-fn free_port() -> Result<u16, String> {
-    let free = std::net::TcpListener::bind(("127.0.0.1", 0)).and_then(|of| of.local_addr());
-    Ok(free.map_err(|error| error.to_string())?.port())
+/// Node with socket.io and what its makers have for several hosts: its adapter on streams of Redis.
+fn socket_io(place: &Place) -> Result<Server, String> {
+    let node = place.need("node", "--version", &["nodejs"])?;
+    let adapter = place.npm("@socket.io/redis-streams-adapter")?;
+    let version = format!("socket.io with redis-streams-adapter {adapter}, node {node}");
+    let script = place.built.join("server.js");
+    let arguments = [script.into_os_string(), place.redis_port.to_string().into()];
+    Ok(Server {
+        abilities: &[Ability::Shared],
+        sharing: Some(std::array::from_fn(|_| arguments.to_vec())),
+        protocol: Protocol::SocketIo,
+        ..peer("socket-io", &version, "node".into(), None)
+    })
 }
 
 /// TLS as most people have it: nginx speaks it, and Detent stands behind, plain. Both count.

@@ -26,6 +26,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 pub enum Protocol {
     /// RFC 6455.
     WebSocket,
+    /// What socket.io speaks inside of that, with messages of one text.
+    SocketIo,
     /// An event stream: it hears and says nothing.
     EventStream,
     /// Requests one after the other on a connection that stays; it says them whole.
@@ -176,12 +178,20 @@ impl Swarm {
 
     /// What a client says first; nothing where it waits for what the load has to say.
     fn request(&self, target: &str, connecting: Connecting) -> String {
+        let room;
+        let target = match connecting.protocol {
+            Protocol::SocketIo => {
+                room = format!("/socket.io/?EIO=4&transport=websocket&room={target}");
+                &room
+            }
+            _ => target,
+        };
         let mut head = match connecting.protocol {
             Protocol::Requests => return String::new(),
             Protocol::EventStream => {
                 format!("GET {target} HTTP/1.1\r\nAccept: text/event-stream\r\n")
             }
-            Protocol::WebSocket => format!(
+            Protocol::WebSocket | Protocol::SocketIo => format!(
                 "GET {target} HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                  Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n"
             ),
@@ -206,7 +216,7 @@ impl Swarm {
         };
         let head = String::from_utf8_lossy(&bytes[..end]);
         let is_admitted = match protocol {
-            Protocol::WebSocket => {
+            Protocol::WebSocket | Protocol::SocketIo => {
                 let accept = derive_accept_key(KEY.as_bytes());
                 head.starts_with("HTTP/1.1 101") && head.contains(&accept)
             }

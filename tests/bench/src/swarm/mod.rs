@@ -8,6 +8,7 @@ mod connect;
 mod http;
 mod secured;
 mod serve;
+mod socket_io;
 
 pub use connect::{Connecting, Protocol, targets};
 
@@ -130,6 +131,11 @@ impl Swarm {
             message_bytes: 0,
             first_fault: None,
         })
+    }
+
+    /// From now on clients connect to the server on `address`.
+    pub fn turn_to(&mut self, address: SocketAddr) {
+        self.address = address;
     }
 
     /// From now on clients come by TLS.

@@ -11,6 +11,7 @@ use rustix::event::epoll::{self, EventData, EventFlags};
 use rustix::net::{RecvFlags, SendFlags};
 
 use super::http::{Answer, Event};
+use super::socket_io::Unpacking;
 use super::{Protocol, State, Swarm, Traffic, secured};
 
 /// Bytes of a message that is not whole yet that are copied to stand before the next ones: less than it costs to
@@ -124,6 +125,10 @@ impl Swarm {
         }
         match protocol {
             Protocol::WebSocket => self.take_frames(index, bytes, at, now, traffic),
+            Protocol::SocketIo => {
+                let mut unpacking = Unpacking { traffic };
+                self.take_frames(index, bytes, at, now, &mut unpacking)
+            }
             Protocol::EventStream => {
                 while let Some(event) = Event::read(bytes, at)? {
                     at = event.end;

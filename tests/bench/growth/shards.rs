@@ -1,13 +1,13 @@
-//! What a hub split by member would give on a machine with many processors, by simulation with measured
-//! costs: `cargo bench --package server --bench growth`. It belongs to "How far it grows" in `lib.rs`.
+//! A hub split by member on a machine with many processors.
 //!
 //! Publishes arrive at random times to random rooms and get their numbers in one queue, which every
 //! shard reads from start to end in rounds; in a round, messages to one room become one `send` for
 //! each member of the shard. The moment that a busy hub waits for more (`hub::gather`) is left out: it
 //! helps one hub as it helps a shard.
-#![allow(clippy::print_stdout)] // it is what it is run for
 
 use std::collections::HashMap;
+
+use super::chance::Chance;
 
 /// One `send` to one member: measured, nearly all of it the kernel's.
 const SEND_US: f64 = 3.5;
@@ -27,18 +27,6 @@ struct Load {
     publishes_per_second: f64,
 }
 
-/// Small, repeatable and good enough for this (xorshift64*).
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> f64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
-
 struct Outcome {
     /// Share of the publishes that every shard got to.
     done: f64,
@@ -54,7 +42,7 @@ fn run(load: &Load, shards: usize) -> Outcome {
     let mut publishes = Vec::new();
     let mut at = 0.0;
     while at < SECONDS * 1e6 {
-        at += -chance.next().max(1e-12).ln() * 1e6 / load.publishes_per_second;
+        at += chance.pause(load.publishes_per_second);
         publishes.push((at, (chance.next() * load.rooms as f64) as usize));
     }
     let members = load.members as f64 / shards as f64;
@@ -89,7 +77,8 @@ fn run(load: &Load, shards: usize) -> Outcome {
     }
 }
 
-fn main() {
+/// Prints the table.
+pub(super) fn show() {
     let loads = [
         Load {
             name: "one room of 1,000",
