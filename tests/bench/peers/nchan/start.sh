@@ -38,7 +38,8 @@ http {
 }
 CONF
 (
-  until curl --silent --output /dev/null "http://127.0.0.1:$port/"; do sleep 0.05; done
+  # With Redis it answers 503 until it has that.
+  until curl --silent --fail --output /dev/null --data ready "http://127.0.0.1:$port/push/ready"; do sleep 0.05; done
   echo "listening on 127.0.0.1:$port"
 ) &
 exec nginx -c "$folder/nginx.conf" -p "$folder" -e "$folder/error.log"

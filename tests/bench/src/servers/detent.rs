@@ -164,7 +164,7 @@ fn secured(folders: &Folders, folder: &Path) -> Result<Vec<OsString>, String> {
 fn sharing(folders: &Folders, folder: &Path) -> Result<Vec<OsString>, String> {
     let file = folder.join("shared.toml");
     let text = format!(
-        "[redis]\nurl = \"redis://127.0.0.1:{}\"\n\n[[route]]\npath = \"/push\"\nplugin = \"push\"\nshared = true\n",
+        "[redis]\nurl = \"redis://127.0.0.1:{}\"\n\n[[route]]\npath = \"/push/{{topic}}\"\nplugin = \"push\"\nshared = true\n",
         folders.redis_port
     );
     fs::write(&file, text).map_err(|error| format!("{}: {error}", file.display()))?;

@@ -354,12 +354,15 @@ fn socket_io(place: &Place) -> Result<Server, String> {
     let adapter = place.npm("@socket.io/redis-streams-adapter")?;
     let version = format!("socket.io with redis-streams-adapter {adapter}, node {node}");
     let script = place.built.join("server.js");
-    let arguments = [script.into_os_string(), place.redis_port.to_string().into()];
+    let sharing = [
+        script.clone().into_os_string(),
+        place.redis_port.to_string().into(),
+    ];
     Ok(Server {
         abilities: &[Ability::Shared],
-        sharing: Some(std::array::from_fn(|_| arguments.to_vec())),
+        sharing: Some(std::array::from_fn(|_| sharing.to_vec())),
         protocol: Protocol::SocketIo,
-        ..peer("socket-io", &version, "node".into(), None)
+        ..peer("socket-io", &version, "node".into(), Some(script))
     })
 }
 
