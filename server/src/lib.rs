@@ -32,6 +32,7 @@
 //! | `timers` | 1 a route with timers | `on_timer`, turns of clients that are silent | the next deadline |
 //! | `journal` | 1 a route with a file | writes and reads what is kept | its queue, the disk |
 //! | `engine`, `engine-in` | 1 each a shared route | what is said goes to Redis, and comes from there | Redis; its queue; the hub's while it is full |
+//! | `engine-hosts` | 1 where a route is shared | tells other hosts who is here, and reads what they tell | Redis; the next second |
 //! | `reaper` | 1 | joins connection threads that have ended | its queue, the next look |
 //! | `admin`, `admin-N` | 1, and 1 a connection of the admin listener | health, figures, orders | accept; its socket, the main thread |
 //! | `log` | 1 | writes the log | its queue, the disk |

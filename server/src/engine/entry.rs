@@ -340,7 +340,7 @@ mod tests {
     fn a_kind_that_a_later_version_has_is_none() {
         let mut command = Vec::new();
         Packed::new(&meta(), b"x").add(&mut command, "detent:/a", 10, 5, Instance(3));
-        let head = b"m\r\n$48\r\n";
+        let head = b"m\r\n$49\r\n";
         let at = command.windows(head.len()).position(|of| of == head);
         // The instance has 4 bytes, the version 1.
         let kind = at.expect("it is there") + head.len() + 5;

@@ -49,6 +49,8 @@ pub struct OtherRoute {
 pub struct Listing {
     /// Which of its host's it is.
     pub(super) number: u64,
+    /// What it takes here.
+    pub(super) bytes: usize,
     /// The clients.
     pub clients: Vec<Far>,
 }
@@ -64,6 +66,13 @@ pub struct Far {
     pub address: Box<str>,
     /// When it came, in seconds since 1970.
     pub since: u64,
+}
+
+impl Far {
+    /// What it takes.
+    pub(super) fn bytes(&self) -> usize {
+        size_of::<Far>() + self.label.len() + self.address.len()
+    }
 }
 
 impl Elsewhere {

@@ -7,17 +7,19 @@ use std::time::Instant;
 use redis::{Cmd, Value, cmd};
 
 use super::super::link::{Link, Trouble};
-use super::elsewhere::{Elsewhere, Listing, OtherHost, OtherRoute};
+use super::elsewhere::{Elsewhere, Far, Listing, OtherHost, OtherRoute};
 use super::word::{Keys, Word, read_list};
 use crate::ids::HostNumber;
+use crate::limits::memory::{Account, Part};
 use crate::limits::{
     ELSEWHERE_LISTED_MAX, HOST_LIST_BYTES_MAX, HOST_LISTS_READ, HOST_WORD_BYTES_MAX, HOSTS_FORGET,
     HOSTS_MAX,
 };
 
 /// What it remembers from one look to the next.
-#[derive(Default)]
 pub(super) struct Others {
+    /// What the lists of others take.
+    account: Account,
     /// Hosts that are listed and not there, and since when.
     missing: HashMap<HostNumber, Instant>,
     /// Bytes of lists that may be read now.
@@ -32,6 +34,15 @@ struct Wanted {
 }
 
 impl Others {
+    pub(super) fn new() -> Others {
+        Others {
+            account: Account::new(Part::Queues),
+            missing: HashMap::new(),
+            allowance: 0,
+            looks: 0,
+        }
+    }
+
     /// Reads what the hosts say whose numbers are in this set, but `own`, of routes that are shared here too.
     pub(super) fn read(
         &mut self,
@@ -76,6 +87,9 @@ impl Others {
             });
         }
         self.read_lists(link, keys, &mut hosts, wanted)?;
+        let lists = hosts.iter().flat_map(|host| host.routes.values());
+        let bytes: usize = lists.map(|of| of.list.bytes).sum();
+        self.account.set(bytes);
         elsewhere.set(hosts);
         self.forget(link, keys)
     }
@@ -110,6 +124,7 @@ impl Others {
             let held: usize = held.map(|of| of.list.clients.len()).sum();
             list.clients
                 .truncate(ELSEWHERE_LISTED_MAX.saturating_sub(held));
+            list.bytes = list.clients.iter().map(Far::bytes).sum();
             if let Some(route) = hosts[host].routes.get_mut(&path) {
                 route.list = Arc::<Listing>::new(list);
             }

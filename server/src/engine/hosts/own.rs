@@ -128,6 +128,7 @@ impl OwnList {
             list_to_json(&Listing {
                 number: self.number,
                 clients: list(routes),
+                ..Listing::default()
             })
         });
         self.hash = Some(hash);

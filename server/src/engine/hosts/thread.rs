@@ -44,7 +44,7 @@ impl Thread {
             desk,
             elsewhere,
             own: Own::new(machine().to_owned()),
-            others: Others::default(),
+            others: Others::new(),
             renewed: None,
             told: None,
         }
