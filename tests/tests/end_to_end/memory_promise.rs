@@ -157,6 +157,34 @@ fn who_is_closed_for_it_is_told_why() {
     assert!(line.contains("of them by it"), "{line}");
 }
 
+/// Cause: changes of who is closed survived, since nobody counted who was.
+#[test]
+fn who_holds_most_is_closed_and_those_stay_who_hold_less() {
+    let setup = Setup::new().plugins(&["echo"]);
+    let configuration = "[limits]\nmemory = \"32 MiB\"\n[client]\nmessage = \"16 MiB\"\n";
+    let server = setup.configuration(configuration).start();
+    // 14.3 MiB of three, and then more than 28 MiB with that of the fourth, from which on there is a pause.
+    let less = frame(BINARY, &vec![7; 5_200_000]);
+    let (begin, rest) = less.split_at(5_000_000);
+    let mut others: Vec<Raw> = (0..3).map(|_| Raw::upgrade(&server, "/echo")).collect();
+    for other in &mut others {
+        other.write(begin);
+    }
+    server.wait_until_it_has_read(&others);
+    let mut largest = Raw::upgrade(&server, "/echo");
+    largest.write(&frame(BINARY, &vec![7; 16_000_000])[..15_500_000]);
+    let (code, reason) = largest.close_frame();
+    assert_eq!((code, &*reason), (1008, "the server is short of memory"));
+    drop(largest);
+    for other in &mut others {
+        other.write(rest);
+        let (opcode, payload) = other.frame();
+        assert_eq!((opcode, payload.len()), (BINARY, 5_200_000));
+    }
+    server.wait_for_log(&["WARN", "memory is short: ", "closed with 1008"]);
+    server.wait_for_log(&["all is well again; 1 clients were closed for it"]);
+}
+
 #[test]
 fn newcomers_are_refused_where_nobody_holds_much() {
     let mut server = start(64);

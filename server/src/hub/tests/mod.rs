@@ -1,6 +1,7 @@
 //! The hub with real outboxes on real sockets.
 
 mod events;
+mod one_round;
 mod past;
 mod presence;
 mod routes;
@@ -68,6 +69,14 @@ impl Room {
     }
 
     fn open_as(&self, route: &RouteHandle, id: u64, is_apart: bool) -> Guest {
+        let guest = self.guest(id);
+        guest.outbox.set_apart(is_apart);
+        route.post(guest.opened());
+        guest
+    }
+
+    /// One of whom the hub does not know yet.
+    fn guest(&self, id: u64) -> Guest {
         let address = self.listener.local_addr().expect("it is bound");
         let peer = TcpStream::connect(address).expect("it listens");
         peer.set_read_timeout(Some(Duration::from_secs(20)))
@@ -75,11 +84,6 @@ impl Room {
         let (socket, _) = self.listener.accept().expect("one connects");
         let id = ClientId(id);
         let outbox = Outbox::new(socket, id, self.drain.handle());
-        outbox.set_apart(is_apart);
-        route.post(Event::Opened {
-            client: id,
-            outbox: outbox.clone(),
-        });
         Guest { id, outbox, peer }
     }
 
@@ -98,6 +102,15 @@ impl Room {
         let heard = heard.collect();
         self.drain.end();
         heard
+    }
+}
+
+impl Guest {
+    fn opened(&self) -> Event {
+        Event::Opened {
+            client: self.id,
+            outbox: self.outbox.clone(),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::outbox::frame::Opcode;
 
 const BACKLOG: usize = 256 * 1024;
 
-fn bounds(messages: u64) -> Event {
+pub(super) fn bounds(messages: u64) -> Event {
     let bounds = Bounds {
         messages,
         bytes: u64::MAX,
@@ -68,7 +68,7 @@ impl Room {
     }
 }
 
-fn keep(
+pub(super) fn keep(
     name: &str,
     text: &str,
     except: Option<ClientId>,
