@@ -48,6 +48,7 @@ const UNSAFE: &[&str] = &[
     "plugin/host/host_table",
     "plugin/host/journal_table",
     "plugin/host/job",
+    "plugin/host/hosts_table",
     "plugin/host/label_table",
     "plugin/host/members_table",
     "plugin/host/reading_table",
