@@ -95,6 +95,7 @@ pub const SERVER_KEYS: &[Key<Settings>] = &[
     key!("redis", "prefix", None, Restart, |of| of.redis.as_ref().map(|of| of.prefix.clone())),
     key!("redis", "messages", None, Restart, |of| of.redis.as_ref().map(|of| of.messages)),
     key!("redis", "wait", None, Restart, |of| of.redis.as_ref().map(|of| of.wait)),
+    key!("redis", "when_away", None, Restart, |of| of.redis.as_ref().map(|of| of.when_away)),
     key!("limits", "connections", Some("--max-connections"), Reload, |of| of.limits.connections),
     key!("limits", "memory", None, Reload, |of| of.limits.memory),
     key!("limits", "connections_per_address", None, Reload, |of| of.limits.connections_per_address),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::forms::{Form, Number, Text, Time};
 use super::problem::Source;
 use super::table::{Given, Table};
-use crate::engine::{Address, Server, Terms};
+use crate::engine::{Address, Server, Terms, WhenAway};
 use crate::limits::settings as limits;
 use crate::tls::OutwardFiles;
 
@@ -24,6 +24,18 @@ impl Form for Url {
     }
 }
 
+impl Form for WhenAway {
+    const EXPECTED: &'static str = "neither \"wait\" nor \"local\": write one of them, in quotes";
+
+    fn parse(text: &str) -> Option<WhenAway> {
+        match text {
+            "wait" => Some(WhenAway::Wait),
+            "local" => Some(WhenAway::Local),
+            _ => None,
+        }
+    }
+}
+
 /// Reads it; none where it does not say where Redis is. `folder` is where relative paths begin.
 pub(super) fn read(mut table: Table<'_>, folder: &Path) -> Option<Terms> {
     let has_url = table.contains("url");
@@ -35,12 +47,14 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path) -> Option<Terms> {
     let (messages, wait) = (&limits::REDIS_MESSAGES, &limits::REDIS_WAIT);
     let given_messages = table.given_bounded::<Number>("messages", messages);
     let given_wait = table.given_bounded::<Time>("wait", wait);
+    let when_away = table.given::<WhenAway>("when_away");
     let mut others: Vec<_> = texts
         .iter()
         .map(|(key, given)| (*key, given.is_some()))
         .collect();
     others.push(("messages", given_messages.is_some()));
     others.push(("wait", given_wait.is_some()));
+    others.push(("when_away", when_away.is_some()));
     if let (false, Some(place)) = (has_url, table.place)
         && let Some((key, _)) = others.into_iter().find(|(_, is_given)| *is_given)
     {
@@ -85,6 +99,7 @@ pub(super) fn read(mut table: Table<'_>, folder: &Path) -> Option<Terms> {
         prefix: prefix.map_or(limits::REDIS_PREFIX.to_owned(), |given| given.value.0),
         messages: given_messages.map_or(messages.default, |given| given.value.0),
         wait: given_wait.map_or(wait.default, |given| given.value.0),
+        when_away: when_away.map_or(WhenAway::Wait, |given| given.value),
     })
 }
 

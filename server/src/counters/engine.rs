@@ -18,6 +18,8 @@ pub struct EngineCounts {
     pub heard: Count,
     /// Messages of this host that were taken and then given up, or refused at once.
     pub refused: Count,
+    /// Messages of this host that were heard here while Redis was away, and elsewhere later.
+    pub alone: Count,
     /// Times that Redis was away.
     pub aways: Count,
     /// Epochs that began.

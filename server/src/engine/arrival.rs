@@ -264,7 +264,7 @@ impl Arrivals {
     }
 }
 
-fn position(id: StreamId) -> Position {
+pub(super) fn position(id: StreamId) -> Position {
     Position {
         epoch: name(id.epoch),
         offset: id.offset,

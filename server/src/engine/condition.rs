@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use super::address::Address;
 use super::link::Trouble;
+use super::terms::WhenAway;
 use crate::counters::EngineCounts;
 
 /// Which of the two.
@@ -22,6 +23,7 @@ pub(super) enum Side {
 pub(super) struct Condition {
     route: Arc<str>,
     address: Address,
+    when_away: WhenAway,
     pub(super) counts: Arc<EngineCounts>,
     state: Mutex<State>,
 }
@@ -37,7 +39,7 @@ struct State {
 }
 
 impl Condition {
-    pub(super) fn new(route: Arc<str>, address: Address) -> Condition {
+    pub(super) fn new(route: Arc<str>, address: Address, when_away: WhenAway) -> Condition {
         let counts = Arc::new(EngineCounts {
             address: address.to_string(),
             ..EngineCounts::default()
@@ -46,6 +48,7 @@ impl Condition {
         Condition {
             route,
             address,
+            when_away,
             counts,
             state: Mutex::new(State {
                 away_since: Some(Instant::now()),
@@ -54,12 +57,12 @@ impl Condition {
         }
     }
 
-    /// One side has a connection that works.
-    pub(super) fn set_up(&self, side: Side) {
+    /// One side has a connection that works. Whether all is well from now on, and was not before.
+    pub(super) fn set_up(&self, side: Side) -> bool {
         let mut state = self.state.lock();
         state.is_up[side as usize] = true;
         if state.is_up != [true; 2] || (state.was_up && state.told.is_none()) {
-            return;
+            return false;
         }
         state.told = None;
         state.was_up = true;
@@ -75,6 +78,7 @@ impl Condition {
             "route {}: is shared with other hosts by {server} (after {time:.1} s)",
             self.route
         );
+        true
     }
 
     /// One side has none.
@@ -92,8 +96,12 @@ impl Condition {
         }
         drop(state);
         if is_news {
+            let then = match self.when_away {
+                WhenAway::Wait => "what is said waits, and is tried again",
+                WhenAway::Local => "what is said is heard here, and elsewhere when it is back",
+            };
             warn!(
-                "route {}: {} is away: {trouble}; what is said waits, and is tried again",
+                "route {}: {} is away: {trouble}; {then}",
                 self.route, self.address
             );
         }

@@ -3,19 +3,24 @@
 //!
 //! Any thread puts in, the thread `engine` sends, the thread `engine-in` takes out. The lock is held for moves of memory, and
 //! while the hub's queue takes what is due, which never waits: so nobody overtakes what a thread has said before.
+//!
+//! Where Redis is away and [`WhenAway::Local`](super::WhenAway) holds, the route is alone: what is in flight, and what is put in
+//! from then on, goes to the hub at once, and stays in flight until it has come back. Then it has its place, and only those hear
+//! it who have come since (`Event::Late`).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use log::warn;
+use log::{info, warn};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::condition::Condition;
 use super::entry::{Meta, Packed};
+use super::local;
 use crate::counters::nanoseconds_since;
-use crate::hub::{Event, RouteHandle};
+use crate::hub::{Event, Late, RouteHandle};
 use crate::journal::Position;
 use crate::limits::memory::{Account, Part};
 use crate::limits::{
@@ -68,6 +73,13 @@ struct State {
     sent: usize,
     bytes: u64,
     account: Account,
+    /// The last entry of the stream that was read.
+    read: Option<Position>,
+    /// Redis is away, and what is said is heard here without it.
+    is_alone: bool,
+    /// So many were heard here so, and the number of the last that was.
+    alone: u64,
+    last_alone: u64,
     /// The stream's end is to be looked at before anything is sent.
     must_look: bool,
     /// Nothing is taken any more.
@@ -78,6 +90,10 @@ struct InFlight {
     packed: Arc<Packed>,
     /// What the hub gets when it is back.
     event: Option<Event>,
+    /// It was heard here alone, as this one of those that were.
+    alone: Option<u64>,
+    /// Who has said it wants to know that Redis has it.
+    is_durable: bool,
     since: Instant,
     /// Whether it was ever sent.
     was_sent: bool,
@@ -130,6 +146,10 @@ impl Flight {
                 first: 1,
                 sent: 0,
                 bytes: 0,
+                read: None,
+                is_alone: false,
+                alone: 0,
+                last_alone: 0,
                 account: Account::new(Part::Queues),
                 must_look: false,
                 is_over: false,
@@ -142,7 +162,8 @@ impl Flight {
     }
 
     /// Puts a message in, as the hub gets it and as Redis does; gives its number. A patient one waits for room, as long as anybody
-    /// waits for Redis; woken by what comes back.
+    /// waits for Redis; woken by what comes back. Where Redis is away a durable one is not taken, even if what is said is heard
+    /// without it.
     ///
     /// # Errors
     /// It is not taken.
@@ -152,11 +173,16 @@ impl Flight {
         mut packed: Packed,
         told: Option<Told>,
         manner: Manner,
+        is_durable: bool,
     ) -> Result<u64, Refused> {
         let load = event.bytes() + packed.bytes() as u64;
         let load = load.max(EVENT_LOAD_LEAST);
         let mut state = self.state.lock();
-        if let Err(refused) = self.wait_for_room(&mut state, load, manner) {
+        let room = match self.wait_for_room(&mut state, load, manner) {
+            Ok(()) if state.is_alone && is_durable => Err(Refused::Away),
+            room => room,
+        };
+        if let Err(refused) = room {
             drop(state);
             self.condition.counts.refused.add(1);
             if let Some(told) = told {
@@ -169,6 +195,8 @@ impl Flight {
         state.messages.push_back(InFlight {
             packed: Arc::new(packed),
             event: Some(event),
+            alone: None,
+            is_durable,
             since: Instant::now(),
             was_sent: false,
             load,
@@ -176,9 +204,66 @@ impl Flight {
             told,
         });
         self.count(&mut state, load, 0);
+        if state.is_alone {
+            self.hear_alone(state, number);
+            return Ok(number);
+        }
         drop(state);
         self.bell.notify_one();
         Ok(number)
+    }
+
+    /// Redis is away: from here on what is said is heard here without it. Never waits.
+    pub(super) fn go_alone(&self) {
+        let mut state = self.state.lock();
+        state.is_alone = true;
+        let first = state.first;
+        self.hear_alone(state, first);
+    }
+
+    /// Redis is back: from here on what is said comes by the stream.
+    pub(super) fn go_together(&self) {
+        let mut state = self.state.lock();
+        if !std::mem::take(&mut state.is_alone) {
+            return;
+        }
+        let count = state.messages.len();
+        drop(state);
+        info!(
+            "route {}: what is said goes to all hosts again, and {count} messages that were said meanwhile",
+            self.condition.route()
+        );
+    }
+
+    /// Gives the hub what is in flight from this number on, and what waits behind it.
+    fn hear_alone(&self, mut locked: MutexGuard<'_, State>, from: u64) {
+        let state = &mut *locked;
+        let at = from.saturating_sub(state.first) as usize;
+        let (mut events, mut told) = (Vec::new(), Vec::new());
+        for (index, message) in state.messages.iter_mut().enumerate().skip(at) {
+            if message.alone.is_some() {
+                continue;
+            }
+            state.alone += 1;
+            message.alone = Some(state.alone);
+            state.last_alone = state.first + index as u64;
+            let local = local::event(&mut message.event, state.read, state.alone, &self.hub);
+            self.condition.counts.alone.add(u64::from(local.is_some()));
+            events.extend(local);
+            events.append(&mut message.behind);
+            if !message.is_durable {
+                told.extend(message.told.take());
+            }
+        }
+        self.post(&locked, events);
+        drop(locked);
+        self.room.notify_all();
+        told.into_iter().for_each(|told| told(Ok(())));
+    }
+
+    /// Whether what is said is heard here without Redis.
+    pub(super) fn is_alone(&self) -> bool {
+        self.state.lock().is_alone
     }
 
     fn wait_for_room(
@@ -191,6 +276,12 @@ impl Flight {
         loop {
             if state.is_over {
                 return Err(Refused::Over);
+            }
+            if state.is_alone {
+                // It waits until Redis is back, however long that is, and nobody waits for that.
+                let most = FLIGHT_URGENT_FACTOR * FLIGHT_BYTES_MAX;
+                let has_room = state.bytes + bytes <= most;
+                return has_room.then_some(()).ok_or(Refused::Away);
             }
             let away = self.condition.away_since();
             if away.is_some_and(|since| since.elapsed() >= self.wait) {
@@ -214,8 +305,11 @@ impl Flight {
     pub(super) fn put_behind(&self, number: u64, event: Event) -> Option<Event> {
         let mut state = self.state.lock();
         // What is in flight goes out or is given up in time, and this with it.
-        while state.bytes > FLIGHT_BYTES_MAX && number >= state.first && !state.is_over {
+        while state.bytes > FLIGHT_BYTES_MAX && !self.is_back(number) && !state.is_over {
             self.room.wait_for(&mut state, FLIGHT_LOOK);
+        }
+        if self.is_back(number) {
+            return Some(event);
         }
         let Some(at) = number.checked_sub(state.first) else {
             return Some(event);
@@ -237,7 +331,7 @@ impl Flight {
         self.is_back(number) && self.hub.has_settled(self.posted.load(Ordering::Acquire))
     }
 
-    /// Whether it has come back, or was given up.
+    /// Whether it has come back, was given up, or is heard here all the same.
     pub(super) fn is_back(&self, number: u64) -> bool {
         self.back.load(Ordering::Acquire) >= number
     }
@@ -284,11 +378,13 @@ impl Flight {
         state.messages.iter().any(|message| message.was_sent)
     }
 
-    /// The thread `engine`: gives up what has waited for too long. What waits behind it goes on without.
+    /// The thread `engine`: gives up what has waited for too long, but for what is heard here. What waits behind it goes on
+    /// without.
     pub(super) fn give_up(&self) {
         let mut state = self.state.lock();
         let (mut events, mut told) = (Vec::new(), Vec::new());
         while let Some(message) = state.messages.front()
+            && message.alone.is_none()
             && message.since.elapsed() >= self.wait
         {
             if let Some(message) = self.pop(&mut state, &mut events) {
@@ -317,14 +413,16 @@ impl Flight {
         }
     }
 
-    /// The thread `engine-in`: entries of the stream in their order. Never waits.
+    /// The thread `engine-in`: entries of the stream in their order, up to the one at `last`. Never waits.
     /// `read` makes a message out of what stands there.
     pub(super) fn arrive(
         &self,
         arrived: Vec<Arrived>,
+        last: Position,
         read: impl Fn((Meta, Vec<u8>), Position) -> Option<Event>,
     ) {
         let mut state = self.state.lock();
+        state.read = Some(last);
         let (mut events, mut told) = (Vec::with_capacity(arrived.len()), Vec::new());
         for one in arrived {
             match one {
@@ -345,8 +443,9 @@ impl Flight {
                         events.extend(read(*body, position));
                         continue;
                     }
-                    if let Some(event) = state.messages.front_mut().and_then(|of| of.event.take()) {
-                        events.push(at(event, position));
+                    let is_last = state.last_alone == number;
+                    if let Some(message) = state.messages.front_mut() {
+                        events.extend(back(message, position, is_last));
                     }
                     if let Some(message) = self.pop(&mut state, &mut events) {
                         let time = nanoseconds_since(message.since);
@@ -382,7 +481,9 @@ impl Flight {
         if number > 0 {
             self.posted.store(number, Ordering::Release);
         }
-        self.back.store(state.first - 1, Ordering::Release);
+        // All that was heard here alone, too, in whatever order the two come.
+        let back = (state.first - 1).max(state.last_alone);
+        self.back.store(back, Ordering::Release);
     }
 
     fn count(&self, state: &mut State, more: u64, less: u64) {
@@ -407,6 +508,25 @@ impl Flight {
     }
 }
 
+/// What the hub gets of a message that has come back to `position`.
+fn back(message: &mut InFlight, position: Position, is_last: bool) -> Option<Event> {
+    let event = message.event.take();
+    let Some(number) = message.alone else {
+        return event.map(|event| at(event, position));
+    };
+    let keep = match event.map(|event| at(event, position)) {
+        Some(Event::Keep(keep)) => Some(*keep),
+        _ => None,
+    };
+    (keep.is_some() || is_last).then(|| {
+        Event::Late(Box::new(Late {
+            keep,
+            number,
+            is_last,
+        }))
+    })
+}
+
 /// Gives a message that is kept its place.
 fn at(mut event: Event, position: Position) -> Event {
     if let Event::Keep(keep) = &mut event {
@@ -426,6 +546,7 @@ mod tests {
     use crate::engine::condition::{Condition, Side};
     use crate::engine::entry::{Kind, Meta, Packed};
     use crate::engine::link::Trouble;
+    use crate::engine::terms::WhenAway;
     use crate::hub::{Audience, Event, Hub, Message};
     use crate::ids::{ClientId, RouteId};
     use crate::journal::{Epoch, Position};
@@ -459,17 +580,21 @@ mod tests {
 
     fn arrive(flight: &Flight, numbers: impl IntoIterator<Item = u64>) {
         let arrived = numbers.into_iter().map(own).collect();
-        flight.arrive(arrived, |_, _| Some(publish(1)));
+        flight.arrive(arrived, place(0), |_, _| Some(publish(1)));
     }
 
     fn own(number: u64) -> Arrived {
         Arrived::Own {
             number,
-            position: Position {
-                epoch: Epoch::random(),
-                offset: number,
-            },
+            position: place(number),
             body: Box::new((meta(), Vec::new())),
+        }
+    }
+
+    fn place(offset: u64) -> Position {
+        Position {
+            epoch: Epoch::random(),
+            offset,
         }
     }
 
@@ -482,7 +607,7 @@ mod tests {
     fn world(wait: Duration) -> World {
         let hub = Hub::start(|_| {}).expect("a thread");
         let address = Address::of("redis://127.0.0.1");
-        let condition = Arc::new(Condition::new("/t".into(), address));
+        let condition = Arc::new(Condition::new("/t".into(), address, WhenAway::Wait));
         condition.set_up(Side::Writer);
         condition.set_up(Side::Reader);
         let handle = hub.handle().open(RouteId(0));
@@ -495,7 +620,7 @@ mod tests {
     }
 
     fn patient(flight: &Flight, bytes: usize) -> Result<u64, Refused> {
-        flight.put(publish(bytes), packed(), None, Manner::Patient)
+        flight.put(publish(bytes), packed(), None, Manner::Patient, false)
     }
 
     fn batch(flight: &Flight) -> usize {
@@ -549,7 +674,7 @@ mod tests {
         let told = Box::new(move |result| {
             counted.fetch_add(u64::from(result == Err(Refused::Late)), Ordering::Relaxed);
         });
-        let sent = flight.put(publish(1), packed(), Some(told), Manner::Patient);
+        let sent = flight.put(publish(1), packed(), Some(told), Manner::Patient, false);
         let sent = sent.expect("there is room");
         assert_eq!(batch(&flight), 1);
         flight.give_up();

@@ -20,6 +20,7 @@
 //! | `entry` | what stands in the stream, as bytes and as values |
 //! | `directed` | what is said to one client of another host |
 //! | `flight` | what was said here and has not come back, and what waits behind it |
+//! | `local` | what is heard here alone while Redis is away |
 //! | `own` | what each thread waits for |
 //! | `top` | the end of a stream: whether counting goes on there |
 //! | `writer`, `reader` | the two threads |
@@ -49,6 +50,7 @@ mod flight;
 pub mod hosts;
 mod kept;
 mod link;
+mod local;
 mod own;
 mod progress;
 mod reach;
@@ -74,7 +76,7 @@ use kept::KeptTopics;
 use progress::Progress;
 use reader::Reader;
 use terms::HOST;
-pub use terms::{Terms, machine, this_host};
+pub use terms::{Terms, WhenAway, machine, this_host};
 use writer::Writer;
 
 use crate::counters::EngineCounts;
@@ -97,6 +99,7 @@ pub struct Shared {
     condition: Arc<Condition>,
     kept: Arc<KeptTopics>,
     elsewhere: Arc<Elsewhere>,
+    when_away: WhenAway,
 }
 
 impl Shared {
@@ -108,11 +111,30 @@ impl Shared {
     /// It was refused, and `told` knows.
     pub fn post(&self, event: Event, told: Option<Told>) -> Result<u64, Refused> {
         if is_for_many(&event) {
-            let number = self.put(event, told, Manner::Patient)?;
-            own::note(self.route, number);
+            let number = self.put(event, told, Manner::Patient, false)?;
+            self.note(number);
             return Ok(0);
         }
         Ok(self.post_behind(event))
+    }
+
+    /// The same of a message of which who says it wants to know that Redis has it: where that is away it is refused, whatever
+    /// [`Terms::when_away`] says.
+    ///
+    /// # Errors
+    /// As of [`Shared::post`].
+    pub fn post_durable(&self, event: Event, told: Option<Told>) -> Result<u64, Refused> {
+        let number = self.put(event, told, Manner::Patient, true)?;
+        self.note(number);
+        Ok(0)
+    }
+
+    fn note(&self, number: u64) {
+        own::note(self.route, number);
+        if self.when_away == WhenAway::Local && self.flight.is_alone() {
+            // What is heard here alone has not waited for the hub yet, where that does not keep up.
+            self.hub.post(Event::ReadTo { offset: 0 });
+        }
     }
 
     /// Posts events that were held back, in their order, without waiting: what there is no room for is refused.
@@ -121,7 +143,7 @@ impl Shared {
         for event in events {
             if !is_for_many(&event) {
                 last = self.post_behind(event).max(last);
-            } else if let Ok(number) = self.put(event, None, Manner::Urgent) {
+            } else if let Ok(number) = self.put(event, None, Manner::Urgent, false) {
                 own::note(self.route, number);
             }
         }
@@ -142,7 +164,7 @@ impl Shared {
         // Here nothing is to be done when it is back.
         let number = self
             .flight
-            .put(Event::Tidy, packed, None, Manner::Patient)?;
+            .put(Event::Tidy, packed, None, Manner::Patient, false)?;
         own::note(self.route, number);
         Ok(())
     }
@@ -198,7 +220,13 @@ impl Shared {
         }
     }
 
-    fn put(&self, event: Event, told: Option<Told>, manner: Manner) -> Result<u64, Refused> {
+    fn put(
+        &self,
+        event: Event,
+        told: Option<Told>,
+        manner: Manner,
+        is_durable: bool,
+    ) -> Result<u64, Refused> {
         let event = self.keep_where_kept(event);
         let packed = match &event {
             Event::Keep(keep) => {
@@ -219,7 +247,7 @@ impl Shared {
             // Nothing else is for many.
             _ => return Err(Refused::Over),
         };
-        self.flight.put(event, packed, told, manner)
+        self.flight.put(event, packed, told, manner, is_durable)
     }
 
     /// What is said on a topic on which something is kept is kept.
@@ -294,7 +322,11 @@ impl Engine {
         here: Here,
     ) -> io::Result<Engine> {
         let key: Arc<str> = format!("{}{path}", terms.prefix).into();
-        let condition = Arc::new(Condition::new(path.clone(), terms.address.clone()));
+        let condition = Arc::new(Condition::new(
+            path.clone(),
+            terms.address.clone(),
+            terms.when_away,
+        ));
         hub.counts().set_engine(condition.counts.clone());
         let flight = Arc::new(Flight::new(hub.clone(), condition.clone(), terms.wait));
         let progress = Arc::<Progress>::default();
@@ -306,6 +338,7 @@ impl Engine {
             condition: condition.clone(),
             kept: kept.clone(),
             elsewhere: hosts.elsewhere(),
+            when_away: terms.when_away,
         });
         let say = shared.clone();
         hub.post(Event::Share(Box::new(move |audience, message, except| {
@@ -315,12 +348,14 @@ impl Engine {
                 except,
             };
             // What there is no room for is counted.
-            say.put(event, None, Manner::Urgent).ok();
+            say.put(event, None, Manner::Urgent, false).ok();
         })));
         let tell = flight.clone();
         let tell_lost = Box::new(move |epoch: u64| tell_lost(&tell, epoch));
         let counts = condition.counts.clone();
+        let when_away = terms.when_away;
         let writer = Writer {
+            when_away,
             address: terms.address.clone(),
             key: key.clone(),
             host: *HOST,
@@ -330,6 +365,7 @@ impl Engine {
             progress: progress.clone(),
         };
         let reader = Reader {
+            when_away,
             address: terms.address.clone(),
             key,
             hub: hub.clone(),
@@ -394,5 +430,5 @@ fn tell_lost(flight: &Flight, epoch: u64) {
     let packed = Packed::new(&meta, message.payload());
     let event = Event::Tidy;
     // Where there is no room for it, everybody here is told all the same.
-    flight.put(event, packed, None, Manner::Urgent).ok();
+    flight.put(event, packed, None, Manner::Urgent, false).ok();
 }

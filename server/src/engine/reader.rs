@@ -9,13 +9,14 @@ use log::{debug, warn};
 use redis::{Cmd, Value};
 
 use super::address::Address;
-use super::arrival::Arrivals;
+use super::arrival::{Arrivals, position};
 use super::condition::{Condition, Side};
 use super::entry::Entry;
 use super::flight::Flight;
 use super::link::{Link, Trouble};
 use super::progress::Progress;
 use super::reach::reach;
+use super::terms::WhenAway;
 use super::top::last_entry;
 use crate::hub::{Event, RouteHandle};
 use crate::limits::{
@@ -23,6 +24,7 @@ use crate::limits::{
 };
 
 pub(super) struct Reader {
+    pub(super) when_away: WhenAway,
     pub(super) address: Address,
     pub(super) key: Arc<str>,
     pub(super) hub: RouteHandle,
@@ -41,6 +43,9 @@ impl Reader {
             let mut has_read = false;
             if let Err(trouble) = self.session(&mut has_read) {
                 self.condition.set_away(Side::Reader, &trouble);
+                if self.when_away == WhenAway::Local {
+                    self.flight.go_alone();
+                }
                 self.progress.stir();
             }
             retry = match has_read {
@@ -61,7 +66,9 @@ impl Reader {
         while !self.progress.is_ending() {
             let entries = self.read(&mut link, block)?;
             *has_read = true;
-            self.condition.set_up(Side::Reader);
+            if self.condition.set_up(Side::Reader) {
+                self.flight.go_together();
+            }
             block = Some(STREAM_BLOCK);
             if entries.is_empty() {
                 self.look(&mut link, !has_looked)?;
@@ -146,8 +153,10 @@ impl Reader {
             }
         }
         let arrivals = &self.arrivals;
-        self.flight
-            .arrive(arrived, |body, position| arrivals.message(body, position));
+        let last = position(arrivals.last());
+        self.flight.arrive(arrived, last, |body, position| {
+            arrivals.message(body, position)
+        });
         self.progress.note_read(self.arrivals.last());
         self.condition.counts.state.lock().position = self.arrivals.last().to_string();
     }

@@ -18,6 +18,17 @@ pub struct Terms {
     pub messages: u64,
     /// For so long Redis is waited for before something is refused.
     pub wait: Duration,
+    /// What becomes of what is said meanwhile.
+    pub when_away: WhenAway,
+}
+
+/// What becomes of what is said while Redis is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenAway {
+    /// It waits: all hosts hear it in one order, or nobody does.
+    Wait,
+    /// It is heard on this host at once, and on the others when Redis is back.
+    Local,
 }
 
 /// The run of this server, as its entries in streams say it: none has the same, as far as chance goes.

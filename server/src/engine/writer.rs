@@ -15,10 +15,12 @@ use super::flight::{Flight, Next};
 use super::link::{Link, Trouble};
 use super::progress::Progress;
 use super::reach::reach;
+use super::terms::WhenAway;
 use super::top::{Known, error_in};
 use crate::limits::{FLIGHT_LOOK, REDIS_RETRY_LEAST, REDIS_RETRY_MOST, STREAM_CATCH_UP};
 
 pub(super) struct Writer {
+    pub(super) when_away: WhenAway,
     pub(super) address: Address,
     pub(super) key: Arc<str>,
     pub(super) host: u64,
@@ -43,7 +45,7 @@ impl Writer {
             let began = Instant::now();
             match self.session() {
                 Ok(()) => return,
-                Err(trouble) => self.condition.set_away(Side::Writer, &trouble),
+                Err(trouble) => self.set_away(&trouble),
             }
             self.progress.stir();
             if began.elapsed() > REDIS_RETRY_MOST {
@@ -54,6 +56,19 @@ impl Writer {
             if over {
                 return;
             }
+        }
+    }
+
+    fn set_away(&self, trouble: &Trouble) {
+        self.condition.set_away(Side::Writer, trouble);
+        if self.when_away == WhenAway::Local {
+            self.flight.go_alone();
+        }
+    }
+
+    fn set_up(&self) {
+        if self.condition.set_up(Side::Writer) {
+            self.flight.go_together();
         }
     }
 
@@ -86,7 +101,7 @@ impl Writer {
             };
             let end = known.end(&mut link)?;
             if !self.condition.is_in_trouble() {
-                self.condition.set_up(Side::Writer);
+                self.set_up();
                 self.progress.stir();
             }
             if self.flight.send_again() {
@@ -106,10 +121,10 @@ impl Writer {
             match self.flight.next() {
                 Next::Over => return Ok(true),
                 Next::Look => return Ok(false),
-                Next::Nothing => self.condition.set_up(Side::Writer),
+                Next::Nothing => self.set_up(),
                 Next::Batch(batch) => match self.send(link, epoch, &batch)? {
                     // Not before: one that takes nothing may be looked at all the same.
-                    Sent::Taken => self.condition.set_up(Side::Writer),
+                    Sent::Taken => self.set_up(),
                     Sent::Elsewhere => return Ok(false),
                 },
             }

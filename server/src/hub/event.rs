@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crossbeam_channel::Sender;
 
 use super::message::{Audience, Message};
-use super::requests::{JoinFrom, JoinTold, Keep, Listed, Read, Share, StreamNews};
+use super::requests::{JoinFrom, JoinTold, Keep, Late, Listed, Read, Share, StreamNews};
 use crate::ids::ClientId;
 use crate::journal::Bounds;
 use crate::journal::store::{Fetched, News};
@@ -36,6 +36,19 @@ pub enum Event {
         /// Who does not get it.
         except: Option<ClientId>,
     },
+    /// The same while other hosts cannot be reached: it is kept when they can, by [`Event::Late`].
+    Local {
+        /// Grows with each.
+        number: u64,
+        /// For whom.
+        audience: Audience,
+        /// What.
+        message: Message,
+        /// Who does not get it.
+        except: Option<ClientId>,
+    },
+    /// What was said here alone has its place in the stream of all hosts.
+    Late(Box<Late>),
     /// A message for one.
     Send {
         /// For whom.
@@ -184,6 +197,8 @@ impl Event {
             | Event::End => Manner::Urgent,
             Event::Opened { .. } | Event::Bound { .. } | Event::Tidy => Manner::Quiet,
             Event::Publish { .. }
+            | Event::Local { .. }
+            | Event::Late(_)
             | Event::Send { .. }
             | Event::Close { .. }
             | Event::Join { .. }
@@ -203,8 +218,13 @@ impl Event {
     /// Bytes of memory that it takes, without those of the client's own.
     pub fn bytes(&self) -> u64 {
         let message = match self {
-            Event::Publish { message, .. } | Event::Send { message, .. } => message.bytes(),
+            Event::Publish { message, .. }
+            | Event::Local { message, .. }
+            | Event::Send { message, .. } => message.bytes(),
             Event::Keep(keep) => keep.message.bytes() + size_of::<Keep>(),
+            Event::Late(late) => {
+                late.keep.as_ref().map_or(0, |keep| keep.message.bytes()) + size_of::<Late>()
+            }
             Event::JoinFrom(join) => join.bytes(),
             Event::JoinTold(told) => told.bytes(),
             Event::Read(_) => size_of::<Read>(),

@@ -10,11 +10,11 @@ use super::lane::{Lane, Walk};
 use super::members::TooManyTopics;
 use super::message::{Audience, Message};
 use super::past::{Past, now};
-use super::requests::{JoinFrom, Keep, Read, StreamNews};
+use super::requests::{JoinFrom, Keep, Late, Read, StreamNews};
 use super::slice::Slice;
 use crate::ids::ClientId;
-use crate::journal::Bounds;
-use crate::journal::store::News;
+use crate::journal::store::{Line, News};
+use crate::journal::{Bounds, POSITION_BYTES};
 use crate::limits::TOPICS_PER_CLIENT_MAX;
 
 impl Lane {
@@ -40,7 +40,31 @@ impl Lane {
     pub(super) fn keep(&mut self, keep: Keep) {
         self.past();
         if let Some(past) = &mut self.past {
-            past.keep(keep, &self.members, &mut self.run);
+            past.keep(keep, &self.members, Some(&mut self.run));
+        }
+    }
+
+    /// Keeps what was said here alone, and says it to those who have come since.
+    pub(super) fn hear_late(&mut self, late: Late) {
+        self.past();
+        if let (Some(past), Some(keep)) = (&mut self.past, late.keep) {
+            let audience = Audience::of_journal(keep.topic.clone());
+            let (kind, except) = (keep.message.kind(), keep.except);
+            let mut payload = keep.message.payload().to_vec();
+            if let (Some(at), Some(position)) = (keep.position_at, keep.at) {
+                payload[at..at + POSITION_BYTES].copy_from_slice(&position.text());
+            }
+            if past.keep(keep, &self.members, None) {
+                let newcomers = self.members.newcomers(&audience, late.number);
+                for client in newcomers.into_iter().filter(|&of| Some(of) != except) {
+                    if let Some(message) = Message::read(kind, &payload) {
+                        self.send(client, message);
+                    }
+                }
+            }
+        }
+        if late.is_last {
+            self.members.newcomers.forget();
         }
     }
 
@@ -60,7 +84,7 @@ impl Lane {
                 (None, None),
                 except,
                 &self.members,
-                &mut self.run,
+                Some(&mut self.run),
             );
         } else if let Some(topic) = self.members.topic(audience) {
             let except = except.filter(|&client| self.members.is_member(client, topic));

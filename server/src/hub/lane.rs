@@ -159,7 +159,10 @@ impl Lane {
                 // A run that is full is sent from where it is; one that gives way to another topic is sent with
                 // what follows.
                 self.walk = Some(match event {
-                    Event::Publish { .. } | Event::Keep(_) | Event::Send { .. }
+                    Event::Publish { .. }
+                    | Event::Local { .. }
+                    | Event::Keep(_)
+                    | Event::Send { .. }
                         if self.is_full_for(&event) =>
                     {
                         Walk::Delivering { at: 0 }
@@ -273,9 +276,9 @@ impl Lane {
 
     fn is_full_for(&self, event: &Event) -> bool {
         match event {
-            Event::Publish { message, .. } | Event::Send { message, .. } => {
-                self.run.is_full_for(message.bytes())
-            }
+            Event::Publish { message, .. }
+            | Event::Local { message, .. }
+            | Event::Send { message, .. } => self.run.is_full_for(message.bytes()),
             Event::Keep(keep) => self.run.is_full_for(keep.message.bytes()),
             _ => false,
         }
@@ -291,6 +294,9 @@ impl Lane {
         let hears = |client: &ClientId| self.members.is_member(*client, running);
         match event {
             Event::Publish {
+                audience, message, ..
+            }
+            | Event::Local {
                 audience, message, ..
             } => match self.members.topic(audience) {
                 Some(topic) => topic != running || self.run.is_full_for(message.bytes()),
@@ -319,6 +325,7 @@ impl Lane {
             Event::Closed { client } => hears(client) || self.has_last_word(event),
             Event::Close { client, .. } => hears(client),
             Event::JoinTold(_)
+            | Event::Late(_)
             | Event::CloseAll { .. }
             | Event::Farewell { .. }
             | Event::Stream(_) => true,
@@ -352,7 +359,7 @@ impl Lane {
         self.done += event.load();
         if !matches!(
             event,
-            Event::Publish { .. } | Event::Keep(_) | Event::Send { .. }
+            Event::Publish { .. } | Event::Local { .. } | Event::Keep(_) | Event::Send { .. }
         ) {
             self.settle();
         }
@@ -362,6 +369,16 @@ impl Lane {
                 message,
                 except,
             } => self.publish(&audience, message, except),
+            Event::Local {
+                number,
+                audience,
+                message,
+                except,
+            } => {
+                self.members.newcomers.note_said(number);
+                self.publish(&audience, message, except);
+            }
+            Event::Late(late) => self.hear_late(*late),
             Event::Send { client, message } => self.send(client, message),
             Event::Opened { client, outbox } => {
                 if let Some(cause) = &self.farewell {
@@ -433,7 +450,7 @@ impl Lane {
         }
     }
 
-    fn send(&mut self, id: ClientId, mut message: Message) {
+    pub(super) fn send(&mut self, id: ClientId, mut message: Message) {
         if let Some(past) = &mut self.past {
             match past.hold(id, message) {
                 Some(of_one_who_is_not_behind) => message = of_one_who_is_not_behind,

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::message::{Audience, Message};
+use super::newcomers::Newcomers;
 use super::requests::{LastWord, Listed};
 use crate::compression::{Need, Shape, Window};
 use crate::ids::{ByNumber, ClientId};
@@ -67,6 +68,8 @@ pub(super) struct Members {
     topics: Vec<Option<Topic>>,
     free_topics: Vec<TopicId>,
     topic_ids: HashMap<Box<str>, TopicId>,
+    /// Who has come while other hosts could not be reached.
+    pub(super) newcomers: Newcomers,
     /// Clients that are written to in another encoding than frames.
     others: usize,
     /// Those of them that get compressed frames, by shape and the index of their window.
@@ -199,6 +202,12 @@ impl Members {
         Some(words.swap_remove(at))
     }
 
+    /// Members of a topic that have come behind what was said here alone under this number.
+    pub(super) fn newcomers(&self, audience: &Audience, number: u64) -> Vec<ClientId> {
+        let topic = self.topic(audience);
+        topic.map_or_else(Vec::new, |topic| self.newcomers.since(topic, number))
+    }
+
     /// Topics of which a client is a member.
     pub(super) fn topics_of(&self, id: ClientId) -> usize {
         self.clients
@@ -216,7 +225,10 @@ impl Members {
         let is_apart = outbox.is_apart();
         let among = match is_apart {
             true => &mut self.apart,
-            false => &mut self.everyone,
+            false => {
+                self.newcomers.note_come(EVERYONE, id);
+                &mut self.everyone
+            }
         };
         let place = among.len() as u32;
         among.push(Member {
@@ -247,12 +259,19 @@ impl Members {
             true => APART,
             false => EVERYONE,
         };
+        self.newcomers.note_gone(among, id);
         self.take_out(among, client.place);
         for (topic, place) in client.places {
+            self.newcomers.note_gone(topic, id);
             self.take_out(topic, place);
         }
         if self.clients.is_empty() {
-            *self = Members::default();
+            // Who comes next is a newcomer to what is on its way.
+            let newcomers = std::mem::take(&mut self.newcomers);
+            *self = Members {
+                newcomers,
+                ..Members::default()
+            };
         }
     }
 
@@ -283,6 +302,7 @@ impl Members {
         if let Some(client) = self.clients.get_mut(&id) {
             client.places.insert(topic, place);
         }
+        self.newcomers.note_come(topic, id);
         Ok(())
     }
 
@@ -296,6 +316,7 @@ impl Members {
         let place = std::mem::replace(&mut client.place, self.everyone.len() as u32);
         self.everyone.push(Member { client: id, outbox });
         self.take_out(APART, place);
+        self.newcomers.note_come(EVERYONE, id);
     }
 
     /// Ends a membership, where there is one.
@@ -304,6 +325,7 @@ impl Members {
             && let Some(client) = self.clients.get_mut(&id)
             && let Some(place) = client.places.remove(&topic)
         {
+            self.newcomers.note_gone(topic, id);
             self.take_out(topic, place);
         }
     }

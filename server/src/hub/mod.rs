@@ -79,6 +79,7 @@ mod keeping;
 mod lane;
 mod members;
 mod message;
+mod newcomers;
 mod past;
 mod presence;
 mod queue;
@@ -98,7 +99,7 @@ pub use handle::{HubHandle, RouteHandle};
 pub use message::{Audience, Message};
 pub use queue::QueueLoad;
 pub use requests::{
-    Answer, JoinFrom, JoinTold, Joined, Keep, Kept, Listed, Notice, Notices, Published, Read,
+    Answer, JoinFrom, JoinTold, Joined, Keep, Kept, Late, Listed, Notice, Notices, Published, Read,
     Share, StreamNews,
 };
 

@@ -29,6 +29,17 @@ pub struct Keep {
     pub at: Option<Position>,
 }
 
+/// What was said here while other hosts could not be reached, and has its place in the stream now: it is kept, and goes to
+/// those members that have come since it was said. Who has heard it does not hear it again.
+pub struct Late {
+    /// What is kept; none where it is not.
+    pub keep: Option<Keep>,
+    /// Its number among what was said here alone.
+    pub number: u64,
+    /// Nothing of that is on its way any more.
+    pub is_last: bool,
+}
+
 /// What the stream of a route tells beside what is said in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamNews {

@@ -6,6 +6,7 @@ mod away;
 mod c;
 mod counts;
 mod everywhere;
+mod local;
 mod lost;
 mod oracle;
 mod past;

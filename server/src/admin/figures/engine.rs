@@ -30,6 +30,8 @@ pub(in crate::admin) struct Engine {
     pub(in crate::admin) return_p99: Option<f64>,
     /// Messages that were given up or refused.
     pub(in crate::admin) refused: u64,
+    /// Messages that were heard here before Redis had them.
+    pub(in crate::admin) alone: u64,
     /// Times that Redis was away, that it went on in another epoch, that something was missing.
     pub(in crate::admin) aways: u64,
     pub(in crate::admin) epochs: u64,
@@ -71,6 +73,7 @@ impl Engine {
             heard: counts.heard.get(),
             return_p99: finite(returns.bound_of(0.99)),
             refused: counts.refused.get(),
+            alone: counts.alone.get(),
             aways: counts.aways.get(),
             epochs: counts.epochs.get(),
             gaps: counts.gaps.get(),

@@ -36,7 +36,7 @@ const GAUGES: [Family; 5] = [
     ),
 ];
 
-const COUNTERS: [Family; 6] = [
+const COUNTERS: [Family; 7] = [
     (
         "detent_engine_returned",
         "Messages of this host that came back by the stream",
@@ -49,6 +49,11 @@ const COUNTERS: [Family; 6] = [
         "detent_engine_refused",
         "Messages of this host that were given up or refused, since Redis was away or did not keep up",
         |of| of.refused,
+    ),
+    (
+        "detent_engine_alone",
+        "Messages of this host that were heard here while Redis was away, and elsewhere later",
+        |of| of.alone,
     ),
     ("detent_engine_aways", "Times that Redis was away", |of| {
         of.aways

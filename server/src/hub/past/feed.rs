@@ -25,8 +25,14 @@ use crate::outbox::shared::Frames;
 use crate::outbox::{Offered, Waker};
 
 impl Past {
-    /// Keeps a message whose topic has a journal from now on, and puts it into the run.
-    pub(in crate::hub) fn keep(&mut self, keep: Keep, members: &Members, run: &mut Run) {
+    /// Keeps a message whose topic has a journal from now on, and puts it into the run where there is one. False where that
+    /// was done before.
+    pub(in crate::hub) fn keep(
+        &mut self,
+        keep: Keep,
+        members: &Members,
+        run: Option<&mut Run>,
+    ) -> bool {
         let Keep {
             topic,
             message,
@@ -38,7 +44,7 @@ impl Past {
         } = keep;
         // One that was read before, which nobody is to hear twice.
         if at.is_some_and(|at| !self.journals.is_next(at)) {
-            return;
+            return false;
         }
         if self.journals.is_used_up() {
             self.settle();
@@ -60,9 +66,10 @@ impl Past {
             let members = members.hearers(&audience) + behind;
             self.replies.push((reply, Published { position, members }));
         }
+        true
     }
 
-    /// Keeps a message of a topic that has a journal, and puts it into the run. It is kept with its position at a
+    /// Keeps a message of a topic that has a journal, and puts it into the run where there is one. It is kept with its position at a
     /// place in it, and with who is told when it is stored.
     pub(in crate::hub) fn publish(
         &mut self,
@@ -71,7 +78,7 @@ impl Past {
         (position_at, confirm): (Option<usize>, Option<Confirm>),
         except: Option<ClientId>,
         members: &Members,
-        run: &mut Run,
+        run: Option<&mut Run>,
     ) -> Option<Position> {
         COUNTERS.hub.kept.add(1);
         let bytes = message.bytes();
@@ -83,7 +90,7 @@ impl Past {
             confirm,
             |position| {
                 message.set_positions(position_at, position);
-                if let Some(topic) = members.topic(audience) {
+                if let (Some(run), Some(topic)) = (run, members.topic(audience)) {
                     let except = except.filter(|&client| members.is_member(client, topic));
                     if members.have_others() {
                         run.mark(position);

@@ -114,7 +114,10 @@ impl RouteHost {
             reply,
             at: None,
         }));
-        let number = self.outgoing.say(event, told)?;
+        let number = match publish.is_durable {
+            true => self.outgoing.say_durably(event, told)?,
+            false => self.outgoing.say(event, told)?,
+        };
         come_behind(self.route.id, except, number);
         let published = match self.outgoing.shared() {
             None => wait(answer)?,

@@ -100,6 +100,21 @@ impl Outgoing {
         }
     }
 
+    /// The same of what is to be durable: what is for many and other hosts cannot be reached for is refused.
+    pub(in crate::plugin) fn say_durably(
+        &self,
+        event: Event,
+        told: Option<Told>,
+    ) -> Result<u64, Status> {
+        match self.shared.get() {
+            Some(shared) if !self.is_held() => {
+                self.check()?;
+                shared.post_durable(event, told).map_err(|_| EXHAUSTED)
+            }
+            _ => self.say(event, told),
+        }
+    }
+
     /// Who is told what becomes of a message, where this thread's answer waits for that: on a shared route, in an
     /// `on_request`.
     ///
