@@ -191,3 +191,21 @@ fn a_kind_of_entry_that_a_later_version_has_is_passed_over() {
         assert_eq!(server.count_log(&["gap: "]), 0, "{}", server.log());
     }
 }
+
+/// Cause: what Redis refuses is told once, though it is tried every second, and that it is over is told too.
+#[test]
+fn a_redis_that_takes_nothing_is_told_once_and_when_it_takes_again() {
+    let redis = Redis::start();
+    let [one, two] = hosts(&redis);
+    let _of_two = connect(&two, 2);
+    wait_until_known(&one, 0, &[2]);
+    redis.ask("CONFIG SET maxmemory 1");
+    one.wait_for_log(&["it refuses: OOM", "so hosts do not know of each other"]);
+    let is_forgotten = becomes_true(tests::DEADLINE, || knows(&one, 0, &[]));
+    assert!(is_forgotten, "nobody is renewed: {:?}", clients(&one));
+    redis.ask("CONFIG SET maxmemory 0");
+    one.wait_for_log(&["hosts know of each other again"]);
+    wait_until_known(&one, 0, &[2]);
+    let told = one.count_log(&["so hosts do not know of each other"]);
+    assert_eq!(told, 1, "{}", one.log());
+}

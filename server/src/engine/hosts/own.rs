@@ -176,3 +176,116 @@ fn list(routes: &[&OwnRoute]) -> Vec<Far> {
     }
     clients
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+    use std::sync::Arc;
+    use std::sync::atomic::AtomicU64;
+
+    use super::{Own, OwnRoute};
+    use crate::engine::hosts::desk::Here;
+    use crate::engine::hosts::word::read_list;
+    use crate::ids::{ClientId, RouteId};
+    use crate::limits::{HOST_LISTED_MAX, HOST_LISTS_WRITTEN, HOSTS_LOOK};
+    use crate::outbox::Outbox;
+    use crate::outbox::drain::Drain;
+
+    fn outbox(drain: &Drain) -> Arc<Outbox> {
+        let (socket, _) = UnixStream::pair().expect("two descriptors");
+        let socket = TcpStream::from(OwnedFd::from(socket));
+        Outbox::new(socket, ClientId(1), drain.handle())
+    }
+
+    /// A route with so many clients, all of which are written to by one outbox.
+    fn route(id: u32, path: &str, clients: u64, outbox: &Arc<Outbox>) -> OwnRoute {
+        let outbox = outbox.clone();
+        OwnRoute {
+            id: RouteId(id),
+            path: path.into(),
+            here: Here {
+                count: Arc::new(AtomicU64::new(clients)),
+                each: Box::new(move |show| {
+                    (1..=clients).for_each(|client| show(ClientId(client), &outbox));
+                }),
+            },
+        }
+    }
+
+    #[test]
+    fn what_has_changed_is_told_and_what_has_not_is_not() {
+        let drain = Drain::start().expect("a thread");
+        let outbox = outbox(&drain);
+        let routes = [route(1, "/a", 2, &outbox), route(2, "/b", 1, &outbox)];
+        let mut own = Own::new("m".to_owned());
+        let first = own.look(&routes);
+        assert!(first.is_new && first.lists.len() == 2 && first.kept.is_empty());
+        own.note_told(first.word.clone());
+        // On a busy machine the look itself takes so long that the next one waits.
+        let look = |own: &mut Own, routes: &[OwnRoute]| {
+            own.lists.values_mut().for_each(|list| list.due = None);
+            own.look(routes)
+        };
+        let second = look(&mut own, &routes);
+        assert!(!second.is_new && second.lists.is_empty() && second.kept.len() == 2);
+        outbox.set_label("ann".into());
+        let third = look(&mut own, &routes[..1]);
+        assert!(third.is_new && third.kept.is_empty());
+        assert_eq!(
+            third.ended.iter().map(|path| &**path).collect::<Vec<_>>(),
+            ["/b"]
+        );
+        let list = read_list(&third.lists[0].1).expect("a list");
+        assert_eq!(
+            (list.number, list.clients.len(), &*list.clients[0].label),
+            (2, 2, "ann")
+        );
+        assert_eq!(third.word.routes["/a"].list, 2);
+        own.forget();
+        assert!(own.look(&routes[..1]).is_new, "it is not there any more");
+        drain.end();
+    }
+
+    /// A path that is served by one route and was by another, whose last clients are leaving.
+    #[test]
+    fn two_routes_of_one_path_are_one() {
+        let drain = Drain::start().expect("a thread");
+        let outbox = outbox(&drain);
+        let news = Own::new("m".to_owned())
+            .look(&[route(1, "/a", 2, &outbox), route(2, "/a", 3, &outbox)]);
+        assert_eq!(news.word.routes["/a"].clients, 5);
+        assert_eq!(
+            read_list(&news.lists[0].1).expect("a list").clients.len(),
+            5
+        );
+        drain.end();
+    }
+
+    #[test]
+    fn a_crowd_is_counted_listed_in_part_and_looked_at_more_seldom() {
+        let drain = Drain::start().expect("a thread");
+        let outbox = outbox(&drain);
+        outbox.set_label("x".repeat(64).into());
+        let crowd = HOST_LISTED_MAX as u64 + 5;
+        let routes = [route(1, "/a", crowd, &outbox)];
+        let mut own = Own::new("m".to_owned());
+        let news = own.look(&routes);
+        assert_eq!(news.word.routes["/a"].clients, crowd);
+        let json = &news.lists[0].1;
+        assert_eq!(
+            read_list(json).expect("a list").clients.len(),
+            HOST_LISTED_MAX
+        );
+        assert!(json.len() > HOST_LISTS_WRITTEN);
+        let due = own.lists["/a"].due.expect("not in the next second");
+        assert!(due.elapsed().is_zero() && due > std::time::Instant::now());
+        outbox.set_label("y".into());
+        assert!(
+            own.look(&routes).lists.is_empty(),
+            "its turn comes later than in {HOSTS_LOOK:?}"
+        );
+        drain.end();
+    }
+}

@@ -57,7 +57,7 @@ impl Thread {
             if let Err(trouble) = self.session(&mut has_looked) {
                 // That it is away is told of each route; not what it refuses of this alone.
                 debug!("{}: hosts: {trouble}", self.address);
-                self.tell(trouble);
+                self.report(trouble);
             }
             retry = match has_looked {
                 true => REDIS_RETRY_LEAST,
@@ -113,7 +113,7 @@ impl Thread {
         if let Some(trouble) = refused {
             // What the others have may be read all the same.
             self.own.forget();
-            self.tell(trouble);
+            self.report(trouble);
         } else {
             if tells {
                 self.note_told(&news, &answers);
@@ -191,7 +191,7 @@ impl Thread {
         ask_all(link, &[gone, unlisted]).map(drop)
     }
 
-    fn tell(&mut self, trouble: Trouble) {
+    fn report(&mut self, trouble: Trouble) {
         let is_news =
             matches!(trouble, Trouble::Refused(_)) && self.told.as_ref() != Some(&trouble);
         if is_news {
