@@ -236,6 +236,26 @@ mod tests {
     }
 
     #[test]
+    fn who_says_something_is_not_idle() {
+        let now = Instant::now();
+        let mut deadlines = Deadlines::new(times(0, 70, 0), now - 50 * SECOND);
+        deadlines.on_message();
+        assert_eq!(deadlines.on_silence(now + 30 * SECOND), Due::Nothing);
+        assert_eq!(deadlines.on_silence(now + 100 * SECOND), Due::Idle);
+    }
+
+    /// Pings, or a frame that trickles, are no silence and no message either.
+    #[test]
+    fn who_is_never_silent_is_idle_and_at_its_end_all_the_same() {
+        let before = Instant::now() - 80 * SECOND;
+        let overdue = |times| Deadlines::new(times, before).overdue();
+        assert_eq!(overdue(times(25, 0, 0)), Due::Nothing);
+        assert_eq!(overdue(times(0, 70, 0)), Due::Idle);
+        assert_eq!(overdue(times(0, 0, 70)), Due::Expired);
+        assert_eq!(overdue(times(0, 900, 900)), Due::Nothing);
+    }
+
+    #[test]
     fn bytes_answer_a_ping_but_are_no_message() {
         let start = Instant::now();
         let mut deadlines = Deadlines::new(times(25, 60, 0), start);

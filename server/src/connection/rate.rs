@@ -83,6 +83,36 @@ mod tests {
         assert!(!bucket.take_at(1, at(200)), "but no more than to the burst");
     }
 
+    /// What a reload changes holds for those who are here, and gives nobody a burst anew.
+    #[test]
+    fn another_rate_holds_from_then_on_and_the_same_changes_nothing() {
+        let rate = |per_second, burst| Rate { per_second, burst };
+        let start = Instant::now();
+        let mut bucket = Bucket::new(rate(1, 3));
+        assert!((0..3).all(|_| bucket.take_at(1, start)));
+        bucket.set_rate(rate(1, 3));
+        assert!(!bucket.take_at(1, start), "the burst is used up still");
+        let mut bucket = Bucket::new(rate(1, 100));
+        bucket.set_rate(rate(1, 2));
+        assert!(bucket.take_at(2, start));
+        assert!(!bucket.take_at(1, start), "the new burst is smaller");
+        let mut bucket = Bucket::new(rate(1, 2));
+        bucket.set_rate(rate(1, 100));
+        assert!(bucket.take_at(2, start));
+        assert!(!bucket.take_at(1, start), "a larger one fills at its rate");
+        let mut bucket = Bucket::new(Rate::default());
+        bucket.set_rate(rate(1, 2));
+        assert!(
+            bucket.take_at(2, start),
+            "who had none begins with a whole one"
+        );
+        assert!(!bucket.take_at(1, start));
+        assert!(
+            !Bucket::new(rate(1, 2)).take(3),
+            "more than a burst at once"
+        );
+    }
+
     #[test]
     fn without_a_rate_there_is_no_limit() {
         assert!(Bucket::new(Rate::default()).take(u64::MAX));

@@ -4,6 +4,8 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
+
 use super::{Roster, Seat, Session, reaper};
 use crate::http::HttpLimits;
 use crate::http::peer::Remote;
@@ -165,6 +167,37 @@ fn an_outbox_is_that_of_the_client_that_is_named_and_of_no_later_one() {
     assert!(roster.outbox(first).is_none(), "it is another's");
     assert!(roster.outbox(second).is_some());
     leave(second);
+    drain.end();
+}
+
+/// Who closes the clients of a route closes them, and nobody of another.
+#[test]
+fn those_of_a_route_are_found_and_no_others() {
+    let roster = Roster::new(3);
+    let (stacks, drain) = (Stacks::new(), Drain::start().expect("a thread"));
+    let enter = |route: Option<u32>| {
+        let (client, _places) = roster.claim().expect("a slot is free");
+        let outbox = Outbox::new(socket(), client, drain.handle());
+        let spawn = || threads::spawn(&stacks, "leaves", Box::new(|| {}));
+        let started = roster.hold(client, outbox, spawn);
+        started.expect("a thread is to be had");
+        if let Some(route) = route {
+            roster.open(client, RouteId(route));
+        }
+        client
+    };
+    let clients = [Some(0), Some(1), None].map(enter);
+    let found = |route| {
+        let found = Mutex::new(Vec::new());
+        roster.for_each_outbox_of(route, |outbox| {
+            let of = clients.iter().position(|&client| outbox.is_of(client));
+            found.lock().push(of.expect("one of these"));
+        });
+        found.into_inner()
+    };
+    assert_eq!(found(RouteId(0)), [0]);
+    assert_eq!(found(RouteId(1)), [1]);
+    assert_eq!(found(RouteId(2)), [0; 0]);
     drain.end();
 }
 

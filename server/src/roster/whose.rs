@@ -54,3 +54,26 @@ impl Whose {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::Whose;
+    use crate::http::peer::ClientAddress;
+
+    /// What a proxy has told counts for the one it speaks for, and where it has told nothing for the proxy.
+    #[test]
+    fn behind_a_proxy_each_client_has_places_of_its_own_and_this_machine_no_limit() {
+        let address = |last| IpAddr::from(Ipv4Addr::new(203, 0, 113, last));
+        let (client, proxy) = (address(7), address(1));
+        let of_client = |client| Whose::of_client(client, proxy);
+        assert_eq!(of_client(ClientAddress::Known(client)), Some(client));
+        assert_eq!(of_client(ClientAddress::Unknown), Some(proxy));
+        let own = IpAddr::from(Ipv4Addr::LOCALHOST);
+        assert_eq!(of_client(ClientAddress::Known(own)), None);
+        let of_request = |client| Whose::of_request(client, proxy);
+        assert_eq!(of_request(ClientAddress::Known(client)), client);
+        assert_eq!(of_request(ClientAddress::Unknown), proxy);
+    }
+}

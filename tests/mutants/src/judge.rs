@@ -1,9 +1,9 @@
 //! Holds each change against the tests that reach its place, until one of them notices.
 //!
-//! First those that have noticed other changes of the same function or file, then those that reach much of the file and
+//! First those that have noticed other changes of the same function or file, or know of these what few others know, and
 //! are quick; a few at once, since most wait for most of their time. All changes are held against unit tests first, and
-//! what survives those against everything: most are noticed by a unit test, and a run that is cut short has then seen all
-//! a little instead of a part in full.
+//! what survives those against end-to-end tests: most are noticed by a unit test, and a run that is cut short has then
+//! seen all a little instead of a part in full.
 //!
 //! On a busy machine a test may fail for reasons of its own. So what failed among others is run alone, with the change
 //! and then without it, and counts where it fails the one and passes the other.
@@ -38,7 +38,7 @@ pub(crate) struct Order<'a> {
     /// The file in which all verdicts are kept from one machine to the next.
     pub(crate) kept: &'a Path,
     pub(crate) time: Duration,
-    /// The tests of one change take so long at most, by what they take where nothing is changed.
+    /// The end-to-end tests of one change take so long at most, by what they take where nothing is changed.
     pub(crate) seconds_of_one: u64,
     /// Whether what survived an earlier run is held against the tests as they are now.
     pub(crate) again: bool,
@@ -69,7 +69,6 @@ pub(crate) fn judge(order: &Order<'_>, binaries: &[&str]) -> Result<(), String> 
     };
     let new: Vec<&Judged> = all.iter().filter(|one| !holds(one)).collect();
     eprintln!("mutants: {} of {} are to be judged", new.len(), all.len());
-    let passed = Mutex::new(BTreeSet::new());
     let round = |binaries: &[&str], list: Vec<&Judged>, seconds: u64, deadline: Instant| {
         let known = reach::all(order.source, &file, binaries, AT_ONCE)?;
         let work = Work {
@@ -78,7 +77,6 @@ pub(crate) fn judge(order: &Order<'_>, binaries: &[&str]) -> Result<(), String> 
             known: &known,
             verdicts: &verdicts,
             luck: Mutex::new(luck(&all, &verdicts)),
-            passed: &passed,
         };
         work.round(list, seconds, deadline);
         Ok::<(), String>(())
@@ -94,7 +92,7 @@ pub(crate) fn judge(order: &Order<'_>, binaries: &[&str]) -> Result<(), String> 
     let left: Vec<&Judged> = all.iter().filter(is_left).collect();
     // Which places the end-to-end tests reach takes long to find out.
     if !left.is_empty() {
-        round(binaries, left, order.seconds_of_one, deadline)?;
+        round(&others, left, order.seconds_of_one, deadline)?;
     }
     save(&all, &verdicts, order)
 }
@@ -144,30 +142,38 @@ fn note_luck(luck: &mut Luck, name: &str, test: &str) {
     }
 }
 
-/// How many places of each file each test reaches, as a share of the most that any test does.
+/// How much of each file and each function a test knows that few others know: its places, each by how few tests reach it,
+/// as a share of the most that any test has of that file or function.
 struct Depths(BTreeMap<(String, String), f64>);
 
 impl Depths {
     fn of(all: &[Judged], known: &[Known]) -> Depths {
-        let files: BTreeMap<u32, &str> = all
-            .iter()
-            .map(|one| (one.number, file_of(&one.name)))
-            .collect();
+        let names: BTreeMap<u32, &str> = all.iter().map(|one| (one.number, &*one.name)).collect();
+        let mut tests_of: BTreeMap<u32, f64> = BTreeMap::new();
+        for place in known.iter().flat_map(|known| &known.places) {
+            *tests_of.entry(*place).or_default() += 1.0;
+        }
         let mut depths = BTreeMap::new();
         for known in known {
-            for file in known.places.iter().filter_map(|place| files.get(place)) {
-                *depths
-                    .entry(((*file).to_owned(), known.test.name.clone()))
-                    .or_insert(0.0) += 1.0;
+            for (place, name) in known
+                .places
+                .iter()
+                .filter_map(|place| Some((place, names.get(place)?)))
+            {
+                for part in [file_of(name), function_of(name)] {
+                    *depths
+                        .entry((part.to_owned(), known.test.name.clone()))
+                        .or_insert(0.0) += 1.0 / tests_of[place];
+                }
             }
         }
         let mut most: BTreeMap<String, f64> = BTreeMap::new();
-        for ((file, _), depth) in &depths {
-            let most = most.entry(file.clone()).or_default();
+        for ((part, _), depth) in &depths {
+            let most = most.entry(part.clone()).or_default();
             *most = most.max(*depth);
         }
-        for ((file, _), depth) in &mut depths {
-            *depth /= most[file];
+        for ((part, _), depth) in &mut depths {
+            *depth /= most[part];
         }
         Depths(depths)
     }
@@ -191,8 +197,6 @@ struct Work<'a> {
     depths: Depths,
     verdicts: &'a Verdicts,
     luck: Mutex<Luck>,
-    /// Which tests have passed with which change in this run.
-    passed: &'a Mutex<BTreeSet<(u32, String)>>,
 }
 
 impl Work<'_> {
@@ -223,7 +227,7 @@ impl Work<'_> {
         if reaching.is_empty() {
             return (Fate::Unreached, "-".to_owned());
         }
-        let mut chosen = within(self.without_passed(change, reaching), time_of_one);
+        let mut chosen = within(reaching, time_of_one);
         let mut many = TOGETHER_FIRST;
         while let Some(first) = chosen.front() {
             let binary = &first.test.binary;
@@ -234,17 +238,8 @@ impl Work<'_> {
             if let Some(verdict) = self.some(change, &some, printed) {
                 return verdict;
             }
-            let some = some.iter().map(|known| known.test.name.clone());
-            let some = some.map(|name| (change.number, name));
-            self.passed.lock().expect("no worker panics").extend(some);
         }
         (Fate::Survived, "-".to_owned())
-    }
-
-    fn without_passed<'k>(&self, change: &Judged, tests: Vec<&'k Known>) -> Vec<&'k Known> {
-        let passed = self.passed.lock().expect("no worker panics");
-        let is_new = |known: &&Known| !passed.contains(&(change.number, known.test.name.clone()));
-        tests.into_iter().filter(is_new).collect()
     }
 
     /// Holds a change against some tests of one binary.
@@ -287,10 +282,11 @@ impl Work<'_> {
         let worth = |known: &Known| {
             let key = |part: &str| (part.to_owned(), known.test.name.clone());
             let noticed = |part: &str| f64::from(luck.get(&key(part)).copied().unwrap_or(0));
-            let depth = self.depths.0.get(&key(file)).copied().unwrap_or(0.0);
+            let depth = |part: &str| self.depths.0.get(&key(part)).copied().unwrap_or(0.0);
             let luck = noticed(function) * 10.0 + noticed(file);
             // What has noticed much is likely to notice, and no likelier the more that was.
-            (luck / (luck + 20.0) + depth * depth) / (known.time.as_secs_f64() + 0.1)
+            let luck = luck / (luck + 20.0);
+            (luck + depth(function) + depth(file)) / (known.time.as_secs_f64() + 0.1)
         };
         reaching.sort_by(|one, other| worth(other).total_cmp(&worth(one)));
         reaching

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::past::{bounds, keep};
 use super::*;
-use crate::hub::{JoinFrom, Notices};
+use crate::hub::{JoinFrom, JoinTold, Notices};
 use crate::journal::Since;
 
 const GUESTS: u64 = 4;
@@ -34,6 +34,8 @@ struct Model {
     here: BTreeSet<u64>,
     members: BTreeMap<&'static str, BTreeSet<u64>>,
     heard: BTreeMap<u64, String>,
+    /// What is said when a client leaves a topic, in the order in which it is said where it leaves all.
+    last_words: BTreeMap<u64, Vec<(&'static str, String)>>,
 }
 
 impl Model {
@@ -51,7 +53,21 @@ impl Model {
         here.copied().collect()
     }
 
+    /// A membership ends, with the word about that.
+    fn leave(&mut self, client: u64, topic: &'static str) {
+        self.members.entry(topic).or_default().remove(&client);
+        let words = self.last_words.entry(client).or_default();
+        if let Some(at) = words.iter().position(|(of, _)| *of == topic) {
+            let (_, word) = words.remove(at);
+            self.say(&self.members(topic, None), &word);
+        }
+    }
+
     fn leave_all(&mut self, client: u64) {
+        let words = self.last_words.get(&client).cloned().unwrap_or_default();
+        for (topic, _) in words {
+            self.leave(client, topic);
+        }
         self.here.remove(&client);
         for members in self.members.values_mut() {
             members.remove(&client);
@@ -67,7 +83,7 @@ fn event(random: &mut Random, model: &mut Model, guests: &[Guest], text: &str) -
     let plain = PLAIN[random.below(2) as usize];
     let kept = KEPT[random.below(2) as usize];
     let is_here = model.here.contains(&id);
-    Some(match random.below(12) {
+    Some(match random.below(13) {
         0 | 1 => {
             let here = model
                 .here
@@ -115,7 +131,7 @@ fn event(random: &mut Random, model: &mut Model, guests: &[Guest], text: &str) -
         }
         9 => {
             let of = [plain, kept][random.below(2) as usize];
-            model.members.entry(of).or_default().remove(&id);
+            model.leave(id, of);
             Event::Leave {
                 client,
                 topic: topic(of),
@@ -129,6 +145,23 @@ fn event(random: &mut Random, model: &mut Model, guests: &[Guest], text: &str) -
         11 if is_here && random.below(3) == 0 => {
             model.leave_all(id);
             Event::Closed { client }
+        }
+        12 => {
+            let (joined, left) = (format!("+{text}"), format!("-{text}"));
+            if is_here {
+                if model.members.entry(plain).or_default().insert(id) {
+                    model.say(&model.members(plain, Some(id)), &joined);
+                }
+                let words = model.last_words.entry(id).or_default();
+                words.retain(|(of, _)| *of != plain);
+                words.push((plain, left.clone()));
+            }
+            Event::JoinTold(Box::new(JoinTold {
+                client,
+                topic: plain.into(),
+                joined: Some(message(&joined)),
+                left: Some(message(&left)),
+            }))
         }
         _ => return None,
     })

@@ -1,6 +1,7 @@
 //! Many routes beside each other: none holds up another, none is forgotten, none hears another.
 
 use std::io::Read;
+use std::ops::RangeInclusive;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, OnceLock};
@@ -76,6 +77,38 @@ fn a_thousand_silent_routes_are_woken_each_time() {
     drain.end();
 }
 
+/// Clients that do not read.
+fn crowd(
+    drain: &Drain,
+    route: &RouteHandle,
+    ids: RangeInclusive<u64>,
+) -> Vec<(Arc<Outbox>, UnixStream)> {
+    let crowd: Vec<_> = ids.map(|id| pair(drain, route, id)).collect();
+    for (outbox, _) in &crowd {
+        outbox.set_bounds(Bounds {
+            backlog_bytes_max: 4096,
+            slow_client: SlowClient::Drop,
+            ..Bounds::default()
+        });
+    }
+    crowd
+}
+
+/// So many words to a crowd, between what is first and what is last. The topics take turns, so that each word is a walk.
+fn flood(
+    mut events: Vec<Event>,
+    ids: RangeInclusive<u64>,
+    words: usize,
+    last: Event,
+) -> Vec<Event> {
+    for name in ["a", "b"] {
+        events.extend(ids.clone().map(|id| join(ClientId(id), name)));
+    }
+    events.extend((0..words).map(|number| to_topic(["a", "b"][number % 2], "word")));
+    events.push(last);
+    events
+}
+
 /// Cause: one sender in a room of 100 held up a push on another route for 3 to 9 s.
 #[test]
 fn what_a_silent_route_says_passes_a_flood_by() {
@@ -96,28 +129,43 @@ fn what_a_silent_route_says_passes_a_flood_by() {
     let flooded = hub.handle().open(RouteId(0));
     let other = hub.handle().open(RouteId(1));
     way_of_the_quiet.set(other).ok().expect("once");
-    let crowd: Vec<_> = (101..=200).map(|id| pair(&drain, &flooded, id)).collect();
-    // They do not read.
-    for (outbox, _) in &crowd {
-        outbox.set_bounds(Bounds {
-            backlog_bytes_max: 4096,
-            slow_client: SlowClient::Drop,
-            ..Bounds::default()
-        });
-    }
-    let begin = [Event::Closed { client: first }].into_iter();
-    let end = [Event::Closed { client: last }];
-    // The topics take turns, so that each word is a walk.
-    let joins = ["a", "b"]
-        .into_iter()
-        .flat_map(|name| (101..=200).map(move |id| join(ClientId(id), name)));
-    let words = (0..20_000).map(|number| to_topic(["a", "b"][number % 2], "word"));
-    flooded.post_all(begin.chain(joins).chain(words).chain(end).collect());
+    let crowd = crowd(&drain, &flooded, 101..=200);
+    let begin = vec![Event::Closed { client: first }];
+    let end = Event::Closed { client: last };
+    flooded.post_all(flood(begin, 101..=200, 20_000, end));
     // Behind all of it; what comes behind the hub's end is not taken.
     assert_eq!(flooded.count(Audience::Everyone), Some(100));
     hub.end();
     assert_eq!(*order.lock(), [first, quiet, last]);
     crowd.iter().for_each(|(outbox, _)| outbox.abort());
+    drain.end();
+}
+
+/// Neither is new to the hub when it is left, so that nothing but the time of its turn ends the turn of the other.
+///
+/// Cause: it survived that a turn's time was never over.
+#[test]
+fn two_floods_go_on_side_by_side() {
+    let [short, long] = [1, 2].map(ClientId);
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let drain = Drain::start().expect("a thread");
+    let heard = order.clone();
+    let hub = Hub::start(move |client| heard.lock().push(client)).expect("a thread");
+    let routes = [0, 1].map(|id| hub.handle().open(RouteId(id)));
+    let ids = [101..=150, 201..=250];
+    let crowds = [0, 1].map(|at| crowd(&drain, &routes[at], ids[at].clone()));
+    // The long one comes last, and twice as much of it is left when the other is through.
+    for (at, client, words) in [(0, short, 5_000), (1, long, 15_000)] {
+        let end = Event::Closed { client };
+        routes[at].post_all(flood(Vec::new(), ids[at].clone(), words, end));
+    }
+    for route in &routes {
+        assert_eq!(route.count(Audience::Everyone), Some(50));
+    }
+    hub.end();
+    assert_eq!(*order.lock(), [short, long]);
+    let outboxes = crowds.iter().flatten();
+    outboxes.for_each(|(outbox, _)| outbox.abort());
     drain.end();
 }
 
