@@ -129,8 +129,32 @@ impl Clock {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::Ordering;
+
     use super::{Activity, Callback, Clock, Running};
     use crate::ids::RouteId;
+
+    /// How long a callback takes is told by this clock alone.
+    #[test]
+    fn the_clock_counts_the_seconds_that_it_is_told_of() {
+        let clock = Clock::default();
+        let ticks = [0; 3].map(|_: u64| {
+            let tick = clock.tick();
+            clock.advance();
+            tick
+        });
+        assert_eq!(ticks, [0, 1, 2]);
+    }
+
+    /// It is read where the end of the process is told, without anything that allocates.
+    #[test]
+    fn its_word_says_what_runs() {
+        let (activity, clock) = (Activity::default(), Clock::default());
+        activity.begin(RouteId(3), Callback::from_byte(1).expect("one"), &clock);
+        let word = activity.word().load(Ordering::Relaxed);
+        assert_eq!(Activity::decode(word), activity.running());
+        assert!(activity.running().is_some());
+    }
 
     #[test]
     fn what_runs_is_told_with_its_route_and_its_beginning_until_it_has_returned() {

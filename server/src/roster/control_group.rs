@@ -61,7 +61,7 @@ fn lowest_on_the_way(
 
 #[cfg(test)]
 mod tests {
-    use super::{Controller, lowest_of};
+    use super::{Controller, lowest_of, number};
 
     const PIDS: Controller = Controller {
         name: "pids",
@@ -95,5 +95,17 @@ mod tests {
         let memory = |groups: &str| lowest_of(&MEMORY, groups, number);
         assert_eq!(memory("0::/system.slice/detent.service\n"), Some(7));
         assert_eq!(memory("4:memory:/docker\n0::/\n"), Some(8));
+    }
+
+    #[test]
+    fn a_file_says_a_number_or_that_there_is_no_limit() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("pids.max");
+        let path = path.to_str().expect("it is text");
+        assert_eq!(number(path), None);
+        for (text, expected) in [("4096\n", Some(4096)), ("max\n", None)] {
+            std::fs::write(path, text).expect("it can be written");
+            assert_eq!(number(path), expected);
+        }
     }
 }

@@ -170,6 +170,19 @@ fn an_outbox_is_that_of_the_client_that_is_named_and_of_no_later_one() {
     drain.end();
 }
 
+/// A replacement waits for the seats of its route, and for no others.
+#[test]
+fn who_has_no_seat_any_more_is_waited_for_by_nobody() {
+    let roster = Roster::new(2);
+    let (client, _) = roster.claim().expect("a slot is free");
+    roster.seat(client, seat(RouteId(0)));
+    assert_eq!(roster.seats(RouteId(0)).count(), 1);
+    assert_eq!(roster.seats(RouteId(1)).count(), 0);
+    roster.seat_of(client).lock().take();
+    roster.unseat(client);
+    assert_eq!(roster.seats(RouteId(0)).count(), 0);
+}
+
 /// Who closes the clients of a route closes them, and nobody of another.
 #[test]
 fn those_of_a_route_are_found_and_no_others() {

@@ -65,6 +65,18 @@ fn fill(queue: &Arc<Queue>) -> u64 {
     count
 }
 
+/// The figure of what waits, by which one sees that the hub does not keep up.
+#[test]
+fn what_the_hub_is_done_with_waits_no_more() {
+    let queue = queue();
+    let held = fill(&queue);
+    assert_eq!(queue.load().bytes, held * EVENT_LOAD_LEAST);
+    take(&queue);
+    assert_eq!(queue.load().bytes, 0);
+    queue.post(publish(1));
+    assert_eq!(queue.load().bytes, EVENT_LOAD_LEAST);
+}
+
 #[test]
 fn small_events_are_bounded_in_number_and_large_ones_in_bytes() {
     let queue = queue();
