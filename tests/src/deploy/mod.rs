@@ -19,4 +19,4 @@ pub use programs::Program;
 pub use prometheus::Prometheus;
 pub use site::{server, server_and, server_with};
 pub use text::Text;
-pub use visitor::{VISITOR, Visitor};
+pub use visitor::{Answer, VISITOR, Visitor};

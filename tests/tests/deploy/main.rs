@@ -25,5 +25,7 @@ mod systemd;
     feature = "caddy"
 ))]
 mod through;
+#[cfg(all(feature = "redis", any(feature = "nginx", feature = "haproxy")))]
+mod two_hosts;
 #[cfg(any(feature = "nginx", feature = "haproxy"))]
 mod unix_sockets;

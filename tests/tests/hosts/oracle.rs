@@ -2,7 +2,8 @@
 //! Redis stands still, is killed, is started anew and fails over: everybody hears one and the same order, each message once, and
 //! is told where something is missing. The stream itself says what that order is.
 //!
-//! 20 seconds of it by default; `DETENT_HOSTS_SECONDS` says how long (scripts/hosts).
+//! 20 seconds of it, 12 listeners and 6 speakers by default; `DETENT_HOSTS_SECONDS`, `DETENT_HOSTS_LISTENERS` and
+//! `DETENT_HOSTS_SPEAKERS` say otherwise (scripts/hosts).
 // What it has met is told to who runs it for an hour.
 #![allow(clippy::print_stdout)]
 
@@ -23,8 +24,9 @@ use listener::Listener;
 use speaker::Speaker;
 
 const HOSTS: usize = 3;
-const SPEAKERS: usize = 6;
-const LISTENERS: usize = 12;
+/// Unless the environment says otherwise.
+const SPEAKERS: u64 = 6;
+const LISTENERS: u64 = 12;
 /// What is said last of all.
 const LAST: &str = "that is all";
 
@@ -120,10 +122,17 @@ fn fault(number: usize, hosts: &mut [Server], pair: &mut Pair, pause: Duration) 
     }
 }
 
+/// A number of the environment, or else another.
+fn given(name: &str, otherwise: u64) -> u64 {
+    let given = std::env::var(name).ok();
+    given.map_or(otherwise, |given| given.parse().expect("a number"))
+}
+
 #[test]
 fn everybody_hears_one_order_and_each_message_once_whatever_fails() {
-    let seconds = std::env::var("DETENT_HOSTS_SECONDS").ok();
-    let seconds = seconds.map_or(20, |seconds| seconds.parse().expect("a number of seconds"));
+    let seconds = given("DETENT_HOSTS_SECONDS", 20);
+    let listeners_wanted = given("DETENT_HOSTS_LISTENERS", LISTENERS) as usize;
+    let speakers_wanted = given("DETENT_HOSTS_SPEAKERS", SPEAKERS);
     let mut pair = Pair::start();
     let mut hosts: Vec<_> = (0..HOSTS).map(|_| host(pair.passage.port())).collect();
     let addresses: Vec<SocketAddr> = hosts.iter().map(Server::address).collect();
@@ -131,10 +140,10 @@ fn everybody_hears_one_order_and_each_message_once_whatever_fails() {
     let (speakers, listeners, stream, faults) = thread::scope(|scope| {
         let _ends = EndsOf(&[&is_over, &is_silent]);
         let (addresses, is_over, is_silent) = (&addresses, &is_over, &is_silent);
-        let listeners: Vec<_> = (0..LISTENERS)
+        let listeners: Vec<_> = (0..listeners_wanted)
             .map(|number| scope.spawn(move || Listener::new(number, addresses).run(is_over, LAST)))
             .collect();
-        let speakers: Vec<_> = (0..SPEAKERS)
+        let speakers: Vec<_> = (0..speakers_wanted as usize)
             .map(|number| scope.spawn(move || Speaker::new(number, addresses).run(is_silent)))
             .collect();
         let end = Instant::now() + Duration::from_secs(seconds);
