@@ -161,11 +161,12 @@ impl Shared {
             &meta(what.kind(), &message, None, "", None),
             message.payload(),
         );
-        // Here nothing is to be done when it is back.
+        // Here nothing is to be done when it is back, and this does nothing.
+        let nothing = Event::ReadTo { offset: 0 };
         let number = self
             .flight
-            .put(Event::Tidy, packed, None, Manner::Patient, false)?;
-        own::note(self.route, number);
+            .put(nothing, packed, None, Manner::Patient, false)?;
+        self.note(number);
         Ok(())
     }
 
