@@ -129,6 +129,8 @@ impl Arrivals {
                 }
                 if epoch > self.told_lost {
                     self.told_lost = epoch;
+                    // Who comes with a place of before may have missed what is lost: it cannot be told from who has not.
+                    begin_anew(entry.id.epoch, 0, entry.id.offset, out);
                     if self.is_history {
                         return missing;
                     }
@@ -460,8 +462,16 @@ mod tests {
         );
         let (missing, letters) = world.take(lost(id(20, 7), OTHER, 99));
         assert_eq!(missing, Some(Missing::LostElsewhere(id(20, 7))));
-        assert_eq!(letters, "c");
+        assert_eq!(letters, "ac");
         assert_eq!(world.take(lost(id(20, 8), OTHER, 100)), of(""));
+        world.hub.end();
+
+        // Cause: who was on its way from one host to another came back with a place of before, and was told of no gap.
+        let mut world = World::new();
+        world.said(id(10, 6));
+        world.epoch(id(20, 6));
+        let told = world.take(lost(id(20, 7), OTHER, 99));
+        assert_eq!(told, of("a"), "nobody is here who could be closed");
         world.hub.end();
     }
 
