@@ -372,9 +372,7 @@ impl Outbox {
     }
 
     /// Queues one message, as [`Outbox::queue`] does; a large one is sent at once from where it is. Compressed as
-    /// `demand` of its route says, where that was agreed. Only for the client's own thread. Inlined into the host call, which is
-    /// what an echo is made of.
-    #[inline(always)]
+    /// `demand` of its route says, where that was agreed. Only for the client's own thread.
     pub fn queue_message(
         self: &Arc<Self>,
         opcode: Opcode,

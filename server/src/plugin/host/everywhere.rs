@@ -77,17 +77,18 @@ impl RouteHost {
         Ok(count)
     }
 
-    pub(super) fn send_everywhere(
+    /// Says whether it was another host's client, and the message is on its way; one of this host is still to be sent to.
+    pub(super) fn send_elsewhere(
         &self,
         to: ClientEverywhere,
         kind: u32,
         payload: &[u8],
-    ) -> Result<(), Status> {
+    ) -> Result<bool, Status> {
         let Some((shared, to)) = self.elsewhere(to)? else {
-            return self.send(to.client, kind, payload);
+            return Ok(false);
         };
         let opcode = opcode(kind, payload)?;
-        say(shared, to, &Directed::Message(opcode, payload))
+        say(shared, to, &Directed::Message(opcode, payload)).map(|()| true)
     }
 
     pub(super) fn close_everywhere(

@@ -160,8 +160,6 @@ impl RouteHost {
         }
     }
 
-    /// Inlined, though there are two callers: alone it is a fiftieth of an echo's instructions more.
-    #[inline(always)]
     pub(in crate::plugin) fn send(
         &self,
         client: u64,
