@@ -41,6 +41,8 @@ pub(super) struct FrameGuard {
     may_be_compressed: bool,
     /// The message that is under way is.
     is_compressed: bool,
+    /// A message has begun that did not come at once, since this was asked for last.
+    has_begun: bool,
     /// Bytes that the fragments of the message have announced.
     message_bytes: u64,
     fragments: u32,
@@ -95,6 +97,11 @@ impl FrameGuard {
     /// Whether all that was let through is whole messages and control frames.
     pub(super) fn is_between_messages(&self) -> bool {
         self.current.is_none() && !self.is_in_message
+    }
+
+    /// Whether a message has begun since this was asked last; not told of each that came at once.
+    pub(super) fn take_begun(&mut self) -> bool {
+        std::mem::take(&mut self.has_begun)
     }
 
     /// Whether the peer's Close frame has been let through, after which nothing counts.
@@ -214,6 +221,7 @@ impl FrameGuard {
         let mut is_whole = false;
         if header.is_data() {
             (self.message_bytes, self.fragments) = (message_bytes, fragments);
+            self.has_begun |= !header.is_continuation();
             is_whole = self.may_be_whole
                 && header.length <= WHOLE_FRAME_BYTES_MAX as u64
                 && header.is_final()

@@ -25,6 +25,8 @@ pub(super) struct Inflating {
     at: usize,
     next: Next,
     message: Option<Compressed>,
+    /// A message has begun since this was asked for last.
+    has_begun: bool,
     violation: Option<Violation>,
 }
 
@@ -74,6 +76,11 @@ impl Inflating {
     /// Whether nothing is under way.
     pub(super) fn is_between_messages(&self) -> bool {
         !self.is_pending() && self.message.is_none() && matches!(self.next, Next::Header)
+    }
+
+    /// Whether a message has begun in what was given out since this was asked last.
+    pub(super) fn take_begun(&mut self) -> bool {
+        std::mem::take(&mut self.has_begun)
     }
 
     /// Whether nothing is under way and no window is kept: then another one may go on in its place.
@@ -149,6 +156,7 @@ impl Inflating {
         let input = &mut self.input[self.at..];
         let header = Header::of_passed(input);
         let length = header.length as usize;
+        self.has_begun |= header.is_data() && !header.is_continuation();
         if !header.is_data() || !(header.is_compressed() || self.message.is_some()) {
             self.next = Next::Plain(header.bytes + length);
             return;

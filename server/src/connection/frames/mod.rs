@@ -109,13 +109,21 @@ impl<S: Source> Guarded<S> {
     }
 
     fn note_under_way(&mut self, bytes: usize) {
-        self.under_way += bytes;
+        let with_before = self.under_way + bytes;
+        // Where another message has begun in these, tungstenite gives out what came before it and then reads on: who sends
+        // without a pause need not end a read where a message ends.
+        let has_begun = match &mut self.inflating {
+            Some(inflating) => inflating.take_begun(),
+            None => self.guard.take_begun(),
+        };
+        self.under_way = if has_begun { bytes } else { with_before };
         let to_come = self.guard.bytes_to_come();
         if to_come > 0 {
             self.appetite.has_grown_to(self.under_way + to_come);
         }
         let grains = (self.under_way + to_come) / RECEIVED_GRAIN_BYTES;
-        if grains > 0 {
+        let was_told = has_begun && with_before >= RECEIVED_GRAIN_BYTES;
+        if grains > 0 || was_told {
             self.stream.holds(grains * RECEIVED_GRAIN_BYTES);
         }
     }

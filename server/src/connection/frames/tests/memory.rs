@@ -9,12 +9,16 @@ use super::super::inflating::Inflating;
 use super::super::{Guarded, Source, protocol_for};
 use super::{LIMIT, frame};
 use crate::compression::{Agreed, Window, deflate};
-use crate::limits::READ_BUFFER_BYTES_LEAST;
+use crate::limits::{READ_BUFFER_BYTES_LEAST, READ_BUFFER_BYTES_MOST};
 
 /// Bytes that arrive in pieces, behind which the client is silent.
 struct Talk {
     pieces: VecDeque<Vec<u8>>,
     silences: usize,
+    /// The most that was said to be held.
+    most_held: usize,
+    /// What was said last.
+    held: usize,
 }
 
 impl Read for Talk {
@@ -47,7 +51,10 @@ impl Source for Talk {
         LIMIT
     }
 
-    fn holds(&mut self, _bytes: usize) {}
+    fn holds(&mut self, bytes: usize) {
+        self.most_held = self.most_held.max(bytes);
+        self.held = bytes;
+    }
 }
 
 /// A stream of which everything has been read, the first silence behind it too, and what was said.
@@ -55,6 +62,8 @@ fn heard(pieces: Vec<Vec<u8>>, agreed: Option<Agreed>) -> (Guarded<Talk>, Vec<Me
     let talk = Talk {
         pieces: pieces.into(),
         silences: 0,
+        most_held: 0,
+        held: 0,
     };
     let mut stream = Guarded::new(talk, Vec::new(), agreed);
     let mut protocol = protocol_for(&mut stream);
@@ -125,4 +134,39 @@ fn what_a_large_message_came_in_is_given_back_behind_it() {
     }
     assert!(inflating.is_between_messages() && !inflating.holds_nothing());
     assert!(inflating.input_room() <= READ_BUFFER_BYTES_LEAST);
+}
+
+/// Cause: what came counted until a read ended where a message does, which those of a client that sends without a pause
+/// need not for minutes: one was closed for 10 GiB of messages that had been handled, and meanwhile everybody who held
+/// anything was read no further.
+#[test]
+fn who_sends_without_a_pause_holds_what_is_not_handled_and_no_more() {
+    // Numbers in no order, which shrink by half at most.
+    let noise = |bytes: u32| -> String {
+        let number = |at: u32| at.wrapping_mul(2_654_435_761) ^ (at >> 3).wrapping_mul(40_503);
+        (0..bytes / 8)
+            .map(|at| format!("{:08x}", number(at)))
+            .collect()
+    };
+    let (small, large) = (noise(1_000), noise(60_000));
+    let plain = |text: &str| frame(0x81, text.as_bytes(), [1, 2, 3, 4]);
+    for (one, count, agreed) in [
+        (plain(&small), 5_000, None),
+        (plain(&large), 60, None),
+        (compressed(&large), 60, Some(agreed(None))),
+        (compressed(&large), 60, Some(agreed(Some(Window::MOST)))),
+        (plain(&large), 60, Some(agreed(None))),
+    ] {
+        // Reads end where the buffer does, or such a piece.
+        let pieces = one.repeat(count);
+        let pieces = pieces.chunks(50_001).map(<[u8]>::to_vec).collect();
+        let (mut stream, messages) = heard(pieces, agreed);
+        assert_eq!(messages.len(), count);
+        let most = messages[0].len() + READ_BUFFER_BYTES_MOST;
+        let Talk {
+            most_held, held, ..
+        } = stream.inner();
+        assert!(*most_held <= most, "{most_held} bytes, {most} at most");
+        assert_eq!(*held, 0, "all is handled");
+    }
 }
