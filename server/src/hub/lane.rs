@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use super::event::Event;
 use super::gather::Gathering;
-use super::members::{Members, TopicId};
+use super::members::Members;
 use super::message::{Audience, Message};
 use super::past::Past;
 use super::queue::{Queue, Taken};
 use super::requests::Share;
 use super::run::Run;
 use super::slice::Slice;
+use super::topic::TopicId;
 use crate::counters::{COUNTERS, nanoseconds_since};
 use crate::ids::ClientId;
 use crate::journal::Bounds;

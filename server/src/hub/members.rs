@@ -10,21 +10,12 @@ use std::sync::Arc;
 use super::message::{Audience, Message};
 use super::newcomers::Newcomers;
 use super::requests::{LastWord, Listed};
+use super::topic::{APART, EVERYONE, TopicId};
 use crate::compression::{Need, Shape, Window};
 use crate::ids::{ByNumber, ClientId};
 use crate::limits::{LAST_WORDS_PER_CLIENT_MAX, TOPICS_PER_CLIENT_MAX};
 use crate::outbox::Outbox;
 use crate::outbox::encoding::Encoding;
-
-/// Number of a topic while it has members.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct TopicId(u32);
-
-/// The topic of which every client of the route is a member, but for those that are apart.
-pub(super) const EVERYONE: TopicId = TopicId(0);
-
-/// Those that are on the route and do not hear yet what is said to everyone. Nothing is ever said to them together.
-const APART: TopicId = TopicId(u32::MAX);
 
 /// One entry of a topic.
 pub(super) struct Member {

@@ -87,6 +87,7 @@ mod register;
 mod requests;
 mod run;
 mod slice;
+mod topic;
 mod turns;
 mod walk;
 mod worker;

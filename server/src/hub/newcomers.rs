@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 
-use super::members::TopicId;
+use super::topic::TopicId;
 use crate::ids::{ByNumber, ClientId};
 
 /// Of one route.
@@ -55,7 +55,7 @@ impl Newcomers {
 #[cfg(test)]
 mod tests {
     use super::Newcomers;
-    use crate::hub::members::EVERYONE;
+    use crate::hub::topic::EVERYONE;
     use crate::ids::ClientId;
 
     #[test]

@@ -11,9 +11,10 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::members::{Member, TopicId};
+use super::members::Member;
 use super::message::Message;
 use super::queue::Queue;
+use super::topic::TopicId;
 use crate::compression::Deflated;
 use crate::ids::{ByNumber, ClientId};
 use crate::journal::{POSITION_BYTES, Position};

@@ -5,8 +5,8 @@
 
 use super::Run;
 use crate::compression::{Demand, Effort, Inflater, Window};
-use crate::hub::members::EVERYONE;
 use crate::hub::message::Message;
+use crate::hub::topic::EVERYONE;
 use crate::ids::ClientId;
 use crate::journal::{Epoch, POSITION_BYTES, Position};
 use crate::outbox::encoding::Encoding;
