@@ -95,7 +95,7 @@ unsafe fn answer<T>(result: Result<T, Status>, place: *mut T) -> Status {
 // What `SAFETY: see above` points to: the plugin vouches, by the ABI, for `host` being what
 // `create` got and for bytes and places being valid for the time of the call.
 
-pub(super) unsafe extern "C" fn send(
+unsafe extern "C" fn send(
     host: *const abi::Host,
     client: u64,
     kind: u32,

@@ -7,8 +7,8 @@
 use plugin_api::abi::{self, Bytes, ClientEverywhere, INVALID, OK, Status};
 use plugin_api::covers;
 
+use super::RouteHost;
 use super::guard::guard;
-use super::{RouteHost, host_table};
 use crate::engine;
 
 /// The table; the same for all routes.
@@ -101,9 +101,9 @@ unsafe extern "C" fn send(
         let (route, bytes) = unsafe { (RouteHost::from_abi(host), payload.as_slice()) };
         match route.send_elsewhere(client, kind, bytes) {
             Ok(true) => OK,
-            // By the other call, so that its code stands in one place and is inlined there: every echo goes through it.
+            // By the host call for one client, so that its code stands in one place and is inlined there: every echo goes through it.
             // SAFETY: see above.
-            Ok(false) => unsafe { host_table::send(host, client.client, kind, payload) },
+            Ok(false) => unsafe { ((*host).send)(host, client.client, kind, payload) },
             Err(status) => status,
         }
     })
