@@ -1,6 +1,7 @@
 //! SIGINT and SIGTERM close every client with 1001 and end the process in good order.
 
 use std::io::Read;
+use std::sync::mpsc::{self, Sender};
 use std::thread;
 
 use rustix::process::Signal;
@@ -32,16 +33,21 @@ fn each_client_hears_1001_and_the_exit_code_is_0() {
 
 #[test]
 fn under_load_too() {
+    const MEMBERS: usize = 10;
     let mut server = Server::start();
+    let (told, hearing) = mpsc::channel();
     thread::scope(|scope| {
-        let clients: Vec<_> = (0..20)
+        let clients: Vec<_> = (0..2 * MEMBERS)
             .map(|number| {
-                let path = ["/echo", "/chat"][number % 2];
+                let (path, heard_by) = [("/echo", 1), ("/chat", MEMBERS)][number % 2];
                 let client = Client::connect(&server, path);
-                scope.spawn(move || speak_until_closed(client))
+                let told = told.clone();
+                scope.spawn(move || speak_until_closed(client, heard_by, &told))
             })
             .collect();
-        server.wait_for_log(&["Client 10 says: load"]);
+        for _ in &clients {
+            hearing.recv().expect("the test has a sender too");
+        }
         server.signal(Signal::TERM);
         for client in clients {
             let said = client.join().expect("it was not reset");
@@ -52,15 +58,25 @@ fn under_load_too() {
     assert_eq!(server.count_log(&["did not end in time"]), 0);
 }
 
-/// Always has a few messages in flight.
-fn speak_until_closed(mut client: Client) -> (u16, String) {
+/// Always has a few messages in flight, which so many hear: as much is said as is heard, or a room would get louder and
+/// louder. Tells when it has heard the first.
+fn speak_until_closed(mut client: Client, heard_by: usize, told: &Sender<()>) -> (u16, String) {
     (0..8).for_each(|_| client.send("load"));
+    let mut heard = 0;
     loop {
         match client.receive() {
             tests::Message::Close(Some(frame)) => {
                 return (frame.code.into(), frame.reason.as_str().to_owned());
             }
-            _ => client.send("load"),
+            _ => {
+                if heard == 0 {
+                    told.send(()).expect("the test waits for it");
+                }
+                heard += 1;
+                if heard % heard_by == 0 {
+                    client.send("load");
+                }
+            }
         }
     }
 }
