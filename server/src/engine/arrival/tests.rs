@@ -1,0 +1,210 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::{Arrivals, Missing};
+use crate::engine::entry::{Body, Entry, Kind, Meta, StreamId};
+use crate::engine::flight::Arrived;
+use crate::engine::link::Instance;
+use crate::hub::{Event, Hub, StreamNews};
+use crate::ids::RouteId;
+
+const HOST: u64 = 1;
+const OTHER: u64 = 2;
+
+struct World {
+    hub: Hub,
+    arrivals: Arrivals,
+    told: Arc<AtomicU64>,
+    numbers: u64,
+}
+
+fn id(epoch: u64, offset: u64) -> StreamId {
+    StreamId { epoch, offset }
+}
+
+fn entry(at: StreamId, kind: Kind, host: u64, number: u64, payload: &[u8]) -> Entry {
+    let meta = Meta {
+        kind,
+        opcode: 1,
+        host,
+        number,
+        except: Some(5),
+        at: 0,
+        position_at: None,
+        topic: "t".into(),
+    };
+    let body = Body {
+        instance: Instance(1),
+        meta,
+        payload: payload.to_vec(),
+    };
+    Entry {
+        id: at,
+        body: Some(body),
+    }
+}
+
+impl World {
+    fn new() -> World {
+        let hub = Hub::start(|_| {}).expect("a thread");
+        let told = Arc::new(AtomicU64::new(0));
+        let tell = told.clone();
+        let arrivals = Arrivals::new(
+            HOST,
+            hub.handle().open(RouteId(0)),
+            Arc::default(),
+            Arc::default(),
+            Box::new(move |epoch| tell.store(epoch, Ordering::Relaxed)),
+        );
+        World {
+            hub,
+            arrivals,
+            told,
+            numbers: 0,
+        }
+    }
+
+    /// What comes of an entry: what is missing, and a letter for each thing that the hub gets.
+    fn take(&mut self, entry: Entry) -> (Option<Missing>, String) {
+        let mut out = Vec::new();
+        let missing = self.arrivals.take(entry, &mut out);
+        let letter = |arrived: &Arrived| match arrived {
+            Arrived::Own { .. } => 'o',
+            Arrived::Other(Event::Keep(_)) => 'k',
+            Arrived::Other(Event::Publish { except: None, .. }) => 'p',
+            Arrived::Other(Event::CloseAll { .. }) => 'c',
+            Arrived::Other(Event::Stream(StreamNews::Begins { .. })) => 'b',
+            Arrived::Other(Event::Stream(StreamNews::Anew { .. })) => 'a',
+            Arrived::Other(_) => '?',
+        };
+        (missing, out.iter().map(letter).collect())
+    }
+
+    fn said(&mut self, at: StreamId) -> (Option<Missing>, String) {
+        self.numbers += 1;
+        let number = self.numbers;
+        self.take(entry(at, Kind::Said, OTHER, number, b"x"))
+    }
+
+    fn epoch(&mut self, at: StreamId) -> (Option<Missing>, String) {
+        let before = self.arrivals.last().epoch.to_le_bytes();
+        self.take(entry(at, Kind::Epoch, OTHER, 0, &before))
+    }
+}
+
+fn of(letters: &str) -> (Option<Missing>, String) {
+    (None, letters.to_owned())
+}
+
+#[test]
+fn what_follows_is_taken_and_an_epoch_goes_on_where_the_one_before_has_ended() {
+    let mut world = World::new();
+    assert_eq!(
+        world.said(id(10, 7)),
+        of("ap"),
+        "where the stream begins now"
+    );
+    assert_eq!(world.said(id(10, 8)), of("p"));
+    assert_eq!(world.epoch(id(20, 8)), of("b"));
+    assert_eq!(world.said(id(20, 9)), of("p"));
+    let kept = entry(id(20, 10), Kind::Kept, OTHER, 100, b"x");
+    assert_eq!(world.take(kept), of("k"));
+    let own = entry(id(20, 11), Kind::Kept, HOST, 1, b"x");
+    assert_eq!(world.take(own), of("o"));
+    let again = entry(id(20, 12), Kind::Kept, HOST, 1, b"x");
+    assert_eq!(world.take(again), of(""), "it was sent twice");
+    assert_eq!(world.told.load(Ordering::Relaxed), 0);
+    world.hub.end();
+}
+
+#[test]
+fn what_does_not_follow_is_a_gap() {
+    for (next, is_epoch) in [(id(10, 9), false), (id(20, 8), false), (id(20, 8), true)] {
+        let mut world = World::new();
+        world.said(id(10, 6));
+        let last = id(10, 7);
+        assert_eq!(world.said(last), of("p"));
+        let (missing, letters) = match is_epoch {
+            true => world.epoch(next),
+            false => world.said(next),
+        };
+        assert_eq!(missing, Some(Missing::Trimmed(last, next)));
+        assert_eq!(letters, if is_epoch { "ac" } else { "acp" });
+        assert_eq!(
+            world.told.load(Ordering::Relaxed),
+            0,
+            "nobody else has lost it"
+        );
+        world.hub.end();
+    }
+}
+
+#[test]
+fn who_has_read_what_is_lost_tells_it_and_who_has_not_hears_of_it_once() {
+    let mut world = World::new();
+    world.said(id(10, 6));
+    world.said(id(10, 7));
+    let (missing, letters) = world.epoch(id(20, 6));
+    assert_eq!(missing, Some(Missing::Lost(id(10, 7), id(20, 6))));
+    assert_eq!(letters, "ac");
+    assert_eq!(world.told.load(Ordering::Relaxed), 10);
+    let lost = |at, host, number| entry(at, Kind::Lost, host, number, &10_u64.to_le_bytes());
+    assert_eq!(
+        world.take(lost(id(20, 7), HOST, 9)),
+        of("o"),
+        "its own word comes back"
+    );
+    assert_eq!(
+        world.take(lost(id(20, 8), OTHER, 99)),
+        of(""),
+        "it is known"
+    );
+    world.hub.end();
+
+    let mut world = World::new();
+    world.said(id(10, 6));
+    world.arrivals.is_history = false;
+    assert_eq!(
+        world.epoch(id(20, 6)),
+        of("b"),
+        "it has missed nothing, as far as it knows"
+    );
+    let (missing, letters) = world.take(lost(id(20, 7), OTHER, 99));
+    assert_eq!(missing, Some(Missing::LostElsewhere(id(20, 7))));
+    assert_eq!(letters, "ac");
+    assert_eq!(world.take(lost(id(20, 8), OTHER, 100)), of(""));
+    world.hub.end();
+
+    // Cause: who was on its way from one host to another came back with a place of before, and was told of no gap.
+    let mut world = World::new();
+    world.said(id(10, 6));
+    world.epoch(id(20, 6));
+    let told = world.take(lost(id(20, 7), OTHER, 99));
+    assert_eq!(told, of("a"), "nobody is here who could be closed");
+    world.hub.end();
+}
+
+/// Cause: a failover to a replica whose stream ends at the same offset, in an epoch that was over.
+#[test]
+fn a_history_that_ends_at_the_same_offset_and_is_another_one_is_a_loss() {
+    let mut world = World::new();
+    world.said(id(20, 7));
+    let of_another = entry(id(30, 7), Kind::Epoch, OTHER, 0, &10_u64.to_le_bytes());
+    let (missing, letters) = world.take(of_another);
+    assert_eq!(missing, Some(Missing::Lost(id(20, 7), id(30, 7))));
+    assert_eq!(letters, "ac");
+    world.hub.end();
+}
+
+#[test]
+fn what_nobody_knows_is_passed_over_and_told_once() {
+    let mut world = World::new();
+    world.said(id(10, 6));
+    let unknown = |at| Entry { id: at, body: None };
+    let (missing, letters) = world.take(unknown(id(10, 7)));
+    assert_eq!(missing, Some(Missing::Unreadable(id(10, 7))));
+    assert_eq!(letters, "");
+    assert_eq!(world.take(unknown(id(10, 8))), of(""));
+    assert_eq!(world.said(id(10, 9)), of("p"));
+    world.hub.end();
+}
