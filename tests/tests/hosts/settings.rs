@@ -125,7 +125,8 @@ fn a_full_redis_and_a_replica_are_told_in_its_own_words() {
     speaker.send("say too much");
     one.wait_for_log(&[ROUTE, "is away: it refuses: OOM"]);
     redis.ask("CONFIG SET maxmemory 0");
-    let (mut there, ..) = join(&host(&redis), "last=1");
+    let two = host(&redis);
+    let (mut there, ..) = join(&two, "last=1");
     assert_eq!(kept(&mut there).1, "too much");
     let replica = Redis::on_free_port(&["--appendonly", "no", "--replicaof", "127.0.0.1 1"]);
     let other = host_at(&replica.url(), "");
