@@ -26,7 +26,7 @@ use super::http_phase::{Exchange, time_for};
 use super::shared::Frames;
 use super::{Delivery, Outbox, Phase, State};
 use crate::counters::COUNTERS;
-use crate::limits::memory::LEDGER;
+use crate::limits::memory::{LEDGER, Ledger};
 use crate::limits::{
     BYTES_PER_SECOND_LEAST, FLUSH_BYTES, MEMORY_GRAIN_BYTES, MEMORY_LOOK_AGAIN, PAUSE_DIVISOR,
     settings,
@@ -213,11 +213,11 @@ impl Outbox {
     }
 
     /// Its thread holds so many bytes of what comes in, in whole grains; from the first time on the drain thread
-    /// knows of it.
+    /// knows of it. Only for the client's own thread.
     pub fn set_incoming(self: &Arc<Self>, bytes: usize) {
         self.incoming.store(bytes, Ordering::Relaxed);
-        let is_new = !self.is_watched.load(Ordering::Relaxed);
-        if is_new && !self.is_watched.swap(true, Ordering::Relaxed) {
+        if !self.is_watched.load(Ordering::Relaxed) {
+            self.is_watched.store(true, Ordering::Relaxed);
             self.drain.watch(self);
         }
     }
@@ -226,8 +226,12 @@ impl Outbox {
     /// until the client is closed; woken by the drain thread, and looks by itself now and then. Only for the client's own
     /// thread.
     pub fn wait_for_memory(&self, deadline: Instant) {
-        while LEDGER.is_paused() && !self.is_closing() && Instant::now() < deadline {
-            LEDGER.wait_while_paused(deadline.min(Instant::now() + MEMORY_LOOK_AGAIN));
+        self.wait_for_memory_of(&LEDGER, deadline);
+    }
+
+    pub(super) fn wait_for_memory_of(&self, ledger: &Ledger, deadline: Instant) {
+        while ledger.is_paused() && !self.is_closing() && Instant::now() < deadline {
+            ledger.wait_while_paused(deadline.min(Instant::now() + MEMORY_LOOK_AGAIN));
         }
     }
 

@@ -186,6 +186,23 @@ mod tests {
         }
     }
 
+    /// Cause: mutants survived in which everyone was told positions, and everyone could speak.
+    #[test]
+    fn each_tells_what_it_has_room_for() {
+        let window = crate::compression::Window::MOST;
+        for (encoding, tells_positions, is_one_way) in [
+            (Encoding::Frame, false, false),
+            (Encoding::Deflate(window), false, false),
+            (Encoding::Envelope(None), true, false),
+            (Encoding::Envelope(Some(window)), true, false),
+            (Encoding::Event, true, true),
+            (Encoding::Answer, true, true),
+        ] {
+            assert_eq!(encoding.tells_positions(), tells_positions);
+            assert_eq!(encoding.is_one_way(), is_one_way, "{encoding:?}");
+        }
+    }
+
     #[test]
     fn whole_messages_are_cut_and_left_out_in_each_encoding() {
         let long = [125, 126, 300, 65_535, 65_536].map(|length| "x".repeat(length));

@@ -133,7 +133,7 @@ pub(super) fn length(bytes: &[u8]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use super::{Opcode, close, encode};
+    use super::{Opcode, close, encode, split};
 
     #[test]
     fn lengths_take_the_shortest_form() {
@@ -150,5 +150,29 @@ mod tests {
         let frame = close(1000, &"ü".repeat(100));
         assert_eq!(frame.len(), 2 + 2 + 122);
         assert!(std::str::from_utf8(&frame[4..]).is_ok());
+    }
+
+    /// Cause: a mutant survived in which a frame took ten times the memory of what is in it.
+    #[test]
+    fn a_frame_takes_the_memory_that_it_needs() {
+        let frame = encode(Opcode::Binary, &vec![7; 1_000_000]);
+        assert!(frame.capacity() < 1_100_000, "{}", frame.capacity());
+    }
+
+    /// Cause: a mutant survived that took a Close frame for a ping.
+    #[test]
+    fn a_run_is_split_into_what_it_was_made_of() {
+        let opcodes = [Opcode::Text, Opcode::Binary, Opcode::Close, Opcode::Ping];
+        let run: Vec<u8> = opcodes
+            .iter()
+            .flat_map(|&opcode| encode(opcode, b"it"))
+            .collect();
+        let mut rest = &run[..];
+        for opcode in opcodes {
+            let (found, payload, behind) = split(rest).expect("one more");
+            assert_eq!((found, payload), (opcode, &b"it"[..]));
+            rest = behind;
+        }
+        assert!(split(rest).is_none());
     }
 }

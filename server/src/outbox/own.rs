@@ -107,3 +107,67 @@ pub fn come_behind(route: RouteId, except: Option<ClientId>, number: u64) {
     // As above.
     .ok();
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::OwnedFd;
+    use std::os::unix::net::UnixStream;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use socket2::Socket;
+
+    use super::{OwnOutbox, come_behind, own_outbox, with_own_outbox};
+    use crate::ids::{ClientId, RouteId};
+    use crate::outbox::Outbox;
+    use crate::outbox::drain::Drain;
+
+    const CLIENT: ClientId = ClientId(7);
+    const ROUTE: RouteId = RouteId(3);
+
+    /// How this thread answers `CLIENT`: directly, behind the event of this number, or not as its own.
+    fn answers() -> Result<bool, u64> {
+        let mut behind = 0;
+        let own = own_outbox(CLIENT, |number| {
+            behind = number;
+            number == 0
+        });
+        match own {
+            OwnOutbox::Direct(_) => Ok(true),
+            OwnOutbox::Behind(_) => Err(behind),
+            OwnOutbox::NotOwn => Ok(false),
+        }
+    }
+
+    /// Cause: mutants survived in which a thread was never taken for that of a client, or for ever, and in which what it had
+    /// said to all was overtaken by what it said to its own.
+    #[test]
+    fn a_thread_is_a_clients_for_as_long_as_it_works_for_it() {
+        let drain = Drain::start().expect("a thread");
+        let (socket, _peer) = UnixStream::pair().expect("two descriptors");
+        let socket = Socket::from(OwnedFd::from(socket));
+        let outbox = Outbox::new(socket, CLIENT, drain.handle());
+        let mut said = Vec::new();
+        let mut work = |number| {
+            with_own_outbox(CLIENT, ROUTE, outbox.clone(), || {
+                said.push(answers());
+                come_behind(ROUTE, None, number);
+                said.push(answers());
+            });
+        };
+        // What has ended is on no way.
+        for number in [0, 5] {
+            work(number);
+            assert_eq!(answers(), Ok(false));
+        }
+        assert_eq!(said, [Ok(true), Ok(true), Ok(true), Err(5)]);
+        with_own_outbox(CLIENT, ROUTE, outbox.clone(), || {
+            come_behind(RouteId(4), None, 5);
+            come_behind(ROUTE, Some(CLIENT), 6);
+            assert_eq!(answers(), Ok(true), "it does not hear of that");
+        });
+        let panics = || with_own_outbox(CLIENT, ROUTE, outbox.clone(), || panic!("in a test"));
+        assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
+        assert_eq!(answers(), Ok(false));
+        drain.end();
+    }
+}

@@ -9,13 +9,19 @@ use bytesize::ByteSize;
 use log::{Level, info, warn};
 
 use super::Outbox;
-use crate::limits::memory::LEDGER;
+use crate::limits::memory::{LEDGER, Ledger};
 use crate::limits::{MEMORY_CALM, MEMORY_GRAIN_BYTES, MEMORY_LOOK_AGAIN, MEMORY_PAUSE_MAX};
 
 /// Whether memory is short, and what was done about it.
-#[derive(Default)]
 pub(super) struct Pressure {
+    ledger: &'static Ledger,
     episode: Option<Episode>,
+}
+
+impl Default for Pressure {
+    fn default() -> Pressure {
+        Pressure::of(&LEDGER)
+    }
 }
 
 /// From the first time that memory was short until it has not been for a while; each step is told once in it.
@@ -29,10 +35,19 @@ struct Episode {
 }
 
 impl Pressure {
+    /// Of the memory that this ledger counts.
+    fn of(ledger: &'static Ledger) -> Pressure {
+        Pressure {
+            ledger,
+            episode: None,
+        }
+    }
+
     /// Whether there is anything to look at.
     pub(super) fn is_there(&self) -> bool {
         // Whoever passed the mark has paused all, also where it is well again by now.
-        self.episode.is_some() || LEDGER.is_paused() || LEDGER.sum() >= LEDGER.pause_from()
+        let ledger = self.ledger;
+        self.episode.is_some() || ledger.is_paused() || ledger.sum() >= ledger.pause_from()
     }
 
     /// Acts as the sum demands; `holders` gives everyone who may hold much. Gives when to look again, if no alarm
@@ -42,34 +57,35 @@ impl Pressure {
         now: Instant,
         holders: impl FnOnce() -> Vec<Arc<Outbox>>,
     ) -> Option<Instant> {
-        let sum = LEDGER.sum();
-        if sum < LEDGER.pause_from() {
+        let ledger = self.ledger;
+        let sum = ledger.sum();
+        if sum < ledger.pause_from() {
             return self.relax(now);
         }
         let episode = self.episode.get_or_insert_with(|| {
             warn!(
                 "memory: {}: clients that hold {} or more are read no further for now",
-                LEDGER.parts(),
+                ledger.parts(),
                 ByteSize(MEMORY_GRAIN_BYTES as u64)
             );
             Episode::new(now)
         });
         episode.calm_since = now;
         let paused_since = *episode.paused_since.get_or_insert_with(|| {
-            LEDGER.set_paused(true);
+            ledger.set_paused(true);
             now
         });
-        if sum > LEDGER.limit() || now >= paused_since + MEMORY_PAUSE_MAX {
-            episode.close_largest(holders());
+        if sum > ledger.limit() || now >= paused_since + MEMORY_PAUSE_MAX {
+            episode.close_largest(ledger, holders());
         }
         Some(now + MEMORY_LOOK_AGAIN)
     }
 
     /// Memory is not short now.
     fn relax(&mut self, now: Instant) -> Option<Instant> {
-        if LEDGER.is_paused() {
-            LEDGER.set_paused(false);
-            LEDGER.set_closed(false);
+        if self.ledger.is_paused() {
+            self.ledger.set_paused(false);
+            self.ledger.set_closed(false);
         }
         let episode = self.episode.as_mut()?;
         episode.paused_since = None;
@@ -80,7 +96,7 @@ impl Pressure {
         let closed = episode.closed;
         info!(
             "memory: {}: all is well again; {closed} clients were closed for it",
-            LEDGER.parts()
+            self.ledger.parts()
         );
         self.episode = None;
         None
@@ -98,7 +114,7 @@ impl Episode {
     }
 
     /// Closes those who hold most, until what is held without them is little enough.
-    fn close_largest(&mut self, holders: Vec<Arc<Outbox>>) {
+    fn close_largest(&mut self, ledger: &Ledger, holders: Vec<Arc<Outbox>>) {
         // What those hold who have been closed and are not gone yet.
         let mut going = 0;
         let mut staying = Vec::new();
@@ -111,11 +127,11 @@ impl Episode {
             }
         }
         staying.sort_unstable_by_key(|(bytes, _)| *bytes);
-        while LEDGER.sum() >= LEDGER.pause_from() + going {
+        while ledger.sum() >= ledger.pause_from() + going {
             let Some((bytes, outbox)) = staying.pop() else {
-                return self.close_doors();
+                return self.close_doors(ledger);
             };
-            let parts = LEDGER.parts();
+            let parts = ledger.parts();
             let why = format!("{parts}, {} of them by it", ByteSize(bytes as u64));
             // The first is told with figures; there may be a thousand of them.
             let level = if self.closed == 0 {
@@ -129,16 +145,19 @@ impl Episode {
     }
 
     /// There is nobody to close.
-    fn close_doors(&mut self) {
-        if LEDGER.sum() <= LEDGER.limit() || LEDGER.is_closed() {
+    fn close_doors(&mut self, ledger: &Ledger) {
+        if ledger.sum() <= ledger.limit() || ledger.is_closed() {
             return;
         }
-        LEDGER.set_closed(true);
+        ledger.set_closed(true);
         if !std::mem::replace(&mut self.has_told_of_newcomers, true) {
-            let parts = LEDGER.parts();
+            let parts = ledger.parts();
             warn!(
                 "memory: {parts}, and nobody holds much of it: newcomers are answered 503 for now"
             );
         }
     }
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -95,3 +95,20 @@ impl<'a> Frames<'a> {
             .filter(|run| run.len() - sent >= SHARED_BYTES_LEAST)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::Shared;
+
+    /// Cause: a mutant survived whose copy was empty.
+    #[test]
+    fn a_copy_has_all_of_it_and_no_share() {
+        let run = Arc::new(Shared::new(b"frames".to_vec()));
+        let kept = run.keep();
+        let copy = Shared::clone(&run);
+        assert_eq!((&*copy, &**kept), (&b"frames"[..], &b"frames"[..]));
+        assert!(copy.account.get().is_none() && run.account.get().is_some());
+    }
+}

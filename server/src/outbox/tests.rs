@@ -2,8 +2,10 @@
 
 mod before_frames;
 mod compressed;
+mod ends;
 mod handed_over;
 mod looks;
+mod memory;
 mod slow;
 
 use std::io::Read;
@@ -18,7 +20,7 @@ use super::frame::{self, Opcode};
 use super::http_phase::{Exchange, time_for};
 use super::leaving::{Count, Leaver, Told};
 use super::shared::{Frames, Shared};
-use super::{Bounds, Delivery, Ending, Outbox, SlowClient};
+use super::{Bounds, Delivery, Ending, Outbox, Phase, SlowClient};
 use crate::compression::{Agreed, Demand, Inflater, Window, deflate};
 use crate::ids::ClientId;
 use crate::limits::{FLUSH_BYTES, LEAVING_BEHIND_MAX, PIECE_BYTES, TURN_BYTES};
@@ -26,7 +28,7 @@ use crate::limits::{FLUSH_BYTES, LEAVING_BEHIND_MAX, PIECE_BYTES, TURN_BYTES};
 const LIMIT: usize = 256 * 1024;
 
 /// An outbox and the other end of its socket.
-fn pair(drain: &Drain) -> (Arc<Outbox>, TcpStream) {
+pub(super) fn pair(drain: &Drain) -> (Arc<Outbox>, TcpStream) {
     let (outbox, peer) = plain_pair(drain);
     outbox.become_websocket(false, None);
     (outbox, peer)
@@ -56,7 +58,7 @@ fn numbered(from: usize, count: usize, bytes: usize) -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn read_all(mut peer: TcpStream) -> Vec<u8> {
+pub(super) fn read_all(mut peer: TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();
     peer.read_to_end(&mut bytes)
         .expect("the other side ends in good order");
@@ -176,6 +178,16 @@ fn the_last_word_arrives_although_the_peer_goes_on_sending() {
     sending.join().expect("the sender ends");
 }
 
+/// Blocks until a thread waits for room there.
+fn wait_for_waiter(outbox: &Outbox) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    // Who is woken for nothing looks, and waits on.
+    while outbox.room.notify_all() == 0 {
+        assert!(Instant::now() < deadline, "nobody waits");
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn room_wakes_the_thread_that_waits_for_it() {
     let drain = Drain::start().expect("a thread");
@@ -198,6 +210,7 @@ fn room_wakes_the_thread_that_waits_for_it() {
             woken.send(()).expect("somebody listens");
         }
     });
+    wait_for_waiter(&outbox);
     let mut buffer = vec![0; 100_000];
     while unread > 0 {
         unread -= peer.read(&mut buffer).expect("the backlog arrives");
@@ -208,6 +221,47 @@ fn room_wakes_the_thread_that_waits_for_it() {
     waiter.join().expect("it waited without panic");
     outbox.abort();
     drain.end();
+}
+
+/// Cause: mutants survived in which nobody waited for room, or for as long as anything was left.
+#[test]
+fn who_has_more_than_a_quarter_of_its_backlog_waits_and_no_other() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, _peer) = pair(&drain);
+    drain.end();
+    let frame = frame::encode(Opcode::Binary, &[7; 10_000]);
+    while !outbox.is_waiting() {
+        outbox.deliver(Frames::copied(&frame));
+    }
+    let bound = |backlog_bytes_max| {
+        outbox.set_bounds(Bounds {
+            backlog_bytes_max,
+            ..Bounds::default()
+        });
+    };
+    let (woken, waits) = crossbeam_channel::unbounded();
+    let start = || {
+        let (outbox, woken) = (outbox.clone(), woken.clone());
+        std::thread::spawn(move || {
+            outbox.wait_for_room();
+            woken.send(()).expect("somebody listens");
+        });
+    };
+    let is_woken = || waits.recv_timeout(Duration::from_secs(20));
+    let quarter = backlog(&outbox);
+    bound(4 * quarter);
+    start();
+    is_woken().expect("there is room");
+    bound(4 * (quarter - 1));
+    start();
+    wait_for_waiter(&outbox);
+    bound(4 * quarter);
+    is_woken().expect("there is room again");
+    bound(4 * (quarter - 1));
+    start();
+    wait_for_waiter(&outbox);
+    outbox.abort();
+    is_woken().expect("there is nothing to wait for");
 }
 
 fn backlog(outbox: &Outbox) -> usize {

@@ -37,24 +37,33 @@ cVNkGmVz2IGwSXtWee3Ms9XxDukf1d5zqlGrczLpUK2I/57p9aLuedGJ
 /// A session of the pair's, whose client has said nothing yet.
 pub(crate) fn session() -> Box<Session> {
     static CONFIG: OnceLock<Arc<ServerConfig>> = OnceLock::new();
-    let config = CONFIG.get_or_init(|| {
-        let key = PrivateKeyDer::from_pem_slice(KEY.as_bytes()).expect("a key");
-        let builder = ServerConfig::builder_with_provider(provider());
-        let builder = builder.with_protocol_versions(&[&TLS13, &TLS12]);
-        let builder = builder.expect("both are there").with_no_client_auth();
-        let config = builder.with_single_cert(vec![certificate()], key);
-        Arc::new(config.expect("a pair"))
-    });
+    let config = CONFIG.get_or_init(|| server(1));
     Session::new(config.clone()).expect("a session")
+}
+
+/// The same where the pair's certificate comes so many times: 406 bytes each.
+#[cfg(test)]
+pub(crate) fn session_with(certificates: usize) -> Box<Session> {
+    Session::new(server(certificates)).expect("a session")
+}
+
+fn server(certificates: usize) -> Arc<ServerConfig> {
+    let key = PrivateKeyDer::from_pem_slice(KEY.as_bytes()).expect("a key");
+    let builder = ServerConfig::builder_with_provider(provider());
+    let builder = builder.with_protocol_versions(&[&TLS13, &TLS12]);
+    let builder = builder.expect("both are there").with_no_client_auth();
+    let config = builder.with_single_cert(vec![certificate(); certificates], key);
+    Arc::new(config.expect("a pair"))
 }
 
 /// Agrees with such a session as its client. Blocks until that is over.
 #[cfg(test)]
-pub(crate) fn agree(mut socket: &std::net::TcpStream) {
+pub(crate) fn agree(mut socket: &std::net::TcpStream) -> Partner {
     let Partner(mut client) = Partner::new("TLS 1.3");
     while client.is_handshaking() {
         client.complete_io(&mut socket).expect("a handshake");
     }
+    Partner(client)
 }
 
 fn certificate() -> CertificateDer<'static> {

@@ -71,7 +71,8 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    const fn new() -> Ledger {
+    /// One that counts nothing yet; another than [`LEDGER`] is a test's own.
+    pub(crate) const fn new() -> Ledger {
         Ledger {
             limit: AtomicU64::new(u64::MAX),
             sum: CachePadded::new(AtomicU64::new(0)),
@@ -136,7 +137,8 @@ impl Ledger {
         self.alarm.set(Box::new(alarm)).ok();
     }
 
-    fn add(&self, part: Part, bytes: u64) {
+    /// So many bytes more are held. Through an [`Account`].
+    pub(crate) fn add(&self, part: Part, bytes: u64) {
         self.parts[part as usize].fetch_add(bytes, Ordering::Relaxed);
         let before = self.sum.fetch_add(bytes, Ordering::Relaxed);
         let now = before.saturating_add(bytes);
@@ -151,7 +153,8 @@ impl Ledger {
         }
     }
 
-    fn remove(&self, part: Part, bytes: u64) {
+    /// So many bytes are held no more. Through an [`Account`].
+    pub(crate) fn remove(&self, part: Part, bytes: u64) {
         self.parts[part as usize].fetch_sub(bytes, Ordering::Relaxed);
         self.sum.fetch_sub(bytes, Ordering::Relaxed);
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Queue;
-use crate::limits::{BLOCK_BYTES, SHARED_BYTES_LEAST};
+use crate::limits::{BLOCK_BYTES, OUTBOX_KEPT_BYTES, SHARED_BYTES_LEAST};
 use crate::outbox::frame::{Opcode, encode};
 use crate::outbox::shared::{Frames, Shared};
 
@@ -39,11 +39,11 @@ fn every_cut_of_queue_and_payload_keeps_every_byte() {
     let payload = vec![b'y'; 300];
     let whole = [frames(&[3, 130]), encode(Opcode::Binary, &payload)].concat();
     let first_two = frames(&[3, 130]).len();
-    for count in 0..whole.len() {
+    for count in 0..=whole.len() {
         let mut queue = Queue::default();
         queue.append(&frames(&[3, 130]));
         queue.append_header(Opcode::Binary, payload.len());
-        assert!(!queue.take_payload(count, &payload));
+        assert_eq!(queue.take_payload(count, &payload), count == whole.len());
         assert_eq!(queue.bytes(), &whole[count..]);
         queue.keep_cut_frame();
         // What is left is the rest of the frame that the cut went through.
@@ -226,10 +226,62 @@ fn what_a_backlog_holds_of_memory_is_what_waits() {
     for _ in 0..1000 {
         queue.append(&frames(&[1000]));
     }
-    let waits = queue.len();
-    assert!((waits..2 * waits + BLOCK_BYTES).contains(&queue.memory()));
-    drained(&mut queue, 999);
+    while !queue.is_empty() {
+        let waits = queue.len();
+        assert!((waits..2 * waits + 2 * BLOCK_BYTES).contains(&queue.memory()));
+        queue.advance(queue.bytes().len().min(999));
+    }
     assert!(queue.memory() <= BLOCK_BYTES);
+}
+
+/// Cause: mutants survived in which each message had a block of its own, or all of them one that was copied to grow.
+#[test]
+fn a_backlog_stands_in_blocks_that_hold_several_messages() {
+    let message = frames(&[300]);
+    let mut queue = Queue::default();
+    let count = 20 * BLOCK_BYTES / message.len();
+    (0..count).for_each(|_| queue.append(&message));
+    let blocks = queue.behind.len();
+    assert!((19..=21).contains(&blocks), "{blocks}");
+    let largest = queue.behind.iter().map(|piece| piece.bytes().len()).max();
+    assert!(largest <= Some(BLOCK_BYTES), "{largest:?}");
+}
+
+/// Cause: a mutant survived in which the memory of what was sent grew for as long as anything waited.
+#[test]
+fn what_is_sent_is_let_go_of_though_little_waits_all_the_time() {
+    let mut queue = Queue::default();
+    queue.append(&frames(&[60_000]));
+    queue.append(&frames(&[1000]));
+    queue.take(frames(&[60_000]).len(), Frames::copied(&[]));
+    for _ in 0..1000 {
+        queue.append(&frames(&[300]));
+        queue.take(frames(&[300]).len(), Frames::copied(&[]));
+    }
+    assert!(queue.memory() <= 2 * BLOCK_BYTES, "{}", queue.memory());
+}
+
+/// Cause: mutants survived in which a queue that was emptied kept all that it had ever held.
+#[test]
+fn an_empty_queue_keeps_what_a_busy_client_needs() {
+    let mut queue = Queue::default();
+    queue.append(&frames(&[60_000]));
+    assert!(queue.take(queue.len(), Frames::copied(&[])));
+    assert!((1..=OUTBOX_KEPT_BYTES).contains(&queue.memory()));
+    queue.shrink();
+    assert_eq!(queue.memory(), 0);
+}
+
+/// Cause: a mutant survived that shared a large run for the little that was left of it.
+#[test]
+fn what_is_left_of_a_large_run_is_copied_where_it_is_little() {
+    let large = Arc::new(Shared::new(frames(&[1_000_000])));
+    for (left, shares) in [(SHARED_BYTES_LEAST, 1), (SHARED_BYTES_LEAST - 1, 0)] {
+        let mut queue = Queue::default();
+        queue.take(large.len() - left, Frames::shared(&large));
+        assert_eq!(queue.len(), left);
+        assert_eq!(Arc::strong_count(&large), 1 + shares, "{left} left");
+    }
 }
 
 /// Cause: a mutant survived in which nobody held anything of a large broadcast.

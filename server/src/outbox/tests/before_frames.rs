@@ -1,6 +1,7 @@
 //! Answers in HTTP: who waits for one, who has its own, and who has to make room.
 
 use super::*;
+use crate::outbox::encoding::Encoding;
 
 /// Cause: a mutant that asked one to leave in the middle of its answer survived.
 #[test]
@@ -134,5 +135,40 @@ fn who_has_gone_in_the_middle_of_an_answer_is_sent_no_more_of_it() {
     assert!(outbox.begin_answer() && outbox.is_answered());
     outbox.abort();
     assert!(!outbox.is_answered());
+    drain.end();
+}
+
+/// Cause: a mutant survived in which one that was cut off in the middle of its request was answered.
+#[test]
+fn who_was_cut_off_in_the_middle_of_a_request_is_not_answered() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, _peer) = plain_pair(&drain);
+    assert!(outbox.begin_answer());
+    assert!(!outbox.ask_to_leave(), "it is answered");
+    assert!(outbox.end_answer());
+    outbox.abort();
+    assert!(!outbox.begin_answer());
+    drain.end();
+}
+
+/// Cause: a mutant survived in which a stopping server took one more request of each connection.
+#[test]
+fn who_is_answered_while_the_server_stops_is_asked_for_no_more() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, _peer) = plain_pair(&drain);
+    assert!(outbox.begin_answer() && !outbox.is_stopping());
+    outbox.stop_http();
+    assert!(outbox.is_stopping() && outbox.is_answered());
+    assert!(!outbox.end_answer());
+    drain.end();
+}
+
+/// Cause: a mutant survived in which positions and topics were promised and bare messages sent.
+#[test]
+fn who_was_promised_envelopes_gets_them() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, _peer) = plain_pair(&drain);
+    outbox.become_websocket(true, None);
+    assert_eq!(outbox.encoding(), Encoding::Envelope(None));
     drain.end();
 }

@@ -71,3 +71,22 @@ fn an_answer_refers_back_only_where_nothing_of_others_has_come_in_between() {
     }
     drain.end();
 }
+
+/// Cause: a mutant survived in which a silent client kept its compressor.
+#[test]
+fn a_silent_client_refers_to_nothing_that_was_said_before() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, mut peer, mut inflater) = full(&drain);
+    let text = "all is said again and again, but not here: ".repeat(20);
+    let mut say = || {
+        let demand = Demand::default();
+        outbox.queue_message(Opcode::Text, text.as_bytes(), &demand);
+        outbox.flush();
+        hear(&mut peer, &mut inflater).0
+    };
+    let [first, second] = [say(), say()];
+    assert!(second * 3 < first * 2, "{second} after {first}");
+    outbox.shrink();
+    assert_eq!(say(), first);
+    drain.end();
+}

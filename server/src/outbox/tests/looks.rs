@@ -59,9 +59,12 @@ fn no_more_waits_for_the_flush_than_its_bound() {
         let drain = Drain::start().expect("a thread");
         let (outbox, mut peer) = pair(&drain);
         let count = FLUSH_BYTES / frame.len() + 1;
-        for _ in 0..count {
+        for number in 1..=count {
             queue(&outbox, way);
             assert!(backlog(&outbox) <= FLUSH_BYTES, "{way}");
+            // A message is taken to have the longest header.
+            let waits = number < count - 1;
+            assert!(!waits || outbox.figures().sent == 0, "{way} {number}");
         }
         assert!(unread(&peer) > 0, "{way}");
         outbox.flush();
@@ -70,6 +73,47 @@ fn no_more_waits_for_the_flush_than_its_bound() {
         assert!(received == frame.repeat(count), "{way}");
         drain.end();
     }
+}
+
+/// Cause: mutants survived that sent sooner, and that had the hub flush what had left, or not flush what had not.
+#[test]
+fn what_fills_the_bound_to_its_last_byte_waits_for_one_flush() {
+    let drain = Drain::start().expect("a thread");
+    let whole = frame::encode(Opcode::Text, &[b'x'; FLUSH_BYTES - 4]);
+    assert_eq!(whole.len(), FLUSH_BYTES);
+    let waits = |outbox: &Outbox| outbox.figures().sent == 0 && backlog(outbox) == FLUSH_BYTES;
+    let (outbox, _peer) = pair(&drain);
+    assert_eq!(outbox.queue(&whole), Delivery::Queued);
+    assert!(waits(&outbox));
+    let (outbox, _peer) = pair(&drain);
+    let [half, rest] = [2, 6].map(|header| {
+        let payload = FLUSH_BYTES / 2 - header;
+        frame::encode(Opcode::Text, &vec![b'x'; payload])
+    });
+    assert_eq!(half.len() + rest.len(), FLUSH_BYTES);
+    assert!(outbox.queue_to_flush(Frames::copied(&half)));
+    assert!(!outbox.queue_to_flush(Frames::copied(&rest)), "once");
+    assert!(waits(&outbox));
+    assert!(!outbox.queue_to_flush(Frames::copied(&half)), "it has left");
+    drain.end();
+}
+
+/// Cause: mutants survived in which nobody was named, in words or in the fields of a line.
+#[test]
+fn a_client_is_named_by_its_address_its_number_and_its_route() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, _peer) = plain_pair(&drain);
+    assert_eq!(outbox.name(), "- client 1 on a handshake");
+    outbox.set_address(Arc::new("203.0.113.7"));
+    outbox.set_route("/chat".into(), Arc::default());
+    assert_eq!(outbox.name(), "203.0.113.7 client 1 on /chat");
+    assert_eq!(outbox.shown_address(), "203.0.113.7");
+    let about = outbox.about();
+    assert_eq!(about.client, Some(ClientId(1)));
+    assert_eq!(about.route, Some("/chat"));
+    let address = about.address.map(ToString::to_string);
+    assert_eq!(address.as_deref(), Some("203.0.113.7"));
+    drain.end();
 }
 
 /// Cause: a mutant survived that read nothing of who lingers: it was cut off when its time was over, and not when it had gone.

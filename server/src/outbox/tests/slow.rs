@@ -287,3 +287,21 @@ fn who_is_closed_for_want_of_memory_is_told_so_and_known_as_that() {
     assert_eq!(read_all(peer), expected);
     drain.end();
 }
+
+/// Cause: a mutant survived in which an answer had the time of a WebSocket.
+#[test]
+fn an_answer_has_the_time_that_it_was_given() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, _peer) = plain_pair(&drain);
+    drain.end();
+    outbox.set_write_timeout(Duration::from_secs(1));
+    let start = Instant::now();
+    outbox.queue_http(&vec![b'x'; 16 << 20]);
+    outbox.flush();
+    let begun = Instant::now();
+    let Service::Wait { deadline, .. } = outbox.service(start) else {
+        panic!("more than any socket takes");
+    };
+    let deadline = deadline.expect("it has one");
+    assert!(deadline <= begun + Duration::from_secs(1));
+}
