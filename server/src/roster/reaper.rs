@@ -66,6 +66,38 @@ struct Lingering {
     client: ClientId,
 }
 
+impl Lingering {
+    /// One whose thread was about to end at `since`, for the first look at it.
+    fn new(since: Instant, client: ClientId) -> Lingering {
+        Lingering {
+            look_at: since + LOOK_AT_DEPARTED_FIRST,
+            pause: LOOK_AT_DEPARTED_FIRST,
+            since,
+            is_told: false,
+            client,
+        }
+    }
+
+    fn is_late(&self) -> bool {
+        self.look_at.duration_since(self.since) >= DEPARTED_WARNING
+    }
+
+    /// Whether this is the first look at it that finds it late.
+    fn is_to_be_told(&self) -> bool {
+        self.is_late() && !self.is_told
+    }
+
+    /// For the look after this one.
+    fn next(self) -> Lingering {
+        Lingering {
+            look_at: self.look_at + self.pause,
+            pause: (2 * self.pause).min(LOOK_AT_DEPARTED_LAST),
+            is_told: self.is_late(),
+            ..self
+        }
+    }
+}
+
 impl Reaper {
     fn run(mut self, inbox: &Receiver<ClientId>) {
         loop {
@@ -83,13 +115,7 @@ impl Reaper {
                 && since + LOOK_AT_DEPARTED_FIRST <= now
             {
                 self.departed.pop_front();
-                self.look(Lingering {
-                    look_at: since + LOOK_AT_DEPARTED_FIRST,
-                    pause: LOOK_AT_DEPARTED_FIRST,
-                    since,
-                    is_told: false,
-                    client,
-                });
+                self.look(Lingering::new(since, client));
             }
             while self
                 .lingering
@@ -119,19 +145,46 @@ impl Reaper {
         if self.roster.release(client) {
             return;
         }
-        let is_late = departed.look_at.duration_since(departed.since) >= DEPARTED_WARNING;
-        if is_late && !departed.is_told {
+        if departed.is_to_be_told() {
             let (name, time) = (self.roster.name(client), DEPARTED_WARNING.as_secs());
             self.refusals.note(
                 Level::Warn,
                 format_args!("{name} has left, but its thread has not ended for {time} s: a plugin's thread-local value that is dropped with the thread holds it up; its place stays taken until then"),
             );
         }
-        self.lingering.insert(Lingering {
-            look_at: departed.look_at + departed.pause,
-            pause: (2 * departed.pause).min(LOOK_AT_DEPARTED_LAST),
-            is_told: is_late,
-            ..departed
-        });
+        self.lingering.insert(departed.next());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::{DEPARTED_WARNING, LOOK_AT_DEPARTED_FIRST, LOOK_AT_DEPARTED_LAST, Lingering};
+    use crate::ids::ClientId;
+
+    /// Cause: mutants survived that told of a thread that hangs with each look, or never, and that looked every millisecond.
+    #[test]
+    fn a_thread_that_does_not_end_is_looked_at_ever_more_seldom_and_told_of_once() {
+        let since = Instant::now();
+        let mut departed = Lingering::new(since, ClientId(1));
+        let (mut expected, mut pause) = (LOOK_AT_DEPARTED_FIRST, LOOK_AT_DEPARTED_FIRST);
+        let mut told = Vec::new();
+        for _ in 0..100 {
+            let time = departed.look_at.duration_since(since);
+            assert_eq!(time, expected);
+            if departed.is_to_be_told() {
+                told.push(time);
+            }
+            departed = departed.next();
+            expected += pause;
+            pause = (2 * pause).min(LOOK_AT_DEPARTED_LAST);
+        }
+        let [time] = told[..] else {
+            panic!("told at {told:?}");
+        };
+        let late = time.saturating_sub(DEPARTED_WARNING);
+        assert!(time >= DEPARTED_WARNING && late < LOOK_AT_DEPARTED_LAST);
+        assert!(expected > Duration::from_secs(80), "one look a second");
     }
 }

@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-use super::{Roster, Seat, Session, reaper};
+use super::activity::Callback;
+use super::{Call, NoTurn, Roster, Seat, Session, reaper};
 use crate::http::HttpLimits;
 use crate::http::peer::Remote;
 use crate::http::request::Request;
 use crate::ids::{ClientId, RouteId};
+use crate::limits::CALLS_PER_CLIENT_MAX;
 use crate::logging::refusal_log::RefusalLog;
 use crate::outbox::Outbox;
 use crate::outbox::drain::Drain;
@@ -38,17 +40,79 @@ fn no_more_permits_than_slots() {
     assert_eq!(roster.claim().map(|claimed| claimed.0), Some(ClientId(3)));
 }
 
-/// Cause: a mutant that waited for nobody survived.
+/// Cause: mutants that waited for nobody, or for its whole time, survived.
 #[test]
 fn it_is_empty_when_the_last_has_left_and_no_sooner() {
-    let roster = Roster::new(2);
+    let roster = Arc::new(Roster::new(2));
     assert!(roster.wait_until_empty(Instant::now()));
     let (client, _) = roster.claim().expect("a slot is free");
     assert!(!roster.wait_until_empty(Instant::now()));
-    std::thread::scope(|scope| {
-        scope.spawn(|| roster.free(client));
-        assert!(roster.wait_until_empty(Instant::now() + Duration::from_secs(20)));
+    let (tell, told) = crossbeam_channel::bounded(1);
+    let waiting = roster.clone();
+    std::thread::spawn(move || {
+        let far = Instant::now() + Duration::from_secs(3600);
+        tell.send(waiting.wait_until_empty(far))
     });
+    roster.free(client);
+    assert_eq!(told.recv_timeout(Duration::from_secs(20)), Ok(true));
+}
+
+/// Cause: a mutant survived in which the slot went to the next client while the hub knew of the one before.
+#[test]
+fn a_slot_is_free_only_when_the_hub_has_let_go_of_it() {
+    let roster = Roster::new(1);
+    let (client, _) = roster.claim().expect("a slot is free");
+    roster.enter_hub(client);
+    roster.free(client);
+    assert!(roster.claim().is_none());
+    roster.leave_hub(client);
+    assert!(roster.claim().is_some());
+}
+
+/// Cause: mutants survived in which it was noted nowhere.
+#[test]
+fn what_a_client_runs_and_says_is_noted_where_it_is_looked_for() {
+    let roster = Roster::new(3);
+    let [one, other] = [(); 2].map(|()| roster.claim().expect("a slot is free").0);
+    let (activity, traffic) = roster.notes(other);
+    activity.begin(RouteId(1), Callback::Message, &roster.clock);
+    traffic.received(5);
+    traffic.sent(7);
+    let busy: Vec<ClientId> = roster.busy().map(|(client, _)| client).collect();
+    assert_eq!(busy, [other]);
+    assert!(roster.activity(other).running().is_some());
+    assert!(roster.activity(one).running().is_none());
+    assert_eq!(roster.traffic(other).exchanged().answers.bytes, 7);
+    assert_eq!(roster.traffic(one).exchanged().answers.bytes, 0);
+    roster.traffic(one).received(2);
+    let all = roster.all_traffic();
+    assert_eq!((all.incoming.messages, all.incoming.bytes), (2, 7));
+    assert_eq!((all.answers.messages, all.answers.bytes), (1, 7));
+}
+
+/// Cause: a mutant survived that answered as if a call waited which nobody would ever have made.
+#[test]
+fn calls_wait_for_a_clients_turn_each_once_and_in_their_order() {
+    let roster = Roster::new(1);
+    let (client, _) = roster.claim().expect("a slot is free");
+    let route = RouteId(1);
+    let calls: Vec<Call> = (0..=CALLS_PER_CLIENT_MAX)
+        .map(|number| Arc::new(number) as Call)
+        .collect();
+    let put = |at: usize| roster.put_call(client, route, calls[at].clone());
+    assert_eq!(put(0), Err(NoTurn::Gone));
+    roster.open(client, route);
+    assert!(!roster.has_calls(client));
+    for at in 0..CALLS_PER_CLIENT_MAX {
+        assert_eq!([put(at), put(at)], [Ok(()), Ok(())]);
+    }
+    assert_eq!(put(CALLS_PER_CLIENT_MAX), Err(NoTurn::TooMany));
+    assert!(roster.has_calls(client));
+    let taken = roster.take_calls(client);
+    assert_eq!(taken.len(), CALLS_PER_CLIENT_MAX);
+    let mut pairs = taken.iter().zip(&calls);
+    assert!(pairs.all(|(taken, call)| Arc::ptr_eq(taken, call)));
+    assert!(!roster.has_calls(client) && roster.take_calls(client).is_empty());
 }
 
 #[test]
@@ -200,17 +264,24 @@ fn those_of_a_route_are_found_and_no_others() {
         client
     };
     let clients = [Some(0), Some(1), None].map(enter);
-    let found = |route| {
+    let found = |route: Option<RouteId>| {
         let found = Mutex::new(Vec::new());
-        roster.for_each_outbox_of(route, |outbox| {
+        let note = |outbox: &Arc<Outbox>| {
             let of = clients.iter().position(|&client| outbox.is_of(client));
             found.lock().push(of.expect("one of these"));
-        });
-        found.into_inner()
+        };
+        match route {
+            Some(route) => roster.for_each_outbox_of(route, note),
+            None => roster.for_each_outbox(note),
+        }
+        let mut found = found.into_inner();
+        found.sort_unstable();
+        found
     };
-    assert_eq!(found(RouteId(0)), [0]);
-    assert_eq!(found(RouteId(1)), [1]);
-    assert_eq!(found(RouteId(2)), [0; 0]);
+    assert_eq!(found(Some(RouteId(0))), [0]);
+    assert_eq!(found(Some(RouteId(1))), [1]);
+    assert_eq!(found(Some(RouteId(2))), [0; 0]);
+    assert_eq!(found(None), [0, 1, 2]);
     drain.end();
 }
 

@@ -169,12 +169,49 @@ mod tests {
     use crate::roster::Roster;
     use crate::roster::whose::Whose;
 
+    fn address(last: u8) -> IpAddr {
+        IpAddr::V4(Ipv4Addr::new(192, 0, 2, last))
+    }
+
+    /// Cause: mutants survived in which who had waited for one thing went on waiting for it, and in which all who had come by a
+    /// proxy waited as one.
+    #[test]
+    fn each_waits_for_what_it_has_come_to_and_for_whom_it_is() {
+        let drain = Drain::start().expect("a thread");
+        let roster = Arc::new(Roster::new(2));
+        let admission = Arc::new(Admission::new(roster.clone()));
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let enter = || {
+            let (client, places) = roster.claim().expect("a slot is free");
+            let socket = TcpStream::connect(listener.local_addr().expect("it is bound"));
+            let outbox = Outbox::new(socket.expect("it listens"), client, drain.handle());
+            let ticket = admission.enter(Whose::Proxy(address(1)), places, &outbox);
+            (ticket.expect("nothing is scarce"), outbox)
+        };
+        let waiting = || {
+            let ledger = admission.ledger.lock();
+            [Waiting::Head, Waiting::Idle].map(|kind| ledger.waiting(kind))
+        };
+        let addresses = || admission.ledger.lock().addresses();
+        let [(mut ticket, outbox), (_other, _)] = [enter(), enter()];
+        assert_eq!((waiting(), addresses()), ([2, 0], 1));
+        ticket.belongs_to(address(2), &outbox);
+        assert_eq!((waiting(), addresses()), ([2, 0], 2));
+        ticket.begin_request(address(3)).expect("nothing is scarce");
+        assert_eq!(waiting(), [1, 0]);
+        ticket.await_request(&outbox);
+        assert_eq!((waiting(), addresses()), ([1, 1], 2));
+        ticket.await_head(&outbox);
+        assert_eq!((waiting(), addresses()), ([2, 0], 2));
+        drain.end();
+    }
+
     /// Cause: who was answered without a request under way, such as 404, stood among those who wait for a head as
     /// long as the answer was not taken. Nobody could ask him to leave, and the eldest few of his kind were all
     /// of an address that was looked at.
     #[test]
     fn who_is_answered_waits_for_nothing() {
-        let address = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+        let address = address(1);
         let drain = Drain::start().expect("a thread");
         let roster = Arc::new(Roster::new(1));
         let admission = Arc::new(Admission::new(roster.clone()));
