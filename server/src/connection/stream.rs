@@ -303,3 +303,6 @@ impl Write for OutboxStream {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -96,6 +96,45 @@ fn chance() -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::Terms;
+    use crate::config::ClientSettings;
+    use crate::ids::RouteId;
+    use crate::routes::table::{Site, Sites};
+
+    /// Cause: mutants survived in which a life was longer than with all of its jitter.
+    #[test]
+    fn a_life_is_longer_by_a_share_of_the_jitter() {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        let lifetime = |jitter, luck| {
+            let settings = ClientSettings {
+                lifetime: Some(minutes(60)),
+                lifetime_jitter: jitter,
+                ..ClientSettings::default()
+            };
+            let mut terms = Terms::new(Sites::default(), RouteId(0), Arc::new(settings));
+            terms.luck = luck;
+            terms.times().lifetime
+        };
+        for (luck, most) in [(0.0, 60), (0.25, 75), (1.0, 120)] {
+            assert_eq!(lifetime(minutes(60), luck), Some(minutes(most)));
+            assert_eq!(lifetime(Duration::ZERO, luck), Some(minutes(60)));
+        }
+    }
+
+    #[test]
+    fn where_a_route_is_served_no_more_its_settings_stay() {
+        let (sites, settings) = (Sites::default(), Arc::new(ClientSettings::default()));
+        let mut terms = Terms::new(sites.clone(), RouteId(0), settings.clone());
+        for _ in 0..2 {
+            assert!(!terms.renew());
+            assert!(std::ptr::eq(terms.settings(), &*settings));
+            sites.replace(Site::default());
+        }
+    }
+
     /// Cause: a mutant that gave everybody the same share of the jitter survived: all who came together would have been
     /// asked to connect again together.
     #[test]

@@ -236,7 +236,7 @@ impl Outbox {
     }
 
     /// Bytes that are held for this client, in both directions.
-    pub(super) fn held_bytes(&self) -> usize {
+    pub fn held_bytes(&self) -> usize {
         let waiting = self.state.lock().queue.memory_with_shares();
         waiting + self.incoming.load(Ordering::Relaxed)
     }

@@ -1,15 +1,20 @@
 //! A plugin that publishes on a thread of its own learns there that the disk has it, or has not.
 
 use std::fs;
+use std::io::Read;
+use std::time::Duration;
 
 use rustix::process::{Resource, Signal};
-use tests::{Client, Server, Setup};
+use tests::{Client, DEADLINE, Raw, Server, Setup};
 
-fn start(journal: &str) -> Server {
+fn setup(journal: &str) -> Setup {
     let route =
         format!("[[route]]\npath = \"/annals\"\nplugin = \"annals\"\n[route.journal]\n{journal}");
-    let setup = Setup::new().plugins(&["annals"]);
-    setup.configuration(&route).start()
+    Setup::new().plugins(&["annals"]).configuration(&route)
+}
+
+fn start(journal: &str) -> Server {
+    setup(journal).start()
 }
 
 #[track_caller]
@@ -56,4 +61,24 @@ fn where_the_journal_is_in_memory_nothing_is_said() {
     assert!(late.text().starts_with("fresh "));
     late.send("echo nothing");
     assert_eq!(late.text(), "nothing");
+}
+
+/// Cause: whether the client is there, at which is looked meanwhile, could be asked the wrong way round: everybody would
+/// have been answered after the first look that what it said is not known to be stored.
+#[test]
+fn an_answer_waits_for_a_disk_that_stands_still() {
+    let stall = tempfile::NamedTempFile::new().expect("a file for the test");
+    let path = stall.path().display();
+    let setup = setup("file = \"annals.journal\"");
+    let setup = setup.after_shell(&format!("export DETENT_STALL=store:{path}"));
+    let server = setup.start();
+    let mut raw = Raw::connect(&server);
+    raw.write("POST /annals?durable HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nkept");
+    let patience = |raw: &Raw, time| raw.0.set_read_timeout(Some(time)).expect("a valid timeout");
+    patience(&raw, Duration::from_secs(1));
+    assert!(raw.0.read(&mut [0]).is_err(), "it is not stored");
+    patience(&raw, DEADLINE);
+    fs::remove_file(stall.path()).expect("it is there");
+    let (status, _, body) = raw.response();
+    assert_eq!(status, 200, "{body}");
 }

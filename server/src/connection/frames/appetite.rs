@@ -127,6 +127,15 @@ mod tests {
         }
     }
 
+    /// Cause: a mutant survived in which nobody learnt that tungstenite had made a buffer larger.
+    #[test]
+    fn what_grew_for_one_message_is_to_be_what_it_was() {
+        let mut appetite = Appetite::default();
+        appetite.has_grown_to(10 * READ_BUFFER_BYTES_MOST);
+        assert!(appetite.has_changed() && appetite.is_largest());
+        assert_eq!(appetite.take(), READ_BUFFER_BYTES_LEAST);
+    }
+
     #[test]
     fn silence_makes_it_small_at_once() {
         let mut appetite = Appetite::default();

@@ -71,7 +71,7 @@ pub(super) fn events(pieces: VecDeque<Vec<u8>>) -> Vec<Event> {
 }
 
 /// The same where so much was agreed about compression.
-fn events_where(mut pieces: VecDeque<Vec<u8>>, agreed: Option<Agreed>) -> Vec<Event> {
+pub(super) fn events_where(mut pieces: VecDeque<Vec<u8>>, agreed: Option<Agreed>) -> Vec<Event> {
     pieces.retain(|piece| !piece.is_empty());
     let early = pieces.pop_front().unwrap_or_default();
     let mut stream = Guarded::new(Pieces(pieces), early, agreed);
@@ -129,7 +129,7 @@ pub(crate) fn agree(pieces: Vec<Vec<u8>>) {
 }
 
 /// What was agreed with a client whose messages refer to each other, or do not.
-fn agreed(refers_back: bool) -> Agreed {
+pub(super) fn agreed(refers_back: bool) -> Agreed {
     Agreed {
         window: Window::MOST,
         refers_back,

@@ -316,3 +316,23 @@ fn judge_code(code: u16) -> Result<(), Violation> {
     let reason = format!("close code {code} may not be sent");
     Err(Violation::protocol(reason))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{FRAGMENTS_MAX, FrameGuard, TOO_BIG};
+
+    /// Cause: mutants of the count survived all tests but one, which sends as many as there may be.
+    #[test]
+    fn the_last_fragment_that_may_be_is_let_through_and_none_behind_it() {
+        let mut guard = FrameGuard {
+            is_in_message: true,
+            fragments: FRAGMENTS_MAX - 1,
+            ..FrameGuard::default()
+        };
+        let fragment = [0x00, 0x80, 1, 2, 3, 4];
+        let mut pass = |mut bytes: [u8; 6]| guard.pass(&mut bytes, 0);
+        assert_eq!((pass(fragment), pass(fragment)), (6, 0));
+        let violation = guard.violation().expect("it was one too many");
+        assert_eq!(violation.code, TOO_BIG);
+    }
+}

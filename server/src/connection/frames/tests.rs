@@ -1,6 +1,9 @@
 //! The layer and tungstenite together, against a plain decoder that is written for the test.
 
+mod cuts;
+mod held;
 mod memory;
+mod sizes;
 
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};

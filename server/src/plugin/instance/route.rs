@@ -293,13 +293,19 @@ impl Route {
             id,
             hub,
             shared,
-            clients,
-            services,
             ..
         } = &self.parts;
-        let (roster, route) = (services.roster.clone(), *id);
-        let here = Here {
-            count: clients.clone(),
+        let here = self.here();
+        let engine = Engine::start(path.clone(), *id, hub.clone(), terms, hosts, here)?;
+        shared.set(engine.shared()).ok();
+        Ok(engine)
+    }
+
+    /// Who is on it, as other hosts are told.
+    fn here(&self) -> Here {
+        let (roster, route) = (self.parts.services.roster.clone(), self.parts.id);
+        Here {
+            count: self.parts.clients.clone(),
             each: Box::new(move |show| {
                 roster.for_each_connection(|client, of, outbox, _| {
                     if of == Some(route) {
@@ -307,10 +313,7 @@ impl Route {
                     }
                 });
             }),
-        };
-        let engine = Engine::start(path.clone(), *id, hub.clone(), terms, hosts, here)?;
-        shared.set(engine.shared()).ok();
-        Ok(engine)
+        }
     }
 
     /// What is kept is in memory from now on. Main thread.

@@ -3,6 +3,11 @@
 //! its sessions are memory that it frees.
 #![allow(unsafe_code)]
 
+mod leaving;
+mod replaced;
+mod service;
+mod shared;
+
 use std::ffi::c_void;
 use std::net::TcpStream;
 use std::os::fd::OwnedFd;
@@ -26,6 +31,7 @@ use crate::outbox::cause::Cause;
 use crate::outbox::drain::Drain;
 use crate::plugin::{HandOver, Library, Place, Services};
 use crate::roster::Roster;
+use crate::threads::{self, Stacks};
 
 const ROUTE: RouteId = RouteId(0);
 const THREADS: u64 = 4;
@@ -39,6 +45,8 @@ struct Counts {
     closed: AtomicU64,
     dropped: AtomicU64,
     timers: AtomicU64,
+    /// The code and the initiator of the last `on_close`.
+    last_cause: Mutex<(u32, u32)>,
     /// Calls that the ABI rules out.
     faults: AtomicU64,
     /// Kept, so that a call that comes after `destroy` can be told.
@@ -64,6 +72,7 @@ impl Counts {
             closed: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             timers: AtomicU64::new(0),
+            last_cause: Mutex::new((0, 0)),
             faults: AtomicU64::new(0),
             made: Mutex::new(Vec::new()),
         }
@@ -177,11 +186,13 @@ unsafe extern "C" fn on_close(
     route: *mut c_void,
     session: *mut c_void,
     _: u64,
-    _: *const abi::Cause,
+    cause: *const abi::Cause,
     _: *const Sink,
 ) -> Status {
     let counts = called(route);
     add_one(&counts.closed);
+    // SAFETY: valid during the call.
+    *counts.last_cause.lock() = unsafe { ((*cause).code, (*cause).initiator) };
     free(route, session);
     OK
 }
@@ -271,6 +282,41 @@ impl World {
 
     /// A client on the route, and its end of the connection.
     fn enter(&self) -> (ClientId, Place, UnixStream) {
+        let (client, outbox, peer) = self.come();
+        (client, self.open(client, &outbox), peer)
+    }
+
+    /// The same where the roster can tell its outbox.
+    fn enter_held(&self) -> (ClientId, Place, UnixStream) {
+        let (client, outbox, peer) = self.come();
+        self.hold(client, outbox.clone());
+        (client, self.open(client, &outbox), peer)
+    }
+
+    fn open(&self, client: ClientId, outbox: &Arc<Outbox>) -> Place {
+        let head = b"GET /counts HTTP/1.1\r\nHost: h\r\n\r\n";
+        let address = Remote::Tcp("127.0.0.1:1".parse().expect("an address"));
+        let request = Request::parse(head, address, HttpLimits::default());
+        let request = Box::new(request.expect("it is well-formed"));
+        let place = Place::open(self.route.clone(), client, outbox, request);
+        place.expect("it is let in")
+    }
+
+    fn hold(&self, client: ClientId, outbox: Arc<Outbox>) {
+        let spawn = || threads::spawn(&Stacks::new(), "leaves", Box::new(|| {}));
+        let held = self.roster.hold(client, outbox, spawn);
+        held.expect("a thread is to be had");
+    }
+
+    /// Its slot is free again, and what the roster held of it gone.
+    fn release(&self, client: ClientId) {
+        while !self.roster.release(client) {
+            thread::yield_now();
+        }
+    }
+
+    /// A connection that is on no route yet.
+    fn come(&self) -> (ClientId, Arc<Outbox>, UnixStream) {
         let (socket, peer) = UnixStream::pair().expect("two descriptors");
         // Slots are free when the hub has seen that their clients have left.
         let (client, _) = std::iter::repeat_with(|| self.roster.claim())
@@ -286,12 +332,7 @@ impl World {
             client,
             self.drain.handle(),
         );
-        let head = b"GET /counts HTTP/1.1\r\nHost: h\r\n\r\n";
-        let address = Remote::Tcp("127.0.0.1:1".parse().expect("an address"));
-        let request = Request::parse(head, address, HttpLimits::default());
-        let request = Box::new(request.expect("it is well-formed"));
-        let place = Place::open(self.route.clone(), client, &outbox, request);
-        (client, place.expect("it is let in"), peer)
+        (client, outbox, peer)
     }
 
     fn end(self) {
