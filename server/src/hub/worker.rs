@@ -10,7 +10,7 @@ use super::slice::Slice;
 use super::turns::{Turn, Turns};
 use crate::counters::{COUNTERS, is_measured};
 use crate::ids::{ByNumber, ClientId, RouteId};
-use crate::threads::fault_point;
+use crate::threads::{fault_point, stall_point};
 
 /// State of the thread; nobody else sees it.
 pub(super) struct Worker {
@@ -61,6 +61,7 @@ impl Worker {
 
     fn work(&mut self, mut turn: Turn<Box<Lane>>) {
         fault_point("hub");
+        stall_point("hub");
         let others = turn.gives_way().then_some(self.register.intake());
         let mut slice = Slice::new(turn.time(), others);
         let outcome = turn.who.work(&mut slice, &*self.on_left);

@@ -14,7 +14,7 @@ pub fn fault_point(name: &str) {
 }
 
 /// Waits here while the file exists that `DETENT_STALL=NAME:FILE` in the environment names: what a test takes for a
-/// disk that stands still. Blocks; looks again a hundred times a second.
+/// disk that stands still, or a hub that does not keep up. Blocks; looks again a hundred times a second.
 #[inline(always)]
 pub fn stall_point(name: &str) {
     #[cfg(debug_assertions)]
