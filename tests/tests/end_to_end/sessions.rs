@@ -49,9 +49,7 @@ fn none_is_lost_while_a_client_speaks_and_another_sleeps() {
     wait_until("the busy one has got them", || {
         ask(&mut bob, "given") == "2000"
     });
-    for _ in 0..4 {
-        server.wait_for_log(&["has given 500 to 3"]);
-    }
+    server.assert_logged(4, &["has given 500 to 3"]);
     wait_until("the silent one has got them", || {
         ask(&mut carl, "given") == "2000"
     });
