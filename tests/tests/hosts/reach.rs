@@ -284,7 +284,11 @@ fn a_redis_is_reached_by_tls_and_trusted_by_its_authority() {
     let secured = Secured::start();
     let port = secured.port;
     let shown = "certificate_file = \"host.crt\"\nkey_file = \"host.key\"\n";
-    let table = format!("url = \"rediss://localhost:{port}\"\nca_file = \"ca.crt\"\n{shown}");
+    // A client that reads late, as on a busy machine, may leave unread all that is said here.
+    let table = format!(
+        "url = \"rediss://localhost:{port}\"\nca_file = \"ca.crt\"\n{shown}\
+         [client]\nbacklog = \"64MiB\"\n"
+    );
     let hosts = [(); 2].map(|()| secured.setup(&table).start());
     for host in &hosts {
         host.wait_for_log(&[
