@@ -280,8 +280,7 @@ impl Members {
             return Ok(());
         }
         if client.places.len() >= TOPICS_PER_CLIENT_MAX {
-            let is_first = !std::mem::replace(&mut client.was_refused, true);
-            return Err(TooManyTopics { is_first });
+            return Err(self.refuse(id));
         }
         let outbox = client.outbox.clone();
         let topic = known.unwrap_or_else(|| self.begin_topic(name));
@@ -295,6 +294,14 @@ impl Members {
         }
         self.newcomers.note_come(topic, id);
         Ok(())
+    }
+
+    /// A client may join no further topic.
+    pub(super) fn refuse(&mut self, id: ClientId) -> TooManyTopics {
+        let client = self.clients.get_mut(&id);
+        let was_refused = client.is_none_or(|of| std::mem::replace(&mut of.was_refused, true));
+        let is_first = !was_refused;
+        TooManyTopics { is_first }
     }
 
     /// One that was apart hears from now on what is said to everyone.

@@ -101,16 +101,18 @@ impl Past {
         client: ClientId,
         outbox: Arc<Outbox>,
         standing: Standing,
-        members: &Members,
+        members: &mut Members,
     ) -> Result<(), TooManyTopics> {
+        let behind = self.behind.get(&client);
+        let is_behind_in = behind.map_or(0, |behind| behind.topics.len());
+        let is_full = members.topics_of(client) + is_behind_in >= TOPICS_PER_CLIENT_MAX;
+        if is_full && !standing.topic.is_empty() {
+            return Err(members.refuse(client));
+        }
         let behind = self
             .behind
             .entry(client)
             .or_insert_with(|| Behind::new(outbox));
-        let is_full = members.topics_of(client) + behind.topics.len() >= TOPICS_PER_CLIENT_MAX;
-        if is_full && !standing.topic.is_empty() {
-            return Err(TooManyTopics { is_first: false });
-        }
         behind.outbox.set_behind(true);
         behind.topics.push_back(standing);
         self.has_room(client);
@@ -175,5 +177,19 @@ fn why(outcome: Outcome) -> Option<&'static str> {
         Outcome::Gap(Gap::TooOld) => Some("too-old"),
         Outcome::Gap(Gap::OtherEpoch) => Some("other-epoch"),
         Outcome::Gap(Gap::Hole) => Some("hole"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::why;
+    use crate::journal::{Gap, Outcome};
+
+    #[test]
+    fn each_gap_has_its_word_and_who_gets_all_is_told_none() {
+        let gaps = [Gap::TooOld, Gap::OtherEpoch, Gap::Hole].map(Outcome::Gap);
+        let words = ["too-old", "other-epoch", "hole"].map(Some);
+        assert_eq!(gaps.map(why), words);
+        assert_eq!([Outcome::Fresh, Outcome::Recovered].map(why), [None, None]);
     }
 }
