@@ -73,6 +73,13 @@ pub fn measure(is_measured: bool) {
     IS_MEASURED.store(is_measured, Ordering::Relaxed);
 }
 
+/// Held by each test that says whether times are taken, which holds for the whole process.
+#[cfg(test)]
+pub fn measure_alone() -> parking_lot::MutexGuard<'static, ()> {
+    static ALONE: parking_lot::Mutex<()> = parking_lot::Mutex::new(());
+    ALONE.lock()
+}
+
 /// Whether times are taken.
 #[inline]
 pub fn is_measured() -> bool {

@@ -29,6 +29,8 @@ use codes::{CloseCodes, Statuses};
 pub use codes::{ByCode, OTHER};
 pub use compression::{CompressionCounts, Squeezed, SqueezedTotal};
 pub use engine::{EngineCounts, EngineState};
+#[cfg(test)]
+pub use histogram::measure_alone;
 pub use histogram::{Histogram, Times, is_measured, measure, nanoseconds_since};
 pub use own_metrics::{Declaration, MetricError, MetricKind, Number, OwnFigures, OwnMetrics};
 pub use route::{HubShare, JournalFigures, RouteCounts};

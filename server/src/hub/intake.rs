@@ -117,3 +117,93 @@ impl Bell {
         self.is_asleep.store(false, Ordering::Release);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::Arc;
+    use std::sync::atomic::Ordering;
+    use std::sync::mpsc::{self, Receiver};
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use rustix::thread::gettid;
+
+    use super::{Bell, Intake};
+
+    const DEADLINE: Duration = Duration::from_secs(20);
+    const LONG: Duration = Duration::from_secs(3600);
+
+    type Sleep = fn(&Intake<()>);
+
+    /// A thread that lies down as the hub does: the path of what the kernel says of it, and the word that it has got up.
+    fn lie_down(intake: &Arc<Intake<()>>, sleep: Sleep) -> (String, Receiver<()>) {
+        let (number, told) = mpsc::channel();
+        let (get_up, is_up) = mpsc::channel();
+        let intake = intake.clone();
+        thread::spawn(move || {
+            number.send(gettid()).expect("the test waits for it");
+            sleep(&intake);
+            get_up.send(()).ok();
+        });
+        let number = told.recv().expect("it begins").as_raw_nonzero();
+        (format!("/proc/self/task/{number}/stat"), is_up)
+    }
+
+    fn is_asleep(path: &str) -> bool {
+        let stat = fs::read_to_string(path).unwrap_or_default();
+        let state = stat.rsplit_once(") ").map(|(_, state)| state);
+        state.is_some_and(|state| state.starts_with('S'))
+    }
+
+    /// Cause: mutants survived in which the hub never slept: all was heard, and a processor was used up.
+    #[test]
+    fn where_nothing_is_to_be_done_the_hub_sleeps_until_the_bell_rings() {
+        let ways: [Sleep; 2] = [
+            |intake| intake.sleep(|| false),
+            |intake| intake.sleep_at_most(LONG, || false),
+        ];
+        for way in ways {
+            let intake = Intake::new();
+            let (path, is_up) = lie_down(&intake, way);
+            let deadline = Instant::now() + DEADLINE;
+            while !is_asleep(&path) {
+                assert!(is_up.try_recv().is_err(), "it does not sleep");
+                assert!(Instant::now() < deadline, "it never sleeps");
+                thread::yield_now();
+            }
+            intake.list(Arc::new(()));
+            intake.ring();
+            is_up.recv_timeout(DEADLINE).expect("the bell wakes it");
+        }
+    }
+
+    #[test]
+    fn the_hub_does_not_lie_down_where_something_is_listed_or_all_is_over() {
+        let ways: [(bool, Sleep); 4] = [
+            (true, |intake| intake.sleep(|| false)),
+            (false, |intake| intake.sleep(|| true)),
+            (true, |intake| intake.sleep_at_most(LONG, || false)),
+            (false, |intake| intake.sleep_at_most(LONG, || true)),
+        ];
+        for (is_listed, way) in ways {
+            let intake = Intake::new();
+            if is_listed {
+                intake.list(Arc::new(()));
+            }
+            let (_, is_up) = lie_down(&intake, way);
+            is_up.recv_timeout(DEADLINE).expect("it does not sleep");
+            let says_so = intake.bell.is_asleep.load(Ordering::Relaxed);
+            assert!(!says_so, "who posts would wake it for nothing");
+        }
+    }
+
+    #[test]
+    fn of_all_who_ring_the_first_wakes_the_hub() {
+        let bell = Bell::default();
+        bell.lie_down();
+        bell.ring();
+        let says_so = bell.is_asleep.load(Ordering::Relaxed);
+        assert!(!says_so, "the next one would wake it too");
+    }
+}

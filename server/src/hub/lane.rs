@@ -492,3 +492,6 @@ impl Lane {
         self.note_join(client, &joined);
     }
 }
+
+#[cfg(test)]
+mod tests;

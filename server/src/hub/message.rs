@@ -242,7 +242,34 @@ impl Line for Message {
 
 #[cfg(test)]
 mod tests {
-    use super::{Line, Message, Opcode};
+    use super::{Audience, Line, Message, Opcode};
+    use crate::compression::{Demand, Need, Shape, Window};
+
+    /// Cause: mutants survived in which each topic had the same name for who compresses what is said on it.
+    #[test]
+    fn an_audience_has_the_name_of_its_topic_and_that_of_all_none() {
+        let topic = Audience::Topic("t".into());
+        assert_eq!((topic.name(), topic.journal()), (Some("t"), "t"));
+        let everyone = Audience::Everyone;
+        assert_eq!((everyone.name(), everyone.journal()), (None, ""));
+        for audience in [topic, everyone] {
+            let journal = audience.journal().into();
+            assert_eq!(Audience::of_journal(journal), audience);
+        }
+    }
+
+    /// Cause: a mutant survived that counted a message for less the more there is of it.
+    #[test]
+    fn a_message_takes_what_it_is_in_each_of_its_forms() {
+        let demand = Demand::default();
+        let (shape, window) = (Shape::Bare, Window::MOST);
+        demand.set(Need { shape, window }, true);
+        let text = "so it goes, and ".repeat(100);
+        let message = Message::new(Opcode::Text, text.as_bytes()).compressed(None, &demand);
+        let deflated = message.deflated().expect("it can be compressed").bytes();
+        assert!(deflated > 0);
+        assert_eq!(message.bytes(), message.frame().len() + deflated);
+    }
 
     /// Cause: a mutant that kept every message as text survived: what is binary would have come back from a file as text.
     #[test]

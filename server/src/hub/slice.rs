@@ -71,3 +71,59 @@ impl<'a> Slice<'a> {
         nanoseconds_since(self.start)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::{Intake, Queue, STEP_BYTES, STEPS_PER_LOOK, Slice};
+    use crate::ids::RouteId;
+
+    /// The step of so many bytes at which it is to be left; none where that is none of a thousand.
+    fn left_at(slice: &mut Slice<'_>, bytes: usize) -> Option<usize> {
+        (1..=1000).find(|_| !slice.goes_on(bytes))
+    }
+
+    #[test]
+    fn a_lane_goes_on_while_it_has_time_and_nobody_else_has_something() {
+        let intake = Intake::new();
+        for others in [None, Some(&*intake)] {
+            let mut slice = Slice::new(u64::MAX, others);
+            for bytes in [0, STEP_BYTES, STEPS_PER_LOOK * STEP_BYTES] {
+                assert_eq!(left_at(&mut slice, bytes), None, "{bytes} bytes");
+            }
+            assert!(!slice.is_over());
+        }
+    }
+
+    /// Cause: mutants survived that looked at the clock with each send, or never.
+    #[test]
+    fn the_clock_and_the_others_are_looked_at_after_so_many_steps_and_pages() {
+        let intake = Intake::new();
+        intake.list(Arc::new(Queue::new(RouteId(0), intake.clone())));
+        for (time, others) in [(0, None), (u64::MAX, Some(&*intake))] {
+            for (bytes, step) in [
+                (0, STEPS_PER_LOOK),
+                (STEP_BYTES - 1, STEPS_PER_LOOK),
+                (STEP_BYTES, STEPS_PER_LOOK / 2),
+                (STEPS_PER_LOOK * STEP_BYTES, 1),
+            ] {
+                let mut slice = Slice::new(time, others);
+                // The steps are counted anew behind each look.
+                for _ in 0..2 {
+                    assert_eq!(left_at(&mut slice, bytes), Some(step), "{bytes} bytes");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn its_time_is_over_once_it_has_lasted_for_so_long() {
+        let slice = Slice::new(1_000_000, None);
+        thread::sleep(Duration::from_millis(1));
+        assert!(slice.elapsed() >= 1_000_000);
+        assert!(slice.is_over());
+    }
+}

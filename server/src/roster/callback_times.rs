@@ -162,13 +162,14 @@ impl Own {
 #[cfg(test)]
 mod tests {
     use super::CallbackTimes;
-    use crate::counters::measure;
+    use crate::counters::{measure, measure_alone};
     use crate::limits::{CALL_SECONDS_COUNTED, CALLS_SAMPLED, CALLS_TIMED_FIRST, MESSAGES_SAMPLED};
     use crate::roster::activity::Callback;
 
     /// One test, since whether times are taken is said for the whole process.
     #[test]
     fn what_threads_measure_is_added_up_and_of_many_some_are_measured() {
+        let _alone = measure_alone();
         let times = CallbackTimes::default();
         let call = |callback, ticks| {
             let timing = times.begin(callback, 1);

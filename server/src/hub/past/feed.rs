@@ -461,3 +461,6 @@ fn wake(client: ClientId, queue: &Arc<Queue>) -> Waker {
         queue.post(Event::HasRoom { client });
     })
 }
+
+#[cfg(test)]
+mod tests;

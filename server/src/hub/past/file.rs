@@ -199,33 +199,7 @@ impl Past {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Fetches, For};
-    use crate::hub::intake::Intake;
-    use crate::hub::past::Past;
-    use crate::hub::queue::Queue;
-    use crate::ids::{ClientId, RouteId};
-    use crate::journal::Bounds;
-    use crate::journal::store::From;
-    use crate::limits::{FETCHES_MAX, FETCHES_SWEEP};
-    use std::sync::Arc;
-
-    #[test]
-    fn what_those_have_asked_for_who_have_gone_does_not_add_up_while_a_disk_stands_still() {
-        let mut past = Past::new(Bounds::default());
-        let queue = Arc::new(Queue::new(RouteId(0), Intake::new()));
-        let client = |number| For::Client(ClientId(number), "t".into());
-        let stands_still = (0..FETCHES_MAX as u64).map(|number| (number, client(number)));
-        past.fetches = Fetches {
-            under_way: stands_still.collect(),
-            ..Fetches::default()
-        };
-        for number in 0..20 * FETCHES_SWEEP as u64 {
-            past.ask("t".into(), From::Offset(0), (1, 1), client(number), &queue);
-            assert!(past.fetches.waiting.len() <= FETCHES_SWEEP + 1);
-        }
-    }
-}
+mod tests;
 
 #[cfg(test)]
-mod news_tests;
+pub(super) mod news_tests;

@@ -170,3 +170,6 @@ pub(super) fn now() -> u64 {
     // A clock before 1970 has not been set yet.
     since.map_or(0, |since| since.as_millis() as u64)
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,12 +5,14 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::{Notice, Queue, Taken};
+use super::{Notice, Queue, State, Taken};
+use crate::counters::{measure, measure_alone};
 use crate::hub::event::Manner;
 use crate::hub::intake::Intake;
 use crate::hub::{Audience, Event, Message};
 use crate::ids::{ClientId, RouteId};
-use crate::limits::{EVENT_LOAD_LEAST, GATHER_ENOUGH_DIVISOR};
+use crate::limits::memory::Account;
+use crate::limits::{EVENT_LOAD_LEAST, GATHER_ENOUGH_DIVISOR, MEMORY_GRAIN_BYTES, WAITS_SAMPLED};
 use crate::outbox::cause::Cause;
 use crate::outbox::frame::Opcode;
 
@@ -118,6 +120,8 @@ fn who_came_first_goes_on_first() {
         }
         // Cause: a mutant survived in which all of them had gone on at once.
         assert!(went_on.try_recv().is_err(), "they wait");
+        let load = queue.load();
+        assert_eq!((load.waiting, load.waited), (20, 20));
         let mut taken = Taken::default();
         queue.exchange(&mut 0, &mut taken);
         let mut next = 0;
@@ -232,4 +236,76 @@ fn a_crowd_that_comes_does_not_wake_the_hub_until_half_of_the_bound_is_full() {
     let other = self::queue();
     other.alert();
     assert!(wakes(&other), "somebody waits for who comes");
+}
+
+#[test]
+fn what_was_held_back_is_taken_together_and_by_no_route_that_has_ended() {
+    let queue = queue();
+    assert_eq!(queue.post(closed()), 1);
+    assert_eq!(queue.post_all(Vec::new()), 0, "none is the last of none");
+    assert_eq!(queue.post_all(vec![closed(), closed()]), 3);
+    queue.end();
+    assert_eq!(queue.post_all(vec![closed()]), 0);
+    assert!(take(&queue).is_empty());
+}
+
+/// Cause: a mutant survived in which no route ever rested: the hub looked into its queue on and on.
+#[test]
+fn a_route_rests_once_nothing_is_in() {
+    let queue = queue();
+    let mut taken = Taken::default();
+    queue.post(closed());
+    assert!(queue.exchange_or_rest(&mut 0, &mut taken), "one is in");
+    assert_eq!(taken.events.len(), 1);
+    taken.events.clear();
+    assert!(!queue.exchange_or_rest(&mut 0, &mut taken));
+    assert_eq!(queue.state.lock().notice, Notice::Unknown);
+}
+
+/// Cause: mutants survived in which the memory of queues was counted by nobody, or grew with each event that was done with.
+#[test]
+fn what_waits_is_counted_among_the_memory_of_all_until_it_is_done_with() {
+    let queue = queue();
+    let told = |queue: &Queue| {
+        let state = queue.state.lock();
+        state.account.as_ref().map_or(0, Account::told)
+    };
+    queue.post(publish(3 * MEMORY_GRAIN_BYTES));
+    assert_eq!(told(&queue), 3 * MEMORY_GRAIN_BYTES);
+    take(&queue);
+    assert_eq!(told(&queue), 0);
+}
+
+#[test]
+fn of_many_events_the_first_and_then_one_of_so_many_tells_how_long_it_has_waited() {
+    let mut state = State::default();
+    for posted in 1..=3 * WAITS_SAMPLED {
+        state.posted = posted;
+        state.sample();
+    }
+    let sampled: Vec<u64> = state.posted_at.iter().map(|posted| posted.0).collect();
+    assert_eq!(sampled, [0, 1, 2].map(|count| 1 + count * WAITS_SAMPLED));
+    let mut taken = Taken::default();
+    state.swap(&mut taken);
+    for number in 1..=3 * WAITS_SAMPLED {
+        let is_sampled = taken.posted_at(number).is_some();
+        assert_eq!(is_sampled, sampled.contains(&number), "{number}");
+    }
+}
+
+/// Cause: mutants survived that told of those alone that wait on purpose, or looked at the clock where nobody wants to know.
+#[test]
+fn times_are_taken_of_what_wakes_the_hub_and_where_somebody_looks_at_them() {
+    let sampled = |event: Event| {
+        let (load, manner) = (event.load(), event.manner());
+        let mut state = State::default();
+        state.put(event, load, manner);
+        state.posted_at.len()
+    };
+    let _alone = measure_alone();
+    measure(true);
+    let measured = (sampled(closed()), sampled(Event::Tidy));
+    measure(false);
+    assert_eq!(measured, (1, 0));
+    assert_eq!((sampled(closed()), sampled(Event::Tidy)), (0, 0));
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{RUN_BYTES_MAX, RUN_KEPT_BYTES, Run, SHARED_BYTES_LEAST, Share};
+use super::{Patch, RUN_BYTES_MAX, RUN_KEPT_BYTES, Run, SHARED_BYTES_LEAST, Share};
 use crate::compression::{Demand, Inflater, Need, Shape, Window};
 use crate::hub::intake::Intake;
 use crate::hub::message::Message;
@@ -126,7 +126,12 @@ fn each_window_gets_compressed_forms_where_there_are_some_patched_or_not() {
     run.mix();
     run.push(EVERYONE, text("plain"), None);
     let share = run.encoded_for(one, Encoding::Deflate(windows[0]), None);
-    assert_eq!(share.frames().bytes(), frames(&["plain"]));
+    let Share::Whole(share) = share else {
+        panic!("it has no patch");
+    };
+    // Cause: a mutant survived that copied a run of which nothing is compressed.
+    assert!(Arc::ptr_eq(share, &run.bytes));
+    assert_eq!(share[..], frames(&["plain"]));
 }
 
 /// Cause: what was sent to one alone in between said in its envelope that it was of the run's topic, and came plain.
@@ -280,4 +285,52 @@ fn what_is_delivered_is_counted_for_each_member_as_it_gets_it() {
     let told = queue.counts().hub.deliveries.get();
     assert_eq!(told.messages, 6);
     assert_eq!(told.bytes, (3 * all + 2 * not_one + two) as u64);
+}
+
+/// Cause: mutants survived that counted what is put in compressed for one member as less than nothing, or made a run one byte
+/// shorter than it may be.
+#[test]
+fn a_run_is_as_long_as_it_may_be_and_counts_all_that_is_put_in() {
+    let mut run = Run::default();
+    run.push(EVERYONE, text("first"), None);
+    let left = RUN_BYTES_MAX - size_of::<Patch>() - run.bytes.len();
+    assert!(!run.is_full_for(left));
+    assert!(run.is_full_for(left + 1));
+
+    let demand = Demand::default();
+    let encoding = Encoding::Envelope(Some(Window::MOST));
+    let alone = text(&"so it goes, and ".repeat(100)).compressed_for(encoding, &demand);
+    let deflated = alone.deflated().expect("it can be compressed").bytes();
+    run.insert(ClientId(1), &alone, encoding);
+    let put_in = size_of::<Patch>() + alone.frame().len() + deflated;
+    assert_eq!(run.bytes_beside, put_in);
+    assert!(!run.is_full_for(left - put_in));
+    assert!(run.is_full_for(left - put_in + 1));
+}
+
+/// Cause: a mutant survived that let go of the memory of a long run, which the next one needs again.
+#[test]
+fn the_memory_of_a_run_is_kept_for_the_next_up_to_twice_what_a_run_may_be() {
+    let mut run = Run::default();
+    let mut kept_of = |bytes: usize| {
+        let memory = Arc::make_mut(&mut run.bytes).bytes_mut();
+        memory.reserve_exact(bytes);
+        assert_eq!(memory.capacity(), bytes);
+        run.clear();
+        Arc::make_mut(&mut run.bytes).bytes_mut().capacity()
+    };
+    assert_eq!(kept_of(2 * RUN_BYTES_MAX), 2 * RUN_BYTES_MAX);
+    assert_eq!(kept_of(2 * RUN_BYTES_MAX + 1), 0);
+}
+
+#[test]
+fn a_run_knows_how_many_broadcasts_it_holds() {
+    let mut run = Run::default();
+    for messages in 1..=3 {
+        run.push(EVERYONE, text("a"), None);
+        run.insert(ClientId(1), &text("for one alone"), Encoding::Frame);
+        assert_eq!(run.messages(), messages);
+    }
+    run.clear();
+    assert_eq!(run.messages(), 0);
 }

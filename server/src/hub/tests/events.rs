@@ -6,7 +6,7 @@ use crossbeam_channel::bounded;
 
 use super::*;
 use crate::hub::event::FromFile;
-use crate::hub::{JoinFrom, JoinTold, Keep, Notice, Notices, Read};
+use crate::hub::{JoinFrom, JoinTold, Keep, Late, Notice, Notices, Read};
 use crate::journal::Since;
 use crate::journal::store::{Fetched, FetchedLine};
 
@@ -25,8 +25,8 @@ fn notice() -> Option<Notice> {
     })
 }
 
-fn keep(message: Message) -> Event {
-    Event::Keep(Box::new(Keep {
+fn kept(message: Message) -> Keep {
+    Keep {
         at: None,
         topic: "t".into(),
         message,
@@ -34,6 +34,39 @@ fn keep(message: Message) -> Event {
         except: None,
         confirm: None,
         reply: None,
+    }
+}
+
+fn keep(message: Message) -> Event {
+    Event::Keep(Box::new(kept(message)))
+}
+
+/// What was said on this host alone.
+fn local() -> Event {
+    Event::Local {
+        number: 1,
+        audience: Audience::Everyone,
+        message: long(),
+        except: None,
+    }
+}
+
+fn late(keep: Option<Keep>) -> Event {
+    let (number, is_last) = (1, true);
+    Event::Late(Box::new(Late {
+        keep,
+        number,
+        is_last,
+    }))
+}
+
+fn read() -> Event {
+    Event::Read(Box::new(Read {
+        topic: "t".into(),
+        since: Since::Now,
+        messages_max: 9,
+        bytes_max: 9,
+        reply: bounded(1).0,
     }))
 }
 
@@ -84,13 +117,6 @@ fn an_event_counts_for_all_that_it_holds() {
         gap: notice(),
         ..Notices::default()
     };
-    let read = Event::Read(Box::new(Read {
-        topic: "t".into(),
-        since: Since::Now,
-        messages_max: 9,
-        bytes_max: 9,
-        reply: bounded(1).0,
-    }));
     let label = Event::Label {
         client: ClientId(1),
         label: "x".repeat(HELD).into(),
@@ -111,7 +137,10 @@ fn an_event_counts_for_all_that_it_holds() {
             2,
         ),
         ("a join with a last word", join_told(None, Some(long())), 1),
-        ("a question", read, 0),
+        ("a question", read(), 0),
+        ("said here alone", local(), 1),
+        ("kept late", late(Some(kept(long()))), 1),
+        ("late and not kept", late(None), 0),
         ("a label", label, 1),
         ("of a file", fetched(3), 3),
         ("nothing of a file", fetched(0), 0),
@@ -122,7 +151,8 @@ fn an_event_counts_for_all_that_it_holds() {
         assert!(event.load() >= event.bytes(), "{name}");
     }
     // Each box is counted too, and not only what stands in it.
-    for event in [keep(message("")), join_from(Notices::default())] {
+    let empty = keep(message(""));
+    for event in [empty, join_from(Notices::default()), read(), late(None)] {
         assert!(event.bytes() > size_of::<Event>() as u64 + 32);
     }
 }

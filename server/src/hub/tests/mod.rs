@@ -1,6 +1,11 @@
 //! The hub with real outboxes on real sockets.
 
+mod apart;
+mod behind;
+mod demand;
 mod events;
+mod from_file;
+mod late;
 mod one_round;
 mod past;
 mod presence;
@@ -10,7 +15,7 @@ mod stream;
 use std::io::Read;
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::members::{Members, TooManyTopics};
 use super::{Audience, Event, Hub, Message, RouteHandle};
@@ -319,6 +324,21 @@ fn the_hub_says_when_it_has_forgotten_a_client() {
     let deadline = Duration::from_secs(20);
     assert_eq!(left.recv_timeout(deadline), Ok(ClientId(7)));
     hub.end();
+}
+
+/// Cause: a mutant survived in which nothing ever settled: what a thread says past the hub waited for it for ever.
+#[test]
+fn what_was_posted_has_settled_once_it_stands_in_the_outboxes() {
+    let room = Room::new();
+    let one = room.open(1);
+    let number = room.post(everyone("word", None));
+    assert!(!room.route.has_settled(number + 1));
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !room.route.has_settled(number) {
+        assert!(Instant::now() < deadline, "it never settles");
+        std::thread::yield_now();
+    }
+    assert_eq!(room.heard(vec![one]), ["word "]);
 }
 
 #[test]

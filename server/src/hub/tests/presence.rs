@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::hub::JoinTold;
-use crate::hub::tests::past::{after, far_behind};
+use crate::hub::tests::behind::far_behind;
+use crate::hub::tests::past::after;
 
 /// Joins a topic whose members are told so, and what they are told when it goes.
 fn tell(client: ClientId, name: &str, joined: &str, left: &str) -> Event {
@@ -71,6 +72,36 @@ fn each_topic_hears_of_its_own_ends_alone() {
         room.heard(guests)[..3],
         ["in-a out-a end ", "in-b out-b then ", ""]
     );
+}
+
+/// Cause: a mutant survived in which the word about an end in one topic took what was being said on another with it.
+#[test]
+fn a_word_about_an_end_goes_to_its_own_topic_while_something_is_said_on_another() {
+    let room = Room::new();
+    let (one, two, three) = (room.open(1), room.open(2), room.open(3));
+    room.post(join(one.id, "x"));
+    room.post(join(two.id, "y"));
+    room.post(tell(three.id, "y", "here", "gone"));
+    // In one round.
+    let said = vec![to_topic("x", "said"), leave(three.id, "y")];
+    room.route.post_all(said);
+    assert_eq!(
+        room.heard(vec![one, two, three]),
+        ["said ", "here gone ", ""]
+    );
+}
+
+/// Cause: a mutant survived that took those that are apart off the number of clients.
+#[test]
+fn those_that_are_apart_are_listed_among_the_clients_of_the_route() {
+    let room = Room::new();
+    let guests = vec![room.open(1), room.open_apart(2), room.open(3)];
+    let listed = room.route.list(Audience::Everyone, 9);
+    let mut listed = listed.expect("the hub answers");
+    listed.clients.sort();
+    assert_eq!(listed.clients, [1, 2, 3].map(ClientId));
+    assert_eq!(listed.count, 3);
+    room.heard(guests);
 }
 
 /// Cause: a mutant survived in which one who is behind in a topic came to it a second time.

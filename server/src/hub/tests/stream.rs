@@ -7,7 +7,7 @@ use super::*;
 use crate::hub::{JoinFrom, Joined, Keep, Notices, StreamNews};
 use crate::journal::{Epoch, Gap, Outcome, Position, Since};
 
-fn at(epoch: u64, offset: u64) -> Position {
+pub(super) fn at(epoch: u64, offset: u64) -> Position {
     Position {
         epoch: Epoch::from_number(epoch).expect("it is small"),
         offset,
@@ -27,7 +27,7 @@ fn keep(text: &str, position: Position) -> Event {
 }
 
 /// A room whose stream is known from behind an offset on.
-fn room(epoch: u64, from: u64) -> Room {
+pub(super) fn room(epoch: u64, from: u64) -> Room {
     let room = Room::new();
     let epoch = at(epoch, 0).epoch;
     let news = StreamNews::Anew {
@@ -94,6 +94,19 @@ fn who_is_ahead_waits_until_the_stream_has_come_there_and_hears_nothing_twice() 
     }
     room.post(keep("e", at(10, 5)));
     assert_eq!(room.heard(vec![ahead]), ["d e "]);
+}
+
+/// Cause: a mutant survived in which every other time it was read on nobody was looked for who waits for that.
+#[test]
+fn who_is_ahead_goes_on_as_soon_as_the_stream_was_read_so_far() {
+    let room = room(10, 0);
+    room.post(keep("a", at(10, 1)));
+    let ahead = room.open(1);
+    assert_eq!(room.outcome(&ahead, at(10, 2)), None);
+    room.post(keep("b", at(10, 2)));
+    room.post(keep("c", at(10, 3)));
+    room.post(Event::ReadTo { offset: 3 });
+    assert_eq!(room.heard(vec![ahead]), ["c "]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use crate::journal::{Bounds, Gap, Outcome, Position, Since};
 use crate::limits::JOURNAL_TAIL_BYTES;
 use crate::outbox::frame::Opcode;
 
-fn bounds() -> Bounds {
+pub(in crate::hub::past) fn bounds() -> Bounds {
     Bounds {
         messages: u64::MAX,
         bytes: u64::MAX,
@@ -22,7 +22,7 @@ fn bounds() -> Bounds {
 }
 
 /// What is kept in a file, the number of its opening, and its thread.
-fn open(path: &Path) -> (Past, u64, Store<Message>) {
+pub(in crate::hub::past) fn open(path: &Path) -> (Past, u64, Store<Message>) {
     let (tell, told) = crossbeam_channel::unbounded();
     let tell = move |news| drop(tell.send(news));
     let store = Store::start(path.to_owned(), "/r", bounds(), tell).expect("a thread");
@@ -34,7 +34,7 @@ fn open(path: &Path) -> (Past, u64, Store<Message>) {
     (past, opening.expect("it was opened"), store)
 }
 
-fn say(past: &mut Past, text: &str) -> Position {
+pub(in crate::hub::past) fn say(past: &mut Past, text: &str) -> Position {
     let message = Arc::new(Message::new(Opcode::Text, text.as_bytes()));
     past.journals.begin("t", |_| false);
     let kept = past

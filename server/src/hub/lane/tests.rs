@@ -1,0 +1,337 @@
+//! A lane that the test works on itself, turn by turn: what is left midway, sent together, and counted.
+
+use std::io::Read as _;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::bounded;
+
+use super::{Lane, Outcome, Walk};
+use crate::counters::Histogram;
+use crate::hub::intake::Intake;
+use crate::hub::queue::Queue;
+use crate::hub::slice::Slice;
+use crate::hub::{Audience, Event, JoinFrom, Keep, Message, Notices};
+use crate::ids::{ClientId, RouteId};
+use crate::journal::Since;
+use crate::limits::{PIECES_PER_ROUND, ROUND_EVENTS_MAX, STEPS_PER_LOOK};
+use crate::outbox::cause::Cause;
+use crate::outbox::drain::Drain;
+use crate::outbox::frame::Opcode;
+use crate::outbox::{Ending, Outbox};
+
+/// Nanoseconds of a turn that is over at the first look, and of one that never is.
+const NONE: u64 = 0;
+const ENDLESS: u64 = u64::MAX;
+
+struct Stage {
+    drain: Drain,
+    queue: Arc<Queue>,
+    lane: Lane,
+}
+
+struct Guest {
+    id: ClientId,
+    outbox: Arc<Outbox>,
+    peer: UnixStream,
+}
+
+impl Stage {
+    fn new() -> Stage {
+        let queue = Arc::new(Queue::new(RouteId(0), Intake::new()));
+        Stage {
+            drain: Drain::start().expect("a thread"),
+            lane: Lane::new(queue.clone()),
+            queue,
+        }
+    }
+
+    /// Clients that are on the route once the lane has worked.
+    fn open(&self, count: u64) -> Vec<Guest> {
+        let guests = (1..=count).map(|id| {
+            let (socket, peer) = UnixStream::pair().expect("two descriptors");
+            peer.set_read_timeout(Some(Duration::from_secs(20)))
+                .expect("a valid timeout");
+            let id = ClientId(id);
+            let outbox = Outbox::new(OwnedFd::from(socket), id, self.drain.handle());
+            self.post([Event::Opened {
+                client: id,
+                outbox: outbox.clone(),
+            }]);
+            Guest { id, outbox, peer }
+        });
+        guests.collect()
+    }
+
+    /// All of it is there before the lane works, however much it is.
+    fn post(&self, events: impl IntoIterator<Item = Event>) {
+        self.queue.post_all(events.into_iter().collect());
+    }
+
+    /// One turn of so many nanoseconds; a lane that has nothing to do rests before the next.
+    fn work(&mut self, time: u64) -> Outcome {
+        let outcome = self.lane.work(&mut Slice::new(time, None), &|_| {});
+        if outcome == Outcome::Done {
+            assert!(self.lane.rests(), "all that was posted was taken");
+        }
+        outcome
+    }
+
+    /// Works on until nothing is left to do; how often it was left before.
+    fn work_in_turns(&mut self, time: u64) -> usize {
+        (0..100_000)
+            .find(|_| self.work(time) != Outcome::Left)
+            .expect("it comes to its end")
+    }
+
+    fn end(self, guests: Vec<Guest>) -> Vec<String> {
+        let heard = guests.into_iter().map(|mut guest| {
+            guest.outbox.finish(Ending::Complete);
+            let mut bytes = Vec::new();
+            guest.peer.read_to_end(&mut bytes).expect("it ends");
+            let bytes = bytes.chunks_exact(6);
+            let texts = bytes.map(|frame| String::from_utf8_lossy(&frame[2..]).into_owned());
+            texts.collect::<Vec<_>>().join(" ")
+        });
+        let heard = heard.collect();
+        self.drain.end();
+        heard
+    }
+}
+
+/// Of four letters, so that each frame has six bytes.
+fn message(text: &str) -> Message {
+    assert_eq!(text.len(), 4);
+    Message::new(Opcode::Text, text.as_bytes())
+}
+
+fn to_topic(name: &str, text: &str) -> Event {
+    Event::Publish {
+        audience: Audience::Topic(name.into()),
+        message: message(text),
+        except: None,
+    }
+}
+
+fn to_one(client: ClientId, text: &str) -> Event {
+    let message = message(text);
+    Event::Send { client, message }
+}
+
+fn join(client: ClientId, name: &str) -> Event {
+    let topic = Audience::Topic(name.into());
+    Event::Join { client, topic }
+}
+
+fn count() -> Event {
+    let (reply, _) = bounded(1);
+    let topic = Audience::Everyone;
+    Event::Count { topic, reply }
+}
+
+/// Cause: mutants survived that left a lane with each step, and went on where its turn was over: everything was heard, late.
+#[test]
+fn each_walk_is_left_when_the_turn_is_over_and_not_before() {
+    const GUESTS: usize = 5 * STEPS_PER_LOOK;
+    for time in [ENDLESS, NONE] {
+        let mut stage = Stage::new();
+        let guests = stage.open(GUESTS as u64);
+        let one = guests[0].id;
+        let joins = guests
+            .iter()
+            .flat_map(|guest| ["a", "b"].map(|name| join(guest.id, name)));
+        for (walk, events) in [
+            ("taking events", joins.collect()),
+            (
+                "one run that is queued and one that is sent",
+                vec![to_topic("a", "one."), to_topic("b", "two.")],
+            ),
+            (
+                "what waits at one, and a run",
+                vec![to_one(one, "own."), to_topic("a", "more")],
+            ),
+            (
+                "a run of which one gets more",
+                vec![to_topic("a", "mix."), to_one(one, "too.")],
+            ),
+            (
+                "closing",
+                vec![Event::CloseAll {
+                    cause: Cause::server(1001, "by"),
+                }],
+            ),
+        ] {
+            stage.post(events);
+            let lefts = stage.work_in_turns(time);
+            let is_as_meant = match time {
+                NONE => lefts >= GUESTS / STEPS_PER_LOOK - 1,
+                _ => lefts == 0,
+            };
+            assert!(is_as_meant, "{walk}: left {lefts} times");
+        }
+        let closed = "\u{3}\u{fffd}by";
+        let heard = stage.end(guests);
+        assert_eq!(heard[0], format!("one. two. own. more mix. too. {closed}"));
+        let others = format!("one. two. more mix. {closed}");
+        assert!(heard[1..].iter().all(|heard| *heard == others), "{heard:?}");
+    }
+}
+
+/// Cause: mutants survived in which what a route had said waited until nothing more was said there.
+#[test]
+fn what_a_turn_has_queued_leaves_in_the_next_one_though_more_waits() {
+    let mut stage = Stage::new();
+    let mut guests = stage.open(1);
+    assert_eq!(stage.work(ENDLESS), Outcome::Done);
+    let one = guests[0].id;
+    let many = (0..10 * STEPS_PER_LOOK).map(|_| count());
+    stage.post([to_one(one, "own.")].into_iter().chain(many));
+    assert_eq!(stage.work(NONE), Outcome::Left);
+    assert_eq!(stage.work(NONE), Outcome::Left);
+    assert!(!stage.lane.taken.events.is_empty(), "more waits");
+    let mut frame = [0; 6];
+    guests[0].peer.read_exact(&mut frame).expect("it has left");
+    assert_eq!(&frame[2..], b"own.");
+    stage.work_in_turns(NONE);
+    stage.end(guests);
+}
+
+#[test]
+fn a_turn_that_ends_in_a_walk_makes_the_round_late_too() {
+    let mut stage = Stage::new();
+    let guests = stage.open(5 * STEPS_PER_LOOK as u64);
+    assert_eq!(stage.work(ENDLESS), Outcome::Done);
+    let joins = guests[1..].iter().map(|guest| join(guest.id, "a"));
+    stage.post(joins);
+    assert_eq!(stage.work(ENDLESS), Outcome::Done);
+    stage.post([
+        to_one(guests[0].id, "own."),
+        to_topic("a", "one."),
+        Event::Publish {
+            audience: Audience::Everyone,
+            message: message("all."),
+            except: None,
+        },
+    ]);
+    assert_eq!(stage.work(NONE), Outcome::Left);
+    assert!(matches!(stage.lane.walk, Some(Walk::Queueing { .. })));
+    assert!(stage.lane.is_late);
+    stage.work_in_turns(NONE);
+    let heard = stage.end(guests);
+    assert_eq!((&*heard[0], &*heard[1]), ("own. all.", "one. all."));
+}
+
+/// Cause: mutants survived in which each word was a round of its own, or a round took all that there was.
+#[test]
+fn what_is_there_together_is_one_round_of_so_many_events_at_most() {
+    let mut stage = Stage::new();
+    let guests = stage.open(1);
+    assert_eq!(stage.work(ENDLESS), Outcome::Done);
+    for (events, rounds) in [(10, 1), (ROUND_EVENTS_MAX + 10, 2)] {
+        stage.lane.ended_rounds = 0;
+        stage.post((0..events).map(|_| to_one(guests[0].id, "word")));
+        assert_eq!(stage.work(ENDLESS), Outcome::Done);
+        assert_eq!(stage.lane.ended_rounds, rounds, "{events} events");
+        assert_eq!(stage.queue.load().bytes, 0);
+    }
+    let posted = 1 + 10 + ROUND_EVENTS_MAX as u64 + 10;
+    assert!(stage.queue.has_settled(posted) && !stage.queue.has_settled(posted + 1));
+    stage.end(guests);
+}
+
+/// Cause: mutants survived in which a busy room never waited for more, on and on, or with nothing to say.
+#[test]
+fn a_busy_room_waits_for_more_once_in_a_round_and_with_something_to_say() {
+    let mut stage = Stage::new();
+    let guests = stage.open(1);
+    assert_eq!(stage.work(ENDLESS), Outcome::Done);
+    let make_busy = |lane: &mut Lane| lane.gathering.note(45_000, 1000, 3_600_000);
+    make_busy(&mut stage.lane);
+    stage.post([count()]);
+    assert_eq!(stage.work(ENDLESS), Outcome::Done, "nothing is to be said");
+    make_busy(&mut stage.lane);
+    stage.post([to_one(guests[0].id, "own.")]);
+    let wait = Duration::from_micros(900);
+    assert_eq!(stage.work(ENDLESS), Outcome::Gathers(wait));
+    assert_eq!(stage.work(ENDLESS), Outcome::Done);
+    assert_eq!(stage.end(guests), ["own."]);
+}
+
+#[test]
+fn who_is_behind_gets_so_many_pieces_in_a_round() {
+    let mut stage = Stage::new();
+    let keep = Keep {
+        topic: "t".into(),
+        message: message("kept"),
+        position_at: None,
+        except: None,
+        confirm: None,
+        reply: None,
+        at: None,
+    };
+    stage.post([Event::Keep(Box::new(keep))]);
+    let guests = stage.open(2 * PIECES_PER_ROUND as u64);
+    assert_eq!(stage.work(ENDLESS), Outcome::Done);
+    stage.lane.ended_rounds = 0;
+    let joins = guests.iter().map(|guest| JoinFrom {
+        client: guest.id,
+        topic: "t".into(),
+        since: Since::Last(1),
+        notices: Notices::default(),
+        reply: None,
+    });
+    stage.post(joins.map(|join| Event::JoinFrom(Box::new(join))));
+    assert_eq!(stage.work(ENDLESS), Outcome::Done);
+    assert_eq!(stage.lane.ended_rounds, 2);
+    assert!(stage.end(guests).iter().all(|heard| heard == "kept"));
+}
+
+/// Cause: mutants survived in which what was kept was seen before it was noted that it was given out.
+#[test]
+fn what_is_kept_is_noted_before_anything_else_is_done() {
+    let mut stage = Stage::new();
+    let (reply, answer) = bounded(1);
+    let keep = Keep {
+        topic: "t".into(),
+        message: message("kept"),
+        position_at: None,
+        except: None,
+        confirm: None,
+        reply: Some(reply),
+        at: None,
+    };
+    let client = ClientId(1);
+    stage.post([Event::Keep(Box::new(keep)), Event::Closed { client }]);
+    let is_told = AtomicBool::new(false);
+    let on_left = |_: ClientId| is_told.store(answer.try_recv().is_ok(), Ordering::Relaxed);
+    let outcome = stage.lane.work(&mut Slice::new(ENDLESS, None), &on_left);
+    assert_eq!(outcome, Outcome::Done);
+    assert!(is_told.into_inner(), "who said it knows of its place first");
+    stage.end(Vec::new());
+}
+
+/// Cause: mutants survived in which the figure of how long a round takes stood still, or told of its last turn alone.
+#[test]
+fn each_round_that_has_ended_takes_its_share_of_the_time_of_its_turns() {
+    let mut stage = Stage::new();
+    let (lane, queue) = (&mut stage.lane, &stage.queue);
+    let expected = Histogram::new();
+    let times = |queue: &Queue| queue.counts().hub.rounds.times();
+    lane.note_work(600);
+    assert_eq!(times(queue), expected.times(), "none has ended");
+    lane.end_round();
+    lane.note_work(400_000);
+    expected.add(400_600);
+    assert_eq!(times(queue), expected.times());
+    lane.end_round();
+    lane.note_work(700);
+    expected.add(700);
+    (0..3).for_each(|_| lane.end_round());
+    lane.note_work(90_000);
+    expected.add_for(30_000, 3);
+    assert_eq!(times(queue), expected.times());
+    stage.end(Vec::new());
+}
