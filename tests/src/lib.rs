@@ -46,7 +46,7 @@ pub use events::{Event, Events};
 pub use numbered_chat::{Answer, NumberedChat};
 pub use over::{Over, UntilOver};
 #[cfg(feature = "redis")]
-pub use passage::Passage;
+pub use passage::{Passage, Quality, Way};
 pub use process::Finished;
 pub use raw::{
     BINARY, CLOSE, CONTINUATION, PING, PONG, Raw, TEXT, answer_of_probe, frame, handshake,

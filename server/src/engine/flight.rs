@@ -378,7 +378,7 @@ impl Flight {
         state.messages.iter().any(|message| message.was_sent)
     }
 
-    /// The thread `engine`: gives up what has waited for too long, but for what is heard here. What waits behind it goes on
+    /// Either thread: gives up what has waited for too long, but for what is heard here. What waits behind it goes on
     /// without.
     pub(super) fn give_up(&self) {
         let mut state = self.state.lock();

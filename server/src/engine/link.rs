@@ -1,17 +1,18 @@
 //! A connection to one server of Redis, and what can be wrong with that.
 //!
 //! The threads of an engine, each with a connection of its own; everything here may wait as long as [`REDIS_ANSWER`] for
-//! Redis. The crate `redis` makes the commands and reads the answers. The connection is ours: so TLS is the server's own, with
+//! Redis, and longer where what was sent is large ([`REDIS_BYTES_PER_SECOND`]). The crate `redis` makes the commands and reads the answers. The connection is ours: so TLS is the server's own, with
 //! its files read once a connection, and a name that leads nowhere costs one wait.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
 
 use redis::{Cmd, Parser, RedisError, ServerError, Value, cmd};
 
 use super::address::{Address, Place, Server};
-use crate::limits::REDIS_ANSWER;
+use crate::limits::{REDIS_ANSWER, REDIS_BYTES_PER_SECOND, REDIS_LARGE_BYTES};
 use crate::tls::{Outward, OutwardError};
 
 /// The first version that counts within an epoch by itself (`XADD key 7-*`). Valkey calls itself 7.2.4.
@@ -81,7 +82,7 @@ pub(super) struct Instance(pub(super) u32);
 
 /// A connection.
 pub(super) struct Link {
-    socket: Box<dyn Socket>,
+    socket: Patient,
     parser: Parser,
     pub(super) instance: Instance,
     /// Where it leads, to be shown.
@@ -91,6 +92,53 @@ pub(super) struct Link {
 trait Socket: Read + Write + Send {}
 
 impl<S: Read + Write + Send> Socket for S {}
+
+/// A socket that waits for longer than its own time-outs say while something large is on its way.
+struct Patient {
+    socket: Box<dyn Socket>,
+    until: Option<Instant>,
+}
+
+impl Patient {
+    fn again_and_again<T>(
+        &mut self,
+        mut call: impl FnMut(&mut dyn Socket) -> io::Result<T>,
+    ) -> io::Result<T> {
+        loop {
+            match call(&mut *self.socket) {
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+                    ) && self.until.is_some_and(|until| Instant::now() < until) => {}
+                other => return other,
+            }
+        }
+    }
+}
+
+impl Read for Patient {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.again_and_again(|socket| socket.read(bytes))
+    }
+}
+
+impl Write for Patient {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.again_and_again(|socket| socket.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.again_and_again(|socket| socket.flush())
+    }
+}
+
+/// How much longer than [`REDIS_ANSWER`] an answer to so many bytes may take, since they have to get there first; none where
+/// they are few.
+fn time_of(bytes: usize) -> Option<Duration> {
+    (bytes >= REDIS_LARGE_BYTES)
+        .then(|| Duration::from_secs_f64(bytes as f64 / REDIS_BYTES_PER_SECOND as f64))
+}
 
 /// Who comes.
 pub(super) struct Credentials {
@@ -131,7 +179,10 @@ impl Link {
         credentials: Credentials,
     ) -> Result<Link, Trouble> {
         let mut link = Link {
-            socket: connect(server, address)?,
+            socket: Patient {
+                socket: connect(server, address)?,
+                until: None,
+            },
             parser: Parser::new(),
             instance: Instance(0),
             name: server.to_string(),
@@ -165,6 +216,8 @@ impl Link {
 
     /// Sends commands as bytes, each of which is answered by [`receive`](Link::receive) in its turn.
     pub(super) fn send(&mut self, commands: &[u8]) -> Result<(), Trouble> {
+        let time = time_of(commands.len());
+        self.socket.until = time.map(|time| Instant::now() + time);
         self.socket.write_all(commands)?;
         Ok(self.socket.flush()?)
     }
@@ -248,11 +301,21 @@ fn fold(text: &str) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::fold;
+    use super::{fold, time_of};
+    use crate::limits::{FLIGHT_BATCH_BYTES, REDIS_BYTES_PER_SECOND};
 
     #[test]
     fn every_host_names_an_instance_by_the_same_number() {
         assert_eq!(fold("a"), 0xe40c_292c, "as FNV-1a has it");
         assert_eq!(fold("foobar"), 0xbf9c_f968, "as FNV-1a has it");
+    }
+
+    #[test]
+    fn what_is_large_may_take_longer_and_what_is_small_may_not() {
+        assert_eq!(time_of(1000), None);
+        let second = time_of(REDIS_BYTES_PER_SECOND).map(|time| time.as_secs_f64());
+        assert_eq!(second, Some(1.0));
+        let batch = time_of(FLIGHT_BATCH_BYTES).map(|time| time.as_secs());
+        assert_eq!(batch, Some(2), "a batch as it is sent in a flood");
     }
 }

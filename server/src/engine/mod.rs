@@ -63,6 +63,7 @@ mod writer;
 use std::io;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Instant;
 
 pub use address::{Address, Server};
 use arrival::Arrivals;
@@ -375,6 +376,7 @@ impl Engine {
             progress: progress.clone(),
             arrivals: Arrivals::new(*HOST, hub, counts, kept, tell_lost),
             count: STREAM_READ_FIRST,
+            looked: Instant::now(),
         };
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             thread::Builder::new().name(name.to_owned()).spawn(run)

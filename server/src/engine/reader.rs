@@ -3,7 +3,7 @@
 //! Waits for Redis, and for the hub where its queue is full: so Redis holds what a busy hub has not come to.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use log::{debug, warn};
 use redis::{Cmd, Value};
@@ -20,7 +20,8 @@ use super::terms::WhenAway;
 use super::top::last_entry;
 use crate::hub::{Event, RouteHandle};
 use crate::limits::{
-    REDIS_RETRY_LEAST, REDIS_RETRY_MOST, STREAM_BLOCK, STREAM_READ_BYTES, STREAM_READ_ENTRIES,
+    FLIGHT_LOOK, REDIS_RETRY_LEAST, REDIS_RETRY_MOST, STREAM_BLOCK, STREAM_READ_BYTES,
+    STREAM_READ_ENTRIES,
 };
 
 pub(super) struct Reader {
@@ -34,12 +35,15 @@ pub(super) struct Reader {
     pub(super) arrivals: Arrivals,
     /// Entries that are asked for at once.
     pub(super) count: usize,
+    /// When it was looked last for what has waited for too long.
+    pub(super) looked: Instant,
 }
 
 impl Reader {
     pub(super) fn run(mut self) {
         let mut retry = REDIS_RETRY_LEAST;
         while !self.progress.is_ending() {
+            self.give_up();
             let mut has_read = false;
             if let Err(trouble) = self.session(&mut has_read) {
                 self.condition.set_away(Side::Reader, &trouble);
@@ -64,6 +68,7 @@ impl Reader {
         let mut block = None;
         let mut has_looked = false;
         while !self.progress.is_ending() {
+            self.give_up();
             let entries = self.read(&mut link, block)?;
             *has_read = true;
             if self.condition.set_up(Side::Reader) {
@@ -102,6 +107,15 @@ impl Reader {
             }
         }
         Ok(())
+    }
+
+    /// Gives up what has waited for too long. The other thread does that too, but may be held up for long by what it sends
+    /// where the way to Redis is slow.
+    fn give_up(&mut self) {
+        if self.looked.elapsed() >= FLIGHT_LOOK {
+            self.flight.give_up();
+            self.looked = Instant::now();
+        }
     }
 
     /// What stands behind what was read; waits for it for so long where there is nothing.

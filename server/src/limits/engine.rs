@@ -26,6 +26,11 @@ pub const STREAM_BLOCK: Duration = Duration::from_millis(300);
 /// Time for an answer of Redis; one that is slower counts as away. With what is around it, less than a second.
 pub const REDIS_ANSWER: Duration = Duration::from_millis(900);
 
+/// Bytes that go to Redis in a second at least: so much later the answer to what is large may come.
+pub const REDIS_BYTES_PER_SECOND: usize = 128 * 1024;
+/// What is smaller than this is not large.
+pub const REDIS_LARGE_BYTES: usize = 64 * 1024;
+
 /// Time after which Redis is tried again: at first, and at last.
 pub const REDIS_RETRY_LEAST: Duration = Duration::from_millis(50);
 /// See [`REDIS_RETRY_LEAST`].

@@ -6,6 +6,7 @@ mod away;
 mod c;
 mod counts;
 mod everywhere;
+mod far;
 mod local;
 mod lost;
 mod oracle;
