@@ -1,6 +1,6 @@
 //! Redis has lost something, or lets go what a host has not read: that is told to everybody, and nothing else is.
 
-use tests::{Client, Passage, Redis, Server, wait_until};
+use tests::{Client, Passage, Redis, Server, Way, wait_until};
 
 use crate::{ROUTE, host, host_at, hosts, join, kept};
 
@@ -125,6 +125,48 @@ fn what_a_failover_loses_is_told_to_everybody() {
     let (mut there, ..) = join(&other, "");
     let mut speaker = Client::connect(&other, &format!("{ROUTE}?silent"));
     say(&mut speaker, "goes on", &mut [&mut here, &mut there]);
+}
+
+/// Cause: a client was on its way when Redis lost what only the host had read that it came from. Its place is one of before,
+/// which the other host has too and sees nothing missing behind; nobody else can tell that client that something is.
+#[test]
+fn who_comes_with_a_place_of_before_to_a_host_that_has_not_read_what_is_lost_is_told() {
+    let mut redis = Redis::on_free_port(&["--appendonly", "no"]);
+    let passage = Passage::to(redis.port());
+    let one = host(&redis);
+    let other = host_at(&format!("redis://127.0.0.1:{}", passage.port()), "");
+    let (mut here, ..) = join(&one, "");
+    let (mut there, ..) = join(&other, "");
+    let mut speaker = Client::connect(&one, &format!("{ROUTE}?silent"));
+    let safe = say(&mut speaker, "safe", &mut [&mut here, &mut there]);
+    redis.ask("SAVE");
+    passage.hold(Way::Back);
+    let lost = say(&mut speaker, "lost", &mut [&mut here]);
+    // It is there again as it was when it saved, and what was on its way to the other host never comes there.
+    redis.kill();
+    passage.cut();
+    redis.start_again();
+    passage.release();
+    for (server, client) in [(&one, &mut here), (&other, &mut there)] {
+        assert_told(server, client);
+    }
+    one.wait_for_log(&[ROUTE, "gap: Redis has lost what was said"]);
+    other.wait_for_log(&[ROUTE, "gap: another host has heard what Redis has lost"]);
+    let newcomer = host(&redis);
+    for server in [&one, &other, &newcomer] {
+        for before in [&safe, &lost] {
+            let (_, how, _) = join(server, &format!("since={before}"));
+            assert_eq!(how, "gap", "{}", server.log());
+        }
+    }
+    let (mut here, ..) = join(&one, "");
+    let (mut there, ..) = join(&other, "");
+    let mut speaker = Client::connect(&other, &format!("{ROUTE}?silent"));
+    let after = say(&mut speaker, "after", &mut [&mut here, &mut there]);
+    for server in [&one, &other, &newcomer] {
+        let (_, how, _) = join(server, &format!("since={after}"));
+        assert_eq!(how, "recovered", "from here on nothing is missing");
+    }
 }
 
 #[test]
