@@ -28,12 +28,12 @@ fn knows(server: &Server, own: u64, others: &[u64]) -> bool {
 }
 
 #[track_caller]
-fn wait_until_known(server: &Server, own: u64, others: &[u64]) {
+pub(crate) fn wait_until_known(server: &Server, own: u64, others: &[u64]) {
     let is_known = becomes_true(tests::DEADLINE, || knows(server, own, others));
     assert!(is_known, "{:?}, not {own} and {others:?}", clients(server));
 }
 
-fn connect(server: &Server, count: usize) -> Vec<Client> {
+pub(crate) fn connect(server: &Server, count: usize) -> Vec<Client> {
     (0..count)
         .map(|_| Client::connect(server, &format!("{ROUTE}?silent")))
         .collect()

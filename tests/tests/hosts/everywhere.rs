@@ -202,6 +202,64 @@ fn what_is_for_another_host_waits_while_redis_is_away_and_is_refused_in_the_end(
     assert_eq!([ann.text(), ann.text()], ["to myself", "Queued"]);
 }
 
+/// Where those on a host hear each other while Redis is away, what is for one client elsewhere waits all the same, and comes in
+/// its order and once.
+#[test]
+fn what_is_for_another_host_comes_when_redis_is_back_where_hosts_go_on_alone() {
+    let mut redis = Redis::with(&["--appendonly", "yes", "--appendfsync", "always"]);
+    let local = "when_away = \"local\"\n";
+    let [one, two] = std::array::from_fn(|_| host_with(&redis, local));
+    let (mut ann, mut bob) = (probe(&one), probe(&two));
+    let (mut cat, mut dan) = (probe(&one), probe(&two));
+    let ids = [&mut bob, &mut cat, &mut dan].map(|client| ask(client, "everywhere id"));
+    let [of_bob, of_cat, of_dan] = &ids;
+    ask_until(&mut ann, "everywhere count", "4");
+    redis.kill();
+    for host in [&one, &two] {
+        host.wait_for_log(&["/probe", "is away: ", "what is said is heard here"]);
+    }
+    for number in 0..20 {
+        let told = ask(&mut ann, &format!("everywhere send {of_bob} {number}"));
+        assert_eq!(told, "Queued");
+        // Who is on the same host waits for nothing.
+        ann.send(&format!("everywhere send {of_cat} {number}"));
+        assert_eq!(
+            (ann.text(), cat.text()),
+            ("Queued".to_owned(), number.to_string())
+        );
+    }
+    // What is for all is heard here at once, and its order holds for who hears all of it later.
+    ann.send(&format!("everywhere between {of_bob}"));
+    let heard = [ann.text(), ann.text(), ann.text()];
+    assert_eq!(heard, ["before", "behind", "Queued"]);
+    assert_eq!([cat.text(), cat.text()], ["before", "behind"]);
+    let told = ask(
+        &mut ann,
+        &format!("everywhere close {of_dan} 4000 away with you"),
+    );
+    assert_eq!(told, "Queued");
+    redis.start_again();
+    for number in 0..20 {
+        assert_eq!(bob.text(), number.to_string());
+    }
+    let heard = [bob.text(), bob.text(), bob.text()];
+    assert_eq!(heard, ["before", "between", "behind"]);
+    assert_eq!([dan.text(), dan.text()], ["before", "behind"]);
+    assert_eq!(dan.closed(), (4000, "away with you".to_owned()));
+    assert_eq!(bob.text(), "client 2 has left");
+    for client in [&mut ann, &mut cat] {
+        assert_eq!(client.text(), "client 2 has left", "and nothing again");
+    }
+    let told = ask(
+        &mut ann,
+        &format!("everywhere send {of_bob} together again"),
+    );
+    assert_eq!(
+        (told.as_str(), bob.text().as_str()),
+        ("Queued", "together again")
+    );
+}
+
 #[test]
 fn numbers_on_the_board_are_unique_on_all_hosts_and_after_restarts() {
     let mut redis = Redis::start();

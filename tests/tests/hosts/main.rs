@@ -7,6 +7,7 @@ mod c;
 mod counts;
 mod everywhere;
 mod far;
+mod known;
 mod local;
 mod lost;
 mod oracle;

@@ -9,7 +9,7 @@ use tests::{Admin, Client, Redis, Sentinel, Server, Setup, wait_until};
 use crate::settings::problems_of;
 use crate::{ROUTE, join, kept, settings_by};
 
-fn setup(redis: &str) -> Setup {
+pub(crate) fn setup(redis: &str) -> Setup {
     let setup = Setup::new().plugins(&["annals", "push"]);
     setup.configuration(&settings_by(redis))
 }
@@ -34,7 +34,7 @@ fn write_private(server: &Server, name: &str, text: &str) {
 fn assert_hidden(server: &Server, secret: &str) {
     let admin = Admin::of(server);
     let mut told = server.log() + &server.printed().join("\n");
-    for page in ["/status.json", "/metrics", "/clients.json", "/"] {
+    for page in ["/status.json", "/metrics", "/clients", "/"] {
         told += &admin.ask("GET", page, &[]).2;
     }
     assert!(
@@ -230,14 +230,14 @@ fn what_is_wrong_with_the_password_or_the_user_is_found_by_the_check() {
 }
 
 /// A Redis that speaks TLS and asks for certificates, as it does by default, and a port for its name.
-struct Secured {
-    redis: Redis,
-    port: u16,
+pub(crate) struct Secured {
+    pub(crate) redis: Redis,
+    pub(crate) port: u16,
     authority: Authority,
 }
 
 impl Secured {
-    fn start() -> Secured {
+    pub(crate) fn start() -> Secured {
         let authority = Authority::new();
         let identity = authority.sign(&["localhost"], 10);
         let folder = tempfile::TempDir::new().expect("a temporary folder").keep();
@@ -268,7 +268,7 @@ impl Secured {
         }
     }
 
-    fn setup(&self, redis: &str) -> Setup {
+    pub(crate) fn setup(&self, redis: &str) -> Setup {
         let ours = self.authority.sign_client("host", "host@example.org");
         let other = Authority::new();
         setup(redis)
@@ -350,9 +350,9 @@ fn a_redis_that_is_not_trusted_or_speaks_no_tls_is_told() {
     }
 }
 
-const PAIR: &[&str] = &["--appendonly", "no", "--repl-diskless-sync-delay", "0"];
+pub(crate) const PAIR: &[&str] = &["--appendonly", "no", "--repl-diskless-sync-delay", "0"];
 
-fn replica_of(master: &Redis) -> Redis {
+pub(crate) fn replica_of(master: &Redis) -> Redis {
     let replica = Redis::on_free_port(PAIR);
     replica.ask(&format!("REPLICAOF 127.0.0.1 {}", master.port()));
     follows(&replica);
@@ -369,7 +369,7 @@ fn follows(replica: &Redis) {
 }
 
 #[track_caller]
-fn has_all(replica: &Redis, master: &Redis) {
+pub(crate) fn has_all(replica: &Redis, master: &Redis) {
     wait_until("the replica has it", || {
         replica.ask("XLEN detent:/annals") == master.ask("XLEN detent:/annals")
     });
