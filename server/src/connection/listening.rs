@@ -32,11 +32,16 @@ pub(super) struct Listener {
 
 impl Listener {
     #[inline(never)]
-    pub(super) fn new(outbox: &Arc<Outbox>, opened: Opened, refusals: RefusalLog) -> Box<Listener> {
+    pub(super) fn new(
+        outbox: &Arc<Outbox>,
+        opened: Box<Opened>,
+        refusals: RefusalLog,
+    ) -> Box<Listener> {
+        let Opened { place, stream, .. } = *opened;
         Box::new(Listener {
             outbox: outbox.clone(),
-            place: opened.place,
-            stream: OutboxStream::new(outbox.clone(), opened.terms, opened.manner),
+            place,
+            stream,
             refusals,
         })
     }

@@ -39,21 +39,26 @@ pub(super) struct Connection {
 
 impl Connection {
     /// On the heap, where what lasts takes no more than it needs, and in a frame of its own, which is gone
-    /// when the thread waits.
+    /// when the thread waits. It is the largest of all: what it calls has to be shallow, or every client touches a page of
+    /// stack more ([`threads::give_back`]).
     #[inline(never)]
     pub(super) fn new(
         client: ClientId,
         outbox: &Arc<Outbox>,
-        opened: Opened,
+        opened: Box<Opened>,
         refusals: RefusalLog,
     ) -> Box<Connection> {
-        let (messages, bytes) = opened.terms.rates();
-        let stream = OutboxStream::new(outbox.clone(), opened.terms, opened.manner);
-        let mut stream = Guarded::new(stream, opened.early, outbox.agreed());
+        let Opened {
+            place,
+            stream,
+            early,
+        } = *opened;
+        let (messages, bytes) = stream.terms().rates();
+        let mut stream = Guarded::new(stream, early, outbox.agreed());
         Box::new(Connection {
             client,
             outbox: outbox.clone(),
-            place: opened.place,
+            place,
             protocol: protocol_for(&mut stream),
             stream,
             messages: Bucket::new(messages),
@@ -63,6 +68,8 @@ impl Connection {
         })
     }
 
+    /// Apart from the thread's lasting frame, which the handshake stands on.
+    #[inline(never)]
     pub(super) fn run_to_end(mut self: Box<Self>) {
         let ended = catch_unwind(AssertUnwindSafe(|| self.read_to_end()));
         let (cause, ending) = ended.unwrap_or_else(|_| self.end_for_fault());

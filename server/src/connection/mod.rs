@@ -44,7 +44,7 @@ pub(crate) use frames::fuzz::{
 use handshake::Admitted;
 use listening::Listener;
 use messages::Connection;
-use stream::Manner;
+use stream::{Manner, OutboxStream};
 use terms::Terms;
 
 /// What every connection thread needs; shared by all of them.
@@ -82,7 +82,7 @@ pub fn run(
         return;
     };
     let refusals = context.refusals.clone();
-    if opened.manner == Manner::Speaks {
+    if opened.stream.manner() == Manner::Speaks {
         Connection::new(client, outbox, opened, refusals).run_to_end();
     } else {
         Listener::new(outbox, opened, refusals).run_to_end();
@@ -99,7 +99,7 @@ fn let_in(
     outbox: &Arc<Outbox>,
     way_in: WayIn,
     ticket: &mut Ticket,
-) -> Option<Opened> {
+) -> Option<Box<Opened>> {
     let admitted = handshake::run(context, client, outbox, way_in, ticket)?;
     set_own_outbox(client, admitted.mounted.route.id(), outbox.clone());
     let path = admitted.mounted.route.path();
@@ -145,11 +145,11 @@ impl Drop for Departure<'_> {
     }
 }
 
-/// A client that has its session.
+/// A client that has its session. On the heap: the frames that it is passed through lie below the handshake's, where every
+/// byte counts ([`threads::give_back`](crate::threads::give_back)).
 struct Opened {
     place: Place,
-    terms: Terms,
-    manner: Manner,
+    stream: OutboxStream,
     /// The first bytes of its frames.
     early: Vec<u8>,
 }
@@ -161,7 +161,7 @@ fn open(
     client: ClientId,
     outbox: &Arc<Outbox>,
     admitted: Admitted,
-) -> Result<Opened, CallbackError> {
+) -> Result<Box<Opened>, CallbackError> {
     let Admitted {
         mounted,
         request,
@@ -174,12 +174,11 @@ fn open(
     let terms = Terms::new(context.sites.clone(), route.id(), settings);
     let manner = Manner::of(&request);
     let place = Place::open(route, client, outbox, request)?;
-    Ok(Opened {
+    Ok(Box::new(Opened {
         place,
-        terms,
-        manner,
+        stream: OutboxStream::new(outbox.clone(), terms, manner),
         early,
-    })
+    }))
 }
 
 /// What the settings say about a client's outbox.

@@ -74,6 +74,11 @@ impl OutboxStream {
         stream
     }
 
+    /// What the client does.
+    pub(super) fn manner(&self) -> Manner {
+        self.manner
+    }
+
     /// The settings that hold for the client.
     pub(super) fn terms(&self) -> &Terms {
         &self.terms
