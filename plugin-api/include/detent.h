@@ -1084,6 +1084,46 @@ typedef struct detent_journal {
     detent_status (*apart)(detent_response *response);
 } detent_journal;
 
+/* Id of the plugin's extension detent_gaps. */
+#define DETENT_GAPS "detent.gaps/1"
+
+/* Why something is missing: other hosts have said it, and this one will not hear it: it was cut off for longer than
+ * the stream holds. */
+#define DETENT_GAP_MISSED 1
+/* What hosts have heard is lost, by a failover or a restart of what stands between them: what was heard here before
+ * the gap may be known to no other host, and the other way round. */
+#define DETENT_GAP_LOST 2
+
+/* What is missing of a route that hosts share. It is about the whole route: what is not there does not say on which
+ * topics it was. Positions are those of detent_journal. */
+typedef struct detent_gap {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* DETENT_GAP_MISSED or DETENT_GAP_LOST. */
+    uint32_t cause;
+    /* The position of the last that was heard here before it. */
+    uint8_t from[DETENT_POSITION_BYTES];
+    /* The position behind which everything is heard again. */
+    uint8_t to[DETENT_POSITION_BYTES];
+} detent_gap;
+
+/*
+ * Extension DETENT_GAPS of a plugin, given out by get_extension of its descriptor: it is told where something that
+ * hosts have said on its route is missing. Since 1.1.
+ */
+typedef struct detent_gaps {
+    /* Bytes of this struct. */
+    uint32_t size;
+    /* Zero. */
+    uint32_t reserved;
+    /* Something is missing. All clients of the route have been closed before, with 1013, so that they come
+     * back and are told by their positions: none of those hears what is said here. Never while another on_gap
+     * or an on_timer of the route runs. What is found while one runs, or while the route is out of service, is
+     * told as one gap. Not of what was said before this host began. Where the plugin's code is replaced, the new
+     * one is told what the old one was not. Optional. [timers] */
+    detent_status (*on_gap)(void *route, const detent_gap *gap, const detent_sink *error);
+} detent_gaps;
+
 /* ---------------------------------------------------------------------------------- conveniences */
 
 /* The bytes of a string literal, as an initialiser of a detent_bytes. */

@@ -17,6 +17,7 @@
 mod body_file;
 mod client_view;
 mod compression;
+mod gaps;
 mod host;
 mod hosts;
 mod journal;
@@ -31,6 +32,7 @@ use std::ffi::c_void;
 pub use body_file::*;
 pub use client_view::*;
 pub use compression::*;
+pub use gaps::*;
 pub use host::*;
 pub use hosts::*;
 pub use journal::*;
@@ -49,7 +51,7 @@ pub const ABI_MAJOR: u32 = 1;
 /// A plugin whose `minor_required` is above the host's minor version is refused.
 ///
 /// 1 added [`CHECK`], [`JOURNAL`], [`JOURNAL_EVERYONE`] with [`NOT_STORED`], [`METRICS`], [`LABEL`], [`MEMBERS`],
-/// [`COMPRESSION`], [`BODY_FILE`], [`TURNS`], [`CLIENT_VIEW`], [`HOSTS`], behind the first [`HOST_SIZE_1_0`] bytes of [`Host`] the
+/// [`COMPRESSION`], [`BODY_FILE`], [`TURNS`], [`CLIENT_VIEW`], [`HOSTS`], [`GAPS`], behind the first [`HOST_SIZE_1_0`] bytes of [`Host`] the
 /// folders, further paths and formats in the [`Descriptor`], the fields [`FIELD_KIND`], [`FIELD_PAGE`] and those of a certificate from
 /// [`FIELD_CERTIFICATE_SUBJECT`] on of a request,
 /// and `on_close` behind an `on_open` that failed.

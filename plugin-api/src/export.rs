@@ -102,7 +102,7 @@ impl<P: Exported> Tables<P> {
         subprotocols: Self::SUBPROTOCOLS.as_ptr(),
         subprotocol_count: P::DECLARATION.subprotocols.len(),
         functions: Self::FUNCTIONS,
-        get_extension: Some(glue::check::get_extension::<P>),
+        get_extension: Some(glue::extensions::get_extension::<P>),
         more_paths: Self::MORE_PATHS.as_ptr(),
         more_path_count: P::DECLARATION.more_paths.len(),
         flags: P::DECLARATION.flags(),

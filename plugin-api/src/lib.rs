@@ -107,7 +107,8 @@
 //! nobody and counts nobody double.
 //!
 //! On a route that several hosts share, [`Host::count_everywhere`] and [`Host::clients_everywhere`] are about all of them, and
-//! an [`EverywhereId`] names a client on any: [`Host::send_everywhere`], [`Host::close_everywhere`].
+//! an [`EverywhereId`] names a client on any: [`Host::send_everywhere`], [`Host::close_everywhere`]. Where something that hosts
+//! have said is missing, [`on_gap`](Plugin::on_gap) is told.
 //!
 //! # Journals
 //!
@@ -261,6 +262,7 @@ pub mod declaration;
 pub mod export;
 mod fault;
 mod form;
+mod gap;
 mod glue;
 mod host;
 mod hosts;
@@ -286,6 +288,7 @@ pub use client::{Client, ClientId, CloseError, LabelError, TopicError};
 pub use config::{Config, ConfigError};
 pub use fault::{Fault, FaultKind};
 pub use form::{BodyError, Field, Form};
+pub use gap::{GapCause, RouteGap};
 pub use host::{FolderError, Host, Timer, TimerError};
 pub use hosts::{EverywhereId, HostNumber, HostsError, MemberEverywhere};
 pub use journal::{

@@ -1,7 +1,8 @@
 //! The trait that a plugin implements.
 
 use crate::{
-    Cause, Client, Config, Fault, Host, Message, Request, Response, Result, Saved, Timer, Upgrade,
+    Cause, Client, Config, Fault, Host, Message, Request, Response, Result, RouteGap, Saved, Timer,
+    Upgrade,
 };
 
 /// A plugin; one value of it serves one route.
@@ -185,6 +186,60 @@ pub trait Plugin: Sized + Send + Sync + 'static {
     /// They are logged; the timer goes on.
     fn on_timer(&self, timer: Timer) -> Result {
         let _ = timer;
+        Ok(())
+    }
+
+    /// Something is missing of what hosts have said on this route, which they share: this one was cut off for too long, or what
+    /// is between them has lost it. For a plugin that keeps what it hears: it fetches it from elsewhere, says it again, or
+    /// begins anew. `[timers]`
+    ///
+    /// All clients of the route have been closed before, with 1013; they come back and are told by their positions, so a plugin
+    /// that only passes on what is said need not do anything. What is found while this runs is told as one gap. It never
+    /// comes on a route that is not shared. The server calls it since plugin ABI 1.1, as far as it knows `detent.gaps/1`.
+    ///
+    /// ```
+    /// use plugin_api::{Config, GapCause, Host, Plugin, Result, RouteGap};
+    /// use std::sync::{Mutex, PoisonError};
+    ///
+    /// /// Holds what all hosts have agreed on.
+    /// struct Score {
+    ///     host: Host,
+    ///     points: Mutex<u64>,
+    /// }
+    ///
+    /// impl Plugin for Score {
+    ///     type Session = ();
+    ///
+    ///     fn create(host: Host, _config: Config) -> Result<Self> {
+    ///         Ok(Score { host, points: Mutex::default() })
+    ///     }
+    ///     fn on_gap(&self, gap: &RouteGap) -> Result {
+    ///         let points = *self.points.lock().unwrap_or_else(PoisonError::into_inner);
+    ///         match gap.cause() {
+    ///             // Somebody else may know more: ask.
+    ///             GapCause::Missed => self.host.broadcast("what is the score?")?,
+    ///             GapCause::Lost => self.host.broadcast(format!("the score is {points}"))?,
+    ///         }
+    ///         Ok(())
+    ///     }
+    /// }
+    /// # plugin_api::export!(Score, path = "/score");
+    /// # #[cfg(not(feature = "testing"))]
+    /// # fn main() {}
+    /// # #[cfg(feature = "testing")]
+    /// # fn main() {
+    /// # use plugin_api::testing::Route;
+    /// let route = Route::of::<Score>().start();
+    /// let ann = route.connect("/score");
+    /// route.lose(GapCause::Lost);
+    /// assert_eq!(ann.closed().map(|(code, _)| code), Some(1013));
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// They are logged.
+    fn on_gap(&self, gap: &RouteGap) -> Result {
+        let _ = gap;
         Ok(())
     }
 

@@ -15,12 +15,13 @@ use plugin_api::abi;
 
 const ABI: &str = include_str!("../src/abi.rs");
 /// Its parts, in files of their own.
-const PARTS: [&str; 11] = [
+const PARTS: [&str; 12] = [
     include_str!("../src/abi/plugin.rs"),
     include_str!("../src/abi/host.rs"),
     include_str!("../src/abi/metrics.rs"),
     include_str!("../src/abi/body_file.rs"),
     include_str!("../src/abi/journal.rs"),
+    include_str!("../src/abi/gaps.rs"),
     include_str!("../src/abi/client_view.rs"),
     include_str!("../src/abi/compression.rs"),
     include_str!("../src/abi/label.rs"),
@@ -85,6 +86,8 @@ fn layouts() -> Vec<Layout> {
             on_request, on_timer, reconfigure, save_state, save_session, drop_session,
         }),
         layout!(Check = "detent_check" { size, reserved, check }),
+        layout!(Gap = "detent_gap" { size, cause, from, to }),
+        layout!(Gaps = "detent_gaps" { size, reserved, on_gap }),
         layout!(Resumed = "detent_resumed" { size, reserved, session }),
         layout!(Cause = "detent_cause" { size, initiator, code, reserved, reason }),
         layout!(Fault = "detent_fault" { size, kind, what }),
@@ -191,6 +194,8 @@ fn constants() -> Vec<(&'static str, i128)> {
         JOINED_GAP_TOO_OLD,
         JOINED_GAP_OTHER_EPOCH,
         JOINED_GAP_HOLE,
+        GAP_MISSED,
+        GAP_LOST,
         COUNTER,
         GAUGE,
         HISTOGRAM,
@@ -198,11 +203,12 @@ fn constants() -> Vec<(&'static str, i128)> {
 }
 
 /// Constants that are text: each is compared by itself.
-const TEXTS: [(&str, &str); 12] = [
+const TEXTS: [(&str, &str); 13] = [
     ("ENTRY_SYMBOL", abi::ENTRY_SYMBOL),
     ("CHECK", abi::CHECK),
     ("JOURNAL", abi::JOURNAL),
     ("JOURNAL_EVERYONE", abi::JOURNAL_EVERYONE),
+    ("GAPS", abi::GAPS),
     ("METRICS", abi::METRICS),
     ("LABEL", abi::LABEL),
     ("BODY_FILE", abi::BODY_FILE),
@@ -270,7 +276,7 @@ fn rust_and_c_agree_on_every_size_offset_and_value() {
 }
 
 /// What came after 1.0.
-const SINCE_1_0: [&str; 44] = [
+const SINCE_1_0: [&str; 47] = [
     "LATER",
     "NOT_STORED",
     "request_query",
@@ -315,6 +321,9 @@ const SINCE_1_0: [&str; 44] = [
     "detent_client_everywhere",
     "detent_everywhere_sink",
     "detent_hosts",
+    "detent_gap",
+    "GAP_MISSED",
+    "GAP_LOST",
 ];
 
 #[test]

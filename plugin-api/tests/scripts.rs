@@ -136,7 +136,7 @@ fn play(name: &str, lines: &str) -> (Option<i32>, String, String) {
 
 #[test]
 fn the_scripts_of_the_examples_in_c_pass() {
-    for (name, commands) in [("greeter", 22), ("door", 14)] {
+    for (name, commands) in [("greeter", 22), ("door", 14), ("mender", 12)] {
         let library = folder().join(format!("lib{name}.so"));
         let c = root().join("../tests/c");
         compile(&c.join(format!("{name}.c")), &library);

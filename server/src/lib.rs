@@ -29,7 +29,7 @@
 //! | `client-N` | 1 a client | handshake, reads, callbacks | its socket; its route's queue to the hub while it is full |
 //! | `hub` | 1 | membership, broadcasts | the routes' queues; a moment for more in a busy room |
 //! | `drain` | 1 | full sockets, closing and lingering ones; what is done where memory is short | epoll |
-//! | `timers` | 1 a route with timers | `on_timer`, turns of clients that are silent | the next deadline |
+//! | `timers` | 1 a route with timers | `on_timer`, turns of clients that are silent, `on_gap` | the next deadline |
 //! | `journal` | 1 a route with a file | writes and reads what is kept | its queue, the disk |
 //! | `engine`, `engine-in` | 1 each a shared route | what is said goes to Redis, and comes from there | Redis; its queue; the hub's while it is full |
 //! | `engine-hosts` | 1 where a route is shared | tells other hosts who is here, and reads what they tell | Redis; the next second |

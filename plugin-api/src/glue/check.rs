@@ -2,29 +2,17 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::c_void;
-
 use super::answer;
 use crate::abi::{self, Bytes, Status};
 use crate::calls::ErrorSink;
 use crate::declaration::Exported;
 use crate::{Checked, Config};
 
-/// The extensions of `P` by id.
-pub(crate) unsafe extern "C" fn get_extension<P: Exported>(id: Bytes) -> *const c_void {
-    // SAFETY: the bytes are valid until this returns, and nothing keeps them.
-    let id = unsafe { id.as_slice() };
-    if id == abi::CHECK.as_bytes() {
-        return std::ptr::from_ref(Extension::<P>::CHECK).cast();
-    }
-    std::ptr::null()
-}
-
 /// Constants, so that references to them live for ever.
-struct Extension<P>(std::marker::PhantomData<P>);
+pub(super) struct Extension<P>(std::marker::PhantomData<P>);
 
 impl<P: Exported> Extension<P> {
-    const CHECK: &'static abi::Check = &abi::Check {
+    pub(super) const CHECK: &'static abi::Check = &abi::Check {
         size: size_of::<abi::Check>() as u32,
         reserved: 0,
         check: Some(check::<P>),

@@ -6,8 +6,10 @@
 
 #![allow(unsafe_code)]
 
-pub(crate) mod check;
+mod check;
 mod clients;
+pub(crate) mod extensions;
+mod gaps;
 mod hand_over;
 pub(crate) mod turns;
 

@@ -319,7 +319,7 @@ impl JournalError {
 
 impl Position {
     /// None where the server does not know it.
-    pub(super) fn from_abi(text: &[u8]) -> Option<Position> {
+    pub(crate) fn from_abi(text: &[u8]) -> Option<Position> {
         let text = std::str::from_utf8(text).ok()?;
         text.is_ascii()
             .then_some(text)

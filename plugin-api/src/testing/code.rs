@@ -26,8 +26,10 @@ pub(super) struct Code {
     pub(super) closes_failed_opens: bool,
     pub(super) has_event_stream: bool,
     check: Option<Check>,
+    pub(super) on_gap: Option<OnGap>,
 }
 
+type OnGap = unsafe extern "C" fn(*mut c_void, *const abi::Gap, *const abi::Sink) -> Status;
 type Check = unsafe extern "C" fn(config: Bytes, error: *const abi::Sink) -> Status;
 
 /// What the log of a library is made of; it writes to whichever route runs a callback on the thread.
@@ -144,6 +146,7 @@ impl Code {
                 closes_failed_opens: abi_minor >= 1,
                 has_event_stream: has_flags && descriptor.flags & abi::FLAG_EVENT_STREAM != 0,
                 check: check_of(descriptor),
+                on_gap: on_gap_of(descriptor),
             }
         }
     }
@@ -214,13 +217,27 @@ unsafe fn functions(table: *const Functions) -> &'static Functions {
 }
 
 unsafe fn check_of(descriptor: &'static Descriptor) -> Option<Check> {
+    // SAFETY: as the caller says.
+    let check = unsafe { extension::<abi::Check>(descriptor, abi::CHECK) }?;
+    crate::covers!(check.size, abi::Check, check)
+        .then_some(check.check)
+        .flatten()
+}
+
+unsafe fn on_gap_of(descriptor: &'static Descriptor) -> Option<OnGap> {
+    // SAFETY: as the caller says.
+    let gaps = unsafe { extension::<abi::Gaps>(descriptor, abi::GAPS) }?;
+    crate::covers!(gaps.size, abi::Gaps, on_gap)
+        .then_some(gaps.on_gap)
+        .flatten()
+}
+
+/// `T` is what the ABI says of this id; the descriptor is of a library that stays.
+unsafe fn extension<T>(descriptor: &'static Descriptor, id: &str) -> Option<&'static T> {
     let get_extension = descriptor.get_extension?;
     // SAFETY: the id is there during the call; what it gives is constant and of this type, or null.
     unsafe {
-        let extension: *const c_void = get_extension(Bytes::new(abi::CHECK.as_bytes()));
-        let extension = extension.cast::<abi::Check>().as_ref()?;
-        crate::covers!(extension.size, abi::Check, check)
-            .then_some(extension.check)
-            .flatten()
+        let extension: *const c_void = get_extension(Bytes::new(id.as_bytes()));
+        extension.cast::<T>().as_ref()
     }
 }

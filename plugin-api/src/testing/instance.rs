@@ -260,6 +260,14 @@ impl Instance {
         self.call(|error| unsafe { on_timer(self.data, timer, error) })
     }
 
+    pub(super) fn on_gap(&self, gap: &abi::Gap) -> Result<(), Refused> {
+        let Some(on_gap) = self.code.on_gap else {
+            return Ok(());
+        };
+        // SAFETY: as the ABI names them, there until the call returns.
+        self.call(|error| unsafe { on_gap(self.data, gap, error) })
+    }
+
     /// False where the plugin wants to be made anew for them.
     pub(super) fn reconfigure(&self, config: &str) -> Result<bool, String> {
         let Some(reconfigure) = self.code.functions.reconfigure else {

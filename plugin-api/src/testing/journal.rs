@@ -14,7 +14,7 @@ const MEMORY_BYTES_MAX: usize = 4 << 20;
 pub(super) struct Journal {
     kept: VecDeque<(u64, Received)>,
     /// Number of the last message; 0 where there was none.
-    last: u64,
+    pub(super) last: u64,
     /// The counting, in every position of it.
     pub(super) epoch: u64,
     /// The first number that is in memory, and not in a file alone.

@@ -59,6 +59,7 @@
 //! | plain HTTP | [`Route::request`] |
 //! | timers | [`Route::advance`], [`Route::fire_next_timer`] |
 //! | a replacement | [`Route::replace_by`], [`Route::replace_by_itself`], [`Route::replace_by_library`] |
+//! | something that other hosts have said is missing | [`Route::lose`] |
 //! | who waits for one message | [`Ask::waiting`], [`Client::answer`] |
 //! | journals in memory and in a file, a start anew, a disk that fails | [`Setup::journal_file`], [`Route::restart`], [`Route::let_disk_fail`] |
 //! | journals, topics, metrics, labels | [`Setup::journal_messages`], [`Route::members`], [`Route::metric`], [`Client::label`] |

@@ -20,7 +20,7 @@ use super::instance::Instance;
 use super::shared::Shared;
 use super::world::{Keeping, World};
 use crate::declaration::Exported;
-use crate::{ClientId, Response};
+use crate::{ClientId, GapCause, Response, abi};
 
 /// What a [`Route`] is started with.
 ///
@@ -386,6 +386,15 @@ impl Route {
     /// said all the same.
     pub fn let_disk_fail(&self, fails: bool) {
         self.shared.world.lock().disk_fails = fails;
+    }
+
+    /// Something that other hosts have said is missing, as on a route that is shared: every client is closed with 1013, what is kept
+    /// begins anew, and the plugin is told by [`on_gap`](crate::Plugin::on_gap).
+    pub fn lose(&self, cause: GapCause) {
+        self.shared.lose(match cause {
+            GapCause::Missed => abi::GAP_MISSED,
+            GapCause::Lost => abi::GAP_LOST,
+        });
     }
 
     /// Clients that the plugin can speak to now.

@@ -476,6 +476,20 @@ impl Shared {
         true
     }
 
+    /// Something that hosts have said is missing: everybody is closed, and then the value is told.
+    pub(super) fn lose(&self, cause: u32) {
+        let gap = self.world.lock().lose(cause);
+        self.settle();
+        let instance = self.instance();
+        if !instance.is_out_of_service()
+            && let Err(refused) = instance.on_gap(&gap)
+        {
+            self.note(format!("WARN the route: {}", refused.sentence("on_gap")));
+        }
+        drop(instance);
+        self.settle();
+    }
+
     /// Another value of the plugin takes over, of this code and with these options: all of it, or nothing.
     ///
     /// # Errors

@@ -448,6 +448,26 @@ impl State {
         }
     }
 
+    /// Something that hosts have said is missing: everybody is closed, and what is kept begins anew.
+    pub(super) fn lose(&mut self, cause: u32) -> abi::Gap {
+        let text = "what other hosts have said is lost: come back";
+        for client in self.clients.keys().copied().collect::<Vec<_>>() {
+            if self.end(client, Some((1013, text.to_owned()))) {
+                self.ending.push((client, abi::BY_SERVER));
+            }
+        }
+        let last = self.journals.values().map(|journal| journal.last).max();
+        let from = journal::text(self.epoch, last.unwrap_or_default());
+        self.journals.clear();
+        self.epoch += 1;
+        abi::Gap {
+            size: size_of::<abi::Gap>() as u32,
+            cause,
+            from,
+            to: journal::text(self.epoch, 0),
+        }
+    }
+
     /// Whether something that is wanted has to come from the disk.
     pub(super) fn asks_disk(&mut self, topic: &str, since: &Since) -> bool {
         let has_file = self.keeping.has_file;

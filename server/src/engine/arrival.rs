@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::directed;
 use super::entry::{Body, Entry, Kind, Meta, StreamId};
 use super::flight::Arrived;
+use super::gap::{Gap, GapCause};
 use super::kept::KeptTopics;
 use super::seen::Seen;
 use super::terms::this_host;
@@ -34,6 +35,8 @@ pub(super) struct Arrivals {
     /// The last epoch of which it was told that something of it is lost.
     told_lost: u64,
     has_told_unreadable: bool,
+    /// What is missing, and the plugin is yet to be told.
+    gap: Option<Gap>,
     /// What every other host is to be told: this one has read what is not there any more.
     pub(super) tell_lost: Box<dyn Fn(u64) + Send>,
 }
@@ -95,6 +98,7 @@ impl Arrivals {
             is_history: true,
             told_lost: 0,
             has_told_unreadable: false,
+            gap: None,
             tell_lost,
         }
     }
@@ -104,10 +108,15 @@ impl Arrivals {
         self.last
     }
 
+    /// What was found to be missing since this was asked last.
+    pub(super) fn take_gap(&mut self) -> Option<Gap> {
+        self.gap.take()
+    }
+
     /// Takes the next entry: what the hub is to get goes into `out`. Says what is missing, if that is to be told.
     pub(super) fn take(&mut self, entry: Entry, out: &mut Vec<Arrived>) -> Option<Missing> {
         let missing = self.follow(&entry, out);
-        self.last = entry.id;
+        let before = std::mem::replace(&mut self.last, entry.id);
         let Some(body) = entry.body else {
             let is_first = !std::mem::replace(&mut self.has_told_unreadable, true);
             return missing.or_else(|| is_first.then_some(Missing::Unreadable(entry.id)));
@@ -135,6 +144,9 @@ impl Arrivals {
                         return missing;
                     }
                     self.close_all(out);
+                    self.counts.gaps.add(1);
+                    let (from, to) = (position(before), position(entry.id));
+                    self.note_gap(GapCause::Lost, from, to);
                     return Some(Missing::LostElsewhere(entry.id));
                 }
                 missing
@@ -178,13 +190,34 @@ impl Arrivals {
         self.close_all(out);
         self.counts.gaps.add(1);
         let is_lost = before < last.offset || (before == last.offset && of != Some(last.epoch));
+        let (from, to) = (
+            position(last),
+            position(StreamId {
+                offset: before,
+                ..id
+            }),
+        );
         if is_epoch && is_lost {
+            self.note_gap(GapCause::Lost, from, to);
             // Who has not read it does not know that it has missed it.
             self.told_lost = last.epoch;
             (self.tell_lost)(last.epoch);
             return Some(Missing::Lost(last, id));
         }
+        self.note_gap(GapCause::Missed, from, to);
         Some(Missing::Trimmed(last, id))
+    }
+
+    /// What is found in what was said before this host began is nothing to a plugin that has heard nothing.
+    fn note_gap(&mut self, cause: GapCause, from: Position, to: Position) {
+        if self.is_history {
+            return;
+        }
+        let gap = Gap { cause, from, to };
+        self.gap = Some(match self.gap.take() {
+            Some(before) => before.followed_by(gap),
+            None => gap,
+        });
     }
 
     fn close_all(&self, out: &mut Vec<Arrived>) {

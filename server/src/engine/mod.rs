@@ -25,6 +25,7 @@
 //! | `top` | the end of a stream: whether counting goes on there |
 //! | `writer`, `reader` | the two threads |
 //! | `arrival`, `seen` | what an entry means; what is there twice |
+//! | `gap` | what is missing, for the plugin |
 //! | `condition`, `progress` | what others have to know of the two threads |
 //! | `hosts` | which hosts there are, and how many clients each has |
 //! | `terms` | how a route is shared, and what this host is called |
@@ -34,7 +35,8 @@
 //! The name that Redis gives an entry, `EPOCH-OFFSET`, is its position: the same on every host. Offsets are dense and go on
 //! through epochs; an epoch begins where Redis was started anew or failed over (`top`), so that nothing that is lost there
 //! shares its name with something else. What does not follow the entry before it is a gap (`arrival`): it is told to all
-//! clients of the route, who are closed with 1013 and come back, and by its [`Gap`](crate::journal::Gap) to who comes with a position.
+//! clients of the route, who are closed with 1013 and come back, by its [`journal::Gap`](crate::journal::Gap) to who comes with a
+//! position, and by a [`Gap`] to the plugin.
 //!
 //! # Once
 //!
@@ -47,6 +49,7 @@ mod condition;
 mod directed;
 mod entry;
 mod flight;
+mod gap;
 pub mod hosts;
 mod kept;
 mod link;
@@ -72,6 +75,7 @@ pub use directed::Directed;
 use entry::{Kind, Meta, Packed};
 use flight::{Flight, Manner};
 pub use flight::{Refused, Told};
+pub use gap::{Gap, GapCause, TellGap};
 use hosts::{Elsewhere, Here, Hosts};
 use kept::KeptTopics;
 use progress::Progress;
@@ -311,7 +315,8 @@ pub struct Engine {
 
 impl Engine {
     /// Starts the threads for the route `id` at `path`, of which `hub` is the way to the hub, and lets `hosts` tell who is
-    /// `here`. Waits until the stream was read, or Redis is found to be away; for some seconds at most.
+    /// `here`. Waits until the stream was read, or Redis is found to be away; for some seconds at most. `tell_gap` is told what is
+    /// missing.
     ///
     /// # Errors
     /// No thread is to be had.
@@ -322,6 +327,7 @@ impl Engine {
         terms: &Terms,
         hosts: &Hosts,
         here: Here,
+        tell_gap: TellGap,
     ) -> io::Result<Engine> {
         let key: Arc<str> = format!("{}{path}", terms.prefix).into();
         let condition = Arc::new(Condition::new(
@@ -375,6 +381,7 @@ impl Engine {
             condition: condition.clone(),
             progress: progress.clone(),
             arrivals: Arrivals::new(*HOST, hub, counts, kept, tell_lost),
+            tell_gap,
             count: STREAM_READ_FIRST,
             looked: Instant::now(),
         };

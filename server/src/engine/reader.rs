@@ -13,6 +13,7 @@ use super::arrival::{Arrivals, position};
 use super::condition::{Condition, Side};
 use super::entry::Entry;
 use super::flight::Flight;
+use super::gap::TellGap;
 use super::link::{Link, Trouble};
 use super::progress::Progress;
 use super::reach::reach;
@@ -33,6 +34,7 @@ pub(super) struct Reader {
     pub(super) condition: Arc<Condition>,
     pub(super) progress: Arc<Progress>,
     pub(super) arrivals: Arrivals,
+    pub(super) tell_gap: TellGap,
     /// Entries that are asked for at once.
     pub(super) count: usize,
     /// When it was looked last for what has waited for too long.
@@ -171,6 +173,10 @@ impl Reader {
         self.flight.arrive(arrived, last, |body, position| {
             arrivals.message(body, position)
         });
+        if let Some(gap) = self.arrivals.take_gap() {
+            // Behind the end of the clients, so that none of them hears what the plugin says then.
+            (self.tell_gap)(gap);
+        }
         self.progress.note_read(self.arrivals.last());
         self.condition.counts.state.lock().position = self.arrivals.last().to_string();
     }

@@ -19,11 +19,12 @@ pub enum Callback {
     Request = 6,
     Timer = 7,
     Turn = 8,
+    Gap = 9,
 }
 
 impl Callback {
     /// All of them, in the order of [`Callback::index`].
-    pub const ALL: [Callback; 8] = [
+    pub const ALL: [Callback; 9] = [
         Callback::Upgrade,
         Callback::Open,
         Callback::Message,
@@ -32,6 +33,7 @@ impl Callback {
         Callback::Request,
         Callback::Timer,
         Callback::Turn,
+        Callback::Gap,
     ];
 
     /// Its place in [`Callback::ALL`].
@@ -50,6 +52,7 @@ impl Callback {
             Callback::Request => "on_request",
             Callback::Timer => "on_timer",
             Callback::Turn => "with_session",
+            Callback::Gap => "on_gap",
         }
     }
 
@@ -190,6 +193,7 @@ mod tests {
             "on_request",
             "on_timer",
             "with_session",
+            "on_gap",
         ];
         assert_eq!(names, all);
     }

@@ -18,6 +18,18 @@ fn say(speaker: &mut Client, text: &str, listeners: &mut [&mut Client]) -> Strin
     first
 }
 
+/// What the plugin of a host was told: from where to where, and why.
+#[track_caller]
+fn told(server: &Server, cause: &str) -> (String, String) {
+    let line = server.wait_for_log(&["told of a gap: ", cause]);
+    let (_, told) = line.split_once("told of a gap: ").expect("it is there");
+    let [_, from, to] = told.split(' ').collect::<Vec<_>>()[..] else {
+        panic!("{line}");
+    };
+    assert_eq!(server.count_log(&["told of a gap: "]), 1, "once");
+    (from.to_owned(), to.to_owned())
+}
+
 #[track_caller]
 fn assert_told(server: &Server, client: &mut Client) {
     assert_eq!(
@@ -54,6 +66,7 @@ fn a_restart_that_loses_nothing_is_no_gap() {
         assert_eq!(how, "recovered");
     }
     for server in [&one, &other] {
+        // Neither clients nor plugins.
         assert_eq!(server.count_log(&["gap: "]), 0, "{}", server.log());
     }
 }
@@ -120,6 +133,10 @@ fn what_a_failover_loses_is_told_to_everybody() {
             let (_, how, _) = join(server, &format!("since={wrong}"));
             assert_eq!(how, "gap");
         }
+        let (from, to) = told(server, "Lost");
+        assert_eq!(from, lost, "the last that was heard");
+        let (_, how, _) = join(server, &format!("since={to}"));
+        assert_eq!(how, "recovered", "behind it nothing is missing");
     }
     let (mut here, ..) = join(&one, "");
     let (mut there, ..) = join(&other, "");
@@ -192,6 +209,17 @@ fn what_is_let_go_while_a_host_is_cut_off_is_told_to_its_clients_and_to_nobody_e
     assert_eq!(how, "recovered");
     let (mut there, ..) = join(&other, "");
     say(&mut speaker, "behind", &mut [&mut here, &mut there]);
+    let (from, to) = told(&other, "Missed");
+    assert_eq!(from, before, "the last that was heard");
+    // What comes behind it on the one host comes behind it on the other.
+    let [first, again] = [&other, &one].map(|server| {
+        let (mut back, how, _) = join(server, &format!("since={to}"));
+        assert_eq!(how, "recovered");
+        kept(&mut back)
+    });
+    assert_eq!(first, again);
+    assert_ne!(first.1, "0", "that one is missing");
+    assert_eq!(one.count_log(&["told of a gap: "]), 0, "it has heard all");
 }
 
 /// Cause: an entry of a later version, or of somebody's own hand, must not stop the stream.

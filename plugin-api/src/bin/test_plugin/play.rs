@@ -119,6 +119,7 @@ impl Stage {
                     .borrow()
                     .advance(Duration::from_millis(*milliseconds));
             }
+            Command::Lose(cause) => self.route.borrow().lose(*cause),
             Command::Replace(None) => self.route.borrow().replace_by_itself()?,
             Command::Replace(Some(library)) => self.route.borrow().replace_by_library(library)?,
             Command::RefusedOption(name, value) => {

@@ -1,5 +1,7 @@
 //! What a script says. A text is the rest of its line, with `\n`, `\t`, `\r` and `\\` for what a line cannot have; bytes are hexadecimal.
 
+use plugin_api::GapCause;
+
 /// A script as it is played.
 pub(crate) struct Script {
     /// The path that is served, where it is not the plugin's own.
@@ -53,6 +55,8 @@ pub(crate) enum Command {
     ExpectLog(String),
     /// `advance MILLISECONDS`: timers that are due by then fire.
     Advance(u64),
+    /// `lose missed` or `lose lost`: something that other hosts have said is missing.
+    Lose(GapCause),
     /// `replace [LIBRARY]`: the code is replaced, by itself where nothing is said.
     Replace(Option<String>),
     /// `refused-option OPTION VALUE`: with that the route would not be served.
@@ -132,6 +136,11 @@ fn command(verb: &str, rest: &str) -> Result<Command, String> {
         "expect-body" => Command::ExpectBody(unescaped(rest)?),
         "expect-log" => Command::ExpectLog(unescaped(rest)?),
         "advance" => Command::Advance(number(rest)?),
+        "lose" => Command::Lose(match rest {
+            "missed" => GapCause::Missed,
+            "lost" => GapCause::Lost,
+            _ => return Err("say whether it is `missed` or `lost`".to_owned()),
+        }),
         "replace" => Command::Replace((!rest.is_empty()).then(|| rest.to_owned())),
         "refused-option" => Command::RefusedOption(needed(first, "an option")?, json(behind)),
         "expect-why" => Command::ExpectWhy(needed(&unescaped(rest)?, "a text")?),

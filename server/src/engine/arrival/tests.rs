@@ -2,11 +2,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{Arrivals, Missing};
+use crate::counters::EngineCounts;
 use crate::engine::entry::{Body, Entry, Kind, Meta, StreamId};
 use crate::engine::flight::Arrived;
+use crate::engine::gap::GapCause;
 use crate::engine::link::Instance;
 use crate::hub::{Event, Hub, StreamNews};
 use crate::ids::RouteId;
+use crate::journal::Position;
 
 const HOST: u64 = 1;
 const OTHER: u64 = 2;
@@ -14,6 +17,7 @@ const OTHER: u64 = 2;
 struct World {
     hub: Hub,
     arrivals: Arrivals,
+    counts: Arc<EngineCounts>,
     told: Arc<AtomicU64>,
     numbers: u64,
 }
@@ -48,17 +52,19 @@ impl World {
     fn new() -> World {
         let hub = Hub::start(|_| {}).expect("a thread");
         let told = Arc::new(AtomicU64::new(0));
+        let counts = Arc::<EngineCounts>::default();
         let tell = told.clone();
         let arrivals = Arrivals::new(
             HOST,
             hub.handle().open(RouteId(0)),
-            Arc::default(),
+            counts.clone(),
             Arc::default(),
             Box::new(move |epoch| tell.store(epoch, Ordering::Relaxed)),
         );
         World {
             hub,
             arrivals,
+            counts,
             told,
             numbers: 0,
         }
@@ -78,6 +84,13 @@ impl World {
             Arrived::Other(_) => '?',
         };
         (missing, out.iter().map(letter).collect())
+    }
+
+    /// What the plugin is to be told: why, and from where to where.
+    fn gap(&mut self) -> Option<(GapCause, StreamId, StreamId)> {
+        let gap = self.arrivals.take_gap()?;
+        let id = |at: Position| id(at.epoch.number(), at.offset);
+        Some((gap.cause, id(gap.from), id(gap.to)))
     }
 
     fn said(&mut self, at: StreamId) -> (Option<Missing>, String) {
@@ -122,6 +135,7 @@ fn what_does_not_follow_is_a_gap() {
     for (next, is_epoch) in [(id(10, 9), false), (id(20, 8), false), (id(20, 8), true)] {
         let mut world = World::new();
         world.said(id(10, 6));
+        world.arrivals.is_history = false;
         let last = id(10, 7);
         assert_eq!(world.said(last), of("p"));
         let (missing, letters) = match is_epoch {
@@ -130,6 +144,9 @@ fn what_does_not_follow_is_a_gap() {
         };
         assert_eq!(missing, Some(Missing::Trimmed(last, next)));
         assert_eq!(letters, if is_epoch { "ac" } else { "acp" });
+        let to = id(next.epoch, if is_epoch { 8 } else { next.offset - 1 });
+        assert_eq!(world.gap(), Some((GapCause::Missed, last, to)));
+        assert_eq!(world.gap(), None, "it is told once");
         assert_eq!(
             world.told.load(Ordering::Relaxed),
             0,
@@ -143,10 +160,16 @@ fn what_does_not_follow_is_a_gap() {
 fn who_has_read_what_is_lost_tells_it_and_who_has_not_hears_of_it_once() {
     let mut world = World::new();
     world.said(id(10, 6));
+    world.arrivals.is_history = false;
     world.said(id(10, 7));
     let (missing, letters) = world.epoch(id(20, 6));
     assert_eq!(missing, Some(Missing::Lost(id(10, 7), id(20, 6))));
     assert_eq!(letters, "ac");
+    assert_eq!(
+        world.gap(),
+        Some((GapCause::Lost, id(10, 7), id(20, 6))),
+        "from the last that was heard to where it goes on"
+    );
     assert_eq!(world.told.load(Ordering::Relaxed), 10);
     let lost = |at, host, number| entry(at, Kind::Lost, host, number, &10_u64.to_le_bytes());
     assert_eq!(
@@ -172,7 +195,14 @@ fn who_has_read_what_is_lost_tells_it_and_who_has_not_hears_of_it_once() {
     let (missing, letters) = world.take(lost(id(20, 7), OTHER, 99));
     assert_eq!(missing, Some(Missing::LostElsewhere(id(20, 7))));
     assert_eq!(letters, "ac");
+    assert_eq!(
+        world.gap(),
+        Some((GapCause::Lost, id(20, 6), id(20, 7))),
+        "here nothing is missing between"
+    );
+    assert_eq!(world.counts.gaps.get(), 1);
     assert_eq!(world.take(lost(id(20, 8), OTHER, 100)), of(""));
+    assert_eq!(world.gap(), None);
     world.hub.end();
 
     // Cause: who was on its way from one host to another came back with a place of before, and was told of no gap.
@@ -181,6 +211,7 @@ fn who_has_read_what_is_lost_tells_it_and_who_has_not_hears_of_it_once() {
     world.epoch(id(20, 6));
     let told = world.take(lost(id(20, 7), OTHER, 99));
     assert_eq!(told, of("a"), "nobody is here who could be closed");
+    assert_eq!(world.gap(), None);
     world.hub.end();
 }
 
@@ -206,5 +237,24 @@ fn what_nobody_knows_is_passed_over_and_told_once() {
     assert_eq!(letters, "");
     assert_eq!(world.take(unknown(id(10, 8))), of(""));
     assert_eq!(world.said(id(10, 9)), of("p"));
+    world.hub.end();
+}
+
+#[test]
+fn gaps_that_nobody_was_told_of_are_told_as_one_and_those_of_the_past_are_not() {
+    let mut world = World::new();
+    world.said(id(10, 1));
+    world.said(id(10, 5));
+    assert_eq!(world.gap(), None, "this host has heard nothing yet");
+    world.arrivals.is_history = false;
+    world.said(id(10, 9));
+    world.epoch(id(20, 4));
+    world.said(id(20, 7));
+    assert_eq!(
+        world.gap(),
+        Some((GapCause::Lost, id(10, 5), id(20, 6))),
+        "one of the three is a loss"
+    );
+    assert_eq!(world.counts.gaps.get(), 4);
     world.hub.end();
 }

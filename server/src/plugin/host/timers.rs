@@ -1,5 +1,5 @@
 //! The thread `timers`, one for each route whose plugin asks for a timer: runs its `on_timer`, and what is due on the turn
-//! of a client.
+//! of a client; and one where something is missing of what hosts have said, which it tells the plugin.
 //!
 //! Timers may be set by any thread, also while the instance is still being made; the thread starts
 //! with the first one that is set on a route at work. A callback that takes long delays the other
@@ -28,6 +28,8 @@ pub const TIMERS_THREAD: &str = "timers";
 pub(in crate::plugin) enum Due {
     /// A timer of the route.
     Timer(TimerId),
+    /// Something is missing, and the plugin is to be told.
+    Gap,
     /// Something waits for the turn of a client.
     Turn(ClientId),
     /// A timer of a client.
@@ -41,6 +43,7 @@ type OnDue = dyn Fn(Due) -> Option<Duration> + Send + Sync;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Entry {
     Timer(TimerId),
+    Gap,
     Turn(ClientId),
 }
 
@@ -193,6 +196,17 @@ impl Timers {
         }
     }
 
+    /// The plugin is to be told what is missing, as soon as it is at work.
+    pub(in crate::plugin) fn ring_for_gap(&'static self) {
+        let mut state = self.state.lock();
+        let is_known = state.due.iter().any(|(_, entry)| *entry == Entry::Gap);
+        if !state.is_ended && !is_known {
+            state.due.insert((Instant::now(), Entry::Gap));
+            self.spawn_if_needed(&mut state);
+            self.changed.notify_all();
+        }
+    }
+
     /// A client has gone: its timers end.
     pub(in crate::plugin) fn forget(&self, client: ClientId) {
         let mut state = self.state.lock();
@@ -272,12 +286,13 @@ impl Timers {
                 state.turns.remove(&client);
                 Due::Turn(client)
             }
+            Entry::Gap => Due::Gap,
             Entry::Timer(id) => state.fire(id, at)?,
         };
         drop(state);
         let client = match &due {
             Due::Turn(client) | Due::Task(client, _) => Some(*client),
-            Due::Timer(_) => None,
+            Due::Timer(_) | Due::Gap => None,
         };
         // A panic of ours costs this call; the hook has reported it.
         let call = || {

@@ -6,6 +6,7 @@
 
 pub(super) mod callbacks;
 mod faults;
+mod gaps;
 pub(super) mod hand_over;
 mod lifecycle;
 pub(super) mod place;

@@ -19,7 +19,7 @@ use super::callbacks::{CallbackError, Upgrade};
 use crate::compression::Effort;
 use crate::counters::{OwnMetrics, RouteCounts};
 use crate::engine::hosts::{Here, Hosts};
-use crate::engine::{self, Engine, Shared};
+use crate::engine::{self, Engine, Gap, Shared};
 use crate::http::request::Request;
 use crate::http::response::Response;
 use crate::hub::{Event, Message, QueueLoad};
@@ -39,7 +39,9 @@ pub struct Route {
     pub(in crate::plugin) gate: RwLock<()>,
     /// Changed only by who holds the gate for writing; locked for a moment.
     current: Mutex<Arc<Instance>>,
-    timer_activity: Activity,
+    pub(super) timer_activity: Activity,
+    /// What is missing of what hosts have said, and its plugin is yet to be told.
+    pub(super) gap: Mutex<Option<Gap>>,
     /// Why its clients were closed, once it is served no more.
     pub(super) farewell: OnceLock<Cause>,
 }
@@ -75,6 +77,7 @@ impl Route {
             gate: RwLock::new(()),
             current: Mutex::new(instance),
             timer_activity: Activity::default(),
+            gap: Mutex::default(),
             farewell: OnceLock::new(),
         }))
     }
@@ -98,6 +101,10 @@ impl Route {
                     route.on_timer(&instance, timer);
                     None
                 }
+                Due::Gap => {
+                    route.on_gap(&instance);
+                    None
+                }
                 Due::Turn(client) => route.attend(&instance, client),
                 Due::Task(client, job) => {
                     let roster = &route.parts.services.roster;
@@ -107,6 +114,7 @@ impl Route {
                 }
             }
         }));
+        self.ring_for_gap();
     }
 
     /// The route's number.
@@ -142,7 +150,9 @@ impl Route {
     /// Takes it back into service; true where it was out for its panics. What whoever runs the server has put
     /// out stays so.
     pub fn return_to_service(&self) -> bool {
-        self.instance().faults.forgive()
+        let was_out = self.instance().faults.forgive();
+        self.ring_for_gap();
+        was_out
     }
 
     /// Whoever runs the server puts it out of service, whatever is replaced or reloaded until he puts it in
@@ -154,7 +164,7 @@ impl Route {
             .is_held_out
             .swap(is_held_out, Ordering::AcqRel);
         if !is_held_out {
-            let was_faulty = self.instance().faults.forgive();
+            let was_faulty = self.return_to_service();
             return was_held_out || was_faulty;
         }
         if !was_held_out {
@@ -287,7 +297,7 @@ impl Route {
     ///
     /// # Errors
     /// There is no thread for it.
-    pub fn share(&self, terms: &engine::Terms, hosts: &Hosts) -> io::Result<Engine> {
+    pub fn share(self: &Arc<Route>, terms: &engine::Terms, hosts: &Hosts) -> io::Result<Engine> {
         let RouteParts {
             path,
             id,
@@ -296,7 +306,14 @@ impl Route {
             ..
         } = &self.parts;
         let here = self.here();
-        let engine = Engine::start(path.clone(), *id, hub.clone(), terms, hosts, here)?;
+        let told = Arc::downgrade(self);
+        let tell_gap = Box::new(move |gap| {
+            if let Some(route) = told.upgrade() {
+                route.note_gap(gap);
+            }
+        });
+        let (path, hub) = (path.clone(), hub.clone());
+        let engine = Engine::start(path, *id, hub, terms, hosts, here, tell_gap)?;
         shared.set(engine.shared()).ok();
         Ok(engine)
     }

@@ -9,7 +9,7 @@ use plugin_api::abi::{
 };
 use plugin_api::covers;
 
-use super::{Library, LoadError, file_name, options};
+use super::{Library, LoadError, extension, file_name};
 use crate::logging::levels;
 use crate::plugin::host::log_table::LOG;
 
@@ -60,7 +60,8 @@ pub(in crate::plugin) fn describe(
         subprotocols: subprotocols(descriptor).ok_or(broken("a subprotocol is no token"))?,
         has_event_stream: flags(descriptor) & FLAG_EVENT_STREAM != 0,
         functions: functions(descriptor).ok_or(broken("no functions, or no create"))?,
-        check: options::check_of(descriptor),
+        check: extension::check_of(descriptor),
+        on_gap: extension::on_gap_of(descriptor),
         set_log_level: entry.set_log_level,
         name,
         default_paths: [vec![default_path], more_paths].concat(),

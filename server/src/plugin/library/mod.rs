@@ -3,6 +3,7 @@
 mod access_list;
 pub(super) mod arrivals;
 mod entry;
+mod extension;
 pub(super) mod library_file;
 pub(super) mod loader;
 mod modes;
@@ -15,9 +16,9 @@ use std::path::{Path, PathBuf};
 use plugin_api::abi::Functions;
 
 use crate::limits::LIBRARY_BYTES_MAX;
+use extension::{CheckOptions, OnGap};
 use library_file::FileError;
 use modes::ModeError;
-use options::CheckOptions;
 pub use options::Checked;
 
 /// Why a file is not used as a plugin. Each reads on after the file's name.
@@ -73,6 +74,7 @@ pub struct Library {
     pub has_event_stream: bool,
     pub(in crate::plugin) functions: Functions,
     pub(in crate::plugin) check: Option<CheckOptions>,
+    pub(in crate::plugin) on_gap: Option<OnGap>,
     pub(in crate::plugin) set_log_level: Option<unsafe extern "C" fn(u32)>,
 }
 

@@ -3,15 +3,11 @@
 //! Main thread.
 #![allow(unsafe_code)]
 
-use plugin_api::abi::{Bytes, CHECK, Check, Descriptor, OK, PANICKED, Sink, Status, UNSUPPORTED};
-use plugin_api::covers;
+use plugin_api::abi::{Bytes, OK, PANICKED, UNSUPPORTED};
 
 use super::Library;
 use crate::plugin::host::sink;
 use crate::threads::crash;
-
-/// The function of the extension.
-pub(in crate::plugin) type CheckOptions = unsafe extern "C" fn(Bytes, *const Sink) -> Status;
 
 /// How options were checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,16 +42,4 @@ impl Library {
             _ => Err(text),
         }
     }
-}
-
-/// The plugin's check of options, where it offers one.
-pub(super) fn check_of(descriptor: &Descriptor) -> Option<CheckOptions> {
-    if !covers!(descriptor.size, Descriptor, get_extension) {
-        return None;
-    }
-    // SAFETY: a function of the ABI; the id is constant.
-    let extension = unsafe { descriptor.get_extension?(Bytes::new(CHECK.as_bytes())) };
-    // SAFETY: the ABI says that it is null or a constant of that id.
-    let extension = unsafe { extension.cast::<Check>().as_ref() }?;
-    covers!(extension.size, Check, check).then_some(extension.check)?
 }

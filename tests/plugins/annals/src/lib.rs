@@ -5,7 +5,8 @@
 
 use plugin_api::{
     Cause, Client, Config, Host, Joined, JournalError, Keep, Kept, Message, Notice, Notices,
-    POSITION_PLACE, Plugin, Position, Published, Request, Response, Result, Since, Upgrade,
+    POSITION_PLACE, Plugin, Position, Published, Request, Response, Result, RouteGap, Since,
+    Upgrade,
 };
 use serde::Deserialize;
 
@@ -221,6 +222,12 @@ impl Plugin for Annals {
     fn on_close(&self, client: &Client, (): (), cause: &Cause) -> Result {
         let (id, code, reason) = (client.id(), cause.code(), cause.reason());
         plugin_api::log::info!("left {id}: {code} {:?}: {reason}", cause.initiator());
+        Ok(())
+    }
+
+    fn on_gap(&self, gap: &RouteGap) -> Result {
+        let (cause, from, to) = (gap.cause(), gap.from(), gap.to());
+        plugin_api::log::info!("told of a gap: {cause:?} {from} {to}");
         Ok(())
     }
 

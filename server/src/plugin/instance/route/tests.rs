@@ -16,16 +16,19 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use plugin_api::abi::{self, Bytes, FAILED, Functions, GONE, OK, Sink, Status};
 
 use super::Route;
+use crate::engine::{Gap, GapCause};
 use crate::http::HttpLimits;
 use crate::http::peer::Remote;
 use crate::http::request::Request;
 use crate::hub::{Audience, Hub};
 use crate::ids::{ClientId, RouteId};
+use crate::journal::{Epoch, Position};
 use crate::outbox::Outbox;
 use crate::outbox::cause::Cause;
 use crate::outbox::drain::Drain;
@@ -47,6 +50,10 @@ struct Counts {
     timers: AtomicU64,
     /// The code and the initiator of the last `on_close`.
     last_cause: Mutex<(u32, u32)>,
+    /// Gaps that were told: to whom, why, and between which offsets.
+    gaps: Mutex<Vec<(usize, u32, String)>>,
+    /// Whoever holds it holds up who is told.
+    gap_gate: Mutex<()>,
     /// Calls that the ABI rules out.
     faults: AtomicU64,
     /// Kept, so that a call that comes after `destroy` can be told.
@@ -73,6 +80,8 @@ impl Counts {
             dropped: AtomicU64::new(0),
             timers: AtomicU64::new(0),
             last_cause: Mutex::new((0, 0)),
+            gaps: Mutex::new(Vec::new()),
+            gap_gate: Mutex::new(()),
             faults: AtomicU64::new(0),
             made: Mutex::new(Vec::new()),
         }
@@ -208,6 +217,18 @@ unsafe extern "C" fn on_timer(route: *mut c_void, _: u64, _: *const Sink) -> Sta
     OK
 }
 
+unsafe extern "C" fn on_gap(route: *mut c_void, gap: *const abi::Gap, _: *const Sink) -> Status {
+    let counts = called(route);
+    // SAFETY: valid during the call.
+    let gap = unsafe { &*gap };
+    counts.fault_if(gap.size as usize != size_of::<abi::Gap>());
+    let between = [gap.from, gap.to].map(|at| Position::parse(&at).map_or(0, |at| at.offset));
+    let told = (route.addr(), gap.cause, format!("{between:?}"));
+    counts.gaps.lock().push(told);
+    drop(counts.gap_gate.lock());
+    OK
+}
+
 fn free(route: *mut c_void, session: *mut c_void) {
     // SAFETY: `on_open` made it, and this is its last call.
     let kept = unsafe { Box::from_raw(session.cast::<Kept>()) };
@@ -245,6 +266,7 @@ fn library() -> Arc<Library> {
             drop_session: Some(drop_session),
         },
         check: None,
+        on_gap: Some(on_gap),
         set_log_level: None,
     })
 }
@@ -429,4 +451,67 @@ fn visit(world: &World) {
             .expect("counts does not fail");
         world.roster.release(client);
     }
+}
+
+fn gap(cause: GapCause, from: u64, to: u64) -> Gap {
+    let epoch = Epoch::LAST;
+    let at = |offset| Position { epoch, offset };
+    let (from, to) = (at(from), at(to));
+    Gap { cause, from, to }
+}
+
+/// Waits until so many gaps were told; gives why, and between what.
+fn told(counts: &Counts, count: usize) -> Vec<(u32, String)> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while counts.gaps.lock().len() < count {
+        assert!(Instant::now() < deadline, "{:?}", counts.gaps.lock());
+        thread::yield_now();
+    }
+    let told = counts.gaps.lock();
+    told.iter().map(|(_, why, at)| (*why, at.clone())).collect()
+}
+
+#[test]
+fn what_is_found_while_a_plugin_is_told_of_a_gap_is_told_as_one() {
+    static COUNTS: Counts = Counts::new();
+    let world = World::new(&COUNTS);
+    let held = COUNTS.gap_gate.lock();
+    world.route.note_gap(gap(GapCause::Missed, 1, 3));
+    assert_eq!(told(&COUNTS, 1), [(abi::GAP_MISSED, "[1, 3]".to_owned())]);
+    world.route.note_gap(gap(GapCause::Lost, 4, 6));
+    world.route.note_gap(gap(GapCause::Missed, 7, 9));
+    drop(held);
+    assert_eq!(
+        told(&COUNTS, 2)[1..],
+        [(abi::GAP_LOST, "[4, 9]".to_owned())]
+    );
+    world.end();
+    assert_eq!((COUNTS.gaps.lock().len(), value(&COUNTS.faults)), (2, 0));
+}
+
+#[test]
+fn who_is_replaced_before_it_is_told_of_a_gap_leaves_that_to_its_successor() {
+    static COUNTS: Counts = Counts::new();
+    let world = World::new(&COUNTS);
+    let prepared = HandOver::prepare(&world.route, library(), &COUNTS.config());
+    let prepared = prepared.expect("nobody is busy");
+    world.route.note_gap(gap(GapCause::Missed, 1, 3));
+    prepared.commit().destroy_old();
+    told(&COUNTS, 1);
+    let newest = COUNTS.made.lock()[1];
+    assert_eq!(COUNTS.gaps.lock()[0].0, std::ptr::from_ref(newest).addr());
+    world.end();
+    assert_eq!((COUNTS.gaps.lock().len(), value(&COUNTS.faults)), (1, 0));
+}
+
+#[test]
+fn a_plugin_that_is_out_of_service_is_told_of_a_gap_when_it_is_back() {
+    static COUNTS: Counts = Counts::new();
+    let world = World::new(&COUNTS);
+    world.route.hold_out(true);
+    world.route.note_gap(gap(GapCause::Missed, 1, 3));
+    world.route.hold_out(false);
+    assert_eq!(told(&COUNTS, 1), [(abi::GAP_MISSED, "[1, 3]".to_owned())]);
+    world.end();
+    assert_eq!((COUNTS.gaps.lock().len(), value(&COUNTS.faults)), (1, 0));
 }
