@@ -627,9 +627,10 @@ typedef struct detent_hosts {
 
     /* As send of the host. What goes to another host comes to the client behind what this thread has said to
      * all before, and DETENT_OK says no more than that it is on its way: a client that has gone there gets
-     * nothing. DETENT_GONE: so has the client here, or its host, for 5 seconds; DETENT_EXHAUSTED: other hosts
-     * are away, or do not keep up; DETENT_LATER: it is for another host, and this instance has not taken over
-     * yet. Waits as broadcast does. [any] */
+     * nothing. DETENT_GONE: so has the client here, or its host, for 5 seconds, or there is no such host;
+     * DETENT_EXHAUSTED: other hosts are away, or do not keep up; DETENT_LATER: it is for another host, and this
+     * instance has not taken over yet. Waits as broadcast does, and where the host's number was never seen until
+     * the list of hosts was read anew, half a second at most. [any] */
     detent_status (*send)(const detent_host *host, detent_client_everywhere client, uint32_t kind,
                           detent_bytes payload);
 

@@ -187,7 +187,8 @@ impl Host {
 
     /// Sends one message to one client, on whichever host: behind what this thread has said to all before. Of a client of another
     /// host [`Delivery::Queued`] says no more than that it is on its way there; where it has gone by then, nobody gets it.
-    /// [`Delivery::Gone`]: the client has gone, or its host, for 5 seconds.
+    /// [`Delivery::Gone`]: the client has gone, or its host, for 5 seconds, or there is no such host. A number of a host that was never
+    /// seen is looked for: that takes half a second at most.
     ///
     /// # Errors
     /// See [`HostsError`].

@@ -59,9 +59,10 @@ pub struct Hosts {
     ) -> Status,
     /// As `send` of the host. What goes to another host comes to the client behind what this thread has said to all before,
     /// and [`OK`](super::OK) says no more than that it is on its way: a client that has gone there gets nothing.
-    /// [`GONE`](super::GONE): so has the client here, or its host, for 5 seconds; [`EXHAUSTED`](super::EXHAUSTED): other
-    /// hosts are away, or do not keep up; [`LATER`](super::LATER): it is for another host, and this instance has not taken
-    /// over yet. Waits as `broadcast` does. `[any]`
+    /// [`GONE`](super::GONE): so has the client here, or its host, for 5 seconds, or there is no such host;
+    /// [`EXHAUSTED`](super::EXHAUSTED): other hosts are away, or do not keep up; [`LATER`](super::LATER): it is for another host,
+    /// and this instance has not taken over yet. Waits as `broadcast` does, and where the host's number was never seen until
+    /// the list of hosts was read anew, half a second at most. `[any]`
     pub send: unsafe extern "C" fn(
         host: *const Host,
         client: ClientEverywhere,

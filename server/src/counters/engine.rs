@@ -16,6 +16,8 @@ pub struct EngineCounts {
     pub returned: Histogram,
     /// Messages of other hosts.
     pub heard: Count,
+    /// What other hosts had for one client each that had gone from here.
+    pub undelivered: Count,
     /// Messages of this host that were taken and then given up, or refused at once.
     pub refused: Count,
     /// Messages of this host that were heard here while Redis was away, and elsewhere later.

@@ -245,16 +245,17 @@ impl Arrivals {
             });
             return;
         }
-        let event = match meta.kind {
+        if matches!(meta.kind, Kind::Told | Kind::Closed) {
             // What was said before this run of the server began is for another.
-            Kind::Told | Kind::Closed => {
-                directed::read(meta.kind, meta.opcode, &payload, this_host())
+            let directed = directed::read(meta.kind, meta.opcode, &payload, this_host());
+            if let Some((client, event)) = directed {
+                out.push(Arrived::Other(Event::FromAfar { client }));
+                out.push(Arrived::Other(event));
             }
-            _ => {
-                self.counts.heard.add(1);
-                self.message((meta, payload), position)
-            }
-        };
+            return;
+        }
+        self.counts.heard.add(1);
+        let event = self.message((meta, payload), position);
         out.extend(event.map(Arrived::Other));
     }
 

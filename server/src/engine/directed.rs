@@ -52,19 +52,24 @@ impl Directed<'_> {
     }
 }
 
-/// What an entry of this kind means on `host`; none where it is for another, or is none.
-pub(super) fn read(kind: Kind, opcode: u8, payload: &[u8], host: HostNumber) -> Option<Event> {
+/// What an entry of this kind means on `host`, and for which client; none where it is for another, or is none.
+pub(super) fn read(
+    kind: Kind,
+    opcode: u8,
+    payload: &[u8],
+    host: HostNumber,
+) -> Option<(ClientId, Event)> {
     let (of, rest) = payload.split_first_chunk()?;
     if u32::from_le_bytes(*of) != host.0 {
         return None;
     }
     let (client, rest) = rest.split_first_chunk()?;
     let client = ClientId(u64::from_le_bytes(*client));
-    match kind {
-        Kind::Told => Some(Event::Send {
+    let event = match kind {
+        Kind::Told => Event::Send {
             client,
             message: Message::read(opcode, rest)?,
-        }),
+        },
         Kind::Closed => {
             let ([low, high, by], reason) = rest.split_first_chunk()?;
             let code = u16::from_le_bytes([*low, *high]);
@@ -76,10 +81,11 @@ pub(super) fn read(kind: Kind, opcode: u8, payload: &[u8], host: HostNumber) -> 
                 0 => Cause::server(code, reason.to_owned()),
                 _ => Cause::plugin(code, reason.to_owned()),
             };
-            Some(Event::Close { client, cause })
+            Event::Close { client, cause }
         }
-        _ => None,
-    }
+        _ => return None,
+    };
+    Some((client, event))
 }
 
 #[cfg(test)]
@@ -104,9 +110,10 @@ mod tests {
             let directed = Directed::Message(opcode, b"hi");
             let packed = directed.pack(TO);
             let read = |host| read(directed.kind(), packed.kind(), packed.payload(), host);
-            let Some(Event::Send { client, message }) = read(HERE) else {
+            let Some((of, Event::Send { client, message })) = read(HERE) else {
                 panic!("it is for this host");
             };
+            assert_eq!(of, client);
             assert_eq!((client, message.payload()), (ClientId(9), &b"hi"[..]));
             assert_eq!(message.kind(), opcode as u8);
             assert!(read(HostNumber(8)).is_none());
@@ -119,10 +126,17 @@ mod tests {
             let directed = Directed::Close(cause.clone());
             let packed = directed.pack(TO);
             let read = read(directed.kind(), packed.kind(), packed.payload(), HERE);
-            let Some(Event::Close { client, cause: of }) = read else {
+            let Some((
+                client,
+                Event::Close {
+                    client: to,
+                    cause: of,
+                },
+            )) = read
+            else {
                 panic!("it is for this host");
             };
-            assert_eq!((client, of), (ClientId(9), cause));
+            assert_eq!((client, to, of), (ClientId(9), ClientId(9), cause));
         }
         let long = "x".repeat(124);
         for wrong in [Cause::plugin(1006, ""), Cause::plugin(4000, long)] {

@@ -76,7 +76,7 @@ use entry::{Kind, Meta, Packed};
 use flight::{Flight, Manner};
 pub use flight::{Refused, Told};
 pub use gap::{Gap, GapCause, TellGap};
-use hosts::{Elsewhere, Here, Hosts};
+use hosts::{Ask, Elsewhere, Here, Hosts};
 use kept::KeptTopics;
 use progress::Progress;
 use reader::Reader;
@@ -86,7 +86,7 @@ use writer::Writer;
 
 use crate::counters::EngineCounts;
 use crate::hub::{Audience, Event, Keep, Message, RouteHandle};
-use crate::ids::{Anywhere, ClientId, RouteId};
+use crate::ids::{Anywhere, ClientId, HostNumber, RouteId};
 use crate::journal::store::Line;
 use crate::limits::{STREAM_OPENING, STREAM_READ_FIRST};
 
@@ -104,6 +104,7 @@ pub struct Shared {
     condition: Arc<Condition>,
     kept: Arc<KeptTopics>,
     elsewhere: Arc<Elsewhere>,
+    ask: Ask,
     when_away: WhenAway,
 }
 
@@ -196,6 +197,12 @@ impl Shared {
     /// Clients that the other hosts have on the route, as far as that is known.
     pub fn count_elsewhere(&self) -> u64 {
         self.elsewhere.count(self.condition.route())
+    }
+
+    /// Whether nothing reaches the host of this number: it has gone, or there is none. Waits for Redis where the number was never
+    /// seen, for half a second at most.
+    pub fn has_gone(&self, host: HostNumber) -> bool {
+        self.ask.has_gone(host, || self.is_up())
     }
 
     /// What is known of the other hosts.
@@ -346,6 +353,7 @@ impl Engine {
             condition: condition.clone(),
             kept: kept.clone(),
             elsewhere: hosts.elsewhere(),
+            ask: hosts.ask(),
             when_away: terms.when_away,
         });
         let say = shared.clone();
@@ -399,8 +407,11 @@ impl Engine {
                 return Err(error);
             }
         };
-        hosts.add(id, path, here);
+        let look = hosts.add(id, path, here);
         progress.wait_for_start(STREAM_OPENING, &condition);
+        if !condition.is_in_trouble() {
+            hosts.wait_for(look);
+        }
         Ok(Engine {
             shared,
             progress,

@@ -56,6 +56,11 @@ pub enum Event {
         /// What.
         message: Message,
     },
+    /// What comes next is for this client, from another host: where the client has gone, that is counted.
+    FromAfar {
+        /// For whom.
+        client: ClientId,
+    },
     /// Begin the closing handshake with one client.
     Close {
         /// With whom.
@@ -200,6 +205,7 @@ impl Event {
             | Event::Local { .. }
             | Event::Late(_)
             | Event::Send { .. }
+            | Event::FromAfar { .. }
             | Event::Close { .. }
             | Event::Join { .. }
             | Event::Leave { .. }

@@ -330,7 +330,8 @@ impl Lane {
             | Event::CloseAll { .. }
             | Event::Farewell { .. }
             | Event::Stream(_) => true,
-            Event::Label { .. }
+            Event::FromAfar { .. }
+            | Event::Label { .. }
             | Event::List { .. }
             | Event::Count { .. }
             | Event::Read(_)
@@ -381,6 +382,7 @@ impl Lane {
             }
             Event::Late(late) => self.hear_late(*late),
             Event::Send { client, message } => self.send(client, message),
+            Event::FromAfar { client } => self.count_unless_here(client),
             Event::Opened { client, outbox } => {
                 if let Some(cause) = &self.farewell {
                     outbox.close(cause.clone());
@@ -471,6 +473,16 @@ impl Lane {
         self.queue.count_deliveries(1, bytes.len() as u64);
         if outbox.queue_to_flush(Frames::copied(&bytes)) {
             self.touched.push_back(outbox.clone());
+        }
+    }
+
+    /// What another host has for a client that is not here any more, or is said goodbye to, reaches nobody.
+    fn count_unless_here(&self, client: ClientId) {
+        let outbox = self.members.outbox(client);
+        if outbox.is_none_or(|outbox| outbox.is_closing())
+            && let Some(engine) = self.queue.counts().engine()
+        {
+            engine.undelivered.add(1);
         }
     }
 

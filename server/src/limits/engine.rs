@@ -72,6 +72,10 @@ pub const HOSTS_EXPIRE: Duration = Duration::from_secs(10);
 pub const HOSTS_AGE: Duration = Duration::from_secs(15);
 /// Time after which a host that is not there any more counts as gone for ever: what is for its clients is not sent.
 pub const HOSTS_GONE: Duration = Duration::from_secs(5);
+/// Time that somebody waits who has something for a host of a number that was never seen, until the list was read anew.
+pub const HOSTS_ASK: Duration = Duration::from_millis(500);
+/// The list is read so often at most, whoever asks.
+pub const HOSTS_ASK_LEAST: Duration = Duration::from_millis(50);
 /// Time after which its name is taken out of the list of hosts.
 pub const HOSTS_FORGET: Duration = Duration::from_secs(60);
 
@@ -99,5 +103,6 @@ pub const HOST_LOOK_LEAST: Duration = Duration::from_secs(3);
 
 const _: () = assert!(
     HOSTS_EXPIRE.as_secs() + 2 * HOSTS_LOOK.as_secs() < 15
+        && HOSTS_ASK_LEAST.as_millis() * 4 < HOSTS_ASK.as_millis()
         && 2 * HOSTS_RENEW.as_secs() < HOSTS_EXPIRE.as_secs()
 );

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use tests::{Client, Redis, Server, Setup, becomes_true, wait_until};
+use tests::{Admin, Client, Redis, Server, Setup, becomes_true, wait_until};
 
 const ROUTES: &str = "[admin]\nlisten = \"127.0.0.1:0\"\n\
     [[route]]\npath = \"/probe\"\nplugin = \"probe\"\nshared = true\n\
@@ -120,15 +120,60 @@ fn a_client_of_another_host_is_told_and_closed_behind_what_was_said_to_all() {
     let mut heard = [ann.text(), ann.text()];
     heard.sort();
     assert_eq!(heard, ["Queued", "client 1 has left"]);
-    // It has gone, and its host has not.
-    assert_eq!(
-        ask(&mut ann, &format!("everywhere send {of_bob} hi")),
-        "Queued"
-    );
+    // It has gone, and its host has not: that one counts what reaches nobody.
+    for told in ["send", "close"] {
+        let command = format!("everywhere {told} {of_bob} 4000 hi");
+        assert_eq!(ask(&mut ann, &command), "Queued");
+    }
+    wait_until("it is counted", || undelivered(&two) == (2.0, 2));
+    assert_eq!(undelivered(&one), (0.0, 0));
     assert_eq!(
         ask(&mut ann, "everywhere close 00000001-1 1006 x"),
         "that close code may not be sent, or its reason is over 123 bytes"
     );
+}
+
+/// What was for a client of this host that had gone, as its metrics and its status tell.
+fn undelivered(server: &Server) -> (f64, u64) {
+    let admin = Admin::of(server);
+    let counted = admin.metric("detent_engine_undelivered_total{route=\"/probe\"}");
+    let status = admin.json("/status.json");
+    let mut routes = status["routes"].as_array().expect("routes").iter();
+    let route = routes.find(|route| route["path"] == "/probe");
+    let told = &route.expect("it is served")["engine"]["undelivered"];
+    (
+        counted.expect("the route is shared"),
+        told.as_u64().expect("a number"),
+    )
+}
+
+/// Cause: what was for a host that was never there was taken, and reached nobody.
+#[test]
+fn what_is_for_a_number_that_no_host_has_is_refused_at_once_and_a_newcomer_is_reached() {
+    let redis = Redis::start();
+    let one = host(&redis);
+    let mut ann = probe(&one);
+    for number in ["00000001-1", "fffffffe-7"] {
+        for _ in 0..2 {
+            assert_eq!(
+                ask(&mut ann, &format!("everywhere send {number} hi")),
+                "Gone"
+            );
+            let close = format!("everywhere close {number} 4000 x");
+            assert_eq!(ask(&mut ann, &close), "Gone");
+        }
+    }
+    // Each is told to by its number before the other host has looked who is there.
+    let mut stay = Vec::new();
+    for _ in 0..3 {
+        let newcomer = host(&redis);
+        let mut bob = probe(&newcomer);
+        let of_bob = ask(&mut bob, "everywhere id");
+        let told = ask(&mut ann, &format!("everywhere send {of_bob} hello"));
+        assert_eq!((told.as_str(), bob.text().as_str()), ("Queued", "hello"));
+        // Whoever goes is told to everybody.
+        stay.push((bob, newcomer));
+    }
 }
 
 /// Cause: a host that starts reads what is in the stream, and what was for a client of the run before is for nobody now.

@@ -28,6 +28,8 @@ pub(in crate::admin) struct Engine {
     pub(in crate::admin) heard: u64,
     /// What 99 of 100 have not passed on their way through the stream, in seconds.
     pub(in crate::admin) return_p99: Option<f64>,
+    /// What other hosts had for one client each that had gone.
+    pub(in crate::admin) undelivered: u64,
     /// Messages that were given up or refused.
     pub(in crate::admin) refused: u64,
     /// Messages that were heard here before Redis had them.
@@ -72,6 +74,7 @@ impl Engine {
             returned: returns.count(),
             heard: counts.heard.get(),
             return_p99: finite(returns.bound_of(0.99)),
+            undelivered: counts.undelivered.get(),
             refused: counts.refused.get(),
             alone: counts.alone.get(),
             aways: counts.aways.get(),

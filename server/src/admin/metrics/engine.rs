@@ -36,7 +36,7 @@ const GAUGES: [Family; 5] = [
     ),
 ];
 
-const COUNTERS: [Family; 7] = [
+const COUNTERS: [Family; 8] = [
     (
         "detent_engine_returned",
         "Messages of this host that came back by the stream",
@@ -45,6 +45,11 @@ const COUNTERS: [Family; 7] = [
     ("detent_engine_heard", "Messages of other hosts", |of| {
         of.heard
     }),
+    (
+        "detent_engine_undelivered",
+        "Messages and closes of other hosts that were for a client which had gone from this one",
+        |of| of.undelivered,
+    ),
     (
         "detent_engine_refused",
         "Messages of this host that were given up or refused, since Redis was away or did not keep up",

@@ -5,14 +5,18 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use crate::ids::{ClientId, HostNumber};
-use crate::limits::{HOSTS_AGE, HOSTS_GONE, HOSTS_GONE_MAX};
+use crate::limits::{HOSTS_AGE, HOSTS_GONE, HOSTS_GONE_MAX, HOSTS_LOOK};
 
 /// What is known of the hosts of one Redis, beside this one.
 #[derive(Default)]
-pub struct Elsewhere(RwLock<Arc<Known>>);
+pub struct Elsewhere {
+    known: RwLock<Arc<Known>>,
+    /// Numbers that were asked for and that no host has, and since when that is known.
+    nobodies: Mutex<HashMap<HostNumber, Instant>>,
+}
 
 /// The same, as it was read at one time.
 #[derive(Default)]
@@ -20,6 +24,8 @@ pub struct Known {
     /// None where it never was.
     read_at: Option<Instant>,
     hosts: Vec<OtherHost>,
+    /// There are no more than those.
+    is_all: bool,
     /// Those that are not there any more, and since when.
     gone: HashMap<HostNumber, Instant>,
 }
@@ -75,10 +81,21 @@ impl Far {
     }
 }
 
+/// What is known of a number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// A host has it, or may come back; or nothing is known.
+    There,
+    /// Its host has gone, or it is nobody's: nothing reaches it.
+    Gone,
+    /// It was never seen.
+    Unseen,
+}
+
 impl Elsewhere {
     /// What is known now; nothing where that is too old to be true.
     pub fn now(&self) -> Option<Arc<Known>> {
-        let known = self.0.read();
+        let known = self.known.read();
         let read_at = known.read_at?;
         (read_at.elapsed() < HOSTS_AGE).then(|| known.clone())
     }
@@ -90,18 +107,41 @@ impl Elsewhere {
         })
     }
 
-    /// Whether a host was there and has gone, so that nothing reaches it any more.
-    pub fn has_gone(&self, host: HostNumber) -> bool {
-        self.now().is_some_and(|known| {
-            let since = known.gone.get(&host);
-            since.is_some_and(|since| since.elapsed() >= HOSTS_GONE)
-        })
+    /// How it stands with the host of this number.
+    pub(super) fn standing(&self, host: HostNumber) -> Standing {
+        let Some(known) = self.now() else {
+            return Standing::There;
+        };
+        if let Some(since) = known.gone.get(&host) {
+            return match since.elapsed() >= HOSTS_GONE {
+                true => Standing::Gone,
+                false => Standing::There,
+            };
+        }
+        let is_there = |of: &OtherHost| of.number == host;
+        if !known.is_all || known.hosts.iter().any(is_there) {
+            return Standing::There;
+        }
+        let since = self.nobodies.lock().get(&host).copied();
+        match since.is_some_and(|since| since.elapsed() < HOSTS_LOOK) {
+            true => Standing::Gone,
+            false => Standing::Unseen,
+        }
     }
 
-    /// These hosts are there, and no others.
-    pub(super) fn set(&self, hosts: Vec<OtherHost>) {
+    /// No host has this number, as the list says that was just read.
+    pub(super) fn note_nobody(&self, host: HostNumber) {
+        let mut nobodies = self.nobodies.lock();
+        if nobodies.len() >= HOSTS_GONE_MAX {
+            nobodies.clear();
+        }
+        nobodies.insert(host, Instant::now());
+    }
+
+    /// These hosts are there; and no others, where they are all.
+    pub(super) fn set(&self, hosts: Vec<OtherHost>, is_all: bool) {
         let now = Instant::now();
-        let before = self.0.read().clone();
+        let before = self.known.read().clone();
         let mut gone = before.gone.clone();
         for host in &before.hosts {
             gone.entry(host.number).or_insert(now);
@@ -115,9 +155,10 @@ impl Elsewhere {
             let oldest = *oldest.0;
             gone.remove(&oldest);
         }
-        *self.0.write() = Arc::new(Known {
+        *self.known.write() = Arc::new(Known {
             read_at: Some(now),
             hosts,
+            is_all,
             gone,
         });
     }
@@ -144,9 +185,9 @@ mod tests {
     use std::sync::Arc;
     use std::time::{Duration, Instant};
 
-    use super::{Elsewhere, Known, OtherHost, OtherRoute};
+    use super::{Elsewhere, Known, OtherHost, OtherRoute, Standing};
     use crate::ids::HostNumber;
-    use crate::limits::{HOSTS_AGE, HOSTS_GONE};
+    use crate::limits::{HOSTS_AGE, HOSTS_GONE, HOSTS_GONE_MAX, HOSTS_LOOK};
 
     fn host(number: u32, clients: u64) -> OtherHost {
         let route = OtherRoute {
@@ -162,11 +203,14 @@ mod tests {
 
     /// Lets what is known become so much older.
     fn age(elsewhere: &Elsewhere, time: Duration) {
-        let known = elsewhere.0.read().clone();
+        let known = elsewhere.known.read().clone();
         let before = |at: Instant| at.checked_sub(time).expect("the machine runs for longer");
-        *elsewhere.0.write() = Arc::new(Known {
+        let mut nobodies = elsewhere.nobodies.lock();
+        nobodies.values_mut().for_each(|at| *at = before(*at));
+        *elsewhere.known.write() = Arc::new(Known {
             read_at: known.read_at.map(before),
             hosts: known.hosts.clone(),
+            is_all: known.is_all,
             gone: known
                 .gone
                 .iter()
@@ -179,25 +223,52 @@ mod tests {
     fn clients_of_all_other_hosts_count_until_that_is_too_long_ago() {
         let elsewhere = Elsewhere::default();
         assert_eq!(elsewhere.count("/a"), 0);
-        elsewhere.set(vec![host(1, 3), host(2, 4)]);
+        elsewhere.set(vec![host(1, 3), host(2, 4)], true);
         assert_eq!((elsewhere.count("/a"), elsewhere.count("/b")), (7, 0));
         age(&elsewhere, HOSTS_AGE);
         assert_eq!(elsewhere.count("/a"), 0, "nobody knows any more");
-        assert!(!elsewhere.has_gone(HostNumber(1)));
+        assert_eq!(elsewhere.standing(HostNumber(1)), Standing::There);
     }
 
     #[test]
     fn a_host_has_gone_when_it_was_there_and_stays_away() {
         let elsewhere = Elsewhere::default();
-        elsewhere.set(vec![host(1, 3), host(2, 4)]);
-        elsewhere.set(vec![host(2, 4)]);
+        let standing = |number| elsewhere.standing(HostNumber(number));
+        elsewhere.set(vec![host(1, 3), host(2, 4)], true);
+        elsewhere.set(vec![host(2, 4)], true);
         assert_eq!(elsewhere.count("/a"), 4, "at once");
-        assert!(!elsewhere.has_gone(HostNumber(1)), "it may come back");
+        assert_eq!(standing(1), Standing::There, "it may come back");
         age(&elsewhere, HOSTS_GONE);
-        assert!(elsewhere.has_gone(HostNumber(1)));
-        assert!(!elsewhere.has_gone(HostNumber(2)));
-        assert!(!elsewhere.has_gone(HostNumber(3)), "it was never seen");
-        elsewhere.set(vec![host(1, 3)]);
-        assert!(!elsewhere.has_gone(HostNumber(1)), "it is back");
+        assert_eq!(standing(1), Standing::Gone);
+        assert_eq!(standing(2), Standing::There);
+        elsewhere.set(vec![host(1, 3)], true);
+        assert_eq!(standing(1), Standing::There, "it is back");
+    }
+
+    #[test]
+    fn a_number_that_no_host_has_is_nobodys_until_it_is_asked_for_anew() {
+        let elsewhere = Elsewhere::default();
+        let standing = |number| elsewhere.standing(HostNumber(number));
+        assert_eq!(standing(3), Standing::There, "nothing is known");
+        elsewhere.set(vec![host(2, 4)], true);
+        assert_eq!(standing(3), Standing::Unseen);
+        elsewhere.note_nobody(HostNumber(3));
+        assert_eq!(
+            (standing(3), standing(4)),
+            (Standing::Gone, Standing::Unseen)
+        );
+        age(&elsewhere, HOSTS_LOOK);
+        assert_eq!(standing(3), Standing::Unseen, "it may have come since");
+        elsewhere.note_nobody(HostNumber(3));
+        elsewhere.set(vec![host(2, 4), host(3, 1)], true);
+        assert_eq!(standing(3), Standing::There);
+        // Of more than are looked at nobody knows which are there.
+        elsewhere.set(vec![host(2, 4)], false);
+        assert_eq!(standing(4), Standing::There);
+        elsewhere.set(vec![host(2, 4)], true);
+        for number in 10..10 + 2 * HOSTS_GONE_MAX as u32 {
+            elsewhere.note_nobody(HostNumber(number));
+        }
+        assert!(elsewhere.nobodies.lock().len() <= HOSTS_GONE_MAX);
     }
 }

@@ -25,11 +25,37 @@ use std::thread::JoinHandle;
 
 use desk::{Desk, OwnRoute};
 pub use desk::{EachClient, Here};
+use elsewhere::Standing;
 pub use elsewhere::{Elsewhere, Far, Known, OtherHost, OtherRoute};
 use thread::Thread;
 
 use super::terms::Terms;
-use crate::ids::RouteId;
+use crate::ids::{HostNumber, RouteId};
+use crate::limits::HOSTS_ASK;
+
+/// Whoever wants to know whether a host is there; any thread.
+pub(super) struct Ask {
+    desk: Arc<Desk>,
+    elsewhere: Arc<Elsewhere>,
+}
+
+impl Ask {
+    /// Whether nothing reaches the host of this number: it has gone, or no host has it. Where it was never seen and Redis `is_up`, that
+    /// is asked for its list anew, and waited for, [`HOSTS_ASK`] at most: a host may have come in this second.
+    pub(super) fn has_gone(&self, host: HostNumber, is_up: impl Fn() -> bool) -> bool {
+        match self.elsewhere.standing(host) {
+            Standing::Gone => true,
+            Standing::Unseen if is_up() && self.desk.look_anew(HOSTS_ASK) => {
+                let is_unseen = self.elsewhere.standing(host) == Standing::Unseen;
+                if is_unseen {
+                    self.elsewhere.note_nobody(host);
+                }
+                is_unseen
+            }
+            Standing::There | Standing::Unseen => false,
+        }
+    }
+}
 
 /// The thread of all shared routes, and what it knows. The main thread adds and removes routes.
 pub struct Hosts {
@@ -56,14 +82,14 @@ impl Hosts {
         })
     }
 
-    /// A route is shared from now on.
-    pub(super) fn add(&self, id: RouteId, path: Arc<str>, here: Here) {
-        let route = OwnRoute { id, path, here };
-        let mut state = self.desk.state.lock();
-        state.routes.push(route);
-        state.has_changed = true;
-        drop(state);
-        self.desk.bell.notify_all();
+    /// A route is shared from now on. Gives the look behind which others can know.
+    pub(super) fn add(&self, id: RouteId, path: Arc<str>, here: Here) -> u64 {
+        self.desk.add(OwnRoute { id, path, here })
+    }
+
+    /// Waits until others can know, [`HOSTS_ASK`] at most: so that nobody takes the numbers of the clients that come then for nobody's.
+    pub(super) fn wait_for(&self, look: u64) {
+        self.desk.wait_for(look, HOSTS_ASK);
     }
 
     /// A route is shared no more.
@@ -74,6 +100,14 @@ impl Hosts {
     /// Whether no route is left.
     pub fn is_idle(&self) -> bool {
         self.desk.state.lock().routes.is_empty()
+    }
+
+    /// For whoever wants to know whether a host is there.
+    pub(super) fn ask(&self) -> Ask {
+        Ask {
+            desk: self.desk.clone(),
+            elsewhere: self.elsewhere.clone(),
+        }
     }
 
     /// What it knows of the others.

@@ -53,7 +53,7 @@ impl Others {
         is_shared: impl Fn(&str) -> bool,
         elsewhere: &Elsewhere,
     ) -> Result<(), Trouble> {
-        let numbers = numbers(listed, own)?;
+        let (numbers, is_all) = numbers(listed, own)?;
         let before = elsewhere.now().unwrap_or_default();
         let words = numbers
             .iter()
@@ -90,7 +90,7 @@ impl Others {
         let lists = hosts.iter().flat_map(|host| host.routes.values());
         let bytes: usize = lists.map(|of| of.list.bytes).sum();
         self.account.set(bytes);
-        elsewhere.set(hosts);
+        elsewhere.set(hosts, is_all);
         self.forget(link, keys)
     }
 
@@ -168,7 +168,8 @@ fn bytes(value: &Value) -> Option<&[u8]> {
     }
 }
 
-fn numbers(listed: Value, own: HostNumber) -> Result<Vec<HostNumber>, Trouble> {
+/// Those that are looked at, and whether they are all.
+fn numbers(listed: Value, own: HostNumber) -> Result<(Vec<HostNumber>, bool), Trouble> {
     let (Value::Array(listed) | Value::Set(listed)) = listed else {
         return Err(Trouble::Strange);
     };
@@ -176,6 +177,7 @@ fn numbers(listed: Value, own: HostNumber) -> Result<Vec<HostNumber>, Trouble> {
     let numbers = listed.filter_map(|text| std::str::from_utf8(text).ok()?.parse().ok());
     let mut numbers: Vec<HostNumber> = numbers.filter(|number| *number != own).collect();
     numbers.sort_unstable();
+    let is_all = numbers.len() <= HOSTS_MAX;
     numbers.truncate(HOSTS_MAX);
-    Ok(numbers)
+    Ok((numbers, is_all))
 }

@@ -89,6 +89,7 @@ impl Thread {
     }
 
     fn look(&mut self, link: &mut Link) -> Result<(), Trouble> {
+        self.desk.begin_look();
         let news = self.own.look(&self.desk.state.lock().routes);
         let is_due = self.renewed.is_none_or(|at| at.elapsed() >= HOSTS_RENEW);
         let tells = news.is_new || is_due;
@@ -130,7 +131,9 @@ impl Thread {
             listed,
             is_shared,
             &self.elsewhere,
-        )
+        )?;
+        self.desk.end_look();
+        Ok(())
     }
 
     /// What tells the news: first lists, then the word that names them.

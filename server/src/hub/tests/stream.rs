@@ -4,6 +4,7 @@
 use crossbeam_channel::bounded;
 
 use super::*;
+use crate::counters::EngineCounts;
 use crate::hub::{JoinFrom, Joined, Keep, Notices, StreamNews};
 use crate::journal::{Epoch, Gap, Outcome, Position, Since};
 
@@ -141,4 +142,31 @@ fn what_is_said_plainly_is_not_kept_where_a_stream_says_what_is() {
         room.heard(vec![one, late]),
         ["kept plain too ", "kept too "]
     );
+}
+
+/// Cause: what another host had for a client that had gone reached nobody, and nobody could know.
+#[test]
+fn what_another_host_has_for_who_has_gone_is_counted() {
+    let room = room(1, 0);
+    let counts = Arc::<EngineCounts>::default();
+    room.route.counts().set_engine(counts.clone());
+    let (one, two) = (room.open(1), room.open(2));
+    let from_afar = |client: &Guest| Event::FromAfar { client: client.id };
+    room.post(from_afar(&one));
+    room.post(to_one(one.id, "here"));
+    // Nobody else says that it is for one who may have gone.
+    room.post(Event::Closed { client: two.id });
+    room.post(to_one(two.id, "of this host"));
+    room.route.count(Audience::Everyone);
+    assert_eq!(counts.undelivered.get(), 0);
+    room.post(from_afar(&two));
+    room.post(to_one(two.id, "too late"));
+    let cause = Cause::plugin(4000, "bye");
+    let client = one.id;
+    room.post(Event::Close { client, cause });
+    room.post(from_afar(&one));
+    room.post(to_one(one.id, "behind its end"));
+    room.route.count(Audience::Everyone);
+    assert_eq!(counts.undelivered.get(), 2);
+    room.heard(Vec::new());
 }

@@ -88,7 +88,8 @@ impl RouteHost {
             return Ok(false);
         };
         let opcode = opcode(kind, payload)?;
-        say(shared, to, &Directed::Message(opcode, payload)).map(|()| true)
+        self.say(shared, to, &Directed::Message(opcode, payload))?;
+        Ok(true)
     }
 
     pub(super) fn close_everywhere(
@@ -105,7 +106,7 @@ impl RouteHost {
             return Err(INVALID);
         }
         let cause = Cause::plugin(code as u16, reason.to_owned());
-        say(shared, to, &Directed::Close(cause))
+        self.say(shared, to, &Directed::Close(cause))
     }
 
     /// The way to a client of another host; none where it is of this one.
@@ -120,16 +121,51 @@ impl RouteHost {
             host: HostNumber(number),
             client: ClientId(to.client),
         };
-        if shared.elsewhere().has_gone(to.host) {
-            return Err(GONE);
-        }
+        Ok(Some((shared, to)))
+    }
+
+    fn say(&self, shared: &Shared, to: Anywhere, what: &Directed<'_>) -> Result<(), Status> {
+        // Before anything that waits: the main thread makes the instance that takes over.
         if self.outgoing.is_held() {
             return Err(LATER);
         }
-        Ok(Some((shared, to)))
+        if shared.has_gone(to.host) {
+            return Err(GONE);
+        }
+        shared.direct(to, what).map_err(|_| EXHAUSTED)
     }
 }
 
-fn say(shared: &Shared, to: Anywhere, what: &Directed<'_>) -> Result<(), Status> {
-    shared.direct(to, what).map_err(|_| EXHAUSTED)
+#[cfg(test)]
+mod tests {
+    use plugin_api::EverywhereId;
+
+    use crate::ids::Anywhere;
+
+    /// Each crate reads it by code of its own, since the server's numbers know nothing of plugins.
+    #[test]
+    fn what_a_client_is_called_everywhere_reads_the_same_to_plugins_and_to_the_server() {
+        let texts = [
+            "5f3a09c1-17",
+            "5F3A09C1-17",
+            "00000000-0",
+            "ffffffff-18446744073709551615",
+            "5f3a09c1-18446744073709551616",
+            "5f3a09c1-+1",
+            "+f3a09c1-1",
+            "5f3a09c1-",
+            "5f3a09c1--1",
+            "f3a09c1-1",
+            "05f3a09c1-1",
+            "-1",
+            "17",
+            "",
+            "\u{e9}f3a09c-1",
+        ];
+        for text in texts {
+            let own = text.parse::<Anywhere>().map(|of| of.to_string());
+            let of_plugins = text.parse::<EverywhereId>().map(|of| of.to_string());
+            assert_eq!(own.ok(), of_plugins.ok(), "{text}");
+        }
+    }
 }
