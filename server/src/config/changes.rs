@@ -57,9 +57,12 @@ impl Settings {
             let same = find(&new.routes, &old.path);
             if let Some(route) = &same
                 && route.plugin == old.plugin
-                && route.is_shared != old.is_shared
             {
-                changes.add(Effect::Restart, format!("route {}: shared", old.path));
+                if route.is_shared != old.is_shared {
+                    changes.add(Effect::Restart, format!("route {}: shared", old.path));
+                } else if route.is_shared && route.when_away != old.when_away {
+                    changes.add(Effect::Restart, format!("route {}: when_away", old.path));
+                }
             }
             let is_same = same.is_some_and(|route| !self.differs_by_itself(old, new, &route));
             if !is_same {

@@ -161,6 +161,7 @@ pub const ROUTE_KEYS: &[&str] = &[
     "subprotocols",
     "event_stream",
     "shared",
+    "when_away",
     "options",
 ];
 

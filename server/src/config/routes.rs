@@ -15,6 +15,7 @@ use super::options::PluginOptions;
 use super::problem::{Place, Source, excerpt};
 use super::settings::RouteSettings;
 use super::table::{Given, Table};
+use crate::engine::WhenAway;
 use crate::http::target::normal;
 
 /// Reads every `[[route]]`; one without a valid path or plugin is left out, and noted.
@@ -45,6 +46,7 @@ fn read_one(
     let (mut options, mut option_places) = read_options(&mut table);
     let own = ClientSettings::read(&mut table, client);
     let is_shared = read_shared(&mut table, has_redis);
+    let when_away = read_when_away(&mut table, is_shared);
     let journal = JournalSettings::read(table.table("journal"), is_shared, &mut paths.files);
     for path in &given_paths {
         if let Err(problem) = paths.add(path) {
@@ -65,6 +67,7 @@ fn read_one(
             .map(|names| names.into_iter().map(|given| given.value.0).collect()),
         event_stream,
         is_shared,
+        when_away,
         client: if own == **client {
             client.clone()
         } else {
@@ -87,6 +90,16 @@ fn read_shared(table: &mut Table<'_>, has_redis: bool) -> bool {
         table.note_value("shared", &given.source, text);
     }
     given.value
+}
+
+/// What becomes of what is said on a shared route while Redis is away, where that differs from what `[redis]` says.
+fn read_when_away(table: &mut Table<'_>, is_shared: bool) -> Option<WhenAway> {
+    let given = table.given::<WhenAway>("when_away")?;
+    if !is_shared {
+        let text = "has no effect without `shared = true`, by which the route reaches other hosts";
+        table.note_value("when_away", &given.source, text);
+    }
+    Some(given.value)
 }
 
 /// The paths of a route: one, or a list of them. None where what stands there is none, which is noted.

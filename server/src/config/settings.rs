@@ -16,7 +16,7 @@ use super::listeners::ListenerSettings;
 use super::option_places::{OptionPlace, OptionPlaces};
 use super::options::PluginOptions;
 use super::problem::Place;
-use crate::engine::Terms;
+use crate::engine::{Terms, WhenAway};
 use crate::http::host::Host;
 use crate::http::peer::Trusted;
 use crate::http::provenance::Rules;
@@ -135,6 +135,8 @@ pub struct RouteSettings {
     pub event_stream: Option<bool>,
     /// Whether other hosts have it too, and what is said on it is heard on all of them.
     pub is_shared: bool,
+    /// What becomes of what is said on it while Redis is away; none for what `[redis]` says.
+    pub when_away: Option<WhenAway>,
     /// What holds for its clients.
     pub client: Arc<ClientSettings>,
     /// What is kept of what is said on its topics.

@@ -108,7 +108,10 @@ fn keep_shared(before: &Settings, settings: &mut Settings) -> Result<(), Vec<Str
         let mut old = before.routes.iter();
         let old = old.find(|old| old.path == route.path && old.plugin == route.plugin);
         match old {
-            Some(old) => route.is_shared = old.is_shared,
+            Some(old) => {
+                route.is_shared = old.is_shared;
+                route.when_away = old.when_away;
+            }
             None if route.is_shared && settings.redis.is_none() => {
                 let path = &route.path;
                 return Err(vec![format!(

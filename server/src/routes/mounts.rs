@@ -370,7 +370,7 @@ impl Mounts {
             .set(&route, file, wanted.journal())
             .inspect_err(|_| route.end())?;
         if let Some(terms) = wanted.shared() {
-            let begun = self.engines.begin(&route, terms);
+            let begun = self.engines.begin(&route, &terms);
             begun.inspect_err(|_| route.end())?;
         }
         Ok(route)

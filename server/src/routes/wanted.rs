@@ -43,9 +43,13 @@ impl Wanted<'_> {
     }
 
     /// How it is shared with other hosts, if it is.
-    pub(super) fn shared(&self) -> Option<&Terms> {
-        let is_shared = self.asked.is_some_and(|route| route.is_shared);
-        self.settings.redis.as_ref().filter(|_| is_shared)
+    pub(super) fn shared(&self) -> Option<Terms> {
+        let route = self.asked.filter(|route| route.is_shared)?;
+        let terms = self.settings.redis.clone()?;
+        Some(Terms {
+            when_away: route.when_away.unwrap_or(terms.when_away),
+            ..terms
+        })
     }
 
     /// In which file that is; in memory without one.

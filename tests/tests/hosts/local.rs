@@ -1,9 +1,9 @@
 //! With `when_away = "local"` those on a host hear each other while Redis is away, the others hear it when that is back,
 //! and nobody hears anything twice.
 
-use tests::{Admin, Client, Redis, Server, wait_until};
+use tests::{Admin, Client, Redis, Server, Setup, wait_until};
 
-use crate::{ROUTE, host_at, join, kept, post};
+use crate::{ROUTE, host_at, join, kept, post, settings};
 
 const LOCAL: &str = "when_away = \"local\"\n";
 
@@ -49,6 +49,47 @@ fn say(speaker: &mut Client, text: &str, listener: &mut Client) -> String {
     let (position, said) = kept(listener);
     assert_eq!(said, text);
     position
+}
+
+/// One route of a host waits for Redis, and the other does not, whatever holds for all.
+#[test]
+fn a_route_says_for_itself_what_becomes_of_what_is_said_while_redis_is_away() {
+    let mut redis = Redis::with(DURABLE);
+    for (of_all, of_route) in [("wait", "local"), ("local", "wait")] {
+        let more = format!("when_away = \"{of_all}\"\n");
+        let own = format!(
+            "[[route]]\npath = \"/own\"\nplugin = \"annals\"\nshared = true\nwhen_away = \"{of_route}\"\n"
+        );
+        let text = format!("{}{own}", settings(&redis.url(), &more));
+        let setup = Setup::new().plugins(&["annals", "push"]);
+        let server = setup.configuration(&text).start();
+        server.wait_for_log(&["/own", "is shared with other hosts"]);
+        redis.kill();
+        for (route, what) in [(ROUTE, of_all), ("/own", of_route)] {
+            let (then, heard) = match what {
+                "wait" => ("what is said waits", 0.0),
+                _ => ("what is said is heard here", 1.0),
+            };
+            server.wait_for_log(&[&format!("route {route}: "), "is away: ", then]);
+            let mut client = Client::connect(&server, &format!("{route}?silent"));
+            client.send("say hello");
+            let admin = Admin::of(&server);
+            let [waiting, alone] = ["waiting", "alone_total"]
+                .map(|name| format!("detent_engine_{name}{{route=\"{route}\"}}"));
+            wait_until("it waits for Redis, and is heard here or not", || {
+                admin.metric(&waiting) == Some(1.0) && admin.metric(&alone) == Some(heard)
+            });
+        }
+        // To change it is for a restart.
+        let changed = text.replace(
+            &format!("shared = true\nwhen_away = \"{of_route}\""),
+            "shared = true",
+        );
+        server.reload_with(&changed);
+        server.wait_for_log(&["these need a restart: ", "route /own: when_away"]);
+        drop(server);
+        redis.start_again();
+    }
 }
 
 #[test]

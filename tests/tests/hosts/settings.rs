@@ -39,6 +39,14 @@ fn a_shared_route_needs_redis_and_an_address_that_is_one() {
         assert!(told.contains(":2:7: `url`: what stands here "), "{told}");
         assert!(!told.contains("secret"), "{told}");
     }
+    let alone = "[[route]]\npath = \"/a\"\nplugin = \"annals\"\nwhen_away = \"local\"\n";
+    let told = problems(alone);
+    assert!(
+        told.contains(":4:13: `when_away`: has no effect without `shared = true`"),
+        "{told}"
+    );
+    let told = problems(&alone.replace("local", "never"));
+    assert!(told.contains("neither \"wait\" nor \"local\""), "{told}");
     let told = problems("[redis]\nwait = \"1s\"\n");
     assert!(
         told.contains("`wait`: has no effect without `url`"),
