@@ -132,9 +132,11 @@
 //! Below that the stream is not what is full first: at 10,000 messages a second 40 hosts keep Redis at 98 %, but only since they ask as often as
 //! they can.
 //!
-//! *Then* a route is more than one stream. Routes have streams of their own already, under names that Redis Cluster puts into
-//! different slots; a route whose topics are spread over streams by a hash of their names is `s` times as far, and gives up nothing
-//! but the order between topics: 16 streams carry 200,000 messages a second to 40 hosts (1.1 ms), where one carries 19 % of them.
+//! *Then* a route is more than one stream, on more than one Redis: neither is there yet. All routes of a server share the one that
+//! `[redis]` names, whose one thread serves all their streams; the server does not speak the protocol of Redis Cluster, which would
+//! spread them, as each key is one stream's. A route whose topics are spread over `s` streams by a hash of their names, each with a Redis of its own, is
+//! `s` times as far, and gives up nothing but the order between topics: by the simulation 16 streams carry 200,000 messages a second to 40
+//! hosts (1.1 ms), where one carries 19 % of them.
 //! What grows with each host all the same is that it reads every message of the route: 200,000 a second are 0.22 of one of its
 //! processors, and beyond a million a second (one thread for each stream, several processors) hosts have to read only the topics that
 //! they have members of.
@@ -143,7 +145,7 @@
 //! `pid_max` allows. The hub is full long before the stream: at 250,000 deliveries a second each client hears 10
 //! messages a second, all 40 hosts together 10,000,000. A word to all million is one entry, 12 us of Redis' time (1.2 + 40 x 0.27) plus 40
 //! reads, 0.3 ms, and 25,000 x 3.5 us = 88 ms of each hub. In 20,000 rooms of 50, each spread over all hosts, 200,000 messages a second are
-//! those ten per client: the 16 streams above.
+//! those ten per client: the 16 streams above, once there are any.
 
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
