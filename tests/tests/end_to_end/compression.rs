@@ -1,7 +1,8 @@
 //! permessage-deflate (RFC 7692) with one client: what is agreed, and what it says and hears then.
 
 use tests::{
-    BINARY, COMPRESSED, CONTINUATION, Compressing, Heard, PING, PONG, Raw, Server, Setup, TEXT,
+    ADMIN, Admin, BINARY, COMPRESSED, CONTINUATION, Compressing, Heard, PING, PONG, Raw, Server,
+    Setup, TEXT,
 };
 use tests::{compile_c, frame, handshake, json_line};
 
@@ -248,6 +249,32 @@ fn what_comes_behind_the_request_is_inflated_too() {
     raw.write(bytes);
     assert!(raw.head().contains(SHARED));
     assert_eq!(raw.frame(), (TEXT, b"Hello".to_vec()));
+}
+
+/// Cause: mutants survived that did not count what came, or a part of it alone.
+#[test]
+fn what_comes_compressed_is_counted_as_it_came_and_as_it_was() {
+    let server = server(ADMIN);
+    let mut client = Compressing::as_browser(&server, "/echo");
+    let text = json_line(7, 600);
+    let payload = client.compress(text.as_bytes());
+    let (first, second) = payload.split_at(payload.len() / 3);
+    let mut begun = frame(COMPRESSED | TEXT, first);
+    // It is not the last.
+    begun[0] &= 0x7f;
+    client
+        .raw
+        .write([begun, frame(CONTINUATION, second)].concat());
+    assert_eq!(client.hear().text, text);
+    let admin = Admin::of(&server);
+    for (name, amount) in [
+        ("messages", 1),
+        ("message_bytes", text.len()),
+        ("bytes", payload.len()),
+    ] {
+        let metric = format!("detent_compressed_{name}_total{{way=\"in\"}}");
+        assert_eq!(admin.metric(&metric), Some(amount as f64), "{name}");
+    }
 }
 
 #[test]

@@ -157,6 +157,32 @@ fn who_is_closed_for_it_is_told_why() {
     assert!(line.contains("of them by it"), "{line}");
 }
 
+/// Cause: mutants survived in which whoever held much was read on while memory was short, and reached the limit.
+#[test]
+fn who_holds_much_is_read_no_further_where_the_limit_is_near() {
+    const MIB: usize = 1024 * 1024;
+    let configuration = format!(
+        "[log]\nlevel = \"warn\"\n[limits]\nmemory = \"{LIMIT_MIB} MiB\"\n[client]\nmessage = \"64 MiB\"\n"
+    );
+    let setup = Setup::new().plugins(&["echo"]);
+    let server = setup.configuration(&configuration).start();
+    let mut raw = Raw::upgrade(&server, "/echo");
+    // Of a message that does not come whole there are seven eighths of the limit and more, but not all of it.
+    let whole = frame(BINARY, &vec![7; 64 * MIB]);
+    let sent = raw.0.write_all(&whole[..31 * MIB]);
+    let line = server.wait_for_log(&["memory is short: ", "closed with 1008"]);
+    let held = line
+        .split_once(" MiB of them by it")
+        .and_then(|(before, _)| {
+            let number = before.rsplit(' ').next()?;
+            number.parse::<f64>().ok()
+        });
+    assert!(
+        held.is_some_and(|mib| (27.5..29.0).contains(&mib)),
+        "{line}, and it was sent: {sent:?}"
+    );
+}
+
 /// Cause: changes of who is closed survived, since nobody counted who was.
 #[test]
 fn who_holds_most_is_closed_and_those_stay_who_hold_less() {
