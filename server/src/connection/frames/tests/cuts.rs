@@ -70,19 +70,21 @@ fn a_close_frame_is_heard_with_its_own_code_and_nothing_behind_it() {
 
 /// Cause: a mutant survived that let go what had come and was not given out, where a message ended with the buffer.
 #[test]
-fn compressed_messages_whose_last_byte_fills_the_buffer_are_followed_by_others() {
-    const EACH: usize = 64;
-    // With the header of 8 bytes that each is given.
-    let message = vec![b'x'; EACH - 8];
+fn what_stands_behind_a_message_that_fills_the_buffer_is_heard() {
+    // Each compressed one is given a header of 8 bytes, and each plain one keeps its own of 6.
+    let first = vec![b'x'; READ_BUFFER_BYTES_LEAST - 60];
+    let second = vec![b'y'; 60 - 8 - 6];
     let wrap = |payload: &[u8]| frame(0xc2, payload, [1, 2, 3, 4]);
-    let one = deflate(&message, Window::MOST, 6, wrap).expect("it shrinks");
-    let count = 2 * READ_BUFFER_BYTES_LEAST / EACH + 1;
-    assert!(
-        count * one.len() < READ_BUFFER_BYTES_LEAST,
-        "one read has all"
-    );
-    let mut expected = vec![Event::Binary(message); count];
-    expected.push(Event::Ended);
-    let pieces = whole(&one.repeat(count));
-    assert_eq!(events_where(pieces, Some(agreed(false))), expected);
+    let bytes = [
+        deflate(&first, Window::MOST, 6, wrap).expect("it shrinks"),
+        frame(0x82, &second, [0; 4]),
+        frame(0x82, b"behind", [0; 4]),
+    ]
+    .concat();
+    assert!(bytes.len() < READ_BUFFER_BYTES_LEAST, "one read has all");
+    let behind = b"behind".to_vec();
+    let expected = [first, second, behind].map(Event::Binary);
+    let seen = events_where(whole(&bytes), Some(agreed(false)));
+    assert_eq!(seen[..3], expected);
+    assert_eq!(seen[3..], [Event::Ended]);
 }

@@ -27,8 +27,15 @@ fn fragments(count: usize) -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn compressed(bytes: usize) -> Vec<u8> {
-    let wrap = |payload: &[u8]| frame(0xc1, payload, [1, 2, 3, 4]);
+/// A message that becomes so many bytes, in two fragments.
+fn compressed(bytes: usize) -> Vec<Vec<u8>> {
+    let wrap = |payload: &[u8]| {
+        let (first, second) = payload.split_at(payload.len() / 2);
+        vec![
+            frame(0x41, first, [1, 2, 3, 4]),
+            frame(0x80, second, [1, 2, 3, 4]),
+        ]
+    };
     deflate(&vec![b'x'; bytes], Window::MOST, 6, wrap).expect("it shrinks")
 }
 
@@ -83,10 +90,10 @@ fn messages_that_follow_each_other_without_a_pause_do_not_add_up() {
 fn what_a_compressed_message_becomes_is_told_as_it_comes() {
     for refers_back in [None, Some(Window::MOST)] {
         let agreed = Some(agreed(refers_back));
-        let (mut stream, messages) = heard(vec![compressed(RECEIVED_GRAIN_BYTES)], agreed);
+        let (mut stream, messages) = heard(compressed(RECEIVED_GRAIN_BYTES), agreed);
         assert_eq!(messages[0].len(), RECEIVED_GRAIN_BYTES);
         assert_eq!(stream.inner().told, [RECEIVED_GRAIN_BYTES, 0]);
-        let one = compressed(RECEIVED_GRAIN_BYTES * 3 / 4);
+        let one = compressed(RECEIVED_GRAIN_BYTES * 3 / 4).concat();
         let (mut stream, messages) = heard(vec![one.repeat(3)], agreed);
         assert_eq!(messages.len(), 3);
         assert_eq!(stream.inner().told, [0; 0]);
