@@ -66,6 +66,15 @@ impl Roster {
         &self.slot(client).seat
     }
 
+    /// Its connection thread, for a callback: `call` has the seat, and whoever waits for it has it next. Were it only let go, who
+    /// calls again at once would have it before one that has to wake up first, as often as a client that never pauses speaks.
+    pub fn with_seat<T>(&self, client: ClientId, call: impl FnOnce(&mut Option<Seat>) -> T) -> T {
+        let mut seat = self.slot(client).seat.lock();
+        let result = call(&mut seat);
+        MutexGuard::unlock_fair(seat);
+        result
+    }
+
     /// Locks the seats of all clients with a session on `route`, or none of them: none where one is
     /// not to be had until `deadline`. Blocks for callbacks that run.
     pub fn lock_seats(&self, route: RouteId, deadline: Instant) -> Option<HeldSeats<'_>> {

@@ -1,7 +1,9 @@
 //! Permits, ids and seats, without connections.
 
 use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -17,6 +19,9 @@ use crate::logging::refusal_log::RefusalLog;
 use crate::outbox::Outbox;
 use crate::outbox::drain::Drain;
 use crate::threads::{self, Stacks};
+
+/// Longer than anything takes, on a busy machine too.
+const FAR: Duration = Duration::from_secs(20);
 
 #[test]
 fn ids_count_up_from_one_and_never_come_again() {
@@ -171,6 +176,37 @@ fn only_seats_of_the_route_stay_locked() {
         roster.lock_seats(RouteId(0), Instant::now()).is_none(),
         "one is not to be had"
     );
+}
+
+/// Cause: a client that spoke without a pause had its seat again before the replacement that waited for it had woken up, callback
+/// after callback, and so the replacement was put off.
+#[test]
+fn who_waits_for_a_seat_has_it_before_its_client_calls_again() {
+    let roster = Roster::new(1);
+    let (client, _) = roster.claim().expect("a slot is free");
+    roster.seat(client, seat(RouteId(0)));
+    let has_waited = AtomicBool::new(false);
+    let (tell, told) = crossbeam_channel::bounded(1);
+    std::thread::scope(|scope| {
+        roster.with_seat(client, |_| {
+            scope.spawn(|| {
+                let own = std::fs::read_link("/proc/thread-self").expect("it is this thread");
+                tell.send(own).expect("somebody wants to know");
+                let held = roster.lock_seats(RouteId(0), Instant::now() + FAR);
+                has_waited.store(held.is_some(), Ordering::Relaxed);
+            });
+            let waiting: PathBuf = told.recv().expect("it says so");
+            let status = Path::new("/proc").join(waiting).join("stat");
+            let deadline = Instant::now() + FAR;
+            let sleeps =
+                || std::fs::read_to_string(&status).is_ok_and(|stat| stat.contains(") S "));
+            while !sleeps() {
+                assert!(Instant::now() < deadline, "it does not wait");
+                std::thread::yield_now();
+            }
+        });
+        roster.with_seat(client, |_| assert!(has_waited.load(Ordering::Relaxed)));
+    });
 }
 
 fn seat(route: RouteId) -> Seat {

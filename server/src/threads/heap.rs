@@ -30,6 +30,7 @@ pub fn give_heaps_back() {
 #[cfg(target_env = "gnu")]
 mod gnu {
     use std::hint::black_box;
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::thread::{self, available_parallelism};
 
     use libc::{M_ARENA_MAX, M_MMAP_THRESHOLD, M_TOP_PAD, M_TRIM_THRESHOLD, c_int, mallopt};
@@ -84,23 +85,34 @@ mod gnu {
 
     /// What is free at the top of a heap goes back only when something large is freed in it, and
     /// [`libc::malloc_trim`] does that in one of them. Threads that are there at the same time are given the heaps
-    /// that no thread has, one each, and then all of them in turn: so twice as many reach every heap.
+    /// that no thread has, one each, and then all of them in turn: so twice as many reach every heap. None may leave before
+    /// the last has come to its heap, which on a busy machine is long after it was started: that one would be given
+    /// the heap of one who has left, and some other keep what it has.
     fn visit_all() {
         let gate = RwLock::new(());
+        let visited = AtomicUsize::new(0);
+        let host = thread::current();
         let closed = gate.write();
         thread::scope(|scope| {
+            let mut visitors = 0;
             for _ in 0..2 * heaps() {
                 let visitor = thread::Builder::new()
                     .name("heap".to_owned())
                     .stack_size(VISITOR_STACK_BYTES);
                 let visit = || {
                     drop(black_box(Vec::<u8>::with_capacity(LOOK_BYTES)));
+                    visited.fetch_add(1, Ordering::Release);
+                    host.unpark();
                     drop(gate.read());
                 };
                 if visitor.spawn_scoped(scope, visit).is_err() {
                     // There is no room for a thread: what the others reach is given back.
                     break;
                 }
+                visitors += 1;
+            }
+            while visited.load(Ordering::Acquire) < visitors {
+                thread::park();
             }
             drop(closed);
         });

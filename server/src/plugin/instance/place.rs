@@ -123,16 +123,17 @@ impl Place {
     /// None never happens between `open` and `close`.
     pub fn call<T>(&mut self, call: impl FnOnce(&Instance, &mut Session) -> T) -> Option<T> {
         let roster = &self.route.parts.services.roster;
-        let mut seat = roster.seat_of(self.client).lock();
-        let seat = seat.as_mut()?;
-        if seat.generation != self.instance.generation {
-            self.instance = self.route.instance();
-        }
-        let answer = call(&self.instance, &mut seat.session);
-        if roster.has_calls(self.client) {
-            self.instance.run_calls(self.client, &mut seat.session);
-        }
-        Some(answer)
+        roster.with_seat(self.client, |seat| {
+            let seat = seat.as_mut()?;
+            if seat.generation != self.instance.generation {
+                self.instance = self.route.instance();
+            }
+            let answer = call(&self.instance, &mut seat.session);
+            if roster.has_calls(self.client) {
+                self.instance.run_calls(self.client, &mut seat.session);
+            }
+            Some(answer)
+        })
     }
 
     /// Takes the client off the route, then calls its `on_close`.
