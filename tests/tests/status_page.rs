@@ -121,8 +121,19 @@ fn a_route_goes_out_of_service_and_comes_back() {
     let (server, _) = Admin::start(&["echo", "chat"]);
     let browser = Browser::start();
     let window = open(&browser, &server);
+    let of_echo = "tr[data-key=\"/echo\"]";
+    let button = &format!("{of_echo} button");
+    window.wait_until(&format!(
+        "window.first = document.querySelector('{button}')"
+    ));
     let mut client = Client::connect(&server, "/echo");
-    let button = "tr[data-key=\"/echo\"] button";
+    // What is shown anew leaves the button under the hand that is about to click.
+    let opened = format!("document.querySelector('{of_echo} [data-head=opened]').textContent");
+    window.wait_until(&format!("{opened} === '1'"));
+    let is_same = window.eval(&format!(
+        "window.first === document.querySelector('{button}')"
+    ));
+    assert_eq!(is_same, json!(true));
     for _ in 0..2 {
         window.click(button);
     }

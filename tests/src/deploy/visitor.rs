@@ -67,8 +67,9 @@ impl Answer {
                 return std::mem::replace(&mut self.seen, rest);
             }
             let mut bytes = [0; 4096];
-            let count = self.stream.read(&mut bytes).unwrap_or_default();
-            assert!(count > 0, "no {part:?} in {:?}", self.seen);
+            let read = self.stream.read(&mut bytes);
+            let count = *read.as_ref().unwrap_or(&0);
+            assert!(count > 0, "no {part:?} in {:?}: {read:?}", self.seen);
             self.seen += &String::from_utf8_lossy(&bytes[..count]);
         }
     }

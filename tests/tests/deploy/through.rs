@@ -95,12 +95,15 @@ pub(crate) fn who_waits_is_answered_by_the_next_message(program: Program) {
     let mut nothing = front.ask("/push/news?wait=200ms", ACCEPT);
     let body = nothing.until("\"gap\":null}");
     assert!(body.contains("\"messages\":[]"), "{body}");
+    let one_waits = || {
+        let page = "GET /push HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n";
+        ask_inside(page.to_owned()).contains("[\"news\",1]")
+    };
     for text in ["one", "two"] {
+        // Who was answered before is told of for a moment still, and is not the one who is waited for.
+        tests::wait_until("nobody waits", || !one_waits());
         let mut waiting = front.ask("/push/news?since=now&wait=50s", ACCEPT);
-        tests::wait_until("it waits", || {
-            let page = "GET /push HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\n\r\n";
-            ask_inside(page.to_owned()).contains("[\"news\",1]")
-        });
+        tests::wait_until("it waits", one_waits);
         ask_inside(format!(
             "POST /push/news HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 3\r\n\r\n{text}"
         ));

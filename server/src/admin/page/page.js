@@ -75,7 +75,7 @@ function button(text, act) {
 function arm(made, act) {
   const text = made.textContent;
   let waiting = 0;
-  const calm = () => { clearTimeout(waiting); waiting = 0; made.textContent = text; made.classList.remove('sure'); };
+  const calm = () => { clearTimeout(waiting); waiting = 0; made.textContent = text; made.removeAttribute('class'); };
   made.addEventListener('click', () => {
     if (waiting) { calm(); act(); return; }
     made.textContent = 'Sure?';
@@ -227,9 +227,20 @@ function fill(table, head, rows) {
     made.push(element('tr', none));
   }
   const thead = element('thead', line('th', head));
-  const tbody = element('tbody');
-  tbody.append(...made);
-  table.replaceChildren(thead, tbody);
+  if (!table.tHead?.isEqualNode(thead)) table.replaceChildren(thead, element('tbody'));
+  // What is as before stays, so that a click ends on the button on which it has begun, and the keyboard where it was.
+  const body = table.tBodies[0];
+  const before = new Map([...body.rows].map((row) => [row.dataset.key, row]));
+  made.forEach((row, at) => {
+    const same = before.get(row.dataset.key);
+    if (same?.cells.length === row.cells.length) {
+      same.className = row.className;
+      [...row.cells].forEach((cell, index) => { if (!same.cells[index].isEqualNode(cell)) same.cells[index].replaceWith(cell); });
+      row = same;
+    }
+    if (body.rows[at] !== row) body.insertBefore(row, body.rows[at] ?? null);
+  });
+  while (body.rows.length > made.length) body.lastChild.remove();
 }
 // A row whose button waits for its second click, or that somebody has marked, is not taken from under his hand.
 const isTouched = (table) => table.querySelector('.sure') !== null || (!getSelection().isCollapsed && table.contains(getSelection().anchorNode));
