@@ -259,7 +259,8 @@ impl Read for OutboxStream {
             due => self.close_if(due),
         }
         if LEDGER.is_paused() && (self.account.told() > 0 || self.outbox.is_waiting()) {
-            self.outbox.wait_for_memory(Instant::now() + LOOK_AGAIN);
+            let look_again = Instant::now() + LOOK_AGAIN;
+            self.outbox.wait_for_memory(&LEDGER, look_again);
         }
         loop {
             if self.outbox.is_evicted() {

@@ -16,7 +16,7 @@ use super::proxy_protocol::{self, Relayed};
 use super::refusal::Refusal;
 use super::request::Request;
 use super::request_line;
-use crate::limits::memory::{Account, Part};
+use crate::limits::memory::{Account, LEDGER, Part};
 use crate::outbox::{Handshake, Outbox};
 use crate::tls::{self, Agreement, Session, TlsError};
 
@@ -302,7 +302,7 @@ impl<'a> Reader<'a> {
                 return Ok(false);
             }
             if self.account.told() > 0 {
-                self.outbox.wait_for_memory(self.deadline);
+                self.outbox.wait_for_memory(&LEDGER, self.deadline);
             }
             // It fails only for a zero duration or a dead socket, and the read tells of that.
             outbox.socket().set_read_timeout(Some(left)).ok();

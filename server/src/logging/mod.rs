@@ -5,6 +5,8 @@
 
 pub mod about;
 pub mod client_rate;
+#[cfg(test)]
+pub(crate) mod heard;
 pub mod levels;
 pub mod refusal_log;
 pub mod start_lines;

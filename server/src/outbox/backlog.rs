@@ -26,7 +26,7 @@ use super::http_phase::{Exchange, time_for};
 use super::shared::Frames;
 use super::{Delivery, Outbox, Phase, State};
 use crate::counters::COUNTERS;
-use crate::limits::memory::{LEDGER, Ledger};
+use crate::limits::memory::Ledger;
 use crate::limits::{
     BYTES_PER_SECOND_LEAST, FLUSH_BYTES, MEMORY_GRAIN_BYTES, MEMORY_LOOK_AGAIN, PAUSE_DIVISOR,
     settings,
@@ -222,14 +222,10 @@ impl Outbox {
         }
     }
 
-    /// Nothing more is read from who holds much while memory is short. Blocks until it is not, until `deadline`, or
+    /// Nothing more is read from who holds much while memory is short, as `ledger` says. Blocks until it is not, until `deadline`, or
     /// until the client is closed; woken by the drain thread, and looks by itself now and then. Only for the client's own
     /// thread.
-    pub fn wait_for_memory(&self, deadline: Instant) {
-        self.wait_for_memory_of(&LEDGER, deadline);
-    }
-
-    pub(super) fn wait_for_memory_of(&self, ledger: &Ledger, deadline: Instant) {
+    pub fn wait_for_memory(&self, ledger: &Ledger, deadline: Instant) {
         while ledger.is_paused() && !self.is_closing() && Instant::now() < deadline {
             ledger.wait_while_paused(deadline.min(Instant::now() + MEMORY_LOOK_AGAIN));
         }

@@ -240,13 +240,14 @@ fn who_has_more_than_a_quarter_of_its_backlog_waits_and_no_other() {
         });
     };
     let (woken, waits) = crossbeam_channel::unbounded();
-    let start = || {
+    let start_for = |outbox: &Arc<Outbox>| {
         let (outbox, woken) = (outbox.clone(), woken.clone());
         std::thread::spawn(move || {
             outbox.wait_for_room();
             woken.send(()).expect("somebody listens");
         });
     };
+    let start = || start_for(&outbox);
     let is_woken = || waits.recv_timeout(Duration::from_secs(20));
     let quarter = backlog(&outbox);
     bound(4 * quarter);
@@ -262,6 +263,17 @@ fn who_has_more_than_a_quarter_of_its_backlog_waits_and_no_other() {
     wait_for_waiter(&outbox);
     outbox.abort();
     is_woken().expect("there is nothing to wait for");
+    // Whoever has said as much, and it is not sent yet, would wait for its own flush.
+    let drain = Drain::start().expect("a thread");
+    let (outbox, _peer) = pair(&drain);
+    outbox.queue(&frame);
+    outbox.set_bounds(Bounds {
+        backlog_bytes_max: frame.len(),
+        ..Bounds::default()
+    });
+    start_for(&outbox);
+    is_woken().expect("its socket is not full");
+    drain.end();
 }
 
 fn backlog(outbox: &Outbox) -> usize {

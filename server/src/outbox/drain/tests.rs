@@ -16,7 +16,7 @@ use super::{Drain, Pressure, Told, Waiter};
 use crate::compression::Demand;
 use crate::ids::ClientId;
 use crate::limits::memory::{Ledger, Part};
-use crate::limits::{LINGER_TIMEOUT, MEMORY_LOOK_AGAIN};
+use crate::limits::{LEAVING_BEHIND_MAX, LINGER_TIMEOUT, MEMORY_LOOK_AGAIN};
 use crate::outbox::cause::Cause;
 use crate::outbox::frame::{self, Opcode};
 use crate::outbox::pressure;
@@ -156,6 +156,20 @@ fn who_has_its_answer_is_cut_where_no_file_is_left() {
     waiter.cut_leaving();
     assert!(waiter.entries.is_empty() && !outbox.has_last_word());
     assert_eq!(read_all(peer), frame::close(1000, "bye"));
+}
+
+/// Who comes waits a moment where the thread is behind with those who leave.
+#[test]
+fn it_is_crowded_where_the_thread_is_behind() {
+    let drain = Drain::start().expect("a thread");
+    let handle = drain.handle();
+    handle.set_leaving_max(1);
+    let mut leavers = Vec::new();
+    for leaving in 0..LEAVING_BEHIND_MAX + 3 {
+        assert_eq!(handle.is_crowded(), leaving > 1 + LEAVING_BEHIND_MAX);
+        leavers.push(handle.leaver());
+    }
+    drain.end();
 }
 
 /// Cause: a mutant survived that left the thread running, and its sockets open.

@@ -5,12 +5,14 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use log::Level;
 use socket2::Socket;
 
 use super::Pressure;
 use crate::ids::ClientId;
 use crate::limits::memory::{Ledger, Part};
 use crate::limits::{MEMORY_CALM, MEMORY_GRAIN_BYTES, MEMORY_LOOK_AGAIN, MEMORY_PAUSE_MAX};
+use crate::logging::heard;
 use crate::outbox::Outbox;
 use crate::outbox::drain::Drain;
 
@@ -136,12 +138,18 @@ fn those_who_hold_most_go_until_it_is_enough_and_no_more() {
         pressure.act(now, nobody_is_looked_for);
         let late = now + MEMORY_PAUSE_MAX;
         // Their threads let go of nothing as long as this test wants.
-        for look in [late, late + MEMORY_LOOK_AGAIN] {
-            let again = pressure.act(look, || all(&clients));
-            assert_eq!(again, Some(look + MEMORY_LOOK_AGAIN));
-            assert_eq!(have_gone(&clients), gone, "{grains} grains too many");
-        }
+        let heard = heard::while_doing(|| {
+            for look in [late, late + MEMORY_LOOK_AGAIN] {
+                let again = pressure.act(look, || all(&clients));
+                assert_eq!(again, Some(look + MEMORY_LOOK_AGAIN));
+                assert_eq!(have_gone(&clients), gone, "{grains} grains too many");
+            }
+        });
         let count = gone.iter().filter(|has_gone| **has_gone).count() as u64;
+        // The first loudly, and there may be a thousand others.
+        let loud = heard.iter().filter(|line| line.level == Level::Warn);
+        assert_eq!((heard.len() as u64, loud.count()), (count, 1));
+        assert_eq!(heard[0].level, Level::Warn);
         let closed = pressure.episode.as_ref().map(|episode| episode.closed);
         assert_eq!(closed, Some(count), "as the log tells");
         assert!(!ledger.is_closed());
@@ -149,14 +157,33 @@ fn those_who_hold_most_go_until_it_is_enough_and_no_more() {
     drain.end();
 }
 
-/// Cause: mutants survived that refused newcomers while there was room, and told twice over that all was well.
+/// Cause: mutants survived that refused newcomers while there was room, and told of each that was refused, or of none.
 #[test]
 fn newcomers_are_refused_past_the_limit_where_nobody_holds_much_until_it_is_over() {
     static LEDGER: Ledger = Ledger::new();
     let mut pressure = hold(&LEDGER, LIMIT + 1);
     let now = Instant::now();
-    pressure.act(now, Vec::new);
-    assert!(LEDGER.is_closed() && LEDGER.is_paused());
+    let heard = heard::while_doing(|| {
+        for _ in 0..2 {
+            _ = pressure.act(now, Vec::new);
+            assert!(LEDGER.is_closed() && LEDGER.is_paused());
+        }
+        // It is over and comes back, in the same episode.
+        LEDGER.remove(Part::Receiving, LIMIT);
+        _ = pressure.act(now, nobody_is_looked_for);
+        assert!(!LEDGER.is_closed());
+        LEDGER.add(Part::Receiving, LIMIT);
+        _ = pressure.act(now, Vec::new);
+        assert!(LEDGER.is_closed());
+    });
+    let told = |words| {
+        heard
+            .iter()
+            .filter(|line| line.text.contains(words))
+            .count()
+    };
+    assert_eq!(told("newcomers are answered 503"), 1);
+    assert_eq!(told("are read no further"), 1);
     LEDGER.remove(Part::Receiving, LIMIT + 1 - MARK);
     pressure.act(now, Vec::new);
     assert!(LEDGER.is_closed(), "it is short still");

@@ -95,6 +95,25 @@ fn a_long_answer_is_waited_for_longer_than_a_socket_may_be_full() {
     drain.end();
 }
 
+/// Cause: a mutant survived that cut one off at once of whose answer little was left.
+#[test]
+fn the_last_of_an_answer_is_waited_for_as_long_as_a_socket_may_be_full() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, mut peer) = plain_pair(&drain);
+    let mut said = 0;
+    while !outbox.is_waiting() {
+        outbox.queue_http(&[b'x'; 10_000]);
+        outbox.flush();
+        said += 10_000;
+    }
+    std::thread::scope(|scope| {
+        scope.spawn(|| peer.read_exact(&mut vec![0; said]).expect("all of it"));
+        outbox.wait_until_sent();
+    });
+    assert!(!outbox.is_waiting() && !outbox.is_closing());
+    drain.end();
+}
+
 /// Cause: who took a byte of its answer every 29 seconds held its place for as long as it liked.
 #[test]
 fn who_takes_an_answer_too_slowly_is_cut_off_although_it_takes_something() {

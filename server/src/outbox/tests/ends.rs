@@ -1,6 +1,7 @@
 //! How a connection ends: whose reason counts, what still leaves, and who is waited for.
 
 use super::*;
+use crate::logging::heard;
 use crate::outbox::Last;
 use crate::outbox::cause::NORMAL;
 
@@ -167,6 +168,31 @@ fn who_is_cut_off_in_the_middle_of_its_end_has_the_reason_of_that() {
         assert!(!outbox.is_waiting() && backlog(&outbox) == 0);
         assert_eq!(outbox.state.lock().account.told(), 0);
     }
+}
+
+/// As many bytes wait as a socket can be full of.
+#[test]
+fn who_takes_nothing_is_told_of_with_the_code_of_a_connection_that_is_lost() {
+    let drain = Drain::start().expect("a thread");
+    let (outbox, _peer) = plain_pair(&drain);
+    drain.end();
+    outbox.queue_http(&vec![7; 16 << 20]);
+    outbox.flush();
+    let mut now = Instant::now();
+    let heard = heard::while_doing(|| {
+        for look in 0.. {
+            now += Bounds::default().write_timeout;
+            if matches!(outbox.service(now), Service::Done) {
+                break;
+            }
+            assert!(look < 20, "never cut off");
+        }
+    });
+    let [line] = &heard[..] else {
+        panic!("one line, not {heard:?}");
+    };
+    assert!(line.text.contains("has taken no byte for 30s; dropped"));
+    assert_eq!(line.code, Some(1006));
 }
 
 /// Cause: a mutant survived in which who waited was answered with a byte.

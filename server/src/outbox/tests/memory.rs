@@ -3,6 +3,7 @@
 use super::*;
 use crate::limits::MEMORY_GRAIN_BYTES;
 use crate::limits::memory::Ledger;
+use crate::logging::heard;
 
 /// Nanoseconds that this thread has been on a processor.
 fn processor_time() -> u64 {
@@ -19,23 +20,23 @@ fn who_waits_for_memory_sleeps_until_there_is_some_or_its_time_is_over() {
     drain.end();
     let ledger = Ledger::new();
     let far = || Instant::now() + Duration::from_secs(3600);
-    outbox.wait_for_memory_of(&ledger, far());
+    outbox.wait_for_memory(&ledger, far());
     ledger.set_paused(true);
     let deadline = Instant::now() + Duration::from_millis(300);
     let before = processor_time();
-    outbox.wait_for_memory_of(&ledger, deadline);
+    outbox.wait_for_memory(&ledger, deadline);
     assert!(Instant::now() >= deadline);
     let time = Duration::from_nanos(processor_time() - before);
     assert!(time < Duration::from_millis(20), "{time:?} of a processor");
     std::thread::scope(|scope| {
         scope.spawn(|| ledger.set_paused(false));
-        outbox.wait_for_memory_of(&ledger, far());
+        outbox.wait_for_memory(&ledger, far());
     });
     ledger.set_paused(true);
     // Nobody wakes who is closed: it looks by itself.
     std::thread::scope(|scope| {
         scope.spawn(|| outbox.abort());
-        outbox.wait_for_memory_of(&ledger, far());
+        outbox.wait_for_memory(&ledger, far());
     });
 }
 
@@ -58,7 +59,12 @@ fn who_is_closed_for_want_of_memory_gets_a_close_frame_where_it_can() {
         if is_websocket {
             outbox.become_websocket(false, None);
         }
-        outbox.evict(log::Level::Debug, "in a test");
+        let heard = heard::while_doing(|| _ = outbox.evict(log::Level::Debug, "in a test"));
+        let [line] = &heard[..] else {
+            panic!("one line, not {heard:?}");
+        };
+        assert!(line.text.contains("memory is short: in a test; closed"));
+        assert_eq!((line.level, line.code), (log::Level::Debug, Some(1008)));
         assert!(outbox.is_closing() && outbox.is_evicted());
         assert_eq!(outbox.state.lock().phase, phase, "{is_websocket} {left}");
         assert_eq!(outbox.cause().expect("it is told").code, POLICY);

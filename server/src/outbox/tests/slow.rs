@@ -1,6 +1,7 @@
 //! Clients that take too little: what waits for them, for how long, and what is given up.
 
 use super::*;
+use crate::logging::heard;
 
 #[test]
 fn a_backlog_over_its_limit_ends_with_a_whole_close_frame() {
@@ -83,12 +84,18 @@ fn a_client_that_is_to_drop_messages_gets_those_that_fit() {
     });
     // Nobody reads until some have been left out.
     let mut sent = 0;
-    while outbox.dropped() == 0 {
-        for frame in numbered(sent, 50, 1000) {
-            assert_eq!(outbox.deliver(Frames::copied(&frame)), Delivery::Queued);
+    let heard = heard::while_doing(|| {
+        while outbox.dropped() < 10 {
+            for frame in numbered(sent, 50, 1000) {
+                assert_eq!(outbox.deliver(Frames::copied(&frame)), Delivery::Queued);
+            }
+            sent += 50;
         }
-        sent += 50;
-    }
+    });
+    let [line] = &heard[..] else {
+        panic!("the first is told of, and no other: {heard:?}");
+    };
+    assert!(line.text.ends_with("messages that do not fit are dropped"));
     let dropped = usize::try_from(outbox.dropped()).expect("not that many");
     outbox.close(Cause::server(1000, "enough"));
     let bytes = read_all(peer);

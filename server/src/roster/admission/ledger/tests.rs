@@ -24,6 +24,27 @@ fn those_who_have_left_at_once_are_forgotten() {
     assert_eq!(ledger.accounts.len(), 1);
 }
 
+/// Cause: mutants survived that kept five hundred times as much of those who had left as there were who stayed, or looked for
+/// them only where the bound is met exactly.
+#[test]
+fn of_those_who_have_left_little_is_kept_beside_few_who_stay() {
+    let mut ledger = Ledger::default();
+    let many = |number: u32| Network::of(IpAddr::from((number << 8).to_be_bytes()));
+    for number in 0..3 {
+        ledger.add_waiting(Waiting::Head, many(number), ());
+    }
+    let waiting: Vec<(Network, u64)> = (3..1000)
+        .map(many)
+        .map(|network| (network, ledger.add_waiting(Waiting::Head, network, ())))
+        .collect();
+    for (network, number) in waiting {
+        assert!(ledger.remove_waiting(Waiting::Head, network, number));
+    }
+    ledger.add_waiting(Waiting::Head, many(0), ());
+    assert_eq!(ledger.accounts.len(), 3);
+    assert_eq!(ledger.lines[Waiting::Head as usize].by_age.len(), 4);
+}
+
 #[test]
 fn the_oldest_of_the_address_that_holds_most_has_to_leave() {
     let mut ledger = Ledger::default();
