@@ -192,6 +192,19 @@ impl<S: Read + Write> Client<S> {
         }
     }
 
+    /// The same, whatever comes before that: what was under way, or what others have said.
+    #[track_caller]
+    pub fn cut_in_the_end(&mut self) {
+        loop {
+            match self.socket.read() {
+                Ok(Message::Close(_)) | Err(Error::ConnectionClosed | Error::Protocol(_)) => return,
+                Err(Error::Io(error)) if !is_timeout(&error) => return,
+                Ok(_) => {}
+                other => panic!("not cut: {other:?}"),
+            }
+        }
+    }
+
     /// The next message, which has to be text.
     #[track_caller]
     pub fn text(&mut self) -> String {
