@@ -76,7 +76,15 @@ fn a_client_has_timers<S: Stage>() {
     assert_eq!(ann.text(), "set");
     assert_eq!(ann.text(), "given 2: again");
     assert_eq!(ann.text(), "given 3: again");
-    assert_eq!(ann.ask("every 3600000 never"), "set");
+    ann.send("no-more");
+    ann.send("every 3600000 never");
+    loop {
+        match ann.text().as_str() {
+            "set" => break,
+            // On a busy machine it is due again before it is heard that it is not to be.
+            given => assert!(given.ends_with(": again"), "{given}"),
+        }
+    }
     ann.send("no-more");
 }
 
