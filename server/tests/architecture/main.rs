@@ -61,7 +61,7 @@ const UNSAFE: &[&str] = &[
     "plugin/instance/hand_over",
     "plugin/instance/lifecycle",
     "plugin/instance/turns",
-    "plugin/instance/route/tests",
+    "plugin/instance/route/tests/counting",
     "plugin/library/entry",
     "plugin/library/extension",
     "plugin/library/loader",
