@@ -10,7 +10,9 @@ use socket2::Socket;
 
 use super::{Frames, Handshake, Outbox, Session, has_surely_room, pipe, splice};
 use crate::ids::ClientId;
-use crate::limits::{QUIET_BYTES_MAX, SPLICED_BYTES_MAX, SPLICES_MAX, TURN_BYTES};
+use crate::limits::{
+    QUIET_BYTES_MAX, SPLICED_BYTES_MAX, SPLICES_MAX, TLS_RECORD_BYTES, TURN_BYTES,
+};
 use crate::outbox::Ending;
 use crate::outbox::cause::Cause;
 use crate::outbox::drain::Drain;
@@ -215,6 +217,30 @@ fn of_what_is_sealed_first_as_much_goes_by_the_pipe_as_any_socket_takes() {
         all.len(),
         "whole records, one behind the other"
     );
+}
+
+/// Cause: a mutant survived that did not count its own sends: a socket has room for so many, however small those before were.
+#[test]
+fn a_large_record_behind_small_ones_goes_by_the_pipe_as_often_as_any_socket_takes() {
+    let (outbox, _partner, _peer) = secured();
+    let deadline = Instant::now() + PATIENCE;
+    with_session(&outbox, |session| {
+        let send_until = |session: &mut Session, sends| {
+            while session.sends() < sends {
+                assert!(Instant::now() < deadline, "it never leaves");
+                if session.is_flushed() {
+                    session.seal(&[7; 10], &[]);
+                }
+                // The pipe may be another test's just now.
+                splice(session, outbox.socket());
+            }
+        };
+        send_until(session, SPLICES_MAX - 1);
+        assert!(session.is_flushed() && session.sent() < SPLICED_BYTES_MAX / 2);
+        session.seal(&[7; TLS_RECORD_BYTES], &[]);
+        send_until(session, SPLICES_MAX);
+        assert_eq!(session.sends(), SPLICES_MAX);
+    });
 }
 
 /// Bytes of the records of TLS that `bytes` begin with, each with a type and a version that there are.
