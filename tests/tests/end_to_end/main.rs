@@ -88,6 +88,7 @@ mod log_flood;
 mod log_levels;
 mod log_once;
 mod many;
+mod many_topics;
 mod memory;
 mod memory_group;
 mod memory_promise;

@@ -13,7 +13,7 @@ use crate::limits::JOURNAL_TAIL_BYTES;
 use crate::outbox::encoding::Encoding;
 use crate::outbox::frame::Opcode;
 
-/// Cause: mutants survived that gave the last message of a piece twice, and one who was told of a hole at the end of what the file
+/// Cause: mutants survived that gave the last message of a piece twice, or left out what did not fit, and one who was told of a hole at the end of what the file
 /// has asked for that for ever.
 #[test]
 fn what_was_given_of_a_piece_is_left_out_and_its_end_is_that_of_what_the_file_has() {
@@ -28,10 +28,14 @@ fn what_was_given_of_a_piece_is_left_out_and_its_end_is_that_of_what_the_file_ha
         except: None,
         message: Arc::new(Message::new(Opcode::Text, b"line")),
     };
-    for (done, lines, messages) in [
-        (0, vec![first, second, third], 3),
-        (second, vec![first, second, third], 1),
-        (third, vec![], 0),
+    let of_file = [first, second, third];
+    let one = Message::new(Opcode::Text, b"line").frame().len();
+    let end = past.journals.in_memory_from("t");
+    for (done, lines, bytes_max, messages, until) in [
+        (0, &of_file[..], 3 * one, 3, end),
+        (0, &of_file[..], 3 * one - 1, 2, second),
+        (second, &of_file[..], 3 * one, 1, end),
+        (third, &[], 3 * one, 0, end),
     ] {
         let standing = Standing {
             topic: "t".into(),
@@ -46,17 +50,20 @@ fn what_was_given_of_a_piece_is_left_out_and_its_end_is_that_of_what_the_file_ha
             file: File::Piece(Piece {
                 begin: done,
                 through: last + 1,
-                lines: lines.into_iter().map(line).collect(),
+                lines: lines.iter().copied().map(line).collect(),
                 has_more: false,
             }),
         };
         let mut piece = Vec::new();
         let client = ClientId(1);
         let encoding = Encoding::Frame;
-        let filled = past.fill(client, &standing, u64::MAX, encoding, 1000, &mut piece);
+        let filled = past.fill(client, &standing, u64::MAX, encoding, bytes_max, &mut piece);
         let filled = filled.expect("the piece is here");
-        assert_eq!(filled.messages, messages, "behind {done}");
-        assert_eq!(filled.offset, past.journals.in_memory_from("t"));
+        assert_eq!(
+            (filled.messages, filled.offset),
+            (messages, until),
+            "behind {done}"
+        );
     }
     past.leave_file(bounds());
     store.end();
