@@ -299,6 +299,12 @@ fn who_speaks_waits_no_longer_than_is_said_whatever_the_way_is_like() {
         }
         // 20 seconds of it where the way is slow, and in one piece.
         speaker.send("flood 0 200 1000");
+        // Who comes by another connection may be before it else.
+        let admin = Admin::of(&far.hosts[0]);
+        wait_until("some of it waits", || {
+            let waiting = admin.metric(&format!("detent_engine_waiting{{route=\"{ROUTE}\"}}"));
+            waiting.is_some_and(|bytes| bytes > 0.0)
+        });
         let start = Instant::now();
         let (status, head, body) = post(&far.hosts[0], ROUTE, "behind it");
         let time = start.elapsed();
