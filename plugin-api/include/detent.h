@@ -277,7 +277,9 @@ typedef struct detent_log {
  * another route is gone as well as far as this one is concerned.
  *
  * What one thread does through the host, each client sees in that order: publish, broadcast, send,
- * flush, close; within a callback and from one to the next. Between threads nothing is promised.
+ * flush, close; within a callback and from one to the next. Between threads nothing is promised. What is
+ * sent to a client that is given what it has missed (`join_from` of detent_journal) waits for that; what is
+ * said meanwhile on other topics that it is a member of already does not wait, and may come before it.
  * `send` to another client than the callback's, `close`, `join`, `leave`, `publish`, `broadcast` and
  * `member_count` wait while more than the host can pass on waits on this route, first come, first
  * served.

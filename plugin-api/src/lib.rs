@@ -86,7 +86,9 @@
 //! What one thread does through the host, each client sees in that order: publish, broadcast, send, flush,
 //! close; within a callback, and from one callback of a client to the next, also where the plugin is replaced
 //! in between. `broadcast`, then `send`, then `close` arrive so. All members of a topic see its messages in one
-//! order. Between threads nothing is promised but what their own locks order.
+//! order. Between threads nothing is promised but what their own locks order. What is sent to a client that is given what it has
+//! missed (`join_from`) waits for that; what is said meanwhile on other topics that it is a member of already does not wait, and
+//! may come before it.
 //!
 //! [`Client::close`] takes effect at once for what comes in: no further `on_message` of that client, whose
 //! messages are dropped from then on, and every call about it answers that it is gone; its Close frame waits for what

@@ -159,10 +159,18 @@ impl Past {
         if behind.topics.is_empty() {
             return deliver_held(behind, queue);
         }
-        // Those that wait for the file, or until this host has read more, hold up none of the others.
-        let waits = |standing: &Standing| matches!(standing.file, File::Asked(_) | File::Ahead(_));
+        // Those that wait for the file, until this host has read more, or for what is held back, hold up none of the others.
+        let waits = |standing: &Standing| {
+            let is_asked = matches!(standing.file, File::Asked(_) | File::Ahead(_));
+            is_asked || standing.at.offset >= limit
+        };
         let Some(index) = behind.topics.iter().position(|standing| !waits(standing)) else {
-            return Fed::Waits;
+            let fed = deliver_held(behind, queue);
+            return if behind.limit() == limit {
+                Fed::Waits
+            } else {
+                fed
+            };
         };
         behind.topics.rotate_left(index);
         let bytes_max = behind.outbox.piece_bytes();
@@ -208,20 +216,32 @@ impl Past {
         }
         queue.count_deliveries(filled.messages, piece.len() as u64);
         // The topics take turns.
-        if let Some(mut standing) = behind.topics.pop_front() {
+        let done = behind.topics.pop_front().and_then(|mut standing| {
             standing.go_on(&filled);
-            if !self
+            let is_done = self
                 .journals
-                .is_at_head(&standing.topic, standing.at.offset)
-            {
-                behind.topics.push_back(standing);
-            } else {
+                .is_at_head(&standing.topic, standing.at.offset);
+            match is_done {
+                true => Some(standing),
+                false => {
+                    behind.topics.push_back(standing);
+                    None
+                }
+            }
+        });
+        let fed = deliver_held(behind, queue);
+        if let Some(mut standing) = done {
+            if behind.limit() == u64::MAX {
                 // That it is not a member of too many was looked at when it began.
                 let audience = Audience::of_journal(standing.topic);
                 members.join(client, audience).ok();
+            } else {
+                // Something is held back still, and what is said on the topic from now on comes behind it.
+                standing.at.offset = standing.at.offset.max(self.journals.last());
+                behind.topics.push_back(standing);
             }
         }
-        match deliver_held(behind, queue) {
+        match fed {
             Fed::More if offered == Offered::Taken => Fed::Waits,
             fed => fed,
         }

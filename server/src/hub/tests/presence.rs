@@ -15,7 +15,7 @@ fn tell(client: ClientId, name: &str, joined: &str, left: &str) -> Event {
     }))
 }
 
-fn leave(client: ClientId, name: &str) -> Event {
+pub(super) fn leave(client: ClientId, name: &str) -> Event {
     let topic = topic(name);
     Event::Leave { client, topic }
 }
