@@ -3,7 +3,6 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::past::{after, bounds, keep, next_frame};
-use super::presence::leave;
 use super::*;
 use crate::journal::{Outcome, Position, Since};
 use crate::outbox::Bounds as OutboxBounds;

@@ -166,6 +166,11 @@ fn join(client: ClientId, name: &str) -> Event {
     Event::Join { client, topic }
 }
 
+fn leave(client: ClientId, name: &str) -> Event {
+    let topic = topic(name);
+    Event::Leave { client, topic }
+}
+
 #[test]
 fn everyone_hears_everything_in_one_order_but_what_leaves_them_out() {
     let room = Room::new();

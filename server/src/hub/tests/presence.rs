@@ -15,11 +15,6 @@ fn tell(client: ClientId, name: &str, joined: &str, left: &str) -> Event {
     }))
 }
 
-pub(super) fn leave(client: ClientId, name: &str) -> Event {
-    let topic = topic(name);
-    Event::Leave { client, topic }
-}
-
 /// Cause: mutants survived in which a word about an end overtook what had been said before, or came twice.
 #[test]
 fn the_others_hear_who_comes_and_goes_once_and_in_order() {
