@@ -248,13 +248,14 @@ fn what_is_cut_amid_a_command_or_an_answer_is_heard_once() {
     let mut speakers = [far.speaker(0), far.speaker(1)];
     let mut cuts = 0;
     for way in [Way::There, Way::Back] {
-        // Something small, and something that is larger than all that is asked and answered beside.
+        // Something small, and something that is larger than all that is asked and answered beside: each message has as much,
+        // since how many of them go at once is a matter of how busy the machine is.
         for bytes in [2, 1000] {
             far.ways
                 .iter()
                 .for_each(|passage| passage.cut_amid(way, bytes));
-            speakers[0].send("flood 0 100 10");
-            speakers[1].send("flood 100 100 10");
+            speakers[0].send(&format!("flood 0 100 {}", bytes.max(10)));
+            speakers[1].send(&format!("flood 100 100 {}", bytes.max(10)));
             assert_one_order(&mut listeners, 100);
             cuts += 1;
             for passage in &far.ways {
