@@ -30,7 +30,7 @@ use crate::ids::ClientId;
 use crate::logging::about::About;
 use crate::logging::refusal_log::RefusalLog;
 use crate::outbox::cause::{Cause, INTERNAL};
-use crate::outbox::{Bounds, Ending, Outbox, set_own_outbox};
+use crate::outbox::{Bounds, Ending, Outbox, forget_own_outbox, set_own_outbox};
 use crate::plugin::{CallbackError, Place};
 use crate::roster::admission::Ticket;
 use crate::routes::readiness::Readiness;
@@ -140,6 +140,7 @@ impl Drop for Departure<'_> {
             self.outbox.end_for_fault(&answer.encode(Form::LAST));
             self.outbox.finish(Ending::LastWord);
         }
+        forget_own_outbox();
         // The reaper outlives every connection.
         self.context.departed.send(self.client).ok();
     }

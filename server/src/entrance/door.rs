@@ -23,7 +23,7 @@ use crate::outbox::drain::DrainHandle;
 use crate::roster::admission::{Admission, Ticket};
 use crate::roster::whose::Whose;
 use crate::roster::{Places, Roster};
-use crate::threads::{self, Stacks, crash};
+use crate::threads::{self, Name, Stacks, crash};
 
 /// What all acceptors share.
 pub struct Service {
@@ -124,8 +124,8 @@ impl Door {
         let (context, thread_outbox) = (self.service.context.clone(), outbox.clone());
         let roster = self.service.roster.clone();
         let started = self.service.roster.hold(client, outbox.clone(), || {
-            let name = format!("client-{client}");
-            threads::spawn(&self.service.stacks, &name, move || {
+            let name = Name::of(&["client-", itoa::Buffer::new().format(client.0)]);
+            threads::spawn(&self.service.stacks, name, move || {
                 let _says_whose = crash::run_for(roster.activity(client).word(), client.0);
                 connection::run(
                     &context,

@@ -5,7 +5,7 @@
 //! kind of [`Peer`].
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use ipnet::IpNet;
 
@@ -103,12 +103,34 @@ impl Remote {
         }
     }
 
+    /// What [`Display`](fmt::Display) writes. Each connection has it written, so that the most common kind goes past the machinery
+    /// of formatting, which takes ten times as long and most of what is left of the stack.
+    pub fn text(&self) -> String {
+        match self {
+            Remote::Tcp(SocketAddr::V4(address)) => text_of(*address),
+            _ => self.to_string(),
+        }
+    }
+
     fn address(&self) -> ClientAddress {
         match self {
             Remote::Tcp(address) => ClientAddress::Known(address.ip().to_canonical()),
             Remote::Unix(credentials) => ClientAddress::Local(*credentials),
         }
     }
+}
+
+fn text_of(address: SocketAddrV4) -> String {
+    let mut text = String::with_capacity("255.255.255.255:65535".len());
+    let mut number = itoa::Buffer::new();
+    for octet in address.ip().octets() {
+        text.push_str(number.format(octet));
+        text.push('.');
+    }
+    text.pop();
+    text.push(':');
+    text.push_str(number.format(address.port()));
+    text
 }
 
 impl fmt::Display for Remote {
@@ -224,5 +246,27 @@ impl fmt::Display for ClientAddress {
             ClientAddress::Local(process) => process.fmt(formatter),
             ClientAddress::Unknown => formatter.write_str(UNKNOWN),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Credentials, Remote};
+
+    #[test]
+    fn the_text_is_what_is_displayed() {
+        for address in [
+            "0.0.0.0:0",
+            "127.0.0.1:80",
+            "255.255.255.255:65535",
+            "[::1]:25252",
+        ] {
+            let remote = Remote::Tcp(address.parse().expect("an address"));
+            assert_eq!(remote.text(), address);
+            assert_eq!(remote.to_string(), address);
+        }
+        let (pid, uid, gid) = (1, 2, 3);
+        let process = Remote::Unix(Credentials { pid, uid, gid });
+        assert_eq!(process.text(), process.to_string());
     }
 }

@@ -209,7 +209,11 @@ impl Request {
     /// Whether a header that is a list (RFC 9110 section 5.6.1), in one or several lines, holds
     /// `token` in any case.
     pub fn has_token(&self, name: &str, token: &str) -> bool {
-        self.list(name).any(|of| of.eq_ignore_ascii_case(token))
+        let token = token.as_bytes();
+        let is_it = |member: &[u8]| member.trim_ascii().eq_ignore_ascii_case(token);
+        // Mostly it is the only one.
+        self.header_values(name)
+            .any(|value| is_it(value) || value.split(|&byte| byte == b',').any(is_it))
     }
 
     /// The members of a header that is a list, in one or several lines.

@@ -22,6 +22,12 @@ const OWN_HEADERS: [&str; 7] = [
 /// Methods that reach a plugin, as Allow has them.
 pub const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
 
+/// Whether `method` is one of [`METHODS`]; methods are case-sensitive.
+pub fn is_served(method: &str) -> bool {
+    let mut served = METHODS.as_bytes().split(|&byte| byte == b',');
+    served.any(|of| of.trim_ascii_start() == method.as_bytes())
+}
+
 /// What the request and the connection make of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Form {

@@ -118,7 +118,9 @@ pub fn tidy(normal: &str) -> String {
 
 /// The authority of a target in absolute form, and where what follows it begins.
 fn split_authority(target: &str) -> Result<(Option<Range<usize>>, usize), Refusal> {
-    let Some((scheme, rest)) = target.split_once("://") else {
+    // Nearly all are a path, in which what follows could stand too.
+    let absolute = Some(target).filter(|of| !of.starts_with('/'));
+    let Some((scheme, rest)) = absolute.and_then(|of| of.split_once("://")) else {
         return Ok((None, 0));
     };
     let schemes = ["http", "https", "ws", "wss"];

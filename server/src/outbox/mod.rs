@@ -73,7 +73,8 @@ pub use ending::Ending;
 pub use figures::{Figures, Kind};
 pub use once::{Answerer, Last};
 pub use own::{
-    OwnOutbox, come_behind, end_own_for_fault, own_outbox, set_own_outbox, with_own_outbox,
+    OwnOutbox, come_behind, end_own_for_fault, forget_own_outbox, own_outbox, set_own_outbox,
+    with_own_outbox,
 };
 pub use piece::{Offered, Waker};
 pub use secured::Handshake;

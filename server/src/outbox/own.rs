@@ -5,6 +5,7 @@
 //! there is no own outbox. Knows numbers of events, and not what numbers them.
 
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 use super::Outbox;
@@ -19,7 +20,12 @@ struct Own {
 }
 
 thread_local! {
-    static OWN: RefCell<Option<Own>> = const { RefCell::new(None) };
+    /// Taken out again by who has put it there, so that no thread has it to drop at its end, which every client would pay for.
+    static OWN: RefCell<ManuallyDrop<Option<Own>>> = const { RefCell::new(ManuallyDrop::new(None)) };
+}
+
+fn replace(own: Option<Own>) -> Option<Own> {
+    ManuallyDrop::into_inner(OWN.replace(ManuallyDrop::new(own)))
 }
 
 /// How this thread's own client is answered.
@@ -32,16 +38,19 @@ pub enum OwnOutbox {
     NotOwn,
 }
 
-/// Tells this thread, a connection's, whose it is, and on which route.
+/// Tells this thread, a connection's, whose it is, and on which route, until [`forget_own_outbox`].
 pub fn set_own_outbox(client: ClientId, route: RouteId, outbox: Arc<Outbox>) {
-    OWN.with(|own| {
-        *own.borrow_mut() = Some(Own {
-            client,
-            route,
-            outbox,
-            behind: 0,
-        });
-    });
+    replace(Some(Own {
+        client,
+        route,
+        outbox,
+        behind: 0,
+    }));
+}
+
+/// From here on this thread is nobody's.
+pub fn forget_own_outbox() {
+    replace(None);
 }
 
 /// Runs `work` on a thread that is no connection's as if it were that of `client`: whoever calls it sees to it that the
@@ -51,7 +60,7 @@ pub fn with_own_outbox(client: ClientId, route: RouteId, outbox: Arc<Outbox>, wo
     struct Ends(Option<Own>);
     impl Drop for Ends {
         fn drop(&mut self) {
-            OWN.set(self.0.take());
+            replace(self.0.take());
         }
     }
     let own = Own {
@@ -60,15 +69,14 @@ pub fn with_own_outbox(client: ClientId, route: RouteId, outbox: Arc<Outbox>, wo
         outbox,
         behind: 0,
     };
-    let _ends = Ends(OWN.replace(Some(own)));
+    let _ends = Ends(replace(Some(own)));
     work();
 }
 
 /// How `client` is answered by this thread; `has_settled` says whether the event of a number, and what else is to
 /// come first, has reached it; 0 is no event.
 pub fn own_outbox(client: ClientId, has_settled: impl FnOnce(u64) -> bool) -> OwnOutbox {
-    // A plugin's own thread-local may call the host while this thread ends: then it is nobody's.
-    let answer = OWN.try_with(|own| match &mut *own.borrow_mut() {
+    OWN.with_borrow_mut(|own| match &mut **own {
         Some(own) if own.client == client => {
             let outbox = own.outbox.clone();
             if !has_settled(own.behind) || outbox.is_behind() {
@@ -78,15 +86,13 @@ pub fn own_outbox(client: ClientId, has_settled: impl FnOnce(u64) -> bool) -> Ow
             OwnOutbox::Direct(outbox)
         }
         _ => OwnOutbox::NotOwn,
-    });
-    answer.unwrap_or(OwnOutbox::NotOwn)
+    })
 }
 
 /// Our own code has panicked in a host call on this thread: where it is a connection's, its client ends.
 pub fn end_own_for_fault() {
-    let outbox = |own: &RefCell<Option<Own>>| own.borrow().as_ref().map(|own| own.outbox.clone());
-    // As above.
-    if let Some(outbox) = OWN.try_with(outbox).ok().flatten() {
+    let outbox = OWN.with_borrow(|own| own.as_ref().map(|own| own.outbox.clone()));
+    if let Some(outbox) = outbox {
         outbox.end_for_fault(&[]);
     }
 }
@@ -94,8 +100,8 @@ pub fn end_own_for_fault() {
 /// This thread has posted the event of `number` about `route`, which all on it may hear of but `except`: what
 /// it says to its own client from now on comes behind that.
 pub fn come_behind(route: RouteId, except: Option<ClientId>, number: u64) {
-    OWN.try_with(|own| {
-        if let Some(own) = &mut *own.borrow_mut()
+    OWN.with_borrow_mut(|own| {
+        if let Some(own) = &mut **own
             && own.route == route
             && except != Some(own.client)
             // Nothing is on its way by the hub: it has ended, or the event waits elsewhere.
@@ -103,9 +109,7 @@ pub fn come_behind(route: RouteId, except: Option<ClientId>, number: u64) {
         {
             own.behind = number;
         }
-    })
-    // As above.
-    .ok();
+    });
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use crate::limits::CALLS_PER_CLIENT_MAX;
 use crate::logging::refusal_log::RefusalLog;
 use crate::outbox::Outbox;
 use crate::outbox::drain::Drain;
-use crate::threads::{self, Stacks};
+use crate::threads::{self, Name, Stacks};
 
 /// Longer than anything takes, on a busy machine too.
 const FAR: Duration = Duration::from_secs(20);
@@ -247,7 +247,7 @@ fn an_outbox_is_that_of_the_client_that_is_named_and_of_no_later_one() {
     let enter = || {
         let (client, _places) = roster.claim().expect("the slot is free");
         let outbox = Outbox::new(socket(), client, drain.handle());
-        let spawn = || threads::spawn(&stacks, "leaves", Box::new(|| {}));
+        let spawn = || threads::spawn(&stacks, Name::of(&["leaves"]), Box::new(|| {}));
         let started = roster.hold(client, outbox, spawn);
         started.expect("a thread is to be had");
         client
@@ -291,7 +291,7 @@ fn those_of_a_route_are_found_and_no_others() {
     let enter = |route: Option<u32>| {
         let (client, _places) = roster.claim().expect("a slot is free");
         let outbox = Outbox::new(socket(), client, drain.handle());
-        let spawn = || threads::spawn(&stacks, "leaves", Box::new(|| {}));
+        let spawn = || threads::spawn(&stacks, Name::of(&["leaves"]), Box::new(|| {}));
         let started = roster.hold(client, outbox, spawn);
         started.expect("a thread is to be had");
         if let Some(route) = route {
@@ -333,7 +333,7 @@ fn a_thread_that_does_not_end_keeps_its_own_place_and_no_other() {
     let start = |body: Box<dyn FnMut() + Send>| {
         let (client, _places) = roster.claim().expect("a slot is free");
         let outbox = Outbox::new(socket(), client, drain.handle());
-        let spawn = || threads::spawn(&stacks, "departs", body);
+        let spawn = || threads::spawn(&stacks, Name::of(&["departs"]), body);
         let started = roster.hold(client, outbox, spawn);
         started.expect("a thread is to be had");
         departed.send(client).expect("the reaper runs");

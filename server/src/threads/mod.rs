@@ -18,6 +18,6 @@ pub use fault_point::{fault_point, stall_point};
 pub use heap::{be_frugal, give_heaps_back};
 pub use own_stack::give_back;
 pub use schedule::be_patient;
-pub use spawn::{Thread, spawn};
+pub use spawn::{Name, Thread, spawn};
 pub use stacks::Stacks;
 pub use whose::{is_connection, is_of_the_server};

@@ -6,7 +6,7 @@ use crate::http::inside::can_be_rebound;
 use crate::http::reader::Reader;
 use crate::http::refusal::Refusal;
 use crate::http::request::Request;
-use crate::http::response::METHODS;
+use crate::http::response::is_served;
 use crate::http::upgrade;
 
 /// Whether another request may be read behind this one (RFC 9112 section 9.3).
@@ -38,7 +38,7 @@ pub(super) fn check_name(request: &Request) -> Result<(), Refusal> {
 #[inline(never)]
 pub(super) fn check_method(request: &Request) -> Result<(), Refusal> {
     let method = request.method();
-    if METHODS.split(", ").any(|known| known == method) {
+    if is_served(method) {
         return Ok(());
     }
     Err(match method {

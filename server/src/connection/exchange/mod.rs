@@ -138,7 +138,7 @@ impl<'a> Exchange<'a> {
 
     /// Reads one request and queues its answer. `left` requests may follow on this connection.
     pub(super) fn run(&self, reader: &mut Reader<'_>, ticket: &mut Ticket, left: usize) -> Outcome {
-        let peer = self.arrival.peer.remote().to_string();
+        let peer = self.arrival.peer.remote().text();
         let mut request = match reader.read_head(&peer) {
             Ok(request) => request,
             Err(error) => return self.end_unread(reader, ticket, error),

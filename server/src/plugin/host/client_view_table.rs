@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 use plugin_api::abi::{self, ABSENT, GONE, OK, Status};
@@ -18,8 +19,9 @@ use crate::ids::ClientId;
 type Handshake = Option<(ClientId, Arc<Request>)>;
 
 thread_local! {
-    /// The client whose callbacks run on this thread, and its handshake.
-    static HANDSHAKE: RefCell<Handshake> = const { RefCell::new(None) };
+    /// The client whose callbacks run on this thread, and its handshake. [`Shown`] takes it out again, so that no thread
+    /// has it to drop at its end, which every client would pay for.
+    static HANDSHAKE: RefCell<ManuallyDrop<Handshake>> = const { RefCell::new(ManuallyDrop::new(None)) };
 }
 
 /// Callbacks of a client run on this thread, and may see its handshake, until this is dropped on it.
@@ -31,14 +33,18 @@ pub(in crate::plugin) struct Shown {
 impl Shown {
     pub(in crate::plugin) fn to_callbacks(client: ClientId, request: Arc<Request>) -> Shown {
         Shown {
-            before: HANDSHAKE.replace(Some((client, request))),
+            before: replace(Some((client, request))),
         }
     }
 }
 
+fn replace(handshake: Handshake) -> Handshake {
+    ManuallyDrop::into_inner(HANDSHAKE.replace(ManuallyDrop::new(handshake)))
+}
+
 impl Drop for Shown {
     fn drop(&mut self) {
-        HANDSHAKE.set(self.before.take());
+        drop(replace(self.before.take()));
     }
 }
 
@@ -90,12 +96,11 @@ unsafe extern "C" fn request(
     request: *mut *const abi::Request,
 ) -> Status {
     guard(|| {
-        // A plugin's own thread-local may call the host while this thread ends: then it is nobody's.
-        let handshake = HANDSHAKE.try_with(|handshake| match &*handshake.borrow() {
+        let handshake = HANDSHAKE.with_borrow(|handshake| match &**handshake {
             Some((of, request)) if of.0 == client => Some(request_as_abi(request)),
             _ => None,
         });
-        match handshake.ok().flatten() {
+        match handshake {
             Some(handshake) => {
                 // SAFETY: see above.
                 unsafe { *request = handshake };

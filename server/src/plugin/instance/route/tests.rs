@@ -28,7 +28,7 @@ use crate::outbox::cause::Cause;
 use crate::outbox::drain::Drain;
 use crate::plugin::{HandOver, Place, Services};
 use crate::roster::Roster;
-use crate::threads::{self, Stacks};
+use crate::threads::{self, Name, Stacks};
 use counting::{Counts, library, value};
 
 const ROUTE: RouteId = RouteId(0);
@@ -90,7 +90,7 @@ impl World {
     }
 
     fn hold(&self, client: ClientId, outbox: Arc<Outbox>) {
-        let spawn = || threads::spawn(&Stacks::new(), "leaves", Box::new(|| {}));
+        let spawn = || threads::spawn(&Stacks::new(), Name::of(&["leaves"]), Box::new(|| {}));
         let held = self.roster.hold(client, outbox, spawn);
         held.expect("a thread is to be had");
     }
