@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytesize::ByteSize;
@@ -271,7 +272,7 @@ fn limits() -> impl Iterator<Item = (&'static str, Option<u64>, Unit)> {
         ),
         (
             "pids.max of the control group",
-            control_group::lowest(&PIDS),
+            control_group::lowest(&PIDS, Path::new("/")),
             Unit::Threads,
         ),
         (

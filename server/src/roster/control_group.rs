@@ -1,6 +1,7 @@
 //! What the control groups of this process allow, whatever their version (cgroups(7)).
 
 use std::fs;
+use std::path::Path;
 
 /// One kind of limit.
 pub(super) struct Controller {
@@ -12,14 +13,17 @@ pub(super) struct Controller {
     pub(super) file_of_version_1: &'static str,
 }
 
-/// The lowest limit of this process's groups and all above them; none where there is none.
-pub(super) fn lowest(of: &Controller) -> Option<u64> {
-    let groups = fs::read_to_string("/proc/self/cgroup").ok()?;
-    lowest_of(of, &groups, number)
+/// The lowest limit of this process's groups and all above them; none where there is none. The kernel's files are looked for
+/// below `root`.
+pub(super) fn lowest(of: &Controller, root: &Path) -> Option<u64> {
+    let groups = fs::read_to_string(root.join("proc/self/cgroup")).ok()?;
+    lowest_of(of, &groups, |path| {
+        number(root.join(path.trim_start_matches('/')))
+    })
 }
 
 /// A file of the kernel with one number; none where it is missing or says `max`.
-pub(super) fn number(path: &str) -> Option<u64> {
+pub(super) fn number(path: impl AsRef<Path>) -> Option<u64> {
     fs::read_to_string(path).ok()?.trim().parse().ok()
 }
 
@@ -61,7 +65,9 @@ fn lowest_on_the_way(
 
 #[cfg(test)]
 mod tests {
-    use super::{Controller, lowest_of, number};
+    use std::fs;
+
+    use super::{Controller, lowest, lowest_of, number};
 
     const PIDS: Controller = Controller {
         name: "pids",
@@ -97,15 +103,33 @@ mod tests {
         assert_eq!(memory("4:memory:/docker\n0::/\n"), Some(8));
     }
 
+    /// Cause: a mutant survived that never found a limit, on machines that set none.
+    #[test]
+    fn the_groups_of_this_process_and_their_limits_are_read_from_the_kernels_files() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path();
+        assert_eq!(lowest(&PIDS, root), None, "a kernel without control groups");
+        let (own, group) = ("proc/self", "sys/fs/cgroup/system.slice");
+        for (folder, file, text) in [
+            (own, "cgroup", "0::/system.slice\n"),
+            (group, "pids.max", "900\n"),
+            (group, "memory.max", "max\n"),
+        ] {
+            fs::create_dir_all(root.join(folder)).expect("a folder in it");
+            fs::write(root.join(folder).join(file), text).expect("it can be written");
+        }
+        assert_eq!(lowest(&PIDS, root), Some(900));
+        assert_eq!(lowest(&MEMORY, root), None);
+    }
+
     #[test]
     fn a_file_says_a_number_or_that_there_is_no_limit() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("pids.max");
-        let path = path.to_str().expect("it is text");
-        assert_eq!(number(path), None);
+        assert_eq!(number(&path), None);
         for (text, expected) in [("4096\n", Some(4096)), ("max\n", None)] {
-            std::fs::write(path, text).expect("it can be written");
-            assert_eq!(number(path), expected);
+            fs::write(&path, text).expect("it can be written");
+            assert_eq!(number(&path), expected);
         }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::fs;
+use std::path::Path;
 
 use bytesize::ByteSize;
 use rustix::process::{Resource, getrlimit};
@@ -30,7 +31,10 @@ impl Available {
         let meminfo = fs::read_to_string("/proc/meminfo").unwrap_or_default();
         Available::least([
             ("the machine", total_of(&meminfo)),
-            ("its control group", control_group::lowest(&MEMORY)),
+            (
+                "its control group",
+                control_group::lowest(&MEMORY, Path::new("/")),
+            ),
             ("ulimit -v", getrlimit(Resource::As).current),
         ])
     }

@@ -17,7 +17,9 @@ use crate::hub::slice::Slice;
 use crate::hub::{Audience, Event, JoinFrom, Keep, Message, Notices};
 use crate::ids::{ClientId, RouteId};
 use crate::journal::Since;
-use crate::limits::{PIECES_PER_ROUND, ROUND_EVENTS_MAX, STEPS_PER_LOOK};
+use crate::limits::{
+    FEW_TOUCHED_DIVISOR, GATHER_MESSAGES_LEAST, PIECES_PER_ROUND, ROUND_EVENTS_MAX, STEPS_PER_LOOK,
+};
 use crate::outbox::cause::Cause;
 use crate::outbox::drain::Drain;
 use crate::outbox::frame::Opcode;
@@ -85,6 +87,12 @@ impl Stage {
         (0..100_000)
             .find(|_| self.work(time) != Outcome::Left)
             .expect("it comes to its end")
+    }
+
+    /// Takes all that was posted, of which nothing is sent yet: as in a busy room, in which the lane waits for more then.
+    fn gather(&mut self) {
+        self.lane.gathering.note(45_000, 1000, 3_600_000);
+        assert!(matches!(self.work(ENDLESS), Outcome::Gathers(_)));
     }
 
     fn end(self, guests: Vec<Guest>) -> Vec<String> {
@@ -258,6 +266,79 @@ fn a_busy_room_waits_for_more_once_in_a_round_and_with_something_to_say() {
     assert_eq!(stage.work(ENDLESS), Outcome::Gathers(wait));
     assert_eq!(stage.work(ENDLESS), Outcome::Done);
     assert_eq!(stage.end(guests), ["own."]);
+}
+
+/// Cause: mutants survived in which no sending was measured, and so no busy room ever waited for more, or that of each single
+/// message was.
+#[test]
+fn how_long_sending_takes_is_measured_where_much_is_said() {
+    const GUESTS: usize = 5 * STEPS_PER_LOOK;
+    let mut stage = Stage::new();
+    let guests = stage.open(GUESTS as u64);
+    let joins = |name| guests.iter().map(move |guest| join(guest.id, name));
+    stage.post(joins("a").chain(joins("b")));
+    assert_eq!(stage.work(ENDLESS), Outcome::Done);
+    for (messages, is_much) in [
+        (1, false),
+        (GATHER_MESSAGES_LEAST - 1, false),
+        (GATHER_MESSAGES_LEAST, true),
+    ] {
+        stage.post((0..messages).map(|_| to_topic("a", "word")));
+        stage.gather();
+        assert_eq!(stage.work(NONE), Outcome::Left);
+        assert!(matches!(stage.lane.walk, Some(Walk::Delivering { .. })));
+        assert_eq!(stage.lane.sending > 0, is_much, "{messages} messages");
+        stage.work_in_turns(ENDLESS);
+        assert_eq!(stage.lane.sending, 0, "a round's is its own");
+    }
+    // What one topic was told is queued, and much is said where it is sent together with what another is told.
+    stage.post(["a", "a", "b"].map(|name| to_topic(name, "more")));
+    stage.gather();
+    assert_eq!((stage.lane.deliveries, stage.lane.sending), (2 * GUESTS, 0));
+    assert_eq!(stage.work(NONE), Outcome::Left);
+    assert!(matches!(stage.lane.walk, Some(Walk::Delivering { .. })));
+    let part = stage.lane.sending;
+    assert!(part > 0);
+    while !matches!(stage.lane.walk, Some(Walk::Flushing)) {
+        assert_eq!(stage.work(NONE), Outcome::Left);
+    }
+    assert!(stage.lane.sending > part);
+    let flushed = GUESTS - stage.lane.touched.len();
+    let (sends, deliveries) = (stage.lane.sends, stage.lane.deliveries);
+    assert_eq!((sends, deliveries), (GUESTS + flushed, 3 * GUESTS));
+    assert!(flushed > 0);
+    stage.work_in_turns(NONE);
+    stage.end(guests);
+}
+
+/// Cause: mutants survived in which what a few were told alone waited for a walk through a large room, or that room for many.
+#[test]
+fn what_waits_at_a_few_leaves_before_a_large_room_is_told_and_what_waits_at_many_behind_it() {
+    const MEMBERS: usize = 5 * STEPS_PER_LOOK;
+    const FEW: usize = MEMBERS / FEW_TOUCHED_DIVISOR;
+    for (waiting, are_few) in [(1, true), (FEW, true), (FEW + 1, false)] {
+        let mut stage = Stage::new();
+        let guests = stage.open((MEMBERS + waiting) as u64);
+        stage.post(guests[..MEMBERS].iter().map(|one| join(one.id, "a")));
+        assert_eq!(stage.work(ENDLESS), Outcome::Done);
+        let to_others = guests[MEMBERS..].iter().map(|one| to_one(one.id, "own."));
+        stage.post(to_others.chain([to_topic("a", "one.")]));
+        stage.gather();
+        assert_eq!(stage.lane.touched.len(), waiting);
+        assert_eq!(stage.work(NONE), Outcome::Left);
+        assert!(matches!(stage.lane.walk, Some(Walk::Delivering { .. })));
+        let (left, sends) = match are_few {
+            true => (0, waiting),
+            false => (waiting, 0),
+        };
+        let lane = &stage.lane;
+        assert_eq!((lane.touched.len(), lane.sends), (left, sends), "{waiting}");
+        stage.work_in_turns(NONE);
+        let heard = stage.end(guests);
+        let (members, others) = heard.split_at(MEMBERS);
+        assert!(members.iter().all(|heard| heard == "one."), "{heard:?}");
+        assert!(others.iter().all(|heard| heard == "own."), "{heard:?}");
+    }
 }
 
 #[test]
