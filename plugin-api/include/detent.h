@@ -1068,7 +1068,8 @@ typedef struct detent_journal {
                              detent_journal_published *published);
     /* Makes a client a member of a topic from some place in its past on: it gets what is kept behind that,
      * in order and nothing twice, and then what is said. `joined` may be null. DETENT_UNSUPPORTED: for
-     * everyone, of a client that was not admitted `apart` and so hears everyone already. [any] */
+     * everyone, of a client that was not admitted `apart` and so hears everyone already. DETENT_EXHAUSTED: the
+     * client is a member of 1,024 topics, as many as it may be. [any] */
     detent_status (*join_from)(const detent_host *host, const detent_journal_join *join,
                                detent_journal_joined *joined);
     /* Reads what is kept: each message goes to `messages` before this returns. DETENT_LATER: it is in a

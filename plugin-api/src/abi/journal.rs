@@ -64,7 +64,8 @@ pub struct Journal {
     ) -> Status,
     /// Makes a client a member of a topic from some place in its past on: it gets what is kept behind
     /// that, in order and nothing twice, and then what is said. `joined` may be null. [`UNSUPPORTED`](super::UNSUPPORTED): for
-    /// everyone, of a client that was not admitted `apart` and so hears everyone already. `[any]`
+    /// everyone, of a client that was not admitted `apart` and so hears everyone already. [`EXHAUSTED`](super::EXHAUSTED): the
+    /// client is a member of 1,024 topics, as many as it may be. `[any]`
     pub join_from: unsafe extern "C" fn(
         host: *const Host,
         join: *const JournalJoin,

@@ -159,7 +159,8 @@ impl Client {
     /// What this thread says to the client behind this comes behind what is kept now.
     ///
     /// # Errors
-    /// See [`JournalError`].
+    /// [`JournalError::Refused`] with [`abi::EXHAUSTED`] where the client is a member of 1,024 topics already, and not of this
+    /// one; see [`JournalError`].
     pub fn join_from(&self, topic: &str, since: Since<'_>) -> Result<Joined, JournalError> {
         self.join_from_telling(topic, since, &Notices::default())
     }

@@ -85,7 +85,7 @@ pub use terms::{Terms, WhenAway, machine, this_host};
 use writer::Writer;
 
 use crate::counters::EngineCounts;
-use crate::hub::{Audience, Event, Keep, Message, RouteHandle};
+use crate::hub::{Audience, Event, Joining, Keep, Message, RouteHandle};
 use crate::ids::{Anywhere, ClientId, HostNumber, RouteId};
 use crate::journal::store::Line;
 use crate::limits::{STREAM_OPENING, STREAM_READ_FIRST};
@@ -224,7 +224,7 @@ impl Shared {
             // Nobody waits for another host inside a callback.
             if let Some(reply) = join.reply.take() {
                 // Who asked waits for it; there is room for the answer.
-                reply.try_send(None).ok();
+                reply.try_send(Joining::Later).ok();
             }
         }
         match self.flight.put_behind(last, event) {

@@ -100,8 +100,8 @@ pub use handle::{HubHandle, RouteHandle};
 pub use message::{Audience, Message};
 pub use queue::QueueLoad;
 pub use requests::{
-    Answer, JoinFrom, JoinTold, Joined, Keep, Kept, Late, Listed, Notice, Notices, Published, Read,
-    Share, StreamNews,
+    Answer, JoinFrom, JoinTold, Joined, Joining, Keep, Kept, Late, Listed, Notice, Notices,
+    Published, Read, Share, StreamNews,
 };
 
 use crate::ids::ClientId;

@@ -84,8 +84,8 @@ pub struct JoinFrom {
     pub since: Since,
     /// What is said to it before anything of the topic.
     pub notices: Notices,
-    /// Takes one answer; has room for it. None where nobody knows yet.
-    pub reply: Option<Sender<Option<Joined>>>,
+    /// Takes one answer; has room for it.
+    pub reply: Option<Sender<Joining>>,
 }
 
 impl JoinFrom {
@@ -138,6 +138,17 @@ impl Notices {
         }
         Some(message)
     }
+}
+
+/// What comes of a [`JoinFrom`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Joining {
+    /// Nobody knows yet.
+    Later,
+    /// It went so.
+    Joined(Joined),
+    /// The client hears as many topics as it may, and no more of this one than before.
+    TooManyTopics,
 }
 
 /// How joining went.

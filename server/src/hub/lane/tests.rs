@@ -7,16 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use crossbeam_channel::bounded;
+use crossbeam_channel::{Sender, bounded};
 
 use super::{Lane, Outcome, Walk};
 use crate::counters::Histogram;
 use crate::hub::intake::Intake;
 use crate::hub::queue::Queue;
 use crate::hub::slice::Slice;
-use crate::hub::{Audience, Event, JoinFrom, Keep, Message, Notices};
+use crate::hub::{Audience, Event, JoinFrom, Keep, Message, Notices, Published, StreamNews};
 use crate::ids::{ClientId, RouteId};
-use crate::journal::Since;
+use crate::journal::{Epoch, Position, Since};
 use crate::limits::{
     FEW_TOUCHED_DIVISOR, GATHER_MESSAGES_LEAST, PIECES_PER_ROUND, ROUND_EVENTS_MAX, STEPS_PER_LOOK,
 };
@@ -127,6 +127,29 @@ fn to_topic(name: &str, text: &str) -> Event {
 fn to_one(client: ClientId, text: &str) -> Event {
     let message = message(text);
     Event::Send { client, message }
+}
+
+/// A message of the topic `t` that is kept.
+fn keep(text: &str, reply: Option<Sender<Published>>, at: Option<Position>) -> Event {
+    Event::Keep(Box::new(Keep {
+        topic: "t".into(),
+        message: message(text),
+        position_at: None,
+        except: None,
+        confirm: None,
+        reply,
+        at,
+    }))
+}
+
+fn join_from(client: ClientId, since: Since) -> Event {
+    Event::JoinFrom(Box::new(JoinFrom {
+        client,
+        topic: "t".into(),
+        since,
+        notices: Notices::default(),
+        reply: None,
+    }))
 }
 
 fn join(client: ClientId, name: &str) -> Event {
@@ -344,30 +367,39 @@ fn what_waits_at_a_few_leaves_before_a_large_room_is_told_and_what_waits_at_many
 #[test]
 fn who_is_behind_gets_so_many_pieces_in_a_round() {
     let mut stage = Stage::new();
-    let keep = Keep {
-        topic: "t".into(),
-        message: message("kept"),
-        position_at: None,
-        except: None,
-        confirm: None,
-        reply: None,
-        at: None,
-    };
-    stage.post([Event::Keep(Box::new(keep))]);
+    stage.post([keep("kept", None, None)]);
     let guests = stage.open(2 * PIECES_PER_ROUND as u64);
     assert_eq!(stage.work(ENDLESS), Outcome::Done);
     stage.lane.ended_rounds = 0;
-    let joins = guests.iter().map(|guest| JoinFrom {
-        client: guest.id,
-        topic: "t".into(),
-        since: Since::Last(1),
-        notices: Notices::default(),
-        reply: None,
-    });
-    stage.post(joins.map(|join| Event::JoinFrom(Box::new(join))));
+    let ids = guests.iter().map(|guest| guest.id);
+    stage.post(ids.map(|id| join_from(id, Since::Last(1))));
     assert_eq!(stage.work(ENDLESS), Outcome::Done);
     assert_eq!(stage.lane.ended_rounds, 2);
     assert!(stage.end(guests).iter().all(|heard| heard == "kept"));
+}
+
+/// Cause: a mutant survived in which the hub went round and round for who waits for something that this host has yet to read.
+#[test]
+fn who_waits_for_what_is_yet_to_be_read_has_no_turns() {
+    let mut stage = Stage::new();
+    let epoch = Epoch::from_number(10).expect("it is small");
+    let at = |offset| Position { epoch, offset };
+    let (begin, from) = (0, 0);
+    stage.post([Event::Stream(StreamNews::Anew { epoch, begin, from })]);
+    let guests = stage.open(1);
+    let ahead = Since::After {
+        position: Some(at(1)),
+        or_last: 0,
+    };
+    stage.post([join_from(guests[0].id, ahead)]);
+    assert_eq!(stage.work_in_turns(NONE), 0);
+    stage.post([
+        keep("own.", None, Some(at(1))),
+        Event::ReadTo { offset: 1 },
+        keep("more", None, Some(at(2))),
+    ]);
+    assert_eq!(stage.work_in_turns(NONE), 0);
+    assert_eq!(stage.end(guests), ["more"]);
 }
 
 /// Cause: mutants survived in which what was kept was seen before it was noted that it was given out.
@@ -375,17 +407,8 @@ fn who_is_behind_gets_so_many_pieces_in_a_round() {
 fn what_is_kept_is_noted_before_anything_else_is_done() {
     let mut stage = Stage::new();
     let (reply, answer) = bounded(1);
-    let keep = Keep {
-        topic: "t".into(),
-        message: message("kept"),
-        position_at: None,
-        except: None,
-        confirm: None,
-        reply: Some(reply),
-        at: None,
-    };
     let client = ClientId(1);
-    stage.post([Event::Keep(Box::new(keep)), Event::Closed { client }]);
+    stage.post([keep("kept", Some(reply), None), Event::Closed { client }]);
     let is_told = AtomicBool::new(false);
     let on_left = |_: ClientId| is_told.store(answer.try_recv().is_ok(), Ordering::Relaxed);
     let outcome = stage.lane.work(&mut Slice::new(ENDLESS, None), &on_left);

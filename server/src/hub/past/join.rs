@@ -7,7 +7,7 @@ use super::{Past, now};
 use crate::counters::COUNTERS;
 use crate::hub::members::{Members, TooManyTopics};
 use crate::hub::message::{Audience, Message};
-use crate::hub::requests::{JoinFrom, Joined, Notices};
+use crate::hub::requests::{JoinFrom, Joined, Joining, Notices};
 use crate::ids::ClientId;
 use crate::journal::store::From;
 use crate::journal::{Cursor, Gap, Outcome, Position, Since};
@@ -40,12 +40,18 @@ impl Past {
         let audience = Audience::of_journal(topic);
         let topic = audience.journal();
         let is_member = members.hears(client, &audience) || self.is_behind_in(client, topic);
+        // Who asked may have been ended by a panic; there is room for the answer.
+        let answer = |joining| reply.map(|reply| reply.try_send(joining).ok());
+        if !is_member && self.hears_too_many(client, topic, members) {
+            answer(Joining::TooManyTopics);
+            return Err(members.refuse(client));
+        }
         if !is_member && let Some(ahead) = self.ahead(since) {
-            // Who asked may have been ended by a panic; there is room for the answer.
-            reply.map(|reply| reply.try_send(None).ok());
+            answer(Joining::Later);
             let standing = Standing::ahead(topic, ahead, notices);
             self.has_ahead = true;
-            return self.fall_behind(client, outbox, standing, members);
+            self.fall_behind(client, outbox, standing);
+            return Ok(());
         }
         let start = self.journals.start(topic, since, now());
         let (outcome, from) = match is_member {
@@ -56,8 +62,7 @@ impl Past {
             From::Offset(offset) => Some(self.journals.position(offset)),
             From::Last { .. } => None,
         };
-        // As above.
-        reply.map(|reply| reply.try_send(Some(Joined { outcome, position })).ok());
+        answer(Joining::Joined(Joined { outcome, position }));
         if is_member {
             return Ok(());
         }
@@ -93,22 +98,18 @@ impl Past {
                 return members.join(client, audience);
             }
         }
-        self.fall_behind(client, outbox, standing, members)
+        self.fall_behind(client, outbox, standing);
+        Ok(())
     }
 
-    fn fall_behind(
-        &mut self,
-        client: ClientId,
-        outbox: Arc<Outbox>,
-        standing: Standing,
-        members: &mut Members,
-    ) -> Result<(), TooManyTopics> {
+    /// Whether a client may hear no further topic, as this one would be; everyone is none.
+    fn hears_too_many(&self, client: ClientId, topic: &str, members: &Members) -> bool {
         let behind = self.behind.get(&client);
         let is_behind_in = behind.map_or(0, |behind| behind.topics.len());
-        let is_full = members.topics_of(client) + is_behind_in >= TOPICS_PER_CLIENT_MAX;
-        if is_full && !standing.topic.is_empty() {
-            return Err(members.refuse(client));
-        }
+        !topic.is_empty() && members.topics_of(client) + is_behind_in >= TOPICS_PER_CLIENT_MAX
+    }
+
+    fn fall_behind(&mut self, client: ClientId, outbox: Arc<Outbox>, standing: Standing) {
         let behind = self
             .behind
             .entry(client)
@@ -116,7 +117,6 @@ impl Past {
         behind.outbox.set_behind(true);
         behind.topics.push_back(standing);
         self.has_room(client);
-        Ok(())
     }
 }
 

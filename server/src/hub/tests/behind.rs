@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::past::{after, bounds, keep, next_frame};
 use super::*;
+use crate::hub::{Joining, Notice, Notices};
 use crate::journal::{Outcome, Position, Since};
 use crate::outbox::Bounds as OutboxBounds;
 use crate::outbox::frame::Opcode;
@@ -193,12 +194,13 @@ fn too_many_topics_are_too_many_for_one_who_is_behind_too() {
     let room = Room::new();
     let (mut behind, start) = far_behind(&room);
     room.join_from(&behind, "t", after(start));
-    for number in 0..=TOPICS_PER_CLIENT_MAX {
+    for number in 1..TOPICS_PER_CLIENT_MAX {
         room.join_from(&behind, &format!("topic {number}"), Since::Now);
     }
-    assert_eq!(room.route.count(topic("topic 0")), Some(1));
-    let last = format!("topic {TOPICS_PER_CLIENT_MAX}");
-    assert_eq!(room.route.count(topic(&last)), Some(0));
+    assert_eq!(room.route.count(topic("topic 1")), Some(1));
+    let joining = room.ask_to_join(&behind, "one more", Since::Now, Notices::default());
+    assert_eq!(joining, Joining::TooManyTopics);
+    assert_eq!(room.route.count(topic("one more")), Some(0));
     assert_eq!(next_frame(&mut behind.peer).1.len(), 10_000);
     let message = Message::new(Opcode::Text, b"bye");
     room.post(Event::Send {
@@ -207,6 +209,41 @@ fn too_many_topics_are_too_many_for_one_who_is_behind_too() {
     });
     room.hub.end();
     room.drain.end();
+}
+
+/// Cause: who was a member of as many topics as it may be was told that it gets all of a further one, of which it got nothing.
+#[test]
+fn who_may_join_no_further_topic_is_not_told_that_it_has() {
+    let room = Room::new();
+    let start = room.keep("u", "before").position;
+    let full = room.open(1);
+    for number in 1..TOPICS_PER_CLIENT_MAX {
+        room.post(join(full.id, &number.to_string()));
+    }
+    let notices = || Notices {
+        recovered: Some(Notice {
+            message: message("nothing is missing"),
+            position_at: None,
+        }),
+        ..Notices::default()
+    };
+    let ask = |name, since| room.ask_to_join(&full, name, since, notices());
+    assert!(matches!(ask("t", Since::Now), Joining::Joined(_)));
+    // What is missed, nothing, and what nobody knows yet: it is refused for any.
+    let ahead = Position {
+        offset: start.offset + 9,
+        ..start
+    };
+    for since in [Since::Last(1), Since::Now, after(start), after(ahead)] {
+        assert_eq!(ask("u", since), Joining::TooManyTopics);
+    }
+    let Joining::Joined(again) = ask("t", Since::Now) else {
+        panic!("it is a member");
+    };
+    assert_eq!(again.outcome, Outcome::Recovered);
+    room.keep("u", "said");
+    room.post(to_topic("t", "live"));
+    assert_eq!(room.heard(vec![full]), ["live "]);
 }
 
 /// The frames that come before one that says `last`.
@@ -299,7 +336,8 @@ fn topics_of_a_member_count_for_one_who_is_behind() {
         room.post(join(behind.id, &number.to_string()));
     }
     room.join_from(&behind, "t", after(start));
-    room.join_from(&behind, "u", after(start));
+    let joining = room.ask_to_join(&behind, "u", after(start), Notices::default());
+    assert_eq!(joining, Joining::TooManyTopics);
     assert_eq!(
         room.route.count(topic("t")),
         Some(1),
@@ -310,7 +348,8 @@ fn topics_of_a_member_count_for_one_who_is_behind() {
     for number in 0..TOPICS_PER_CLIENT_MAX {
         room.post(join(full.id, &number.to_string()));
     }
-    room.join_from(&full, "u", after(start));
+    let joining = room.ask_to_join(&full, "u", after(start), Notices::default());
+    assert_eq!(joining, Joining::TooManyTopics);
     assert_eq!(room.route.count(topic("u")), Some(0));
     room.post(to_one(full.id, "to you"));
     behind.outbox.abort();

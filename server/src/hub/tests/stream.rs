@@ -1,12 +1,11 @@
 //! A stream counts, which other hosts read too: what is kept has the place that it has there, and who comes from another
 //! host may be ahead of this one.
 
-use crossbeam_channel::bounded;
-
+use super::past::after;
 use super::*;
 use crate::counters::EngineCounts;
-use crate::hub::{JoinFrom, Joined, Keep, Notices, StreamNews};
-use crate::journal::{Epoch, Gap, Outcome, Position, Since};
+use crate::hub::{Joined, Joining, Keep, Notices, StreamNews};
+use crate::journal::{Epoch, Gap, Outcome, Position};
 
 pub(super) fn at(epoch: u64, offset: u64) -> Position {
     Position {
@@ -43,18 +42,11 @@ pub(super) fn room(epoch: u64, from: u64) -> Room {
 impl Room {
     /// How a client joins, where that is known at once.
     fn join_at(&self, guest: &Guest, position: Position) -> Option<Joined> {
-        let (reply, answer) = bounded(1);
-        self.post(Event::JoinFrom(Box::new(JoinFrom {
-            client: guest.id,
-            topic: "t".into(),
-            since: Since::After {
-                position: Some(position),
-                or_last: 0,
-            },
-            notices: Notices::default(),
-            reply: Some(reply),
-        })));
-        answer.recv().expect("the hub answers")
+        match self.ask_to_join(guest, "t", after(position), Notices::default()) {
+            Joining::Joined(joined) => Some(joined),
+            Joining::Later => None,
+            Joining::TooManyTopics => panic!("it is the only one"),
+        }
     }
 
     fn outcome(&self, guest: &Guest, position: Position) -> Option<Outcome> {

@@ -6,11 +6,13 @@ use std::sync::atomic::Ordering;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use plugin_api::abi::{
-    self, GONE, INVALID, LATER, NO_CLIENT, NO_PLACE, NOT_STORED, Status, UNSUPPORTED,
+    self, EXHAUSTED, GONE, INVALID, LATER, NO_CLIENT, NO_PLACE, NOT_STORED, Status, UNSUPPORTED,
 };
 
 use super::{RouteHost, answers, opcode};
-use crate::hub::{Answer, Audience, Event, JoinFrom, Joined, Keep, Kept, Message, Notice, Notices};
+use crate::hub::{
+    Answer, Audience, Event, JoinFrom, Joined, Joining, Keep, Kept, Message, Notice, Notices,
+};
 use crate::hub::{Published, Read};
 use crate::ids::ClientId;
 use crate::journal::{Gap, Outcome, POSITION_BYTES, Position, Since};
@@ -139,7 +141,7 @@ impl RouteHost {
         of.version >= 2 && !is_of_the_server() && !self.outgoing.is_held()
     }
 
-    /// None where nobody knows yet.
+    /// None where nobody knows yet; [`EXHAUSTED`] where the client hears as many topics as it may.
     pub(super) fn join_from(
         &self,
         client: u64,
@@ -169,7 +171,11 @@ impl RouteHost {
         })))?;
         // What it is told comes first.
         come_behind(self.route.id, None, number);
-        Ok(wait(answer)?.flatten())
+        match wait(answer)? {
+            None | Some(Joining::Later) => Ok(None),
+            Some(Joining::Joined(joined)) => Ok(Some(joined)),
+            Some(Joining::TooManyTopics) => Err(EXHAUSTED),
+        }
     }
 
     /// What the file has is not waited for in a callback: [`LATER`], and in an `on_request` the callback is called
