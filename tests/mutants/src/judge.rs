@@ -62,10 +62,12 @@ pub(crate) fn judge(order: &Order<'_>, binaries: &[&str]) -> Result<(), String> 
         );
     }
     let verdicts = Verdicts::open(&order.folder.join("verdicts.tsv"), order.kept, &tests)?;
+    // What was held against few end-to-end tests only may be noticed by a unit test that is newer than that.
+    let is_whole = |verdict: &Verdict| verdict.seconds >= order.seconds_of_one;
     let holds = |one: &Judged| {
-        verdicts
-            .of(one)
-            .is_some_and(|verdict| verdict.fate.is_noticed() || !order.again)
+        verdicts.of(one).is_some_and(|verdict| {
+            verdict.fate.is_noticed() || (!order.again && is_whole(&verdict))
+        })
     };
     let new: Vec<&Judged> = all.iter().filter(|one| !holds(one)).collect();
     eprintln!("mutants: {} of {} are to be judged", new.len(), all.len());
@@ -83,11 +85,10 @@ pub(crate) fn judge(order: &Order<'_>, binaries: &[&str]) -> Result<(), String> 
     };
     let first = SECONDS_FIRST.min(order.seconds_of_one);
     round(&units, new.clone(), first, deadline)?;
-    // What an earlier run held against few tests only goes on where that stopped.
     let is_left = |one: &&Judged| {
-        verdicts.of(one).is_some_and(|verdict| {
-            !verdict.fate.is_noticed() && verdict.seconds < order.seconds_of_one
-        })
+        verdicts
+            .of(one)
+            .is_some_and(|verdict| !verdict.fate.is_noticed() && !is_whole(&verdict))
     };
     let left: Vec<&Judged> = all.iter().filter(is_left).collect();
     // Which places the end-to-end tests reach takes long to find out.
