@@ -86,6 +86,7 @@ mod queue;
 mod register;
 mod requests;
 mod run;
+mod run_order;
 mod slice;
 mod topic;
 mod turns;

@@ -18,7 +18,8 @@ use crate::hub::{Audience, Event, JoinFrom, Keep, Message, Notices, Published, S
 use crate::ids::{ClientId, RouteId};
 use crate::journal::{Epoch, Position, Since};
 use crate::limits::{
-    FEW_TOUCHED_DIVISOR, GATHER_MESSAGES_LEAST, PIECES_PER_ROUND, ROUND_EVENTS_MAX, STEPS_PER_LOOK,
+    FEW_TOUCHED_DIVISOR, GATHER_MESSAGES_LEAST, PIECES_PER_ROUND, ROUND_EVENTS_MAX, RUN_BYTES_MAX,
+    STEPS_PER_LOOK,
 };
 use crate::outbox::cause::Cause;
 use crate::outbox::drain::Drain;
@@ -332,6 +333,61 @@ fn how_long_sending_takes_is_measured_where_much_is_said() {
     assert!(flushed > 0);
     stage.work_in_turns(NONE);
     stage.end(guests);
+}
+
+/// Cause: mutants survived in which a run that was full was copied into the outboxes of all its members.
+#[test]
+fn a_run_that_is_full_is_sent_from_where_it_is_and_one_that_gives_way_is_queued() {
+    let large = || Message::new(Opcode::Text, &[b'x'; RUN_BYTES_MAX / 2]);
+    let (client, except, number) = (ClientId(1), None, 1);
+    let audience = |name: &str| Audience::Topic(name.into());
+    let publish = |name| Event::Publish {
+        audience: audience(name),
+        message: large(),
+        except,
+    };
+    let local = Event::Local {
+        number,
+        audience: audience("t"),
+        message: large(),
+        except,
+    };
+    let kept = Event::Keep(Box::new(Keep {
+        topic: "t".into(),
+        message: large(),
+        position_at: None,
+        except,
+        confirm: None,
+        reply: None,
+        at: None,
+    }));
+    let to_one = Event::Send {
+        client,
+        message: large(),
+    };
+    for (then, is_full) in [
+        (publish("t"), true),
+        (local, true),
+        (kept, true),
+        (to_one, true),
+        (to_topic("u", "more"), false),
+        (Event::Closed { client }, false),
+    ] {
+        let mut stage = Stage::new();
+        let guests = stage.open(STEPS_PER_LOOK as u64);
+        let joins = guests.iter().map(|guest| guest.id);
+        stage.post(joins.flat_map(|id| ["t", "u"].map(|name| join(id, name))));
+        assert_eq!(stage.work(ENDLESS), Outcome::Done);
+        stage.post([publish("t"), then]);
+        assert_eq!(stage.work(NONE), Outcome::Left);
+        match stage.lane.walk {
+            Some(Walk::Delivering { .. }) => assert!(is_full),
+            Some(Walk::Queueing { .. }) => assert!(!is_full),
+            _ => panic!("the run goes first"),
+        }
+        guests.iter().for_each(|guest| guest.outbox.abort());
+        stage.end(Vec::new());
+    }
 }
 
 /// Cause: mutants survived in which what a few were told alone waited for a walk through a large room, or that room for many.
