@@ -117,10 +117,13 @@ mod tests {
     use std::os::fd::OwnedFd;
     use std::os::unix::net::UnixStream;
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Arc;
 
     use socket2::Socket;
 
-    use super::{OwnOutbox, come_behind, own_outbox, with_own_outbox};
+    use super::{
+        OwnOutbox, come_behind, forget_own_outbox, own_outbox, set_own_outbox, with_own_outbox,
+    };
     use crate::ids::{ClientId, RouteId};
     use crate::outbox::Outbox;
     use crate::outbox::drain::Drain;
@@ -172,6 +175,22 @@ mod tests {
         let panics = || with_own_outbox(CLIENT, ROUTE, outbox.clone(), || panic!("in a test"));
         assert!(catch_unwind(AssertUnwindSafe(panics)).is_err());
         assert_eq!(answers(), Ok(false));
+        drain.end();
+    }
+
+    /// Cause: a mutant survived in which the socket of each client that had gone stayed open with its outbox.
+    #[test]
+    fn a_thread_that_forgets_its_client_keeps_nothing_of_it() {
+        let drain = Drain::start().expect("a thread");
+        let (socket, _peer) = UnixStream::pair().expect("two descriptors");
+        let socket = Socket::from(OwnedFd::from(socket));
+        let outbox = Outbox::new(socket, CLIENT, drain.handle());
+        set_own_outbox(CLIENT, ROUTE, outbox.clone());
+        assert_eq!(answers(), Ok(true));
+        assert_eq!(Arc::strong_count(&outbox), 2);
+        forget_own_outbox();
+        assert_eq!(answers(), Ok(false));
+        assert_eq!(Arc::strong_count(&outbox), 1);
         drain.end();
     }
 }

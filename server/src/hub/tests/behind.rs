@@ -2,9 +2,11 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crossbeam_channel::bounded;
+
 use super::past::{after, bounds, keep, next_frame};
 use super::*;
-use crate::hub::{Joining, Notice, Notices};
+use crate::hub::{JoinFrom, Joining, Notice, Notices};
 use crate::journal::{Outcome, Position, Since};
 use crate::outbox::Bounds as OutboxBounds;
 use crate::outbox::frame::Opcode;
@@ -244,6 +246,35 @@ fn who_may_join_no_further_topic_is_not_told_that_it_has() {
     room.keep("u", "said");
     room.post(to_topic("t", "live"));
     assert_eq!(room.heard(vec![full]), ["live "]);
+}
+
+/// Cause: a mutant survived in which a topic in which one is behind made room for another.
+#[test]
+fn a_topic_counts_from_when_it_is_joined_though_one_is_behind_in_it() {
+    let room = Room::new();
+    room.keep("t", "kept");
+    let full = room.open(1);
+    for number in 1..TOPICS_PER_CLIENT_MAX {
+        room.post(join(full.id, &number.to_string()));
+    }
+    // All of that is done, so that what follows is taken together, before anybody is given anything.
+    room.route.count(topic("t"));
+    let (reply, answers) = bounded(2);
+    let ask = |name: &str, since| {
+        Event::JoinFrom(Box::new(JoinFrom {
+            client: full.id,
+            topic: name.into(),
+            since,
+            notices: Notices::default(),
+            reply: Some(reply.clone()),
+        }))
+    };
+    let events = [ask("t", Since::Last(1)), ask("one more", Since::Now)];
+    room.route.post_all(events.into());
+    let next = || answers.recv().expect("the hub answers");
+    assert!(matches!(next(), Joining::Joined(_)));
+    assert_eq!(next(), Joining::TooManyTopics);
+    assert_eq!(room.heard(vec![full]), ["kept "]);
 }
 
 /// The frames that come before one that says `last`.

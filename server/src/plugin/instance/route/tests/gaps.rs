@@ -67,6 +67,9 @@ fn a_plugin_that_is_out_of_service_is_told_of_a_gap_when_it_is_back() {
     let world = World::new(&COUNTS);
     world.route.hold_out(true);
     world.route.note_gap(gap(GapCause::Missed, 1, 3));
+    // As the timers thread does, which was rung for it.
+    world.route.on_gap(&world.route.instance());
+    assert_eq!(COUNTS.gaps.lock().len(), 0, "it is out of service");
     world.route.hold_out(false);
     assert_eq!(told(&COUNTS, 1), [(abi::GAP_MISSED, "[1, 3]".to_owned())]);
     world.end();
