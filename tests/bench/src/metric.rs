@@ -59,7 +59,9 @@ pub const ABOVE_RESIDENT_KIB: Metric = cost("above_resident_kib", "resident KiB 
 pub const WIRE_BYTES: Metric = cost("wire_bytes", "bytes/message");
 /// Processor time of the server to connect one client.
 pub const CONNECT_US: Metric = cost("connect_us", "CPU µs/connection");
-/// The same above what it takes to connect one that comes without TLS.
+/// Pages of its memory that the server touches first, for each client that comes and stays.
+pub const PAGE_FAULTS: Metric = cost("page_faults", "page faults/connection");
+/// Processor time of the server to connect one client above what one takes that comes without TLS.
 pub const ABOVE_US: Metric = cost("above_us", "CPU µs above plain");
 /// Time of the first storm.
 pub const FIRST_MS: Metric = cost("first_ms", "first ms");
@@ -141,7 +143,7 @@ pub const RATE: Metric = Metric {
 };
 
 /// All of them in the order of their columns.
-pub const METRICS: [Metric; 45] = [
+pub const METRICS: [Metric; 46] = [
     CPU_US,
     PER_SECOND,
     CPU_PERCENT,
@@ -152,6 +154,7 @@ pub const METRICS: [Metric; 45] = [
     ABOVE_RESIDENT_KIB,
     CONNECT_US,
     ABOVE_US,
+    PAGE_FAULTS,
     FIRST_MS,
     AGAIN_MS,
     SLOWDOWN,
@@ -190,11 +193,12 @@ pub const METRICS: [Metric; 45] = [
 ];
 
 /// Metrics that are not set against the bare server: it holds next to nothing, or they are ratios already.
-pub const ABSOLUTE: [&str; 12] = [
+pub const ABSOLUTE: [&str; 13] = [
     AVAILABLE_KIB.key,
     RESIDENT_KIB.key,
     ABOVE_KIB.key,
     CPU_PERCENT.key,
+    PAGE_FAULTS.key,
     SLOWDOWN.key,
     SLOWDOWN_P99.key,
     BESIDE.key,

@@ -128,6 +128,19 @@ impl Process {
             .map_err(|error| format!("the server has ended: {error}"))
     }
 
+    /// Pages that all its threads have touched first since the start, the ended ones too: page faults that wait for no disk.
+    ///
+    /// # Errors
+    /// It has ended.
+    pub fn page_faults(&self) -> Result<f64, String> {
+        let of = |id: u32| {
+            let file = format!("/proc/{id}/stat");
+            let stat = fs::read_to_string(&file).map_err(|error| format!("{file}: {error}"))?;
+            faults(&stat).ok_or_else(|| format!("{file}: no page faults in it"))
+        };
+        self.ids().into_iter().map(of).sum()
+    }
+
     /// Asks it to stop, as a service manager does.
     pub fn ask_to_stop(&self) {
         // It may have ended by itself.
@@ -227,9 +240,22 @@ fn field(status: &str, name: &str) -> f64 {
         .unwrap_or(0.0)
 }
 
+/// The tenth field of /proc/PID/stat, whose second, a program's name, may hold spaces and brackets (proc(5)).
+fn faults(stat: &str) -> Option<f64> {
+    let (_, behind_name) = stat.rsplit_once(") ")?;
+    behind_name.split_whitespace().nth(7)?.parse().ok()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::field;
+    use super::{faults, field};
+
+    #[test]
+    fn page_faults_are_found_behind_any_name() {
+        let stat = "17 (a (b) 1 2 3 4 5 6 7 8 9) S 1 17 17 0 -1 4194560 2468 11 3 0 9 9\n";
+        assert_eq!(faults(stat), Some(2468.0));
+        assert_eq!(faults("17 (a) S 1"), None);
+    }
 
     #[test]
     fn a_field_is_found_by_its_whole_name() {

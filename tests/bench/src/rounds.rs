@@ -19,6 +19,8 @@ use crate::servers::{Folders, Kind, Server};
 const COUNTED_CLIENTS_MAX: usize = 1_000;
 /// Open files that this program needs beside its clients' sockets.
 const FILES_RESERVED: u64 = 100;
+/// Detent as it is in this tree.
+const OWN: &str = "detent";
 /// The load whose rate the one at a fixed rate is taken from.
 const ROOM: &str = "chat-1000";
 
@@ -62,7 +64,7 @@ pub fn run() -> Result<ExitCode, String> {
     for line in stored.map_or(Vec::new(), |stored| compare(&results, &stored)) {
         println!("{line}");
     }
-    let code = judge(&results);
+    let code = judge(&results, &loads);
     if arguments.save {
         let kept = Results::read(&stored_path).filter(|_| !arguments.load.is_empty());
         save(&results.over(kept), &stored_path)?;
@@ -71,8 +73,9 @@ pub fn run() -> Result<ExitCode, String> {
     Ok(code)
 }
 
-/// Fails where Detent or a bare server failed, or lost something; times are not judged.
-fn judge(results: &Results) -> ExitCode {
+/// Fails where Detent or a bare server failed, or lost something, and where a count of this tree's Detent is above its
+/// bound in each round; times are not judged.
+fn judge(results: &Results, loads: &[Box<dyn Load>]) -> ExitCode {
     let mut code = ExitCode::SUCCESS;
     for row in &results.rows {
         let server = results.servers.iter().find(|of| of.name == row.server);
@@ -86,6 +89,20 @@ fn judge(results: &Results) -> ExitCode {
                 .as_deref()
                 .unwrap_or("answers are missing or wrong");
             say(&format!("FAILED: {} on {}: {why}", row.load, row.server));
+            code = ExitCode::FAILURE;
+        }
+    }
+    for load in loads {
+        let (Some(bound), Some(row)) = (load.most(), results.row(load.name(), OWN)) else {
+            continue;
+        };
+        let least = row.spread(&row.main).map_or(0.0, |spread| spread.low);
+        if least > bound.most {
+            let (least, most) = (number(least), number(bound.most));
+            let (name, what, advice) = (load.name(), load.main().title, bound.advice);
+            say(&format!(
+                "FAILED: {name}: {least} {what}, at most {most} are meant: {advice}"
+            ));
             code = ExitCode::FAILURE;
         }
     }
@@ -232,4 +249,58 @@ fn shown(load: &dyn Load, sample: &Sample) -> String {
         Some(format!("{} {}", number(*value), metric.title))
     });
     values.take(4).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::ExitCode;
+
+    use super::{OWN, judge};
+    use crate::loads;
+    use crate::metric::{PAGE_FAULTS, sample};
+    use crate::report::{Results, Row, ServerInfo};
+    use crate::servers::Kind;
+
+    fn results(server: &str, pages: [f64; 2]) -> Results {
+        let info = ServerInfo {
+            name: server.to_owned(),
+            version: String::new(),
+            kind: Kind::Detent,
+        };
+        let row = Row {
+            load: "connect-pages".to_owned(),
+            title: String::new(),
+            main: PAGE_FAULTS.key.to_owned(),
+            is_gain: false,
+            server: server.to_owned(),
+            samples: pages
+                .map(|pages| Some(sample([(PAGE_FAULTS, pages)])))
+                .into(),
+            problem: None,
+        };
+        Results {
+            servers: vec![info],
+            rows: vec![row],
+            ..Results::default()
+        }
+    }
+
+    /// Cause: the frames of a handshake had grown by 104 bytes into a third page of the stack, and nothing said so.
+    #[test]
+    fn one_page_more_for_each_client_in_each_round_fails_the_run() {
+        let loads = loads::all();
+        let code = |server, pages| judge(&results(server, pages), &loads);
+        assert_eq!(code(OWN, [3.2, 3.3]), ExitCode::SUCCESS);
+        assert_eq!(
+            code(OWN, [3.2, 9.0]),
+            ExitCode::SUCCESS,
+            "something else was at work"
+        );
+        assert_eq!(code(OWN, [4.2, 4.3]), ExitCode::FAILURE);
+        assert_eq!(
+            code("detent@1234567", [4.2, 4.3]),
+            ExitCode::SUCCESS,
+            "as it was"
+        );
+    }
 }

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Ability, Load, Stage};
-use crate::metric::{CONNECT_US, FAULTS, Metric, Sample, sample};
+use crate::metric::{CONNECT_US, FAULTS, Metric, PAGE_FAULTS, Sample, sample};
 use crate::process::Process;
 use crate::script::{Echo, Script, rest};
 use crate::swarm::{Connecting, Swarm, targets};
@@ -86,8 +86,10 @@ impl Load for Connect {
             swarm.disconnect();
         }
         let before = quiet_cpu(stage.process)?;
+        let pages = stage.process.page_faults()?;
         swarm.connect(&targets, connecting)?;
         let cpu = quiet_cpu(stage.process)? - before;
+        let pages = stage.process.page_faults()? - pages;
         // Each of them is really served.
         let mut script = Echo::closed(0..swarm.len(), 64, 1);
         swarm.say(|outgoing| script.begin(outgoing));
@@ -97,6 +99,7 @@ impl Load for Connect {
         let clients = CLIENTS as f64;
         Ok(sample([
             (CONNECT_US, cpu.as_secs_f64() * 1e6 / clients),
+            (PAGE_FAULTS, pages / clients),
             (FAULTS, faults),
         ]))
     }

@@ -13,6 +13,7 @@ mod journal;
 mod kept;
 mod listeners;
 mod newcomers;
+mod pages;
 mod publish;
 mod rejoin;
 mod room;
@@ -67,6 +68,15 @@ impl Ability {
     }
 }
 
+/// A figure that is judged, since it is a count and no time.
+#[derive(Clone, Copy, Debug)]
+pub struct Bound {
+    /// The most that it may be.
+    pub most: f64,
+    /// What to do where it is more.
+    pub advice: &'static str,
+}
+
 /// One load.
 pub trait Load {
     /// Its name on the command line and in the stored results.
@@ -82,6 +92,11 @@ pub trait Load {
     /// Rounds beyond this teach nothing that the time is worth.
     fn rounds_max(&self) -> usize {
         usize::MAX
+    }
+    /// What the main metric of this tree's Detent may be at most: more in each round fails the run. None where only
+    /// what is lost or wrong is judged.
+    fn most(&self) -> Option<Bound> {
+        None
     }
     /// Whether it is part of `--quick`.
     fn is_quick(&self) -> bool {
@@ -157,6 +172,7 @@ pub fn all() -> Vec<Box<dyn Load>> {
     loads.extend(kept::all());
     loads.extend(compressed::all());
     loads.extend(connect::all());
+    loads.push(Box::new(pages::Pages));
     loads.extend(room::equal());
     loads.push(room::paced());
     loads.push(Box::new(unread::Unread));
