@@ -79,6 +79,7 @@ mod tests {
     use std::time::Duration;
 
     use super::{Intake, Queue, STEP_BYTES, STEPS_PER_LOOK, Slice};
+    use crate::hub::intake::Emptied;
     use crate::ids::RouteId;
 
     /// The step of so many bytes at which it is to be left; none where that is none of a thousand.
@@ -101,9 +102,9 @@ mod tests {
     /// Cause: mutants survived that looked at the clock with each send, or never.
     #[test]
     fn the_clock_and_the_others_are_looked_at_after_so_many_steps_and_pages() {
-        let intake = Intake::new();
+        let Emptied(intake) = &Emptied(Intake::new());
         intake.list(Arc::new(Queue::new(RouteId(0), intake.clone())));
-        for (time, others) in [(0, None), (u64::MAX, Some(&*intake))] {
+        for (time, others) in [(0, None), (u64::MAX, Some(&**intake))] {
             for (bytes, step) in [
                 (0, STEPS_PER_LOOK),
                 (STEP_BYTES - 1, STEPS_PER_LOOK),

@@ -252,21 +252,14 @@ fn an_outbox_is_that_of_the_client_that_is_named_and_of_no_later_one() {
         started.expect("a thread is to be had");
         client
     };
-    let leave = |client| {
-        let deadline = Instant::now() + Duration::from_secs(20);
-        while !roster.release(client) {
-            assert!(Instant::now() < deadline, "its thread does not end");
-            std::thread::park_timeout(Duration::from_millis(1));
-        }
-    };
     let first = enter();
     assert!(roster.outbox(first).is_some());
-    leave(first);
+    release(&roster, first);
     assert!(roster.outbox(first).is_none());
     let second = enter();
     assert!(roster.outbox(first).is_none(), "it is another's");
     assert!(roster.outbox(second).is_some());
-    leave(second);
+    release(&roster, second);
     drain.end();
 }
 
@@ -318,6 +311,9 @@ fn those_of_a_route_are_found_and_no_others() {
     assert_eq!(found(Some(RouteId(1))), [1]);
     assert_eq!(found(Some(RouteId(2))), [0; 0]);
     assert_eq!(found(None), [0, 1, 2]);
+    for client in clients {
+        release(&roster, client);
+    }
     drain.end();
 }
 
@@ -348,6 +344,16 @@ fn a_thread_that_does_not_end_keeps_its_own_place_and_no_other() {
     drop(departed);
     reaper.join().expect("it ends in good order");
     drain.end();
+}
+
+/// Once its thread has ended.
+#[track_caller]
+fn release(roster: &Roster, client: ClientId) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !roster.release(client) {
+        assert!(Instant::now() < deadline, "its thread does not end");
+        std::thread::park_timeout(Duration::from_millis(1));
+    }
 }
 
 #[track_caller]

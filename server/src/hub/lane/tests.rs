@@ -11,7 +11,7 @@ use crossbeam_channel::{Sender, bounded};
 
 use super::{Lane, Outcome, Walk};
 use crate::counters::Histogram;
-use crate::hub::intake::Intake;
+use crate::hub::intake::{Emptied, Intake};
 use crate::hub::queue::Queue;
 use crate::hub::slice::Slice;
 use crate::hub::{Audience, Event, JoinFrom, Keep, Message, Notices, Published, StreamNews};
@@ -34,6 +34,7 @@ struct Stage {
     drain: Drain,
     queue: Arc<Queue>,
     lane: Lane,
+    _intake: Emptied<Queue>,
 }
 
 struct Guest {
@@ -44,11 +45,13 @@ struct Guest {
 
 impl Stage {
     fn new() -> Stage {
-        let queue = Arc::new(Queue::new(RouteId(0), Intake::new()));
+        let intake = Intake::new();
+        let queue = Arc::new(Queue::new(RouteId(0), intake.clone()));
         Stage {
             drain: Drain::start().expect("a thread"),
             lane: Lane::new(queue.clone()),
             queue,
+            _intake: Emptied(intake),
         }
     }
 

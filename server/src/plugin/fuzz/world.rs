@@ -15,7 +15,7 @@ use super::model::Heard;
 use crate::hub::{Event, Hub, RouteHandle};
 use crate::ids::{ClientId, RouteId};
 use crate::outbox::drain::Drain;
-use crate::outbox::{Bounds, Ending, Outbox, set_own_outbox};
+use crate::outbox::{Bounds, Ending, Outbox, forget_own_outbox, set_own_outbox};
 use crate::plugin::host::host_table;
 use crate::plugin::host::{RouteHost, RouteParts, Services};
 use crate::roster::Roster;
@@ -105,6 +105,7 @@ impl World {
     /// Ends everything behind all that was told; gives what each client heard, without the timers'.
     pub(super) fn end(self) -> Vec<Vec<Heard>> {
         self.end_instance();
+        forget_own_outbox();
         self.hub.end();
         let heard = self.guests.into_iter().map(Guest::end).collect();
         self.drain.end();

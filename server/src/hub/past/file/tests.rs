@@ -8,7 +8,7 @@ use crossbeam_channel::bounded;
 
 use super::{Fetch, Fetches, For};
 use crate::hub::event::FromFile;
-use crate::hub::intake::Intake;
+use crate::hub::intake::{Emptied, Intake};
 use crate::hub::past::Past;
 use crate::hub::past::behind::{Behind, File, Standing};
 use crate::hub::queue::Queue;
@@ -113,7 +113,9 @@ fn what_somebody_waits_for_is_asked_for_however_many_others_do() {
 /// Cause: mutants survived in which all that was asked for had one number, and one too many was asked for at once.
 #[test]
 fn so_much_is_asked_for_at_once_and_each_has_a_number_of_its_own() {
-    let (mut past, queue) = (Past::new(Bounds::default()), queue());
+    let Emptied(intake) = &Emptied(Intake::new());
+    let queue = Arc::new(Queue::new(RouteId(0), intake.clone()));
+    let mut past = Past::new(Bounds::default());
     let numbers: Vec<u64> = (0..FETCHES_MAX as u64 + 5)
         .map(|number| ask(&mut past, client(number), &queue))
         .collect();
