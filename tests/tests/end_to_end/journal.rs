@@ -97,6 +97,20 @@ fn a_position_of_a_server_before_or_of_no_form_is_a_gap_and_gets_what_it_cannot_
     }
 }
 
+/// Cause: a plugin was told that its client hears a topic more than it may, from wherever it had asked for; it never heard it.
+#[test]
+fn a_plugin_is_told_where_its_client_hears_as_many_topics_as_it_may() {
+    const TOPICS_MAX: usize = 1024;
+    let server = start();
+    let (mut full, ..) = join(&server, "");
+    full.send(&format!("hear {TOPICS_MAX}"));
+    let exhausted = "the server did not do it (status -5)";
+    assert_eq!(full.text(), format!("{} {exhausted}", TOPICS_MAX - 1));
+    server.wait_for_log(&["is a member of 1024 topics", "it joins no further ones"]);
+    full.send("say live");
+    assert_eq!(kept(&mut full).1, "live");
+}
+
 #[test]
 fn what_is_kept_can_be_read_without_joining() {
     let server = start();

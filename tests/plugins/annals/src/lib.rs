@@ -196,6 +196,19 @@ impl Plugin for Annals {
                 self.host.broadcast(argument)?;
             }
             "cast" => self.host.publish(TOPIC, argument)?,
+            // So many further topics from now on: says how many it hears, and what was said to the next.
+            "hear" => {
+                let most: usize = argument.parse()?;
+                let mut heard = 0;
+                let mut told = String::new();
+                while heard < most && told.is_empty() {
+                    match client.join_from(&format!("topic {heard}"), Since::Now) {
+                        Ok(_) => heard += 1,
+                        Err(error) => told = error.to_string(),
+                    }
+                }
+                client.send(format!("{heard} {told}"))?;
+            }
             "try-read" => {
                 let read = self.read(Since::Last(u64::MAX), |_, _| {});
                 let told = read.map_or_else(|error| error.to_string(), |_| "read".to_owned());
