@@ -17,6 +17,7 @@ pub mod machine_memory;
 pub mod reaper;
 pub mod whose;
 mod seats;
+mod taken;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use crate::outbox::Outbox;
 use crate::roster::activity::{Activity, Clock, Running};
 use crate::threads::Thread;
 use calls::Calls;
+use taken::Taken;
 
 pub use calls::{Call, NoTurn};
 pub use seats::{HeldSeats, Seat, Session};
@@ -82,6 +84,8 @@ pub struct Roster {
     slots: Box<[Slot]>,
     /// First in, first out, so that ids count up and a slot rests as long as possible.
     free: Mutex<VecDeque<u32>>,
+    /// The others: what looks at all clients each second is to cost by clients, and not by places.
+    taken: Taken,
     released: Condvar,
     /// Connections that may be there at once, at most as many as there are slots.
     limit: AtomicUsize,
@@ -114,6 +118,7 @@ impl Roster {
             slots: (0..count).map(slot).collect(),
             // Slot 0 comes last, so that the first client is number 1.
             free: Mutex::new((1..connections_max as u32).chain([0]).collect()),
+            taken: Taken::new(connections_max),
             released: Condvar::new(),
             limit: AtomicUsize::new(connections_max),
             clock: Clock::default(),
@@ -170,6 +175,7 @@ impl Roster {
             .load(Ordering::Relaxed)
             .wrapping_add(self.slots.len() as u64);
         id.store(next, Ordering::Relaxed);
+        self.taken.add(index as usize);
         self.slots[index as usize]
             .holders
             .store(1, Ordering::Relaxed);
@@ -265,7 +271,10 @@ impl Roster {
     /// Whoever is the last to let go frees the slot.
     fn let_go(&self, client: ClientId) {
         if self.slot(client).holders.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.free.lock().push_back(self.slot_of(client) as u32);
+            let index = self.slot_of(client);
+            // First: whoever takes it next adds it again.
+            self.taken.remove(index);
+            self.free.lock().push_back(index as u32);
             self.released.notify_all();
         }
     }
@@ -381,7 +390,8 @@ impl Roster {
 
     /// Connections that are in a callback.
     pub fn busy(&self) -> impl Iterator<Item = (ClientId, Running)> {
-        self.slots.iter().filter_map(|slot| {
+        self.taken.iter().filter_map(|index| {
+            let slot = &self.slots[index];
             let running = slot.activity.running()?;
             Some((ClientId(slot.id.load(Ordering::Relaxed)), running))
         })
