@@ -1,6 +1,6 @@
 //! Redis has lost something, or lets go what a host has not read: that is told to everybody, and nothing else is.
 
-use tests::{Client, Passage, Redis, Server, Way, wait_until};
+use tests::{Admin, Client, Passage, Redis, Server, Way, wait_until};
 
 use crate::{ROUTE, host, host_at, hosts, join, kept};
 
@@ -222,6 +222,22 @@ fn what_is_let_go_while_a_host_is_cut_off_is_told_to_its_clients_and_to_nobody_e
     assert_eq!(one.count_log(&["told of a gap: "]), 0, "it has heard all");
 }
 
+/// Of an entry of a stream: two numbers.
+fn id(text: &str) -> (u64, u64) {
+    let numbers = text.trim().split_once('-');
+    let numbers = numbers.and_then(|(epoch, offset)| epoch.parse().ok().zip(offset.parse().ok()));
+    numbers.unwrap_or_else(|| panic!("no entry's id: {text:?}"))
+}
+
+/// The last entry that a host has read.
+fn position(host: &Server) -> (u64, u64) {
+    let status = Admin::of(host).json("/status.json");
+    let routes = status["routes"].as_array().expect("routes");
+    let route = routes.iter().find(|route| route["path"] == ROUTE);
+    let position = &route.expect("it is served")["engine"]["position"];
+    id(position.as_str().expect("a position"))
+}
+
 /// Cause: an entry of a later version, or of somebody's own hand, must not stop the stream.
 #[test]
 fn an_entry_that_no_host_knows_is_passed_over_and_told_once() {
@@ -231,8 +247,14 @@ fn an_entry_that_no_host_knows_is_passed_over_and_told_once() {
     let (mut there, ..) = join(&other, "");
     let mut speaker = Client::connect(&one, &format!("{ROUTE}?silent"));
     say(&mut speaker, "before", &mut [&mut here, &mut there]);
+    let mut last = String::new();
     for _ in 0..3 {
-        redis.ask("XADD detent:/annals * from elsewhere");
+        last = redis.ask("XADD detent:/annals * from elsewhere");
+    }
+    let last = last.lines().last().expect("the entry's id");
+    // A host that reads them one by one closes whoever has come back before the next.
+    for host in [&one, &other] {
+        wait_until("all of it was read", || position(host) >= id(last));
     }
     let text = "what other hosts have said is lost: come back";
     // Whoever has put it there has left the counting, which nobody can tell from a loss.
