@@ -76,7 +76,11 @@ fn clients_of_all_hosts_are_listed_and_closed_by_one() {
         "on /probe: too loud",
     ]);
     two.wait_for_log(&["closed 1: 1008 by Server", "too loud"]);
-    assert!(becomes_true(tests::DEADLINE, || closed(&of_bob).0 == 404));
+    // Looked at, and not ordered until it is so: orders are counted.
+    wait_until("the other host's list is without it", || {
+        admin.json(&format!("/clients?client={of_bob}"))["found_elsewhere"] == 0
+    });
+    assert_eq!(closed(&of_bob).0, 404);
     assert!(closed("00000001-1").1.contains("ask its own host"));
     assert_eq!(closed(&format!("{of_bob}&route=/probe")).0, 400);
     assert_eq!(closed("5f3a09c1-x").0, 400);
