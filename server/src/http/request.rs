@@ -281,11 +281,9 @@ fn text(bytes: &[u8]) -> &str {
 mod tests {
     use super::{Field, HttpLimits, Provenance, Refusal, Remote, Request};
 
-    fn parse(head: &str) -> Result<Request, Refusal> {
-        {
-            let peer = Remote::Tcp("127.0.0.1:1".parse().expect("an address"));
-            Request::parse(head.as_bytes(), peer, HttpLimits::default())
-        }
+    fn parse(head: impl AsRef<[u8]>) -> Result<Request, Refusal> {
+        let peer = Remote::Tcp("127.0.0.1:1".parse().expect("an address"));
+        Request::parse(head.as_ref(), peer, HttpLimits::default())
     }
 
     #[test]
@@ -358,6 +356,35 @@ mod tests {
                 .expect("it is well-formed")
                 .has_token("Connection", "upgrade")
         );
+    }
+
+    #[test]
+    fn a_token_is_one_whole_member_of_its_list_whatever_stands_beside_it() {
+        for (value, is_there) in [
+            (b"Upgrade".as_slice(), true),
+            (b"keep-alive\t, upgrade", true),
+            (b",,upgrade ,", true),
+            (b"\xff, upgrade", true),
+            (b"upgrade;\xe4, Upgrade", true),
+            (b"", false),
+            (b"upgrade\xff", false),
+            (b"upgrades, up grade", false),
+            (b"\"upgrade\"", false),
+        ] {
+            let head = [
+                b"GET / HTTP/1.1\r\nHost: h\r\nConnection: ",
+                value,
+                b"\r\n\r\n",
+            ]
+            .concat();
+            let request = parse(head).expect("it is well-formed");
+            let shown = value.escape_ascii();
+            assert_eq!(
+                request.has_token("connection", "upgrade"),
+                is_there,
+                "{shown}"
+            );
+        }
     }
 
     /// What Chromium sends to open a WebSocket.
