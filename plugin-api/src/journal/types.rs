@@ -297,9 +297,17 @@ pub enum JournalError {
     /// The server has no journals.
     #[error("the server is older than journals: update it")]
     TooOld,
-    /// The server refused for another reason: a status of the plugin ABI.
-    #[error("the server did not do it (status {0})")]
+    /// The server refused for another reason, a status of the plugin ABI: [`abi::EXHAUSTED`] where the client is a member of
+    /// 1,024 topics, as many as it may be, or where too much waits for other hosts.
+    #[error("the server did not do it: {}", why(*.0))]
     Refused(Status),
+}
+
+fn why(status: Status) -> String {
+    match status {
+        abi::EXHAUSTED => "the client is a member of as many topics as it may be, or too much waits for other hosts".to_owned(),
+        status => format!("status {status}"),
+    }
 }
 
 impl JournalError {

@@ -69,7 +69,7 @@
 //!
 //! # What it is not
 //!
-//! There is no network: nothing is too slow, no limit of the server's is reached, the origin of a page is not checked.
+//! There is no network: nothing is too slow, no limit of the configuration is reached, the origin of a page is not checked.
 //! For that there is [`Server`]: the real one with the author's library, on a free port, ended with the test.
 //! That the host in memory keeps the promises of the server is held by a suite of Detent's that runs on both.
 
@@ -100,6 +100,7 @@ mod received;
 mod route;
 mod server;
 mod shared;
+mod topics;
 mod turns_table;
 mod world;
 

@@ -3,7 +3,7 @@
 //! Any thread may be in here; nothing waits and nothing calls the plugin. It outlives the values of the plugin, as topics
 //! and clients do when a library is replaced.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +12,7 @@ use super::journal::{self, Joined, Journal, Kept, Notices, Published, Since};
 use super::metrics::MetricBook;
 use super::poll::{Poll, Told};
 use super::received::Received;
+use super::topics::{Membership, TOPICS_MAX, Topics};
 use crate::abi::{self, Status};
 
 /// Shared by the route, its clients and the hosts that were given to the plugin.
@@ -20,9 +21,7 @@ pub(super) struct World(Mutex<State>);
 /// All of it, behind one lock that nobody holds while anything else is done.
 pub(super) struct State {
     pub(super) clients: BTreeMap<u64, Guest>,
-    topics: BTreeMap<String, BTreeSet<u64>>,
-    /// What a topic is told when a client is no member of it any more.
-    last_words: BTreeMap<(u64, String), Received>,
+    topics: Topics,
     /// Everybody goes, and nobody is told of each.
     pub(super) is_over: bool,
     journals: HashMap<String, Journal>,
@@ -108,15 +107,11 @@ pub(super) struct JoinOrder {
     pub(super) notices: Notices,
 }
 
-/// Memberships of a client whose ends are told, as in the server.
-const LAST_WORDS_MAX: usize = 16;
-
 impl World {
     pub(super) fn new(keeping: Keeping) -> Arc<World> {
         Arc::new(World(Mutex::new(State {
             clients: BTreeMap::new(),
-            topics: BTreeMap::new(),
-            last_words: BTreeMap::new(),
+            topics: Topics::default(),
             is_over: false,
             journals: HashMap::new(),
             keeping,
@@ -194,16 +189,12 @@ impl State {
                 .filter(|(_, of)| of.is_open && of.hears_everyone);
             return hears.map(|(client, _)| *client).collect();
         }
-        let members = self.topics.get(topic).into_iter().flatten();
-        members.copied().collect()
+        self.topics.members(topic)
     }
 
     /// Ends a client for the hub: it is a member of nothing, and nobody can speak of it. False where it had ended.
     pub(super) fn end(&mut self, client: u64, frame: Option<(u16, String)>) -> bool {
-        for members in self.topics.values_mut() {
-            members.remove(&client);
-        }
-        self.topics.retain(|_, members| !members.is_empty());
+        let last_words = self.topics.end(client);
         let Some(guest) = self.clients.get_mut(&client) else {
             return false;
         };
@@ -214,18 +205,15 @@ impl State {
             poll.end(*code, reason);
         }
         guest.closed = frame;
-        let topics = self.last_words.keys().filter(|(of, _)| *of == client);
-        let topics: Vec<String> = topics.map(|(_, topic)| topic.clone()).collect();
-        for topic in topics {
-            self.say_last_word(client, &topic);
+        for (topic, word) in last_words {
+            self.say_last_word(topic, &word);
         }
         true
     }
 
-    fn say_last_word(&mut self, client: u64, topic: &str) {
-        let word = self.last_words.remove(&(client, topic.to_owned()));
-        if let Some(word) = word.filter(|_| !self.is_over) {
-            self.publish(Some(topic.to_owned()), &word, 0);
+    fn say_last_word(&mut self, topic: String, word: &Received) {
+        if !self.is_over {
+            self.publish(Some(topic), word, 0);
         }
     }
 
@@ -236,18 +224,12 @@ impl State {
             joined,
             left,
         } = order;
-        if !self.is_open(client) {
-            return;
-        }
-        let is_new = self.topics.entry(topic.clone()).or_default().insert(client);
-        let key = (client, topic.clone());
-        let told = self.last_words.keys().filter(|(of, _)| *of == client);
-        let has_room = told.count() < LAST_WORDS_MAX || self.last_words.contains_key(&key);
-        match left {
-            Some(left) if has_room => drop(self.last_words.insert(key, left)),
-            Some(_) => {}
-            None => drop(self.last_words.remove(&key)),
-        }
+        let is_new = match self.join(client, &topic) {
+            Some(Membership::New) => true,
+            Some(Membership::Already) => false,
+            Some(Membership::Refused { .. }) | None => return,
+        };
+        self.topics.set_last_word(client, topic.clone(), left);
         if let Some(joined) = joined.filter(|_| is_new) {
             self.publish(Some(topic), &joined, client);
         }
@@ -255,14 +237,17 @@ impl State {
 
     /// Members of a topic, or all clients, with their labels.
     pub(super) fn list(&self, topic: Option<&str>) -> Vec<(u64, String)> {
-        let is_meant = |client: &u64| match topic {
-            None => true,
-            Some(topic) => self.topics.get(topic).is_some_and(|of| of.contains(client)),
+        let named = |client: u64| match self.clients.get(&client) {
+            Some(guest) if guest.is_open => Some((client, guest.label.clone())),
+            _ => None,
         };
-        let open = self.clients.iter().filter(|(_, guest)| guest.is_open);
-        open.filter(|(client, _)| is_meant(client))
-            .map(|(client, guest)| (*client, guest.label.clone()))
-            .collect()
+        match topic {
+            None => self.clients.keys().copied().filter_map(named).collect(),
+            Some(topic) => {
+                let members = self.topics.members(topic).into_iter();
+                members.filter_map(named).collect()
+            }
+        }
     }
 
     /// Does what was asked for.
@@ -274,12 +259,11 @@ impl State {
                     self.ending.push((client, abi::BY_PLUGIN));
                 }
             }
-            Order::Join(client, topic) => self.join(client, topic),
+            Order::Join(client, topic) => drop(self.join(client, &topic)),
             Order::Leave(client, topic) => {
-                if let Some(members) = self.topics.get_mut(&topic) {
-                    members.remove(&client);
+                if let Some(word) = self.topics.leave(client, &topic) {
+                    self.say_last_word(topic, &word);
                 }
-                self.say_last_word(client, &topic);
             }
             Order::Label(client, label) => {
                 if let Some(guest) = self.clients.get_mut(&client) {
@@ -347,14 +331,27 @@ impl State {
         }
     }
 
-    fn join(&mut self, client: u64, topic: String) {
-        if topic.is_empty() {
-            if let Some(guest) = self.clients.get_mut(&client) {
-                guest.hears_everyone = true;
-            }
-        } else if self.is_open(client) {
-            self.topics.entry(topic).or_default().insert(client);
+    /// Of a topic, or of the empty name of those who hear everyone; none for who has gone.
+    fn join(&mut self, client: u64, topic: &str) -> Option<Membership> {
+        let guest = self.clients.get_mut(&client)?;
+        if !guest.is_open {
+            return None;
         }
+        if topic.is_empty() {
+            let was_one = std::mem::replace(&mut guest.hears_everyone, true);
+            return Some(if was_one {
+                Membership::Already
+            } else {
+                Membership::New
+            });
+        }
+        let membership = self.topics.join(client, topic);
+        if membership == (Membership::Refused { is_first: true }) {
+            self.log.push(format!(
+                "client {client} is a member of {TOPICS_MAX} topics, as many as it may be; it joins no further ones"
+            ));
+        }
+        Some(membership)
     }
 
     fn publish(&mut self, topic: Option<String>, message: &Received, except: u64) {
@@ -403,11 +400,14 @@ impl State {
         }
     }
 
-    pub(super) fn join_from(&mut self, order: JoinOrder) -> Joined {
-        let is_member = self.members(&order.topic).contains(&order.client);
+    /// [`abi::EXHAUSTED`] where the client is a member of as many topics as it may be.
+    pub(super) fn join_from(&mut self, order: JoinOrder) -> Result<Joined, Status> {
+        let membership = self.join(order.client, &order.topic);
         let journal = self.journal(&order.topic);
-        if is_member {
-            return journal.joined_already();
+        match membership {
+            Some(Membership::Refused { .. }) => return Err(abi::EXHAUSTED),
+            Some(Membership::Already) => return Ok(journal.joined_already()),
+            Some(Membership::New) | None => {}
         }
         let (joined, missed) = journal.since(&order.since);
         let waits = self.clients.get_mut(&order.client);
@@ -435,8 +435,7 @@ impl State {
                 self.deliver(order.client, message);
             }
         }
-        self.join(order.client, order.topic);
-        joined
+        Ok(joined)
     }
 
     /// The server is started anew: what is in a file stays, and is in memory no more.

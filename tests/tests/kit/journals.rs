@@ -9,6 +9,7 @@ on_both!(
     a_position_of_nowhere_is_a_gap,
     what_is_said_to_everyone_has_a_past_too,
     who_is_apart_hears_everyone_only_from_where_it_joins,
+    who_hears_as_many_topics_as_it_may_hears_no_further_one,
 );
 
 /// The word, and the position behind it.
@@ -132,4 +133,21 @@ fn who_is_apart_hears_everyone_only_from_where_it_joins<S: Stage>() {
     assert_eq!(silent.ask("echo nor"), "nor", "nor itself");
     let (_, members) = parted_told(&silent.ask("tell four"));
     assert_eq!((members.as_str(), speaker.text().as_str()), ("1", "four"));
+}
+
+/// Cause: the host in memory knew no bound.
+fn who_hears_as_many_topics_as_it_may_hears_no_further_one<S: Stage>() {
+    let stage = S::start("annals", &[]);
+    let mut full = stage.open("/annals");
+    assert_eq!(parted(&full.text()).0, "fresh");
+    let told = full.ask("hear 2000");
+    let refused = "1023 the server did not do it: the client is a member of as many topics";
+    assert!(told.starts_with(refused), "{told}");
+    let line = "is a member of 1024 topics, as many as it may be";
+    stage.wait_for_log(&[line]);
+    // It hears what it has heard before, and may ask for that again.
+    assert!(full.ask("hear 1024").starts_with(refused));
+    assert_eq!(full.ask("hear 1000"), "1000 ");
+    assert_eq!(said(&full.ask("say live")), "live");
+    assert_eq!(stage.count_log(&[line]), 1);
 }

@@ -12,6 +12,7 @@ on_both!(
     a_client_in_several_topics_takes_leave_of_each,
     what_is_too_long_to_be_told_is_refused,
     words_for_the_end_stay_when_the_code_is_replaced,
+    who_is_in_as_many_topics_as_it_may_joins_no_further_one,
 );
 
 fn clients_and_members_are_listed_with_their_labels<S: Stage>() {
@@ -132,4 +133,28 @@ fn words_for_the_end_stay_when_the_code_is_replaced<S: Stage>() {
     bob.cut();
     assert_eq!([ann.text(), ann.text()], ["bob went", "client 2 has left"]);
     assert_eq!(ann.ask("list"), "[1=]");
+}
+
+/// Cause: the host in memory knew no bound.
+fn who_is_in_as_many_topics_as_it_may_joins_no_further_one<S: Stage>() {
+    let stage = S::start("probe", &[]);
+    let (mut full, mut other) = (stage.open("/probe"), stage.open("/probe"));
+    let joins: Vec<String> = (0..1024).map(|topic| format!("join {topic}")).collect();
+    full.send(&format!("all {}", joins.join("; ")));
+    assert_eq!(full.ask("members 1023"), "1");
+    assert_eq!(other.ask("join-told further other"), "joined");
+    full.send("join further");
+    assert_eq!(full.ask("join-told further full"), "joined");
+    assert_eq!(full.ask("list further"), "[2=]");
+    let line = "client 1 is a member of 1024 topics, as many as it may be";
+    stage.wait_for_log(&[line]);
+    // With one less there is room for one, and it is told as ever.
+    full.send("leave 7");
+    assert_eq!(full.ask("join-told further full"), "joined");
+    assert_eq!(other.text(), "full came");
+    full.send("join 7");
+    assert_eq!(full.ask("members 7"), "0");
+    full.cut();
+    assert_eq!(other.text(), "full went");
+    assert_eq!(stage.count_log(&[line]), 1);
 }
