@@ -9,33 +9,29 @@ use std::time::Duration;
 
 use super::call::{self, Refused};
 use super::client_view_table::Turn;
-use super::code::Code;
 use super::counts::Counts;
-use super::disk;
-use super::host::{Folders, MemoryHost};
-use super::host_table;
-use super::http::{Draft, MemoryRequest};
+use super::host::Folders;
+use super::http::MemoryRequest;
 use super::instance::{End, Instance, OUT_OF_SERVICE, Session};
 use super::job::Job;
-use super::poll::Poll;
 use super::world::World;
+use crate::Message;
 use crate::abi;
-use crate::{Message, Response};
 
 pub(super) struct Shared {
     pub(super) world: Arc<World>,
     pub(super) gate: RwLock<Arc<Instance>>,
     pub(super) paths: Vec<String>,
     pub(super) folders: Folders,
-    seats: Mutex<BTreeMap<u64, Arc<Seat>>>,
+    pub(super) seats: Mutex<BTreeMap<u64, Arc<Seat>>>,
     counts: Mutex<Counts>,
 }
 
 /// Where a client sits.
 pub(super) struct Seat {
-    request: MemoryRequest,
+    pub(super) request: MemoryRequest,
     /// Whose callback runs holds it. None once `on_close` has taken the session, or where there never was one.
-    turn: Mutex<Option<Session>>,
+    pub(super) turn: Mutex<Option<Session>>,
 }
 
 /// Callbacks of timers at one `advance`, far more than any plugin means.
@@ -63,7 +59,7 @@ impl Shared {
         lock(&self.counts)
     }
 
-    fn note(&self, line: String) {
+    pub(super) fn note(&self, line: String) {
         call::note(&self.world, line);
     }
 
@@ -75,7 +71,7 @@ impl Shared {
     }
 
     /// Runs `callback` with the gate open and the client's turn taken; none where the client has none any more.
-    fn on_turn<T>(
+    pub(super) fn on_turn<T>(
         &self,
         client: u64,
         callback: impl FnOnce(&Instance, &mut Option<Session>) -> T,
@@ -222,149 +218,6 @@ impl Shared {
         }
     }
 
-    /// A client that connects: its number and the subprotocol, with the headers of the 101; or what it is refused with.
-    pub(super) fn connect(
-        &self,
-        request: MemoryRequest,
-        waits: Option<Duration>,
-    ) -> Result<(u64, Option<String>, Response), Response> {
-        let instance = self.instance();
-        if instance.is_out_of_service() {
-            return Err(refusal(503, "the plugin of this route is out of service"));
-        }
-        let (subprotocol, is_apart, head) = self.admit(&instance, &request)?;
-        let client = {
-            let mut state = self.world.lock();
-            let client = state.next_client();
-            let poll = waits.map(|time| Poll::new(state.now + time, &head));
-            state.open(client, is_apart, poll);
-            client
-        };
-        let seat = Arc::new(Seat {
-            request,
-            turn: Mutex::new(None),
-        });
-        {
-            let instance = self.gate.read().unwrap_or_else(PoisonError::into_inner);
-            let mut turn = lock(&seat.turn);
-            lock(&self.seats).insert(client, seat.clone());
-            let _turn = Turn::of(client, &seat.request);
-            match instance.on_open(client, &seat.request, None) {
-                Ok(session) => {
-                    self.counts().opened += 1;
-                    *turn = Some(session);
-                }
-                Err((refused, session)) => self.open_failed(&instance, client, &refused, session),
-            }
-        }
-        self.settle();
-        Ok((client, subprotocol, head))
-    }
-
-    fn open_failed(&self, instance: &Instance, client: u64, refused: &Refused, session: Session) {
-        self.note(format!(
-            "WARN client {client}: {}",
-            refused.sentence("on_open")
-        ));
-        let mut state = self.world.lock();
-        state.end(client, Some((1011, fault_reason(refused).to_owned())));
-        state.ending.retain(|(of, _)| *of != client);
-        drop(state);
-        if instance.code.closes_failed_opens {
-            let (code, reason) = (1011, fault_reason(refused).to_owned());
-            let by = abi::BY_SERVER;
-            if let Err(refused) = instance.on_close(client, session, &End { code, reason, by }) {
-                let sentence = refused.sentence("on_close");
-                self.note(format!("WARN client {client}: {sentence}"));
-            }
-        } else if !session.is_null() {
-            self.counts().leak(format!(
-                "client {client}: on_open gave a session and failed, so that nobody frees it"
-            ));
-        }
-        lock(&self.seats).remove(&client);
-        self.counts().open_failed += 1;
-    }
-
-    fn admit(
-        &self,
-        instance: &Instance,
-        request: &MemoryRequest,
-    ) -> Result<(Option<String>, bool, Response), Response> {
-        let mut draft = Draft::new(request, 101);
-        if let Err(refused) = instance.on_upgrade(&mut draft) {
-            return Err(self.failed(&refused.sentence("on_upgrade")));
-        }
-        let is_refusal = match draft.status {
-            101 => false,
-            204 if request.kind == Some("event-stream") => true,
-            400.. => true,
-            status => {
-                return Err(self.failed(&format!(
-                    "on_upgrade failed: it answered with status {status}, which neither admits nor refuses"
-                )));
-            }
-        };
-        if is_refusal {
-            return Err(draft.into_response());
-        }
-        let known = &instance.code.subprotocols;
-        let mut offered = request.offered();
-        let chosen = draft.subprotocol.take();
-        let chosen = chosen.or_else(|| {
-            let found = offered.find(|name| known.iter().any(|known| known == name));
-            found.map(str::to_owned)
-        });
-        Ok((chosen, draft.is_apart, draft.into_response()))
-    }
-
-    fn failed(&self, sentence: &str) -> Response {
-        self.note(format!("WARN the route: {sentence}"));
-        refusal(500, "the plugin of this route failed")
-    }
-
-    /// Plain HTTP.
-    pub(super) fn request(&self, request: &MemoryRequest) -> Response {
-        let response = {
-            let instance = self.gate.read().unwrap_or_else(PoisonError::into_inner);
-            if instance.is_out_of_service() {
-                refusal(503, "the plugin of this route is out of service")
-            } else {
-                self.answer(&instance, request)
-            }
-        };
-        self.settle();
-        match request.method.as_str() {
-            "HEAD" => response.body(Vec::new()),
-            _ => response,
-        }
-    }
-
-    /// Calls `on_request`, and again when the disk has given what it has asked for.
-    fn answer(&self, instance: &Instance, request: &MemoryRequest) -> Response {
-        let ask = |is_again| {
-            let mut draft = Draft::new(request, 200);
-            let (done, asked) = disk::in_request(is_again, || instance.on_request(&mut draft));
-            (done, asked, draft)
-        };
-        let (mut done, mut asked, mut draft) = ask(false);
-        if asked.reads {
-            (done, asked, draft) = ask(true);
-        }
-        match done {
-            Some(Err(refused)) => self.failed(&refused.sentence("on_request")),
-            _ if asked.is_not_stored => {
-                let why = "it was said to who is here, and is not known to be stored";
-                refusal(507, &format!("{why}: the disk fails"))
-            }
-            Some(Ok(())) if draft.status != 426 => draft.into_response(),
-            _ => refusal(
-                426,
-                "this path speaks WebSocket: connect to it with ws:// or wss://",
-            ),
-        }
-    }
-
     /// One message of a client; dropped where it has been closed.
     pub(super) fn message(&self, client: u64, message: Message<'_>) {
         self.on_turn(client, |instance, turn| {
@@ -384,7 +237,7 @@ impl Shared {
         });
     }
 
-    fn end_by_server(
+    pub(super) fn end_by_server(
         &self,
         instance: &Instance,
         client: u64,
@@ -489,133 +342,13 @@ impl Shared {
         drop(instance);
         self.settle();
     }
-
-    /// Another value of the plugin takes over, of this code and with these options: all of it, or nothing.
-    ///
-    /// # Errors
-    /// Why the old one goes on, as the server says it.
-    pub(super) fn replace(&self, code: Code, config: &str) -> Result<(), String> {
-        let busy = || "a callback has not returned".to_owned();
-        let mut gate = self.gate.try_write().map_err(|_| busy())?;
-        let (old, new) = (gate.code.state_format, code.state_format);
-        if old != new && !code.reads_state_formats.contains(&old) {
-            return Err(format!(
-                "the new library reads state format {}, the one at work writes {old}: restart the server to replace it",
-                code.formats()
-            ));
-        }
-        let seats = lock(&self.seats).clone();
-        let mut turns = Vec::new();
-        for (client, seat) in &seats {
-            let turn = seat.turn.try_lock().map_err(|_| busy())?;
-            if turn.is_some() {
-                turns.push((*client, seat, turn));
-            }
-        }
-        let state = gate.save_state()?;
-        let host = self.new_host(config, Some(old));
-        let new = Instance::create(code, host, config, state.as_deref())?;
-        let mut moved = Vec::new();
-        for (client, seat, turn) in &mut turns {
-            match resume(&gate, &new, *client, &seat.request, turn) {
-                Ok(session) => moved.push(session),
-                Err(why) => {
-                    new.host.end();
-                    moved
-                        .into_iter()
-                        .for_each(|session| new.drop_session(session));
-                    new.destroy();
-                    return Err(why);
-                }
-            }
-        }
-        gate.host.end();
-        new.host.start();
-        let handed_over = moved.len() as u64;
-        for ((client, _, turn), session) in turns.iter_mut().zip(moved) {
-            if let Some(left) = turn.replace(session) {
-                if !left.is_null() && gate.code.functions.drop_session.is_none() {
-                    let what = "its session has gone to the new code, and there is no drop_session to free it";
-                    self.counts().leak(format!("client {client}: {what}"));
-                }
-                gate.drop_session(left);
-            }
-        }
-        self.counts().handed_over += handed_over;
-        let old = std::mem::replace(&mut *gate, Arc::new(new));
-        drop(turns);
-        drop(gate);
-        old.destroy();
-        self.settle();
-        Ok(())
-    }
-
-    /// The server stops: every client is closed with 1001, then the value ends.
-    pub(super) fn stop(&self) {
-        self.world.lock().is_over = true;
-        let clients: Vec<u64> = lock(&self.seats).keys().copied().collect();
-        for client in clients {
-            self.on_turn(client, |instance, turn| {
-                self.end_by_server(instance, client, turn, 1001, "the server stops");
-            });
-        }
-        self.settle();
-        self.instance().destroy();
-    }
-
-    /// The server stops and starts again: another value of the same code begins, with these options and nobody here.
-    ///
-    /// # Errors
-    /// Why there is none.
-    pub(super) fn restart(&self, config: &str) -> Result<(), String> {
-        self.stop();
-        let mut gate = self.gate.write().unwrap_or_else(PoisonError::into_inner);
-        gate.host.end();
-        self.world.lock().start_anew();
-        let host = self.new_host(config, None);
-        let new = Instance::create(gate.code.clone(), host, config, None)?;
-        new.host.start();
-        *gate = Arc::new(new);
-        Ok(())
-    }
-
-    fn new_host(&self, config: &str, old_state_format: Option<u32>) -> &'static MemoryHost {
-        let path = self.paths.first().map_or("/", String::as_str);
-        MemoryHost::leak(
-            host_table::table(),
-            self.world.clone(),
-            path,
-            config,
-            self.folders.clone(),
-            old_state_format,
-        )
-    }
 }
 
-fn resume(
-    old: &Instance,
-    new: &Instance,
-    client: u64,
-    request: &MemoryRequest,
-    turn: &mut Option<Session>,
-) -> Result<Session, String> {
-    let Some(session) = turn else {
-        return Err(format!("client {client}: it has gone"));
-    };
-    let saved = old.save_session(client, session)?;
-    new.on_open(client, request, Some(saved.as_deref()))
-        .map_err(|(refused, _)| format!("client {client}: {}", refused.sentence("on_resume")))
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn refusal(status: u16, why: &str) -> Response {
-    Response::text(format!("{why}\n")).status(status)
-}
-
-fn fault_reason(refused: &Refused) -> &'static str {
+pub(super) fn fault_reason(refused: &Refused) -> &'static str {
     match refused.status {
         abi::PANICKED => "the plugin panicked",
         _ => "the plugin failed",
