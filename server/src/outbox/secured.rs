@@ -18,6 +18,7 @@ use super::shared::Frames;
 use super::{NOTHING, Outbox, Phase, State, pipe};
 use crate::limits::{
     QUIET_BYTES_MAX, SPLICED_BYTES_MAX, SPLICES_MAX, TLS_OVERHEAD_BYTES, TLS_RECORD_BYTES,
+    TURN_BYTES,
 };
 use crate::tls::{Agreement, Flushed, PeerCertificate, Session, TlsError};
 
@@ -207,15 +208,16 @@ impl Outbox {
         }
     }
 
-    /// Seals and sends what is queued and then `behind`, record by record, until the socket is full. Gives the bytes that
-    /// were sealed; none where the connection is dead.
+    /// Seals and sends what is queued and then `behind`, record by record, until the socket is full or a turn is over: the
+    /// hub may wait for the lock, and the drain thread goes on. Gives the bytes that were sealed; none where the connection
+    /// is dead.
     fn seal_and_send(&self, state: &mut State, behind: &[u8]) -> Option<usize> {
         let State { queue, session, .. } = state;
         let session = session.as_mut()?;
         let (mut first, mut second) = (queue.bytes(), behind);
         let mut sealed = 0;
         loop {
-            let is_last = first.is_empty() && second.is_empty();
+            let is_last = sealed > TURN_BYTES || (first.is_empty() && second.is_empty());
             let flushed = match is_last {
                 true => flush(session, &self.socket),
                 false => session.flush(|parts| send_parts_before_more(&self.socket, parts)),

@@ -13,9 +13,9 @@ use crate::ids::ClientId;
 use crate::limits::{
     QUIET_BYTES_MAX, SPLICED_BYTES_MAX, SPLICES_MAX, TLS_RECORD_BYTES, TURN_BYTES,
 };
-use crate::outbox::Ending;
 use crate::outbox::cause::Cause;
 use crate::outbox::drain::Drain;
+use crate::outbox::{Bounds, Ending};
 use crate::tls::fuzz::{Partner, agree, session, session_with};
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -83,6 +83,26 @@ fn what_a_socket_has_room_for_leaves_record_by_record() {
     outbox.socket().set_send_buffer_size(room).expect("valid");
     outbox.deliver(Frames::copied(&[7; 40_000]));
     assert!(!outbox.is_waiting());
+}
+
+/// Cause: a client that read as fast as records were sealed had all of a message under one lock, for which the hub waited.
+#[test]
+fn a_message_is_sealed_in_turns_however_fast_it_is_read() {
+    let (outbox, _partner, mut peer) = secured();
+    outbox.set_bounds(Bounds {
+        backlog_bytes_max: 100 * TURN_BYTES,
+        ..Bounds::default()
+    });
+    let before = outbox.figures().sent;
+    let reader = thread::spawn(move || std::io::copy(&mut peer, &mut std::io::sink()).ok());
+    outbox.deliver(Frames::copied(&vec![7; 16 * TURN_BYTES]));
+    assert!(outbox.is_waiting(), "nobody sends the rest");
+    let sent = outbox.figures().sent - before;
+    let most = (TURN_BYTES + TLS_RECORD_BYTES) as u64;
+    assert!(sent <= most, "{sent} bytes in one turn");
+    outbox.abort();
+    drop(outbox);
+    reader.join().expect("it has read to the end");
 }
 
 /// Cause: mutants survived that took the bytes of a turn for more, or for none.
