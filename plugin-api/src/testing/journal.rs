@@ -11,6 +11,7 @@ use crate::abi::{self, POSITION_BYTES, Status};
 const MEMORY_BYTES_MAX: usize = 4 << 20;
 
 /// Messages of one topic, the oldest first.
+#[derive(Clone)]
 pub(super) struct Journal {
     kept: VecDeque<(u64, Received)>,
     /// Number of the last message; 0 where there was none.

@@ -80,9 +80,9 @@ unsafe extern "C" fn publish<const VERSION: u32>(
         if is_durable && fails && !disk::answer_waits() && VERSION >= 2 && disk::may_wait() {
             return Err(abi::NOT_STORED);
         }
-        // SAFETY: as above; null where nobody asks.
-        if let Some(published) = unsafe { published.as_mut() } {
-            (published.position, published.members) = told;
+        if !published.is_null() {
+            // SAFETY: as above; in C it may hold nothing yet, so that it is written and never referred to.
+            unsafe { ((*published).position, (*published).members) = told };
         }
         Ok(())
     }))
@@ -121,9 +121,9 @@ unsafe extern "C" fn join_from<const VERSION: u32>(
             let joined = host.world.lock().join_from(order)?;
             (joined.outcome, text(joined.epoch, joined.position))
         };
-        // SAFETY: as above; null where nobody asks.
-        if let Some(joined) = unsafe { joined.as_mut() } {
-            (joined.outcome, joined.position) = told;
+        if !joined.is_null() {
+            // SAFETY: as above; in C it may hold nothing yet, so that it is written and never referred to.
+            unsafe { ((*joined).outcome, (*joined).position) = told };
         }
         Ok(())
     }))
@@ -160,8 +160,10 @@ unsafe extern "C" fn read<const VERSION: u32>(
     kept: *mut abi::JournalKept,
 ) -> Status {
     // SAFETY: the plugin vouches for all of them, as the ABI asks.
-    let (host, read, messages, kept) =
-        unsafe { (MemoryHost::from_abi(host), &*read, &*messages, &mut *kept) };
+    let (host, read, messages) = unsafe { (MemoryHost::from_abi(host), &*read, &*messages) };
+    if kept.is_null() {
+        return abi::INVALID;
+    }
     // SAFETY: as above.
     let (name, position) = unsafe { (read.topic.as_slice(), read.position.as_slice()) };
     let found = journal(name, VERSION).and_then(|topic| {
@@ -186,9 +188,12 @@ unsafe extern "C" fn read<const VERSION: u32>(
         // SAFETY: the function and its context belong together.
         unsafe { (messages.write)(messages.context, Bytes::new(&position), kind, payload) };
     }
-    kept.outcome = found.outcome;
-    kept.next = text(found.epoch, found.next);
-    kept.has_more = found.has_more.into();
+    // SAFETY: as above; in C it may hold nothing yet, so that it is written and never referred to.
+    unsafe {
+        (*kept).outcome = found.outcome;
+        (*kept).next = text(found.epoch, found.next);
+        (*kept).has_more = found.has_more.into();
+    }
     abi::OK
 }
 

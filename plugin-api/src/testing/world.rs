@@ -3,6 +3,7 @@
 //! Any thread may be in here; nothing waits and nothing calls the plugin. It outlives the values of the plugin, as topics
 //! and clients do when a library is replaced.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -348,7 +349,7 @@ impl State {
         let membership = self.topics.join(client, topic);
         if membership == (Membership::Refused { is_first: true }) {
             self.log.push(format!(
-                "client {client} is a member of {TOPICS_MAX} topics, as many as it may be; it joins no further ones"
+                "WARN client {client} is a member of {TOPICS_MAX} topics, as many as it may be; it joins no further ones"
             ));
         }
         Some(membership)
@@ -371,15 +372,18 @@ impl State {
         }
     }
 
-    fn journal(&mut self, topic: &str) -> &mut Journal {
-        let epoch = self.epoch;
-        let journal = self.journals.entry(topic.to_owned());
-        journal.or_insert_with(|| Journal::new(epoch))
+    /// The journal of a topic, or what it would be: only what is said with the wish that it be kept begins one.
+    fn journal(&self, topic: &str) -> Cow<'_, Journal> {
+        match self.journals.get(topic) {
+            Some(journal) => Cow::Borrowed(journal),
+            None => Cow::Owned(Journal::new(self.epoch)),
+        }
     }
 
     pub(super) fn keep(&mut self, order: KeepOrder) -> Published {
-        let kept_max = self.keeping.messages_max;
-        let journal = self.journal(&order.topic);
+        let (epoch, kept_max) = (self.epoch, self.keeping.messages_max);
+        let journal = self.journals.entry(order.topic.clone());
+        let journal = journal.or_insert_with(|| Journal::new(epoch));
         let (position, message) = journal.keep(order.message, order.position_at, kept_max);
         let epoch = journal.epoch;
         let members = self.members(&order.topic);
@@ -470,13 +474,15 @@ impl State {
     /// Whether something that is wanted has to come from the disk.
     pub(super) fn asks_disk(&mut self, topic: &str, since: &Since) -> bool {
         let has_file = self.keeping.has_file;
-        let journal = self.journal(topic);
-        journal.leave_memory();
-        has_file && journal.asks_disk(since)
+        let journal = self.journals.get_mut(topic);
+        journal.is_some_and(|journal| {
+            journal.leave_memory();
+            has_file && journal.asks_disk(since)
+        })
     }
 
     pub(super) fn read(
-        &mut self,
+        &self,
         topic: &str,
         since: &Since,
         messages_max: u64,

@@ -10,6 +10,7 @@ on_both!(
     what_is_said_to_everyone_has_a_past_too,
     who_is_apart_hears_everyone_only_from_where_it_joins,
     who_hears_as_many_topics_as_it_may_hears_no_further_one,
+    what_nobody_asked_to_be_kept_is_not,
 );
 
 /// The word, and the position behind it.
@@ -150,4 +151,25 @@ fn who_hears_as_many_topics_as_it_may_hears_no_further_one<S: Stage>() {
     assert_eq!(full.ask("hear 1000"), "1000 ");
     assert_eq!(said(&full.ask("say live")), "live");
     assert_eq!(stage.count_log(&[line]), 1);
+}
+
+/// Cause: in memory, who joined a topic from some place began its journal.
+fn what_nobody_asked_to_be_kept_is_not<S: Stage>() {
+    let stage = S::start("annals", &[]);
+    let mut ann = stage.open("/annals");
+    assert_eq!(parted(&ann.text()).0, "fresh");
+    assert_eq!(ann.ask("cast one"), "one");
+    let mut late = stage.open("/annals?last=5");
+    assert_eq!(parted(&late.text()).0, "fresh");
+    assert_eq!(late.ask("echo nothing before"), "nothing before");
+    // From the first that is to be kept on, all is.
+    ann.send("say two");
+    ann.send("cast three");
+    for text in ["two", "three"] {
+        assert_eq!(said(&ann.text()), text);
+        assert_eq!(said(&late.text()), text);
+    }
+    let mut later = stage.open("/annals?last=5");
+    assert_eq!(parted(&later.text()).0, "fresh");
+    assert_eq!([said(&later.text()), said(&later.text())], ["two", "three"]);
 }
