@@ -118,6 +118,12 @@ impl Behind {
         self.held_bytes
     }
 
+    /// Nothing of it is said any more.
+    pub(super) fn let_go_of_held(&mut self) {
+        self.held = VecDeque::new();
+        self.held_bytes = 0;
+    }
+
     /// Up to where it may be given what is kept, before what is held back.
     pub(super) fn limit(&self) -> u64 {
         self.held.front().map_or(u64::MAX, |held| held.offset)

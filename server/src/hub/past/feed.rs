@@ -60,10 +60,14 @@ impl Past {
             None => 0,
         };
         let audience = Audience::of_journal(topic);
+        let leaves_out = |except| {
+            members.hears(except, &audience) || self.is_behind_in(except, audience.journal())
+        };
+        let left_out = reply.is_some() && except.is_some_and(leaves_out);
         let how = (position_at, confirm);
         let position = self.publish(&audience, message, how, except, members, run);
         if let Some((reply, position)) = reply.zip(position) {
-            let members = members.hearers(&audience) + behind;
+            let members = members.hearers(&audience) + behind - u64::from(left_out);
             self.replies.push((reply, Published { position, members }));
         }
         true
@@ -104,14 +108,19 @@ impl Past {
         )
     }
 
-    /// Holds a message back for a client that is behind; gives it back where it is not.
+    /// Holds a message back for a client that is behind; gives it back where it is not. What comes for one whose end has begun
+    /// is dropped, as it is where nobody is behind.
     pub(in crate::hub) fn hold(&mut self, client: ClientId, message: Message) -> Option<Message> {
         let Some(behind) = self.behind.get_mut(&client) else {
             return Some(message);
         };
+        if behind.outbox.is_closing() {
+            return None;
+        }
         let limit = behind.outbox.backlog_bytes_max();
         let bytes = behind.hold(self.journals.last(), message);
         if bytes > limit {
+            behind.let_go_of_held();
             let text = format!("too slow: backlog over {limit} bytes while it was behind");
             info!("{}: {text}; closed with {POLICY}", behind.outbox.name());
             behind.outbox.close(Cause::server(POLICY, text));

@@ -277,6 +277,32 @@ fn how_it_went_is_told_before_anything_of_the_topic() {
     );
 }
 
+/// Cause: who was left out counted as one that it went to.
+#[test]
+fn who_is_left_out_is_not_counted() {
+    let room = Room::new();
+    let guests: Vec<_> = (1..4).map(|id| room.open(id)).collect();
+    for guest in &guests[..2] {
+        room.post(join(guest.id, "t"));
+    }
+    let members = |except: Option<ClientId>| {
+        let (reply, answer) = bounded(1);
+        room.post(Event::Keep(Box::new(Keep {
+            topic: "t".into(),
+            message: message("x"),
+            position_at: None,
+            except,
+            confirm: None,
+            reply: Some(reply),
+            at: None,
+        })));
+        answer.recv().expect("the hub answers").members
+    };
+    let of = [None, Some(guests[0].id), Some(guests[2].id)].map(members);
+    assert_eq!(of, [2, 1, 2]);
+    assert_eq!(room.heard(guests), ["x x ", "x x x ", ""]);
+}
+
 #[test]
 fn who_is_a_member_already_gets_nothing_again() {
     let room = Room::new();

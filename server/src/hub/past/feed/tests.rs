@@ -1,17 +1,22 @@
 //! What a piece of the file is to who is given it.
 
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 
 use super::{File, Standing};
 use crate::hub::message::Message;
-use crate::hub::past::behind::Piece;
+use crate::hub::past::Past;
+use crate::hub::past::behind::{Behind, Piece};
 use crate::hub::past::file::news_tests::{bounds, open, say};
 use crate::ids::ClientId;
 use crate::journal::Cursor;
 use crate::journal::store::FetchedLine;
 use crate::limits::JOURNAL_TAIL_BYTES;
+use crate::logging::heard;
+use crate::outbox::drain::Drain;
 use crate::outbox::encoding::Encoding;
 use crate::outbox::frame::Opcode;
+use crate::outbox::{Bounds, Outbox};
 
 /// Cause: mutants survived that gave the last message of a piece twice, or left out what did not fit, and one who was told of a hole at the end of what the file
 /// has asked for that for ever.
@@ -68,4 +73,37 @@ fn what_was_given_of_a_piece_is_left_out_and_its_end_is_that_of_what_the_file_ha
     past.leave_file(bounds());
     store.end();
     store.join();
+}
+
+/// Cause: what was said to one that had been closed for what was held for it was held all the same, without an end, and
+/// each told of in the log.
+#[test]
+fn nothing_is_held_for_one_whose_end_has_begun() {
+    let drain = Drain::start().expect("a thread");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let socket = TcpStream::connect(listener.local_addr().expect("it is bound"));
+    let client = ClientId(1);
+    let outbox = Outbox::new(socket.expect("it listens"), client, drain.handle());
+    outbox.become_websocket(false, None);
+    outbox.set_bounds(Bounds {
+        backlog_bytes_max: 1000,
+        ..Bounds::default()
+    });
+    let mut past = Past::new(bounds());
+    past.behind.insert(client, Behind::new(outbox.clone()));
+    let mut hold = || {
+        let message = Message::new(Opcode::Text, &[b'x'; 400]);
+        assert!(past.hold(client, message).is_none(), "it is behind");
+        past.behind[&client].is_done()
+    };
+    let lines = heard::while_doing(|| {
+        assert!(!hold() && !hold() && !outbox.is_closing());
+        assert!(hold() && outbox.is_closing(), "more than its backlog");
+        for _ in 0..10 {
+            assert!(hold(), "it is held");
+        }
+    });
+    let closed = lines.iter().filter(|line| line.text.contains("too slow"));
+    assert_eq!(closed.count(), 1, "{lines:?}");
+    drain.end();
 }
