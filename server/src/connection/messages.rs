@@ -115,8 +115,12 @@ impl Connection {
 
     /// Counts a message against what the client may send, and renews the settings that hold for it.
     fn admit(&mut self, message: &Message) -> Result<(), (Cause, Ending)> {
+        if message.is_close() {
+            // Its word for the end, which costs the server nothing more.
+            return Ok(());
+        }
         let stream = self.stream.inner();
-        if !message.is_close() && stream.has_renewed_terms() {
+        if stream.has_renewed_terms() {
             let (messages, bytes) = stream.terms().rates();
             self.messages.set_rate(messages);
             self.bytes.set_rate(bytes);

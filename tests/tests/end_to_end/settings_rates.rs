@@ -70,3 +70,19 @@ fn without_a_burst_one_second_of_bytes_and_any_message_may_come_at_once() {
     let mut client = Client::connect(&server, "/echo");
     assert_burst(&mut client, &message, 1, "more than 1 bytes a second");
 }
+
+/// Cause: who had said as much as it may, and then went as it should, was closed for its Close frame.
+#[test]
+fn who_has_said_all_that_it_may_can_say_goodbye() {
+    let mut server = Setup::new()
+        .plugins(&["probe"])
+        .configuration("client.messages_per_second = 1\n")
+        .start();
+    let mut client = Client::connect(&server, "/probe");
+    client.send("id");
+    assert_eq!(client.text(), "1");
+    client.close(1000, "bye");
+    server.wait_for_log(&["closed 1: 1000 by Peer after 1 messages: bye"]);
+    server.stop();
+    assert_eq!(server.count_log(&["more than 1 messages a second"]), 0);
+}
