@@ -291,7 +291,7 @@ impl State {
         let backlog = self.queue.len();
         let excess = backlog.saturating_sub(self.bounds.backlog_bytes_max);
         let (left, time) = match excess {
-            0 => (backlog, time_for(backlog)),
+            0 => (backlog, time_for(backlog as u64)),
             excess => (excess, Duration::ZERO),
         };
         self.pace = Some(Pace {

@@ -213,7 +213,7 @@ impl Outbox {
         // The first to say why is right.
         let cause = state.cause.get_or_insert(cause);
         let end = end(once, cause);
-        let time = state.bounds.close_timeout + time_for(end.len());
+        let time = state.bounds.close_timeout + time_for(end.len() as u64);
         if state.phase == Phase::Once {
             state.queue.append_whole(&end);
         } else {

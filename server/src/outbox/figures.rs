@@ -74,7 +74,7 @@ impl Outbox {
                     Encoding::Event => Kind::EventStream,
                     Encoding::Answer => Kind::Poll,
                 },
-                Exchange::Reading | Exchange::Answering => Kind::Plain,
+                Exchange::Reading | Exchange::Answering | Exchange::Said => Kind::Plain,
             },
             age: self.since.elapsed(),
             sent: state.sent,

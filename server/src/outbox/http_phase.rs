@@ -22,8 +22,10 @@ use crate::limits::BYTES_PER_SECOND_LEAST;
 pub(super) enum Exchange {
     /// It waits for a request, or for the rest of one.
     Reading,
-    /// A request is being answered.
+    /// A request is there, and of its answer nothing is said.
     Answering,
+    /// Of the answer something is said.
+    Said,
     /// It is a WebSocket: the hub tells it of the stop.
     Upgraded,
 }
@@ -36,6 +38,17 @@ impl Outbox {
         let mut state = self.state.lock();
         if state.phase == Phase::Open {
             state.queue.append_whole(bytes);
+            if state.exchange == Exchange::Answering {
+                state.exchange = Exchange::Said;
+            }
+        }
+    }
+
+    /// The client may send the body of its request (RFC 9110 section 10.1.1); the answer follows.
+    pub fn queue_continue(&self) {
+        let mut state = self.state.lock();
+        if state.phase == Phase::Open {
+            state.queue.append_whole(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
     }
 
@@ -60,7 +73,7 @@ impl Outbox {
         !state.is_stopping
     }
 
-    /// Our own code has panicked: a WebSocket is closed with 1011, and a request that has no answer yet is
+    /// Our own code has panicked: a WebSocket is closed with 1011, and a request of whose answer nothing is said yet is
     /// answered with `answer`; `finish` is to follow.
     pub fn end_for_fault(self: &Arc<Self>, answer: &[u8]) {
         let mut state = self.state.lock();
@@ -69,11 +82,9 @@ impl Outbox {
         }
         match state.exchange {
             Exchange::Upgraded => self.begin_closing(&mut state, Cause::fault()),
-            Exchange::Reading | Exchange::Answering => {
-                if state.queue.is_empty() {
-                    state.queue.append_whole(answer);
-                }
-            }
+            Exchange::Reading | Exchange::Answering => state.queue.append_whole(answer),
+            // The client takes whatever follows for a part of it.
+            Exchange::Said => {}
         }
     }
 
@@ -165,7 +176,19 @@ impl Outbox {
             let state = self.state.lock();
             (state.queue.len(), state.bounds.write_timeout)
         };
-        self.wait_until_sent_or(Instant::now() + patience + time_for(bytes));
+        self.wait_until_sent_or(Instant::now() + patience + time_for(bytes as u64));
+    }
+
+    /// The same amid an answer that has come in pieces since `begin`, of so many bytes until now: with patience for one full
+    /// socket in all, or who takes each piece as slowly as it may would be waited for that long each time.
+    pub fn wait_until_sent_of(self: &Arc<Self>, begin: Instant, said: u64) {
+        let (bytes, patience) = {
+            let state = self.state.lock();
+            (state.queue.len(), state.bounds.write_timeout)
+        };
+        let of_piece = Instant::now() + patience + time_for(bytes as u64);
+        let of_all = begin + patience + time_for(said);
+        self.wait_until_sent_or(of_piece.min(of_all));
     }
 
     pub(super) fn wait_until_sent_or(self: &Arc<Self>, deadline: Instant) {
@@ -189,6 +212,6 @@ impl Outbox {
 }
 
 /// What the slowest reader that is served takes for `bytes`.
-pub(super) fn time_for(bytes: usize) -> Duration {
-    Duration::from_millis(bytes as u64 * 1000 / BYTES_PER_SECOND_LEAST)
+pub(super) fn time_for(bytes: u64) -> Duration {
+    Duration::from_millis(bytes.saturating_mul(1000) / BYTES_PER_SECOND_LEAST)
 }

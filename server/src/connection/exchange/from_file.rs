@@ -3,6 +3,7 @@
 //! The connection's thread, behind the callback: no gate of a route is held, so that a download of any length holds up no swap.
 
 use std::io;
+use std::time::Instant;
 
 use log::info;
 
@@ -12,12 +13,13 @@ use crate::limits::BODY_FILE_PIECE_BYTES;
 
 impl Exchange<'_> {
     /// Sends what is left of it, each piece when the socket has taken the one before, so that a piece is all that it holds in memory.
-    /// Blocks on the disk, and on the client as long as that takes enough (`Outbox::wait_until_sent`). False where the
+    /// Blocks on the disk, and on the client as long as that takes enough (`Outbox::wait_until_sent_of`). False where the
     /// client cannot be sent all of it: the connection is cut off, since the head has promised more.
     pub(super) fn send_file(&self, mut file: BodyFile) -> bool {
         let mut piece = vec![0; BODY_FILE_PIECE_BYTES];
+        let (begin, length) = (Instant::now(), file.len());
         while !file.is_empty() {
-            self.outbox.wait_until_sent();
+            self.outbox.wait_until_sent_of(begin, length - file.len());
             match file.read(&mut piece) {
                 Ok(bytes) => self.outbox.queue_http(bytes),
                 Err(error) => {

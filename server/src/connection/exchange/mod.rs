@@ -309,7 +309,7 @@ impl<'a> Exchange<'a> {
         let expects_continue = framing::expects_continue(request)?;
         if reader.has_unread_body() {
             if expects_continue && reader.is_empty() {
-                self.outbox.queue_http(b"HTTP/1.1 100 Continue\r\n\r\n");
+                self.outbox.queue_continue();
             }
             request.body = reader.read_body()?;
             self.begin_answer()?;

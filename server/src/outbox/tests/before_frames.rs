@@ -140,6 +140,66 @@ fn who_takes_an_answer_too_slowly_is_cut_off_although_it_takes_something() {
     drain.end();
 }
 
+/// Cause: who took each piece of a file as slowly as a single answer may be taken held its place for three times as long as
+/// the whole may take.
+#[test]
+fn who_takes_an_answer_in_pieces_has_the_patience_for_one_full_socket_in_all() {
+    let drain = Drain::start().expect("a thread");
+    let said = 10_000_000;
+    let patience = Duration::from_secs(20);
+    let late = patience + time_for(said) + Duration::from_secs(1);
+    for (since_begin, is_cut) in [(Duration::ZERO, false), (late, true)] {
+        let (outbox, peer) = plain_pair(&drain);
+        outbox.set_bounds(Bounds {
+            write_timeout: patience,
+            ..Bounds::default()
+        });
+        outbox.queue_http(&vec![b'x'; 16 * 1024 * 1024]);
+        outbox.flush();
+        assert!(outbox.is_waiting(), "more than the socket takes");
+        std::thread::scope(|scope| {
+            // Whoever is cut has not taken anything.
+            let reader = (!is_cut).then(|| scope.spawn(|| read_all(peer)));
+            let begin = Instant::now()
+                .checked_sub(since_begin)
+                .expect("it is up for longer");
+            outbox.wait_until_sent_of(begin, said);
+            assert_eq!(outbox.is_closing(), is_cut);
+            outbox.finish(Ending::LastWord);
+            drop(reader);
+        });
+    }
+    drain.end();
+}
+
+/// Cause: amid a body, with nothing of it waiting, a panic of ours put a second answer into what the client takes for the
+/// rest of the first.
+#[test]
+fn a_fault_is_told_where_nothing_of_an_answer_was_said_and_nowhere_else() {
+    let drain = Drain::start().expect("a thread");
+    let begun = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n";
+    for (is_asked, queued, is_told) in [
+        (false, &b""[..], true),
+        (true, b"", true),
+        (true, begun, false),
+    ] {
+        let (outbox, peer) = plain_pair(&drain);
+        if is_asked {
+            outbox.begin_answer();
+            outbox.queue_continue();
+        }
+        if !queued.is_empty() {
+            outbox.queue_http(queued);
+        }
+        outbox.flush();
+        outbox.end_for_fault(b"fault");
+        outbox.finish(Ending::LastWord);
+        let heard = String::from_utf8(read_all(peer)).expect("text");
+        assert_eq!(heard.ends_with("fault"), is_told, "{heard}");
+    }
+    drain.end();
+}
+
 #[test]
 fn a_long_answer_has_the_time_that_a_slow_line_needs() {
     assert_eq!(time_for(0), Duration::ZERO);

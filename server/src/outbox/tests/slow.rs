@@ -251,7 +251,7 @@ fn who_takes_a_backlog_too_slowly_is_closed_although_it_takes_something() {
         let start = Instant::now();
         outbox.queue_message(Opcode::Binary, &vec![7; message], &Demand::default());
         let patience = if fits {
-            time_for(backlog(&outbox))
+            time_for(backlog(&outbox) as u64)
         } else {
             Duration::ZERO
         };
