@@ -91,6 +91,9 @@ static void garbage_about_topics(const detent_host *host, detent_client_id clien
     NOTE("set_timer invalid", host->set_timer(host, 0, 0, NULL));
     NOTE("route_path ok", host->route_path(host, NULL));
     NOTE("get_extension ok", host->get_extension(host, BYTES(NULL, 0)) != NULL);
+    const detent_client_view *view = host->get_extension(host, TEXT(DETENT_CLIENT_VIEW));
+    NOTE("buffered invalid", view->buffered(host, client, NULL));
+    NOTE("request invalid", view->request(host, client, NULL));
 }
 
 /* A status that an order asks for: known ones out of place, and unknown ones. */

@@ -49,7 +49,7 @@ pub fn stop(mut server: Server, logging: Logging) -> ExitCode {
         .collect();
     let timers_ended = timers
         .into_iter()
-        .all(|(_, thread)| join_until(thread, deadline - abort_time / 2));
+        .all(|(_, end)| end.comes_before(deadline - abort_time / 2));
     for (who, running) in watchdog::running(&server.roster, &routes) {
         warn!(
             "not waited for: {} ({who})",
@@ -112,15 +112,4 @@ fn guard(deadline: Instant) -> Option<(Sender<()>, JoinHandle<()>)> {
             None
         }
     }
-}
-
-/// Joins a thread if it ends before `deadline`.
-fn join_until(thread: JoinHandle<()>, deadline: Instant) -> bool {
-    while !thread.is_finished() {
-        if Instant::now() >= deadline {
-            return false;
-        }
-        thread::park_timeout(std::time::Duration::from_millis(5));
-    }
-    thread.join().is_ok()
 }

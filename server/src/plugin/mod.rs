@@ -13,7 +13,7 @@ mod instance;
 mod library;
 
 pub use host::answers::NotStored;
-pub use host::{Folders, Services, TIMERS_THREAD};
+pub use host::{Folders, Services, TIMERS_THREAD, TimersEnd};
 pub use instance::Instance;
 pub use instance::callbacks::{CallbackError, Upgrade};
 pub use instance::hand_over::{HandOver, HandOverError, Replaced};

@@ -49,3 +49,29 @@ fn nobodys_place_waits_for_the_end_of_anothers_thread() {
     assert_eq!(other.text(), "done");
     let _all = [(); 2].map(|()| let_in(&server, "/echo"));
 }
+
+/// Cause: an instance that was replaced was ended only when the thread of its timers had, so that a reload, and a stop, stood as
+/// long as a plugin's thread-local value took there.
+#[test]
+fn no_reload_and_no_stop_waits_for_thread_local_values_of_a_timers_thread() {
+    const CONFIGURATION: &str =
+        "[[route]]\npath = \"/faulty\"\nplugin = \"faulty\"\noptions = { timer = \"linger\" }\n";
+    let setup = Setup::new().plugins(&["faulty", "echo"]);
+    let mut server = setup.configuration(CONFIGURATION).start();
+    let set_timer = |client: &mut Client| {
+        client.send("timer: now");
+        assert_eq!(client.text(), "done");
+        // What follows a timer of a client is another turn of the same thread.
+        client.send("timer: again");
+        assert_eq!(client.text(), "done");
+    };
+    let mut client = Client::connect(&server, "/faulty");
+    set_timer(&mut client);
+    for hammers in ["1", "0"] {
+        let changed = format!("timer = \"linger\", hammer_rounds = 1, hammers = {hammers}");
+        let line = server.reload_with(&CONFIGURATION.replace("timer = \"linger\"", &changed));
+        assert!(line.contains("1 plugin"), "{line}");
+        set_timer(&mut client);
+    }
+    server.stop();
+}

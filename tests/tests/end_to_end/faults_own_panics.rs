@@ -74,6 +74,18 @@ fn a_panic_in_a_host_call_costs_that_client_and_does_not_unwind_into_the_plugin(
     assert_eq!(server.count_log(&["plugin::faulty: closed 2: 1011"]), 1);
 }
 
+/// Cause: the call that writes the log was not guarded, and aborted the process.
+#[cfg(debug_assertions)]
+#[test]
+fn a_panic_in_the_call_that_logs_costs_that_client() {
+    let server = faulty_at("log-call:2");
+    let mut bystander = Client::connect(&server, "/faulty");
+    let mut hit = Client::connect(&server, "/faulty");
+    assert_eq!(hit.closed(), (1011, "a fault of the server".to_owned()));
+    wait_for_bug(&server, "client-2");
+    assert_goes_on(&server, &mut bystander);
+}
+
 #[cfg(debug_assertions)]
 #[test]
 fn a_panic_in_a_host_call_of_a_plugins_own_thread_costs_that_call() {

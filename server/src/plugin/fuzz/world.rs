@@ -90,8 +90,8 @@ impl World {
     /// The instance has gone.
     pub(super) fn end_instance(&self) {
         self.host.outgoing.end();
-        if let Some(timers) = self.host.timers.end() {
-            timers.join().expect("the thread of the timers ends well");
+        if let Some(end) = self.host.timers.end() {
+            end.wait();
         }
     }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use plugin_api::abi::{self, ABSENT, GONE, OK, Status};
 
 use super::RouteHost;
-use super::guard::guard;
+use super::guard::{answer, guard};
 use super::host_http::request_as_abi;
 use crate::http::request::Request;
 use crate::ids::ClientId;
@@ -61,16 +61,12 @@ unsafe extern "C" fn buffered(host: *const abi::Host, client: u64, bytes: *mut u
     guard(|| {
         // SAFETY: see above.
         let host = unsafe { RouteHost::from_abi(host) };
-        let client = match host.open_client(client) {
-            Ok(client) => client,
-            Err(status) => return status,
-        };
-        let Some(outbox) = host.route.services.roster.outbox(client) else {
-            return GONE;
-        };
+        let backlog = host.open_client(client).and_then(|client| {
+            let outbox = host.route.services.roster.outbox(client);
+            outbox.map_or(Err(GONE), |outbox| Ok(outbox.figures().backlog))
+        });
         // SAFETY: see above.
-        unsafe { *bytes = outbox.figures().backlog };
-        OK
+        unsafe { answer(backlog, bytes) }
     })
 }
 
@@ -97,16 +93,10 @@ unsafe extern "C" fn request(
 ) -> Status {
     guard(|| {
         let handshake = HANDSHAKE.with_borrow(|handshake| match &**handshake {
-            Some((of, request)) if of.0 == client => Some(request_as_abi(request)),
-            _ => None,
+            Some((of, request)) if of.0 == client => Ok(request_as_abi(request)),
+            _ => Err(ABSENT),
         });
-        match handshake {
-            Some(handshake) => {
-                // SAFETY: see above.
-                unsafe { *request = handshake };
-                OK
-            }
-            None => ABSENT,
-        }
+        // SAFETY: see above.
+        unsafe { answer(handshake, request) }
     })
 }

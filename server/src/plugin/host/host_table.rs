@@ -12,7 +12,7 @@ use plugin_api::abi::{self, ABI_MINOR, ABSENT, Bytes, FAILED, INVALID, OK, Sink,
 use super::body_file_table::BODY_FILE;
 use super::client_view_table::CLIENT_VIEW;
 use super::compression_table::COMPRESSION;
-use super::guard::guard;
+use super::guard::{answer, guard};
 use super::hosts_table::HOSTS;
 use super::label_table::LABEL;
 use super::members_table::MEMBERS;
@@ -77,19 +77,6 @@ impl RouteHost {
 
 fn status(result: Result<(), Status>) -> Status {
     result.err().unwrap_or(OK)
-}
-
-/// Puts an answer where the plugin wants it, if it wants it anywhere. In C a place may hold nothing yet, so
-/// that it is written and never referred to.
-///
-/// # Safety
-/// `place` is null or may be written.
-unsafe fn answer<T>(result: Result<T, Status>, place: *mut T) -> Status {
-    if place.is_null() {
-        return INVALID;
-    }
-    // SAFETY: the caller vouches for it.
-    status(result.map(|value| unsafe { place.write(value) }))
 }
 
 // What `SAFETY: see above` points to: the plugin vouches, by the ABI, for `host` being what

@@ -4,9 +4,10 @@
 use std::ffi::c_void;
 
 use log::{Level, Record};
-use plugin_api::abi::{Bytes, LOG_LEVEL_MAX, Log};
+use plugin_api::abi::{Bytes, LOG_LEVEL_MAX, Log, OK};
 
-use crate::threads::crash::lend_to_strangers;
+use super::guard::guard;
+use crate::threads::fault_point;
 
 /// Given to each library once.
 pub(in crate::plugin) static LOG: LogTable = LogTable(Log {
@@ -34,14 +35,22 @@ unsafe extern "C" fn write_log(_: *mut c_void, level: u32, target: Bytes, messag
     if level > log::max_level() {
         return;
     }
-    lend_to_strangers();
-    // SAFETY: borrowed for the time of this call.
-    let (target, message) = unsafe { (target.as_slice(), message.as_slice()) };
-    let (target, message) = (
-        String::from_utf8_lossy(target),
-        String::from_utf8_lossy(message),
-    );
-    let name = target.strip_prefix("plugin::").unwrap_or(&target);
+    // Nobody is told whether it is written.
+    guard(|| {
+        fault_point("log-call");
+        // SAFETY: the plugin vouches for both being valid for the time of this call.
+        let (target, message) = unsafe { (target.as_slice(), message.as_slice()) };
+        log_line(
+            level,
+            &String::from_utf8_lossy(target),
+            &String::from_utf8_lossy(message),
+        );
+        OK
+    });
+}
+
+fn log_line(level: Level, target: &str, message: &str) {
+    let name = target.strip_prefix("plugin::").unwrap_or(target);
     let record = |arguments: std::fmt::Arguments<'_>| {
         log::logger().log(
             &Record::builder()

@@ -48,8 +48,8 @@ use crate::roster::Roster;
 use crate::roster::callback_times::CallbackTimes;
 use crate::threads::fault_point;
 use outgoing::Outgoing;
-pub use timers::TIMERS_THREAD;
 pub(in crate::plugin) use timers::{Due, Timers};
+pub use timers::{TIMERS_THREAD, TimersEnd};
 
 /// What host calls need of the server.
 #[derive(Clone)]

@@ -6,11 +6,13 @@
 //! timers of its route and nothing else.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use log::error;
 use parking_lot::{Condvar, Mutex};
 use plugin_api::abi::{EXHAUSTED, GONE, INVALID, OK, Status, TimerId};
@@ -39,6 +41,22 @@ pub(in crate::plugin) enum Due {
 /// Runs what is due; where a client could not be attended, says after which time to look at it again.
 type OnDue = dyn Fn(Due) -> Option<Duration> + Send + Sync;
 
+/// The end of a route's timers: nothing of the route runs on their thread any more. How long the plugin's thread-local values
+/// take there behind it is nobody's business.
+pub struct TimersEnd(Receiver<Infallible>);
+
+impl TimersEnd {
+    /// Blocks until the callback that runs now, if any, has returned.
+    pub fn wait(self) {
+        self.0.recv().ok();
+    }
+
+    /// As [`wait`](TimersEnd::wait), until then at most: whether it has come.
+    pub fn comes_before(self, deadline: Instant) -> bool {
+        self.0.recv_deadline(deadline) == Err(RecvTimeoutError::Disconnected)
+    }
+}
+
 /// An entry of what is due.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Entry {
@@ -66,7 +84,7 @@ struct State {
     last: TimerId,
     /// Runs the callback of one timer.
     on_due: Option<Arc<OnDue>>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<TimersEnd>,
     is_ended: bool,
 }
 
@@ -242,8 +260,8 @@ impl Timers {
     }
 
     /// Ends all timers and gives up the thread, which ends when the callback that runs now, if
-    /// any, returns. Who calls it joins it.
-    pub(in crate::plugin) fn end(&self) -> Option<JoinHandle<()>> {
+    /// any, returns: none where there was no thread. Who calls it waits for that.
+    pub(in crate::plugin) fn end(&self) -> Option<TimersEnd> {
         self.stop();
         self.state.lock().thread.take()
     }
@@ -253,14 +271,17 @@ impl Timers {
         let Some(on_due) = state.on_due.clone().filter(|_| is_needed) else {
             return;
         };
+        let (lives, end) = bounded(0);
         let thread = thread::Builder::new()
             .name(TIMERS_THREAD.to_owned())
             .spawn(move || {
+                // Dropped in reverse.
+                let (_lives, on_due) = (lives, on_due);
                 let _stack = HandlerStack::lend();
                 while self.run_next(&*on_due).is_some() {}
             });
         match thread {
-            Ok(thread) => state.thread = Some(thread),
+            Ok(_) => state.thread = Some(TimersEnd(end)),
             Err(error) => {
                 error!("no thread for timers: {error}; they start with the next one that is set");
             }

@@ -100,14 +100,12 @@ impl Instance {
         self.host.outgoing.end();
     }
 
-    /// Ends the instance and waits for the thread of its timers, which runs no callback of it any
-    /// more. Main thread, once, when no callback of it runs and none can follow; blocks as long as
+    /// Ends the instance, and waits until the thread of its timers runs no callback of it any more. Main thread, once, when no callback of it runs and none can follow; blocks as long as
     /// the plugin's `destroy` does.
     pub(in crate::plugin) fn destroy(&self) {
         self.retire();
-        if let Some(timers) = self.host.timers.end() {
-            // A panic of the thread has been reported by the panic hook.
-            timers.join().ok();
+        if let Some(end) = self.host.timers.end() {
+            end.wait();
         }
         if let Some(destroy) = self.library.functions.destroy {
             let _says_what = crash::calling("destroy", self.title);

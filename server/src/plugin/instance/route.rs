@@ -9,7 +9,6 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
-use std::thread::JoinHandle;
 
 use parking_lot::{Mutex, RwLock};
 use plugin_api::abi::TimerId;
@@ -27,7 +26,7 @@ use crate::ids::{ClientId, RouteId};
 use crate::journal::Bounds;
 use crate::journal::store::Store;
 use crate::outbox::cause::{Cause, GOING_AWAY};
-use crate::plugin::host::{Due, RouteParts, Services, answers};
+use crate::plugin::host::{Due, RouteParts, Services, TimersEnd, answers};
 use crate::plugin::library::Library;
 use crate::roster::activity::{Activity, Running};
 use crate::roster::callback_times::CallbackTimes;
@@ -349,9 +348,9 @@ impl Route {
         self.instance().host.timers.stop();
     }
 
-    /// No timer fires any more. What it gives back ends when the callback that runs now, if any,
-    /// returns. Main thread.
-    pub fn end_timers(&self) -> Option<JoinHandle<()>> {
+    /// No timer fires any more: when that is true of the callback that runs now, too; none where there was no thread for
+    /// them. Main thread.
+    pub fn end_timers(&self) -> Option<TimersEnd> {
         self.instance().host.timers.end()
     }
 

@@ -51,8 +51,8 @@ fn an_instance_is_called_by_plugin_path_and_file() {
 fn timers_end_with_their_thread_and_one_that_runs_is_told_of() {
     static COUNTS: Counts = Counts::new();
     let world = World::new(&COUNTS);
-    let thread = world.route.end_timers().expect("one was set");
-    thread.join().expect("it does not panic");
+    let end = world.route.end_timers().expect("one was set");
+    end.wait();
     assert_eq!(world.route.instance().host.timers.set(0, 0), Err(GONE));
     assert!(world.route.busy_timer().is_none());
     let activity = &world.route.timer_activity;
