@@ -58,20 +58,22 @@ fn no_reload_and_no_stop_waits_for_thread_local_values_of_a_timers_thread() {
         "[[route]]\npath = \"/faulty\"\nplugin = \"faulty\"\noptions = { timer = \"linger\" }\n";
     let setup = Setup::new().plugins(&["faulty", "echo"]);
     let mut server = setup.configuration(CONFIGURATION).start();
-    let set_timer = |client: &mut Client| {
+    let mut client = Client::connect(&server, "/faulty");
+    let lingers = ["plugin::faulty: is going to linger"];
+    let mut let_linger = |count| {
         client.send("timer: now");
         assert_eq!(client.text(), "done");
-        // What follows a timer of a client is another turn of the same thread.
-        client.send("timer: again");
-        assert_eq!(client.text(), "done");
+        wait_until("the timer has fired", || {
+            server.count_log(&lingers) == count
+        });
     };
-    let mut client = Client::connect(&server, "/faulty");
-    set_timer(&mut client);
-    for hammers in ["1", "0"] {
-        let changed = format!("timer = \"linger\", hammer_rounds = 1, hammers = {hammers}");
+    let_linger(1);
+    for count in 2..=3 {
+        let changed = format!("timer = \"linger\", hammer_rounds = {count}");
         let line = server.reload_with(&CONFIGURATION.replace("timer = \"linger\"", &changed));
-        assert!(line.contains("1 plugin"), "{line}");
-        set_timer(&mut client);
+        assert!(line.contains("options of route /faulty"), "{line}");
+        let_linger(count);
     }
+    client.close(1000, "");
     server.stop();
 }

@@ -78,9 +78,11 @@ fn a_panic_in_a_host_call_costs_that_client_and_does_not_unwind_into_the_plugin(
 #[cfg(debug_assertions)]
 #[test]
 fn a_panic_in_the_call_that_logs_costs_that_client() {
-    let server = faulty_at("log-call:2");
+    // Both have logged that they were opened.
+    let server = faulty_at("log-call:3");
     let mut bystander = Client::connect(&server, "/faulty");
     let mut hit = Client::connect(&server, "/faulty");
+    hit.send("block 0");
     assert_eq!(hit.closed(), (1011, "a fault of the server".to_owned()));
     wait_for_bug(&server, "client-2");
     assert_goes_on(&server, &mut bystander);

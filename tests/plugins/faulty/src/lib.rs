@@ -104,6 +104,7 @@ fn obey(order: &str) -> Result {
         }
         ("linger", _) => {
             LINGERS.with(|_| ());
+            log::info!("is going to linger");
             Ok(())
         }
         ("go", "on") => {
