@@ -36,6 +36,7 @@
 //! | `reaper` | 1 | joins connection threads that have ended | its queue, the next look |
 //! | `admin`, `admin-N` | 1, and 1 a connection of the admin listener | health, figures, orders | accept; its socket, the main thread |
 //! | `log` | 1 | writes the log | its queue, the disk |
+//! | `heap` | some, for a moment after much was let go | gives back what is free in the heaps | each other |
 //! | `deadline` | 1 while the server stops | ends the process where the stop does not end | the deadline |
 //!
 //! # The rooms
@@ -93,8 +94,8 @@
 //!
 //! # How far it grows
 //!
-//! *Connections.* Each takes a thread and a descriptor, of which about 17 KiB are resident and 18 KiB
-//! are the kernel's stack and page tables; with its socket and the client's own 43 KiB of the machine's memory. A
+//! *Connections.* Each takes a thread and a descriptor, of which about 12 KiB are resident and 18 KiB
+//! are the kernel's stack and page tables; with its socket and the client's own 38 KiB of the machine's memory (`limits.memory` counts 40). A
 //! thread that sends by itself holds 32 KiB more, which a quiet client's therefore does not (`outbox::quiet`).
 //! Their stacks are carved out of few memory mappings ([`threads`]); before Linux 6.13 a stack and its guard take
 //! two. The lowest of `kernel.pid_max`, `kernel.threads-max`, the control group's `pids.max`, the open files, what
@@ -141,7 +142,7 @@
 //! processors, and beyond a million a second (one thread for each stream, several processors) hosts have to read only the topics that
 //! they have members of.
 //!
-//! *A million clients on 40 hosts* are 25,000 for each: 25,000 x 43 KiB = 1.1 GB of its memory, and 25,000 threads of the 32,000 that
+//! *A million clients on 40 hosts* are 25,000 for each: 25,000 x 38 KiB = 1.0 GB of its memory, and 25,000 threads of the 32,000 that
 //! `pid_max` allows. The hub is full long before the stream: at 250,000 deliveries a second each client hears 10
 //! messages a second, all 40 hosts together 10,000,000. A word to all million is one entry, 12 us of Redis' time (1.2 + 40 x 0.27) plus 40
 //! reads, 0.3 ms, and 25,000 x 3.5 us = 88 ms of each hub. In 20,000 rooms of 50, each spread over all hosts, 200,000 messages a second are

@@ -1,7 +1,8 @@
 //! A route under test: who sits where, whose turn it is, and the callbacks in the order that the server promises.
 //!
 //! Any thread may step it. A callback runs on the thread that brings it about, with the client's turn taken and the gate
-//! open; a replacement closes the gate. Locks are taken in this order: gate, seats, turn; none is held by a host call.
+//! open; a replacement closes the gate. Locks are taken in this order: gate, turn, seats; the seats are locked for a look at
+//! the map only, and a host call takes none of the three.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, TryLockError};

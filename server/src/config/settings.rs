@@ -109,7 +109,7 @@ pub struct ServerLimits {
     /// body is held in memory whole.
     pub body_bytes: usize,
     /// Bytes that wait for the hub in the queue of one route; past it, who speaks on that route waits. 64 KiB
-    /// to 1 GiB, default 1 MiB; an event counts 1 KiB at least. More evens out bursts, less lets other topics of
+    /// to 1 GiB, default 1 MiB; an event counts 2 KiB at least. More evens out bursts, less lets other topics of
     /// a route that is flooded be heard sooner.
     pub route_queue_bytes: u64,
     /// Time for a whole request head and its body; then 408. 1 ms to 1 day, default 10 s.

@@ -2,7 +2,7 @@
 //!
 //! It blocks in reads of its socket, in plugin callbacks, and on the hub's queue while that is
 //! full. It is woken by bytes, by timeouts, and by a shutdown of its socket from another thread.
-//! The only room that names tungstenite's protocol types.
+//! Of the server's side the only room that names tungstenite's protocol types; `caller` names them as a client.
 
 mod deadlines;
 mod end;

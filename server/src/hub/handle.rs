@@ -40,7 +40,7 @@ impl HubHandle {
         self.register.farewell(cause);
     }
 
-    /// Bounds the queue of each route to so many bytes from now on; an event counts 1 KiB at least.
+    /// Bounds the queue of each route to so many bytes from now on; an event counts 2 KiB at least.
     pub fn set_queue_bytes(&self, bytes: u64) {
         self.register.intake().set_queue_bytes(bytes);
     }

@@ -16,7 +16,7 @@
 //!
 //! | what | type on the border | owned by | bounded by |
 //! | --- | --- | --- | --- |
-//! | what is said about one route | [`Event`] | `queue::Queue`, shared | `limits.route_queue` bytes, an event counts 1 KiB at least |
+//! | what is said about one route | [`Event`] | `queue::Queue`, shared | `limits.route_queue` bytes, an event counts 2 KiB at least |
 //! | routes that have something and that the hub has not looked at | `Arc<Queue>` | `intake::Intake`, shared | one entry a route |
 //! | the routes that there are | `handle::RouteHandle` | `register::Register`, shared | one entry a route |
 //! | what one route wants of the hub | `lane::Lane` | the hub thread | the queue, and a run |

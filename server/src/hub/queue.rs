@@ -58,7 +58,7 @@ impl Taken {
 /// What waits in the queue of a route.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct QueueLoad {
-    /// Bytes, of which an event counts 1 KiB at least.
+    /// Bytes, of which an event counts 2 KiB at least.
     pub bytes: u64,
     /// Threads that wait until there is room.
     pub waiting: u64,

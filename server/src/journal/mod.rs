@@ -21,7 +21,6 @@
 //!
 //! Offsets count for the route and not for each topic: a topic that is forgotten, since there are too many, leaves
 //! a number behind, under which nobody finds all of it any more.
-
 //!
 //! # Where a file is
 //!

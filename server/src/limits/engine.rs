@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Bytes of one route that are on their way through the stream, an entry counting 1 KiB at least; past it, who speaks waits.
+/// Bytes of one route that are on their way through the stream, an entry counting 2 KiB at least; past it, who speaks waits.
 pub const FLIGHT_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// What the hub itself has to say, about clients that come and go, may take so many times as much: it waits for nobody.

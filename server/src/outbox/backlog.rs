@@ -100,7 +100,7 @@ impl Outbox {
         self.state.lock().dropped
     }
 
-    /// Blocks while the socket is full and the backlog is above half its limit; woken by the drain
+    /// Blocks while the socket is full and the backlog is above a quarter of its limit (`PAUSE_DIVISOR`); woken by the drain
     /// thread when the backlog falls or the connection ends. Only for the client's own thread.
     pub fn wait_for_room(&self) {
         let mut state = self.state.lock();

@@ -1,8 +1,10 @@
 //! The write path of one client: every byte to its socket passes its outbox, whole frames only.
 //!
 //! Used by the client's connection thread (its own answers, flushed before it blocks in a read),
-//! by the hub (broadcasts) and by the drain thread (what a full socket did not take). No call but
-//! [`Outbox::wait_for_room`] and [`Outbox::wait_until_sent`] waits: sends are non-blocking, and the
+//! by the hub (broadcasts) and by the drain thread (what a full socket did not take). Only calls of the client's own
+//! thread wait: [`Outbox::receive`] and [`Outbox::receive_handshake`] for what the client sends,
+//! [`Outbox::wait_for_room`] and [`Outbox::wait_until_sent`] for what it takes, [`Outbox::wait_for_memory`] while memory
+//! is short, and an answer that is compressed for a compressor, 50 ms at most. Sends are non-blocking, and the
 //! lock is held for a copy and one send at most. Knows its socket and the drain thread; knows neither
 //! hub, routes nor plugins.
 

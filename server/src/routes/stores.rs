@@ -68,7 +68,7 @@ impl Stores {
             store.join();
         }
         for (_, store) in self.of_routes.extract_if(|_, store| store.has_ended()) {
-            // Its route was given up before it served anybody, or it has panicked, which the hook has reported.
+            // Its route was given up before it served anybody.
             store.join();
         }
     }

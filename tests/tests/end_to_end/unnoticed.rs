@@ -58,7 +58,7 @@ fn what_waits_for_the_hub_is_told_while_it_waits() {
     client.write(frame(TEXT, b"members room"));
     assert_eq!(client.frame(), (TEXT, b"0".to_vec()));
     fs::write(&stalled, "").expect("the folder is ours");
-    // Each counts 1 KiB, so that one of them waits for room.
+    // Each counts 2 KiB, so that the 33rd waits for room.
     let said = format!("all {}", ["broadcast hello"; 65].join("; "));
     client.write(frame(TEXT, said.as_bytes()));
     wait_until("the queue is full", || of("detent_queue_waiting") == 1.0);

@@ -21,7 +21,7 @@ const GAUGES: [Family; 5] = [
     ),
     (
         "detent_engine_waiting_bytes",
-        "Bytes of these messages, a message counting 1 KiB at least",
+        "Bytes of these messages, a message counting 2 KiB at least",
         |of| of.waiting_bytes,
     ),
     (

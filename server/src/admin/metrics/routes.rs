@@ -26,7 +26,7 @@ const GAUGES: [Family<RouteFigures>; 6] = [
     ),
     (
         "detent_queue_bytes",
-        "Bytes that wait for the hub in the queue of the route; an event counts 1 KiB at least",
+        "Bytes that wait for the hub in the queue of the route; an event counts 2 KiB at least",
         |of| of.queue_bytes,
     ),
     (

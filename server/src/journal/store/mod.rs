@@ -321,7 +321,7 @@ impl<M: Line> Store<M> {
         let thread = thread::Builder::new()
             .name("journal".to_owned())
             .spawn(move || {
-                // Where the thread panics nothing is taken any more, and who waits for it is told.
+                // When it ends nothing is taken any more, and who still waits for it is told.
                 let _end = ended;
                 // The hub, and whoever is answered, comes before what is written some time later.
                 be_patient();

@@ -9,6 +9,8 @@
 //! | --- | --- | --- |
 //! | backlogs | who offers bytes to a full socket, the drain thread | the queue of an outbox; a shared broadcast, once; a sealed record of TLS |
 //! | queues | who posts to the hub, and the hub | the queue of a route |
+//! | queues | who speaks on a shared route, `engine`, `engine-in` | what is on its way through Redis |
+//! | queues | `engine-hosts` | lists of the clients of other hosts |
 //! | receiving | a connection thread | the message that comes in, until the plugin has handled it |
 //! | bodies | a connection thread | the body of a request, until it is answered |
 //! | held | who makes host calls | events of an instance that is not at work yet |
@@ -20,7 +22,8 @@
 //! number of whole grains (`MEMORY_GRAIN_BYTES`) changes is it told to all, by two additions to shared numbers. So no message smaller
 //! than a grain pays for it, and what is not counted is less than a grain for each holder: one for a client's backlog, one for
 //! a route, four for a message that comes in (`RECEIVED_GRAIN_BYTES`), and one for a record of TLS that has come in part. Not counted either is what plugins hold, what the kernel holds for sockets, and a buffer that
-//! doubles while it grows.
+//! doubles while it grows. Two queues have no [`Account`], only a bound of their own: what is said to a client alone while it is behind in a
+//! journal, past `client.backlog` of which it is closed (`hub::past`), and what waits for the disk, `STORE_QUEUE_BYTES` of each journal in a file.
 //!
 //! # Who acts, and when
 //!
