@@ -24,7 +24,7 @@ use crate::limits::{ACCEPT_BACK_OFF, CROWD_WAIT};
 use crate::threads::{self, fault_point};
 
 /// A running acceptor.
-pub struct Acceptor {
+pub(super) struct Acceptor {
     socket: ListeningSocket,
     stop: Arc<Stop>,
     way: Arc<Mutex<Way>>,
@@ -42,7 +42,11 @@ impl Acceptor {
     ///
     /// # Errors
     /// No thread or no file descriptor is to be had.
-    pub fn start(socket: ListeningSocket, way: Way, service: Arc<Service>) -> io::Result<Acceptor> {
+    pub(super) fn start(
+        socket: ListeningSocket,
+        way: Way,
+        service: Arc<Service>,
+    ) -> io::Result<Acceptor> {
         let stop = Arc::new(Stop::default());
         let way = Arc::new(Mutex::new(way));
         let accepting = Accepting {
@@ -63,17 +67,17 @@ impl Acceptor {
     }
 
     /// From now on `way` holds for who comes.
-    pub fn set_way(&self, way: Way) {
+    pub(super) fn set_way(&self, way: Way) {
         *self.way.lock() = way;
     }
 
     /// What it accepts from.
-    pub fn socket(&self) -> &ListeningSocket {
+    pub(super) fn socket(&self) -> &ListeningSocket {
         &self.socket
     }
 
     /// Stops accepting and waits for the thread; what still waits in the listening socket is reset.
-    pub fn end(self) {
+    pub(super) fn end(self) {
         *self.stop.is_stopping.lock() = true;
         self.stop.changed.notify_all();
         self.socket.wake();

@@ -55,7 +55,7 @@
 //! [`FEW`]: crate::limits::FEW
 //! [`SCARCE_DIVISOR`]: crate::limits::SCARCE_DIVISOR
 
-pub mod acceptor;
+mod acceptor;
 pub mod door;
 pub mod listeners;
 pub mod listening;
@@ -64,4 +64,4 @@ mod refuser;
 pub mod secured;
 pub mod socket_file;
 mod tcp;
-pub mod way;
+mod way;

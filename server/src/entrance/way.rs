@@ -9,7 +9,7 @@ use crate::tls::Credentials;
 
 /// What holds for who comes by a listener.
 #[derive(Clone, Debug, Default)]
-pub struct Way {
+pub(super) struct Way {
     /// For its requests.
     pub entry: Entry,
     /// Where TLS is spoken, what with.

@@ -18,7 +18,7 @@ const SIZE_DIGITS_MAX: usize = 16;
 
 /// A body under way.
 #[derive(Debug, Default)]
-pub struct Decoder {
+pub(super) struct Decoder {
     limits: HttpLimits,
     body: Vec<u8>,
     state: State,
@@ -48,12 +48,12 @@ type Step = ControlFlow<(), usize>;
 
 impl Decoder {
     /// Bytes of the body so far.
-    pub fn length(&self) -> usize {
+    pub(super) fn length(&self) -> usize {
         self.body.len()
     }
 
     /// For a body within `limits`.
-    pub fn new(limits: HttpLimits) -> Decoder {
+    pub(super) fn new(limits: HttpLimits) -> Decoder {
         Decoder {
             limits,
             ..Decoder::default()
@@ -67,7 +67,7 @@ impl Decoder {
     /// # Errors
     /// 400 where the chunks are malformed, 413 for a body over its limit or chunk
     /// extensions over [`CHUNK_EXTENSION_BYTES_MAX`], 431 for trailers over a head's limit.
-    pub fn take(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
+    pub(super) fn take(&mut self, bytes: &[u8]) -> Result<usize, Refusal> {
         let mut used = 0;
         while !self.is_complete() {
             match self.step(&bytes[used..])? {
@@ -79,12 +79,12 @@ impl Decoder {
     }
 
     /// Whether the last chunk and the trailers have come.
-    pub fn is_complete(&self) -> bool {
+    pub(super) fn is_complete(&self) -> bool {
         self.state == State::End
     }
 
     /// What the chunks held.
-    pub fn into_body(self) -> Vec<u8> {
+    pub(super) fn into_body(self) -> Vec<u8> {
         self.body
     }
 

@@ -17,7 +17,7 @@ const NAME_SHOWN_BYTES: usize = 64;
 ///
 /// # Errors
 /// 400 with what is wrong, 431 for too many, and those of `read`.
-pub fn parse<'a, T>(
+pub(super) fn parse<'a, T>(
     bytes: &'a [u8],
     limits: HttpLimits,
     read: impl FnOnce(&[Header<'a>]) -> Result<T, Refusal>,
@@ -43,7 +43,7 @@ pub fn parse<'a, T>(
 
 /// Index behind the empty line that ends `bytes`' lines, looked for from `from`. One that ends with
 /// bare line feeds counts too, so that it is refused at once and not at the deadline.
-pub fn end(bytes: &[u8], from: usize) -> Option<usize> {
+pub(super) fn end(bytes: &[u8], from: usize) -> Option<usize> {
     memchr_iter(b'\n', &bytes[from..]).find_map(|at| {
         let behind = from + at + 1;
         match bytes[behind..] {
@@ -55,12 +55,12 @@ pub fn end(bytes: &[u8], from: usize) -> Option<usize> {
 }
 
 /// Where [`end`] may begin next time, when it has found nothing in `bytes`.
-pub fn searched(bytes: &[u8]) -> usize {
+pub(super) fn searched(bytes: &[u8]) -> usize {
     bytes.len().saturating_sub(2)
 }
 
 /// The refusal of a line that ends otherwise than with CR LF.
-pub fn bare_line_feed() -> Refusal {
+pub(super) fn bare_line_feed() -> Refusal {
     Refusal::malformed("a line does not end with CR LF")
 }
 
@@ -70,7 +70,7 @@ fn has_bare_line_feed(bytes: &[u8]) -> bool {
 }
 
 /// Whether `text` is a token (RFC 9110 section 5.6.2).
-pub fn is_token(text: &[u8]) -> bool {
+pub(super) fn is_token(text: &[u8]) -> bool {
     let is_token = |&byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !text.is_empty() && text.iter().all(is_token)
 }

@@ -44,7 +44,7 @@ impl Relayed {
 ///
 /// # Errors
 /// 400 as soon as it can become none.
-pub fn parse(bytes: &[u8]) -> Result<Option<(Relayed, usize)>, Refusal> {
+pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Relayed, usize)>, Refusal> {
     let begins = |start: &[u8]| {
         let both = start.len().min(bytes.len());
         bytes[..both] == start[..both]

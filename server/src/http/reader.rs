@@ -161,7 +161,7 @@ impl<'a> Reader<'a> {
     /// that. Blocks as [`Reader::read_head`] does.
     ///
     /// # Errors
-    /// Those of [`proxy_protocol::parse`]; 408 past the deadline.
+    /// Those of `proxy_protocol::parse`; 408 past the deadline.
     pub fn read_proxy_header(&mut self) -> Result<Relayed, ReadError> {
         loop {
             if let Some((relayed, length)) = proxy_protocol::parse(self.incoming.bytes())? {

@@ -3,13 +3,13 @@
 //! All of it runs on the main thread but for the thread that waits for signals. It puts the other rooms
 //! together; none of them knows it.
 
-pub mod admin;
+mod admin;
 mod certificates;
 pub mod check;
-pub mod reload;
+mod reload;
 pub mod run;
 pub mod server;
-pub mod service_manager;
+mod service_manager;
 pub mod signals;
-pub mod stop;
+mod stop;
 pub(crate) mod watch;

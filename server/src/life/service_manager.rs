@@ -9,12 +9,12 @@ use log::warn;
 use sd_notify::NotifyState;
 
 /// It accepts connections: after the start, and after each reload.
-pub fn ready() {
+pub(super) fn ready() {
     notify(&[NotifyState::Ready]);
 }
 
 /// It reloads; the time lets systemd tell this reload from an earlier one.
-pub fn reloading() {
+pub(super) fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => notify(&[NotifyState::Reloading, now]),
         Err(error) => warn!("cannot tell systemd of the reload: {error}"),
@@ -22,36 +22,36 @@ pub fn reloading() {
 }
 
 /// It is about to end.
-pub fn stopping() {
+pub(super) fn stopping() {
     notify(&[NotifyState::Stopping]);
 }
 
 /// How often a sign of life is wanted: twice in the watchdog's time; none where there is no watchdog.
-pub fn watchdog_interval() -> Option<Duration> {
+pub(super) fn watchdog_interval() -> Option<Duration> {
     sd_notify::watchdog_enabled().map(|time| time / 2)
 }
 
 /// A sign of life.
-pub fn alive() {
+pub(super) fn alive() {
     notify(&[NotifyState::Watchdog]);
 }
 
 /// What `systemctl status` shows: clients, routes, and the last reload.
 #[derive(Default)]
-pub struct Status {
+pub(crate) struct Status {
     told: String,
     reload: String,
 }
 
 impl Status {
     /// Keeps how a reload ended.
-    pub fn reloaded(&mut self, outcome: &str) {
+    pub(crate) fn reloaded(&mut self, outcome: &str) {
         let time = humantime::format_rfc3339_seconds(SystemTime::now());
         self.reload = format!("; reload at {time}: {outcome}");
     }
 
     /// Tells what has changed since it was told last.
-    pub fn notify(&mut self, clients: u64, routes: usize) {
+    pub(crate) fn notify(&mut self, clients: u64, routes: usize) {
         let status = format!("{clients} clients, {routes} routes{}", self.reload);
         if status != self.told {
             notify(&[NotifyState::Status(&status)]);

@@ -22,7 +22,7 @@ use crate::routes::watchdog;
 
 /// Closes every client with 1001, lets backlogs drain until the deadline, ends every thread.
 /// Blocks the main thread; a thread that still sits in a plugin's code then is named and left.
-pub fn stop(mut server: Server, logging: Logging) -> ExitCode {
+pub(super) fn stop(mut server: Server, logging: Logging) -> ExitCode {
     let deadline = Instant::now() + server.settings.stop_timeout;
     service_manager::stopping();
     server.context.readiness.begin_stop();

@@ -13,7 +13,7 @@ pub mod callback_times;
 mod calls;
 pub mod capacity;
 mod control_group;
-pub mod machine_memory;
+mod machine_memory;
 pub mod reaper;
 pub mod whose;
 mod seats;
