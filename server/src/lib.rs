@@ -81,8 +81,8 @@
 //!   the end of a round.
 //! - Routes do not hold each other up: each has its own queue to the hub, which takes them in turn by the time
 //!   they cost and can leave a walk midway. A client's slot is free when the hub has taken its end.
-//! - Every queue and buffer has a bound, and it stands in [`limits`]; what they hold together has one too
-//!   ([`limits::memory`]).
+//! - Every queue and buffer has a bound, and it stands in [`limits`]; what they hold together has one too,
+//!   but for two queues ([`limits::memory`]).
 //! - `on_close` comes exactly once for each `on_open` that succeeded.
 //! - A module imports only what stands below it in the list of rooms, and no two files import each
 //!   other. Inside `plugin` the order is instance, library, host.

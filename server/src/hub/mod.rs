@@ -22,7 +22,7 @@
 //! | what one route wants of the hub | `lane::Lane` | the hub thread | the queue, and a run |
 //! | whose turn it is | `turns::Turns` | the hub thread | one entry a route |
 //! | consecutive broadcasts to one topic | `run::Run` | its lane | `RUN_BYTES_MAX`, or one message |
-//! | what is kept of topics, and who is behind | `past::Past` | its lane | `[route.journal]`, one piece |
+//! | what is kept of topics, and who is behind | `past::Past` | its lane | `[route.journal]`, one piece, `client.backlog` for each who is behind |
 //! | who is where | `members::Members` | its lane | clients, topics of a client |
 //!
 //! # Routes do not hold each other up

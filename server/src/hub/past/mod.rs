@@ -5,7 +5,7 @@
 //!
 //! A client that is behind gets one piece at a time: up to [`PIECE_BYTES`](crate::limits::PIECE_BYTES) of
 //! frames, each message with a header of its own, when its socket has taken the one before. So it holds
-//! nobody up and holds no memory beside that of one piece: what it is to get stands in the journal.
+//! nobody up, and what it has missed takes no memory beside that of one piece: it stands in the journal.
 //! Pieces are given out at the end of a round, when no run is being collected, a few at a time, and count in the
 //! route's turn as everything else that it sends.
 //!
@@ -13,7 +13,7 @@
 //! on with the client when the piece is here.
 //!
 //! What is said to a client that is behind, by its own thread or another, waits here until it has got what was kept
-//! before that.
+//! before that: up to its backlog, past which it is closed. No [`Account`] tells of it.
 
 mod ahead;
 mod behind;

@@ -2,7 +2,7 @@
 //!
 //! Knows what jobs weigh and which are urgent, not what they are. What is not urgent is left for a moment in which
 //! more comes, so that the hub wakes the thread a few times a second and not for each message, and many messages
-//! become one batch.
+//! become one batch. What waits is bounded by `STORE_QUEUE_BYTES` and counts in no sum (`limits::memory`).
 
 use std::mem::take;
 use std::sync::Arc;

@@ -9,7 +9,7 @@ use bytesize::ByteSize;
 pub enum Part {
     /// For clients whose socket is full.
     Backlogs,
-    /// For the hub.
+    /// For the hub; of shared routes what is on its way through Redis, and what is known of other hosts.
     Queues,
     /// Messages that come in, until they are handled.
     Receiving,
@@ -34,7 +34,7 @@ impl Part {
 pub struct Parts {
     /// For clients whose socket is full.
     pub backlogs: u64,
-    /// For the hub.
+    /// For the hub, and of shared routes; see [`Part::Queues`].
     pub queues: u64,
     /// Messages that come in, until they are handled.
     pub receiving: u64,
