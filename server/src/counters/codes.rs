@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use super::Count;
 
-/// HTTP statuses that the server itself answers with, but for the seldom ones: 308 and 507 count as [`OTHER`].
-const STATUSES: [u16; 20] = [
-    101, 200, 204, 304, 400, 403, 404, 405, 408, 413, 414, 417, 421, 426, 429, 431, 500, 501, 503,
-    505,
+/// HTTP statuses that the server itself answers with.
+const STATUSES: [u16; 22] = [
+    101, 200, 204, 304, 308, 400, 403, 404, 405, 408, 413, 414, 417, 421, 426, 429, 431, 500, 501,
+    503, 505, 507,
 ];
 
 /// Close codes of RFC 6455 section 7.4.1 and IANA's registry.

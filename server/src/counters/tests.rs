@@ -219,8 +219,8 @@ fn every_code_that_the_server_knows_is_counted_by_itself() {
     assert_eq!(closed[&OTHER], 4000 - apart(closed));
     // A foreign `Host` on a listener for insiders is answered 421, which counted as "other".
     for status in [
-        101, 200, 204, 304, 400, 403, 404, 405, 408, 413, 414, 417, 421, 426, 429, 431, 500, 501,
-        503, 505,
+        101, 200, 204, 304, 308, 400, 403, 404, 405, 408, 413, 414, 417, 421, 426, 429, 431, 500,
+        501, 503, 505, 507,
     ] {
         assert_eq!(totals.answered.get(&status), Some(&1), "{status}");
     }

@@ -58,22 +58,23 @@ fn no_reload_and_no_stop_waits_for_thread_local_values_of_a_timers_thread() {
         "[[route]]\npath = \"/faulty\"\nplugin = \"faulty\"\noptions = { timer = \"linger\" }\n";
     let setup = Setup::new().plugins(&["faulty", "echo"]);
     let mut server = setup.configuration(CONFIGURATION).start();
-    let mut client = Client::connect(&server, "/faulty");
     let lingers = ["plugin::faulty: is going to linger"];
-    let mut let_linger = |count| {
+    let let_linger = |server: &Server, count| {
+        let mut client = Client::connect(server, "/faulty");
         client.send("timer: now");
         assert_eq!(client.text(), "done");
         wait_until("the timer has fired", || {
             server.count_log(&lingers) == count
         });
+        client.close(1000, "");
+        server.wait_for_log(&[&format!("plugin::faulty: closed {count}: 1000")]);
     };
-    let_linger(1);
+    let_linger(&server, 1);
     for count in 2..=3 {
         let changed = format!("timer = \"linger\", hammer_rounds = {count}");
         let line = server.reload_with(&CONFIGURATION.replace("timer = \"linger\"", &changed));
         assert!(line.contains("options of route /faulty"), "{line}");
-        let_linger(count);
+        let_linger(&server, count);
     }
-    client.close(1000, "");
     server.stop();
 }

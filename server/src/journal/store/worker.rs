@@ -2,6 +2,7 @@
 //!
 //! It waits for the hub and for the disk. What it cannot do it tells once, and tries again.
 
+use std::collections::HashMap;
 use std::fs;
 use std::mem::{replace, take};
 use std::path::PathBuf;
@@ -217,9 +218,11 @@ impl<M: Line> Worker<M> {
         COUNTERS.store.lost.add(lines.len() as u64);
         self.unstored += lines.len() as u64;
         let mut topics: Vec<(Arc<str>, u64, u64)> = Vec::new();
+        let mut places = HashMap::new();
         for line in lines {
             self.holes.add(&line.topic, line.offset);
-            match topics.iter_mut().find(|(topic, ..)| *topic == line.topic) {
+            let place = *places.entry(&line.topic).or_insert(topics.len());
+            match topics.get_mut(place) {
                 Some((_, _, last)) => *last = line.offset,
                 None => topics.push((line.topic.clone(), line.offset, line.offset)),
             }

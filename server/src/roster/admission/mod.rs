@@ -69,7 +69,9 @@ impl Admission {
         }
         let limit = self.roster.limit();
         let all_taken = || unavailable(format!("all {limit} connections are taken"));
-        let has_made_room = {
+        // Behind a limit that was lowered it is not one who is too many.
+        let may_help = self.roster.connected() <= limit;
+        let has_made_room = may_help && {
             let mut ledger = self.ledger.lock();
             let holds_few = match whose {
                 Whose::Address(address) => ledger.places_of(Network::of(address)) < FEW,

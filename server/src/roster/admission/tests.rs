@@ -84,6 +84,22 @@ fn only_who_has_few_places_gets_that_of_one_who_waits() {
     house.drain.end();
 }
 
+/// Cause: behind a limit that was lowered below those who are there, each newcomer cost one who waits its place, had the
+/// acceptor wait for that, and was refused all the same.
+#[test]
+fn nobody_has_to_go_where_that_makes_no_room() {
+    let house = House::new(10);
+    let waiting = house.let_in(address(9));
+    house.fill();
+    house.roster.set_limit(9);
+    assert!(house.admission.claim_place(address(1)).is_err());
+    assert!(!waiting.outbox.is_asked_to_leave());
+    house.roster.set_limit(10);
+    assert!(house.admission.claim_place(address(1)).is_err());
+    assert!(waiting.outbox.is_asked_to_leave());
+    house.drain.end();
+}
+
 /// A proxy speaks for many: how many connections it has says nothing.
 #[test]
 fn a_proxy_gets_the_place_of_one_who_waits_however_many_it_has() {
