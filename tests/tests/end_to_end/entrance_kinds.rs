@@ -186,12 +186,33 @@ fn the_pool_of_a_proxy_where_no_place_is_left() {
         }
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
     }
-    for client in &mut pool[..NEEDED] {
+    let gone = |pool: &[Raw]| {
+        (0..COUNT)
+            .filter(|&number| has_gone(&pool[number]))
+            .collect::<Vec<_>>()
+    };
+    wait_until("as many have gone as are needed", || {
+        gone(&pool).len() >= NEEDED
+    });
+    let (old, young) = pool.split_at_mut(COUNT / 2);
+    // Whose thread came late to wait for the next request counts as one that has waited for less long.
+    young.iter_mut().for_each(Raw::assert_kept);
+    let mut count = 0;
+    for client in old.iter_mut().filter(|client| has_gone(client)) {
         client.assert_closed();
+        count += 1;
     }
-    pool[NEEDED + refused..]
-        .iter_mut()
-        .for_each(Raw::assert_kept);
+    assert!(
+        (NEEDED..=NEEDED + refused).contains(&count),
+        "{count}, {refused} refused"
+    );
+}
+
+/// Whether the other side has closed the connection, and nothing came before that which was not read.
+fn has_gone(client: &Raw) -> bool {
+    let flags = rustix::net::RecvFlags::PEEK | rustix::net::RecvFlags::DONTWAIT;
+    let peeked = rustix::net::recv(&client.0, &mut [0; 1][..], flags);
+    peeked.is_ok_and(|(_, count)| count == 0)
 }
 
 /// Connections of a proxy on this machine, opened when they were needed, that have been answered once, for
