@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use thiserror::Error;
 
 use super::Window;
-use super::deflate::TAIL;
+use super::compressor::TAIL;
 use crate::limits::INFLATERS_KEPT;
 use crate::limits::memory::{Account, Part};
 

@@ -15,6 +15,7 @@
 //! clients. Any thread.
 
 mod agreed;
+mod compressor;
 mod deflate;
 mod deflated;
 mod demand;
@@ -25,7 +26,8 @@ mod tests;
 mod worth;
 
 pub use agreed::{Agreed, Effort, Mode, Need, Shape, Window};
-pub use deflate::{Compressor, deflate};
+pub use compressor::Compressor;
+pub use deflate::deflate;
 pub use deflated::{Deflated, Plain};
 pub use demand::Demand;
 pub use inflate::{BadStream, Inflater, Step};

@@ -9,7 +9,8 @@ use std::time::Instant;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::{Compressor, Window};
+use super::agreed::Window;
+use super::compressor::Compressor;
 use crate::limits::{COMPRESSOR_WAIT, COMPRESSORS_LEAST, COMPRESSORS_MOST};
 
 /// Those of the whole process.
