@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use rustls::crypto::CryptoProvider;
 use rustls::crypto::ring;
 use rustls::server::{NoServerSessionStorage, ProducesTickets, WebPkiClientVerifier};
 use rustls::version::{TLS12, TLS13};
@@ -16,6 +15,7 @@ use rustls::{RootCertStore, ServerConfig};
 
 use super::choice::Choice;
 use super::identity::{Fault, Identity, IdentityError, certificates, seconds_now};
+use super::provider::provider;
 use super::{Session, TlsError};
 use crate::limits::SECONDS_PER_DAY;
 
@@ -187,9 +187,4 @@ impl Files {
 
 fn ticketer() -> Result<Arc<dyn ProducesTickets>, String> {
     ring::Ticketer::new().map_err(|error| error.to_string())
-}
-
-/// The ciphers, all that rustls takes.
-pub(super) fn provider() -> Arc<CryptoProvider> {
-    Arc::new(ring::default_provider())
 }

@@ -10,7 +10,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig};
 
-use super::{Session, provider};
+use super::Session;
+use super::provider::provider;
 
 /// Of nobody, for `localhost`, and no secret: whoever has the source has the key.
 const CERTIFICATE: &str = "\

@@ -16,6 +16,7 @@ use rustls::{Error, InconsistentKeys};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::peer;
+use super::provider::provider;
 use crate::limits::TLS_FILE_BYTES_MAX;
 
 /// Why a certificate or a key cannot be used.
@@ -88,9 +89,8 @@ impl Identity {
         let leaf = chain.first().ok_or(Fault::NoCertificate.at(certificate))?;
         let (names, expires) = look_at(leaf).map_err(|fault| fault.at(certificate))?;
         let private = private_key(key)?;
-        let provider = super::provider();
         let pair =
-            CertifiedKey::from_der(chain, private, &provider).map_err(|error| match error {
+            CertifiedKey::from_der(chain, private, &provider()).map_err(|error| match error {
                 Error::InconsistentKeys(InconsistentKeys::KeyMismatch) => {
                     Fault::OtherKey(certificate.to_owned()).at(key)
                 }

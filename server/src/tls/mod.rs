@@ -36,11 +36,10 @@ pub(crate) mod fuzz;
 mod identity;
 mod outward;
 mod peer;
+mod provider;
 mod session;
 #[cfg(test)]
 mod tests;
-
-use credentials::provider;
 
 /// What a client is told with whom there is nobody to shake hands: a record with the alert `internal_error`, in the
 /// version that every client reads (RFC 8446 sections 5.1 and 6.2).

@@ -15,7 +15,7 @@ use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::IdentityError;
 use super::identity::{Fault, Identity, certificates};
-use super::provider;
+use super::provider::provider;
 
 /// Where systems keep the authorities that everybody trusts: Debian and Alpine, Fedora, others.
 const SYSTEM_AUTHORITIES: &[&str] = &[
