@@ -1,46 +1,11 @@
 //! One client of a route: a number and the way to it.
 
-use std::fmt;
-
 use crate::abi::{self, Status};
+use crate::client_id::ClientId;
+use crate::host::Host;
 use crate::message::{Delivery, SendError, ToMessage, delivery};
-use crate::{Host, Request};
-
-/// Number of a client, from 1, never used twice in one run of the server.
-///
-/// ```
-/// use plugin_api::{ClientId, Host, Result};
-/// use std::collections::HashMap;
-///
-/// /// Who a plugin has a name for, to be reached from anywhere.
-/// fn whisper(host: &Host, names: &HashMap<String, ClientId>, name: &str, text: &str) -> Result {
-///     if let Some(id) = names.get(name) {
-///         host.client(*id).send(text)?;
-///     }
-///     Ok(())
-/// }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClientId(pub(crate) abi::ClientId);
-
-impl ClientId {
-    /// The bare number.
-    pub fn get(self) -> u64 {
-        self.0
-    }
-}
-
-impl From<u64> for ClientId {
-    fn from(number: u64) -> ClientId {
-        ClientId(number)
-    }
-}
-
-impl fmt::Display for ClientId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(formatter)
-    }
-}
+use crate::request::Request;
+use crate::topic_error::TopicError;
 
 /// One client. A small value: copy it, keep it, hand it to another thread.
 ///
@@ -240,6 +205,13 @@ impl Client {
     }
 }
 
+impl Host {
+    /// The client of that number, whether it is still there or not.
+    pub fn client(&self, id: ClientId) -> Client {
+        Client::new(*self, id)
+    }
+}
+
 /// Why a client is not called what it was to be called.
 ///
 /// ```
@@ -291,40 +263,4 @@ pub enum CloseError {
     /// The server refused for another reason: a status of the plugin ABI.
     #[error("the server did not close the connection (status {0})")]
     Refused(Status),
-}
-
-/// Why a call about a topic did nothing.
-///
-/// ```
-/// use plugin_api::{Client, Result, TopicError};
-///
-/// fn enter(client: &Client, room: &str) -> Result {
-///     match client.join(room) {
-///         Err(TopicError::Name) => Ok(drop(client.send("a room's name has 1 to 255 bytes")?)),
-///         outcome => Ok(outcome?),
-///     }
-/// }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TopicError {
-    /// The name is empty or over 255 bytes.
-    #[error("a topic has 1 to 255 bytes")]
-    Name,
-    /// The server's limit of topics is reached.
-    #[error("too many topics")]
-    TooMany,
-    /// The server refused for another reason: a status of the plugin ABI.
-    #[error("the server refused the topic (status {0})")]
-    Refused(Status),
-}
-
-impl TopicError {
-    pub(crate) fn check(status: Status) -> Result<(), TopicError> {
-        match status {
-            abi::INVALID => Err(TopicError::Name),
-            abi::EXHAUSTED => Err(TopicError::TooMany),
-            status if status < abi::OK => Err(TopicError::Refused(status)),
-            _ => Ok(()),
-        }
-    }
 }

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use crate::abi::{self, Status, TimerId};
 use crate::calls::HostCalls;
-use crate::client::{Client, ClientId, TopicError};
+use crate::client_id::ClientId;
 use crate::config::Config;
 use crate::message::{Message, SendError, ToMessage, delivery};
 use crate::metrics::{MetricError, Metrics};
+use crate::topic_error::TopicError;
 
 /// The server as one route sees it. A small value: copy it, keep it for ever, hand it to other threads.
 ///
@@ -39,11 +40,6 @@ impl Host {
 
     pub(crate) fn calls(self) -> HostCalls {
         self.0
-    }
-
-    /// The client of that number, whether it is still there or not.
-    pub fn client(&self, id: ClientId) -> Client {
-        Client::new(*self, id)
     }
 
     /// Sends one message to all members of `topic`. All members get the messages of a topic in the

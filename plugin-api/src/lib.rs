@@ -257,6 +257,7 @@ pub mod abi;
 mod calls;
 mod cause;
 mod client;
+mod client_id;
 mod config;
 #[doc(hidden)]
 pub mod declaration;
@@ -281,12 +282,14 @@ mod request;
 mod response;
 mod shared;
 mod state;
+mod topic_error;
 mod turns;
 #[cfg(feature = "testing")]
 pub mod testing;
 
 pub use cause::{Cause, Initiator};
-pub use client::{Client, ClientId, CloseError, LabelError, TopicError};
+pub use client::{Client, CloseError, LabelError};
+pub use client_id::ClientId;
 pub use config::{Config, ConfigError};
 pub use fault::{Fault, FaultKind};
 pub use form::{BodyError, Field, Form};
@@ -305,6 +308,7 @@ pub use request::{Certificate, Kind, Page, Request};
 pub use response::{Response, Upgrade};
 pub use shared::Shared;
 pub use state::{Saved, load, save};
+pub use topic_error::TopicError;
 pub use turns::TurnError;
 
 /// Any error; `?` turns every error type into it, and `"text".into()` makes one.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::abi::{self, Status};
-use crate::client::ClientId;
+use crate::client_id::ClientId;
 use crate::message::Message;
 
 /// Takes the place of a position in a message that is yet to get it: as long as one, and nothing that needs an escape
