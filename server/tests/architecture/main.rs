@@ -1,9 +1,12 @@
 //! Holds the invariants of `src/lib.rs` that the compiler does not: who imports whom, who may name
 //! which library, and who may be `unsafe`. Tests are held to them as all other code is.
 
+mod homes;
 mod reader;
 mod source;
 
+use homes::homes;
+use reader::Named;
 use source::{File, files};
 
 /// Rooms inside a room, from the top down.
@@ -76,12 +79,27 @@ const UNSAFE: &[&str] = &[
     "threads/stacks",
 ];
 
-/// The rooms in the order of `lib.rs`, from the top down.
+/// Rooms that `lib.rs` may have.
+const ROOMS_MOST: usize = 23;
+
+/// The sources, from the server's folder, in which no two files may import each other.
+const SOURCES: [&str; 10] = [
+    "src",
+    "../plugin-api/src",
+    "../plugins/auth/src",
+    "../plugins/board/src",
+    "../plugins/chat/src",
+    "../plugins/echo/src",
+    "../plugins/exec/src",
+    "../plugins/files/src",
+    "../plugins/forward/src",
+    "../plugins/push/src",
+];
+
+/// The modules that `lib.rs` declares, from the top down: the rooms, and the tests of the whole above them.
 fn rooms(files: &[File]) -> Vec<String> {
     let root = files.iter().find(|file| file.name() == "lib");
-    let rooms = root.expect("src/lib.rs is there").modules();
-    assert!(rooms.len() > 10, "lib.rs lists the rooms");
-    rooms
+    root.expect("src/lib.rs is there").modules.clone()
 }
 
 /// Complains of each path by which a module of `order`, all of them in `parent`, leads to one that
@@ -102,14 +120,22 @@ fn check_order(files: &[File], parent: &[&str], order: &[String]) -> Vec<String>
         let Some(own) = floor(&file.module) else {
             continue;
         };
-        for named in &file.names {
-            if named.path[0] == "crate" && floor(&named.path[1..]).is_some_and(|other| other < own)
-            {
-                let (place, other) = (file.place(named.line), named.path[1..].join("::"));
-                problems.push(format!(
-                    "{place}: {} names {other}, which stands above it",
-                    order[own]
-                ));
+        let is_above = |path: &[String]| floor(path).is_some_and(|other| other < own);
+        let mut add = |named: &Named, of: String| {
+            let (place, room, path) = (file.place(named.line), &order[own], named.path.join("::"));
+            let path = path.trim_start_matches("crate::");
+            problems.push(format!(
+                "{place}: {room} names {path}{of}, which stands above it"
+            ));
+        };
+        let is_told = |named: &Named| named.path[0] == "crate" && is_above(&named.path[1..]);
+        for named in file.names.iter().filter(|named| is_told(named)) {
+            add(named, String::new());
+        }
+        // By way of what a module that the file is part of gives on.
+        for (named, home) in homes(files, file) {
+            if is_above(&files[home].module) && !is_told(named) {
+                add(named, format!(" of {}", files[home].name()));
             }
         }
     }
@@ -132,7 +158,7 @@ fn a_module_imports_only_modules_below_it() {
         let file = files
             .iter()
             .find(|file| file.name() == format!("{room}/mod"));
-        let mut modules = file.expect("the room is there").modules();
+        let mut modules = file.expect("the room is there").modules.clone();
         let mut named = inside;
         modules.sort();
         named.sort();
@@ -142,9 +168,32 @@ fn a_module_imports_only_modules_below_it() {
 }
 
 #[test]
+fn there_are_no_more_rooms_than_a_person_keeps_apart() {
+    let files = files();
+    let mut rooms = rooms(&files);
+    // The tests of the whole are declared as the rooms are.
+    rooms.retain(|room| room != "tests");
+    assert!(
+        rooms.len() <= ROOMS_MOST,
+        "{} rooms: {rooms:?}",
+        rooms.len()
+    );
+    let text = include_str!("../../src/lib.rs").lines();
+    let told: Vec<_> = text
+        .filter_map(|line| Some(line.strip_prefix("//! | [`")?.split_once('`')?.0))
+        .collect();
+    assert_eq!(
+        told, rooms,
+        "the table of lib.rs has each, from the top down"
+    );
+}
+
+#[test]
 fn no_two_files_import_each_other() {
-    for source in ["src", "../plugin-api/src", "../plugins/push/src"] {
-        let circles = source::circles(&source::files_of(source));
+    for source in SOURCES {
+        let files = source::files_of(source);
+        assert!(!files.is_empty(), "{source} has files");
+        let circles = source::circles(&files);
         assert!(circles.is_empty(), "in {source}: {}", circles.join("\n"));
     }
 }
@@ -186,7 +235,7 @@ fn only_the_files_that_need_it_are_unsafe() {
         assert!(is_listed, "{place}: unsafe is not for this file");
         let is_used = file.names.iter().any(|named| named.path == ["unsafe"]);
         assert!(is_used, "{place}: nothing here is unsafe");
-        let children = file.modules();
+        let children = &file.modules;
         assert!(
             children.is_empty(),
             "{place}: covers the files {children:?} too"
@@ -219,6 +268,17 @@ fn an_import_of_a_room_above_is_found() {
         "use crate::plugin::host::RouteHost;",
     )];
     assert!(check_order(&downward, &["plugin"], &inside).is_empty());
+    let given_on = [
+        File::new("plugin/host/timers", "use crate::plugin::Library;"),
+        File::new("plugin/library/mod", "pub struct Library;"),
+        File::new("plugin/mod", "mod library;\npub use library::Library;"),
+    ];
+    assert_eq!(
+        check_order(&given_on, &["plugin"], &inside),
+        [
+            "src/plugin/host/timers.rs:1: host names plugin::Library of plugin/library/mod, which stands above it"
+        ]
+    );
 }
 
 #[test]
@@ -256,4 +316,74 @@ fn a_circle_through_what_a_room_gives_on_from_its_own_file_is_found() {
         source::circles(&files),
         ["hub/event -> hub/past/mod -> hub/past/file -> hub/event"]
     );
+}
+
+/// Of a room in which `deflate` uses `pool`, with what `pool` and the room's own file say.
+fn circles_of(pool: &str, room: &str) -> Vec<String> {
+    let room = format!("mod deflate;\nmod pool;\n{room}");
+    let deflate = "use super::pool::POOL; pub struct Compressor;";
+    source::circles(&[
+        File::new("compression/deflate", deflate),
+        File::new("compression/mod", &room),
+        File::new("compression/pool", pool),
+    ])
+}
+
+/// Cause: three circles stood, in which a file had of its own room what that only gives on.
+#[test]
+fn a_circle_through_what_the_own_room_only_gives_on_is_found() {
+    for (pool, room) in [
+        ("use super::Compressor;", "pub use deflate::Compressor;"),
+        ("use super::Compressor;", "pub use deflate::*;"),
+        (
+            "fn f() { super::Compressor::new() }",
+            "use deflate::Compressor;",
+        ),
+        (
+            "use super::*; fn f() -> Compressor {}",
+            "use deflate::Compressor;",
+        ),
+        ("use super::small::Compressor;", "use deflate as small;"),
+        (
+            "use crate::compression::Small;",
+            "pub use self::deflate::Compressor as Small;",
+        ),
+        (
+            "use super::super::compression; fn f() { compression::Compressor::new() }",
+            "use deflate::Compressor;",
+        ),
+    ] {
+        let circle = ["compression/deflate -> compression/pool -> compression/deflate"];
+        assert_eq!(circles_of(pool, room), circle, "{pool} {room}");
+    }
+    let root = [
+        File::new("client", "use crate::Host;"),
+        File::new("host", "use crate::client::Client; pub struct Host;"),
+        File::new("lib", "mod client;\nmod host;\npub use host::Host;"),
+    ];
+    assert_eq!(source::circles(&root), ["client -> host -> client"]);
+}
+
+#[test]
+fn what_the_own_room_defines_or_takes_from_elsewhere_is_no_import() {
+    for (pool, room) in [
+        ("use super::Compressor;", "pub struct Compressor;"),
+        ("use super::Compressor;", "pub use flate2::Compressor;"),
+        (
+            "use super::Compressor;",
+            "pub use deflate::*; pub struct Compressor;",
+        ),
+        (
+            "use super::Compressor;",
+            "fn f() { use deflate::Compressor; }",
+        ),
+        // Round in a circle: nobody defines it.
+        (
+            "use super::Compressor;",
+            "use super::compression::Compressor;",
+        ),
+        ("use super::*; fn f(deflate: u8) { deflate.count() }", ""),
+    ] {
+        assert_eq!(circles_of(pool, room), [""; 0], "{pool} {room}");
+    }
 }

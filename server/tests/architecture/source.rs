@@ -3,16 +3,20 @@
 use std::fs;
 use std::path::Path;
 
-use crate::reader::{Named, names};
+use crate::homes::homes;
+use crate::reader::{Named, Text, read};
 
 /// One file, read.
 pub(crate) struct File {
     /// Its module from the crate's root: `["plugin", "host"]` for `plugin/host/mod.rs`.
     pub(crate) module: Vec<String>,
     pub(crate) names: Vec<Named>,
+    /// The names of what it defines itself.
+    pub(crate) items: Vec<String>,
+    /// The modules that it declares and that are files of their own, in its order.
+    pub(crate) modules: Vec<String>,
     /// Below `src`, without the ending.
     name: String,
-    text: String,
 }
 
 impl File {
@@ -22,12 +26,14 @@ impl File {
         if matches!(module.last().map(String::as_str), Some("mod" | "lib")) {
             module.pop();
         }
-        let names = names(text, &module).unwrap_or_else(|error| panic!("src/{name}.rs: {error}"));
+        let read = read(text, &module);
+        let Text { names, items } = read.unwrap_or_else(|error| panic!("src/{name}.rs: {error}"));
         File {
             module,
             names,
+            items,
+            modules: modules(text),
             name: name.to_owned(),
-            text: text.to_owned(),
         }
     }
 
@@ -40,20 +46,18 @@ impl File {
     pub(crate) fn place(&self, line: usize) -> String {
         format!("src/{}.rs:{line}", self.name)
     }
+}
 
-    /// The modules that it declares and that are files of their own, in its order.
-    pub(crate) fn modules(&self) -> Vec<String> {
-        let name = |line: &str| {
-            let (_, name) = line.strip_suffix(';')?.rsplit_once("mod ")?;
-            Some(name.to_owned())
-        };
-        let is_declaration = |line: &&str| line.starts_with("mod ") || line.starts_with("pub");
-        self.text
-            .lines()
-            .filter(is_declaration)
-            .filter_map(name)
-            .collect()
-    }
+fn modules(text: &str) -> Vec<String> {
+    let name = |line: &str| {
+        let (_, name) = line.strip_suffix(';')?.rsplit_once("mod ")?;
+        Some(name.to_owned())
+    };
+    let is_declaration = |line: &&str| line.starts_with("mod ") || line.starts_with("pub");
+    text.lines()
+        .filter(is_declaration)
+        .filter_map(name)
+        .collect()
 }
 
 /// All files of the server.
@@ -90,7 +94,8 @@ pub(crate) fn files_of(source: &str) -> Vec<File> {
 
 /// Every way from a file back to itself by imports, as `a -> b -> a`, once each by its first file.
 ///
-/// What a file takes from a module that it is part of, as `super::Outbox`, is no import: one room.
+/// What a file takes of a module that it is part of, as `super::Outbox`, is no import where that module's own file defines
+/// it: one room. Where that file only gives it on, it is one of the file that defines it.
 pub(crate) fn circles(files: &[File]) -> Vec<String> {
     let imports: Vec<Vec<usize>> = files.iter().map(|file| imported(files, file)).collect();
     let mut circles = Vec::new();
@@ -125,25 +130,9 @@ fn leads_back(at: usize, imports: &[Vec<usize>], way: &mut Vec<usize>, seen: &mu
 /// The files that `file` names something of.
 fn imported(files: &[File], file: &File) -> Vec<usize> {
     let mut imported = Vec::new();
-    let modules = file.modules();
-    for named in &file.names {
-        let path = match &named.path[0] {
-            first if first == "crate" => named.path[1..].to_vec(),
-            // `use file::Fetches` beside `mod file;`: from here on, not from the root.
-            first if modules.contains(first) => [&file.module[..], &named.path[..]].concat(),
-            _ => continue,
-        };
-        // The file whose module is the longest part of the path.
-        let holds = |other: &&(usize, &File)| path.starts_with(&other.1.module);
-        let others = files.iter().enumerate();
-        let Some((index, other)) = others
-            .filter(|other| holds(&other))
-            .max_by_key(|other| other.1.module.len())
-        else {
-            continue;
-        };
-        if !file.module.starts_with(&other.module) && !imported.contains(&index) {
-            imported.push(index);
+    for (_, home) in homes(files, file) {
+        if !file.module.starts_with(&files[home].module) && !imported.contains(&home) {
+            imported.push(home);
         }
     }
     imported
