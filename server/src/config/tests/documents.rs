@@ -1,4 +1,4 @@
-//! The example file and server/README.md say what the code does, and leave out nothing.
+//! The example file and server/README.md say what the code does, and leave out nothing; README.md is short.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -49,6 +49,14 @@ fn keys() -> Vec<String> {
         .chain(route)
         .chain(journal)
         .collect()
+}
+
+/// It is what a person reads in ten minutes; everything else stands beside what it is about.
+#[test]
+fn the_readme_has_fewer_than_250_lines() {
+    let readme = fs::read_to_string(root().join("README.md")).expect("it is there");
+    let lines = readme.lines().count();
+    assert!(lines < 250, "README.md has {lines} lines");
 }
 
 #[test]
