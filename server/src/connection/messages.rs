@@ -53,7 +53,7 @@ impl Connection {
             stream,
             early,
         } = *opened;
-        let (messages, bytes) = stream.terms().rates();
+        let (messages, bytes) = stream.settings().rates();
         let mut stream = Guarded::new(stream, early, outbox.agreed());
         Box::new(Connection {
             client,
@@ -120,8 +120,8 @@ impl Connection {
             return Ok(());
         }
         let stream = self.stream.inner();
-        if stream.has_renewed_terms() {
-            let (messages, bytes) = stream.terms().rates();
+        if stream.has_new_settings() {
+            let (messages, bytes) = stream.settings().rates();
             self.messages.set_rate(messages);
             self.bytes.set_rate(bytes);
         }
@@ -129,11 +129,11 @@ impl Connection {
             stream.on_message();
         }
         if !self.messages.take(1) {
-            let most = stream.terms().settings().messages.per_second;
+            let most = stream.settings().get().messages.per_second;
             return self.has_sent_too_much(most, "messages");
         }
         if !self.bytes.take(message.len() as u64) {
-            let most = stream.terms().settings().bytes.per_second;
+            let most = stream.settings().get().bytes.per_second;
             return self.has_sent_too_much(most, "bytes");
         }
         Ok(())

@@ -4,6 +4,7 @@
 //! full. It is woken by bytes, by timeouts, and by a shutdown of its socket from another thread.
 //! Of the server's side the only room that names tungstenite's protocol types; `caller` names them as a client.
 
+mod current_settings;
 mod deadlines;
 mod end;
 mod exchange;
@@ -14,7 +15,6 @@ mod listening;
 mod messages;
 mod rate;
 mod stream;
-mod terms;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -36,6 +36,7 @@ use crate::roster::admission::Ticket;
 use crate::routes::readiness::Readiness;
 use crate::routes::table::Sites;
 use crate::tls::Credentials;
+use current_settings::CurrentSettings;
 #[cfg(any(test, fuzzing))]
 pub(crate) use frames::fuzz::{
     agree as frames_agree, compressed_agree as compressed_frames_agree,
@@ -45,7 +46,6 @@ use handshake::Admitted;
 use listening::Listener;
 use messages::Connection;
 use stream::{Manner, OutboxStream};
-use terms::Terms;
 
 /// What every connection thread needs; shared by all of them.
 pub struct Context {
@@ -172,12 +172,12 @@ fn open(
     // A route that goes waits for those that hold it.
     drop(mounted);
     debug!("{} has come", outbox.name());
-    let terms = Terms::new(context.sites.clone(), route.id(), settings);
+    let settings = CurrentSettings::new(context.sites.clone(), route.id(), settings);
     let manner = Manner::of(&request);
     let place = Place::open(route, client, outbox, request)?;
     Ok(Box::new(Opened {
         place,
-        stream: OutboxStream::new(outbox.clone(), terms, manner),
+        stream: OutboxStream::new(outbox.clone(), settings, manner),
         early,
     }))
 }

@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use log::info;
 
 use super::bounds;
+use super::current_settings::CurrentSettings;
 use super::deadlines::{Deadlines, Due, Times};
 use super::frames::{Source, Violation};
-use super::terms::Terms;
 use crate::http::poll;
 use crate::http::request::{Kind, Request};
 use crate::limits::LOOK_AGAIN;
@@ -47,27 +47,31 @@ impl Manner {
 /// One client's socket for tungstenite.
 pub(super) struct OutboxStream {
     outbox: Arc<Outbox>,
-    terms: Terms,
+    settings: CurrentSettings,
     deadlines: Deadlines,
     manner: Manner,
     /// The client was silent for so long that its buffers are to be small.
     is_resting: bool,
-    /// The terms are others than those that were last asked for.
-    has_renewed_terms: bool,
+    /// The settings are others than when that was last asked.
+    has_new_settings: bool,
     /// Of what comes in.
     account: Account,
 }
 
 impl OutboxStream {
     /// Takes over the socket of `outbox` and its read timeout.
-    pub(super) fn new(outbox: Arc<Outbox>, terms: Terms, manner: Manner) -> OutboxStream {
+    pub(super) fn new(
+        outbox: Arc<Outbox>,
+        settings: CurrentSettings,
+        manner: Manner,
+    ) -> OutboxStream {
         let stream = OutboxStream {
             outbox,
-            deadlines: Deadlines::new(times(&terms, manner), Instant::now()),
+            deadlines: Deadlines::new(times(&settings, manner), Instant::now()),
             manner,
-            terms,
+            settings,
             is_resting: false,
-            has_renewed_terms: false,
+            has_new_settings: false,
             account: Account::new(Part::Receiving),
         };
         stream.set_read_timeout();
@@ -80,13 +84,13 @@ impl OutboxStream {
     }
 
     /// The settings that hold for the client.
-    pub(super) fn terms(&self) -> &Terms {
-        &self.terms
+    pub(super) fn settings(&self) -> &CurrentSettings {
+        &self.settings
     }
 
     /// Whether the settings have changed since this was last asked.
-    pub(super) fn has_renewed_terms(&mut self) -> bool {
-        std::mem::take(&mut self.has_renewed_terms)
+    pub(super) fn has_new_settings(&mut self) -> bool {
+        std::mem::take(&mut self.has_new_settings)
     }
 
     /// A message has come.
@@ -102,17 +106,17 @@ impl OutboxStream {
 
     /// A reload may have brought other settings.
     #[inline]
-    fn renew_terms(&mut self) {
-        if self.terms.renew() {
+    fn renew_settings(&mut self) {
+        if self.settings.renew() {
             self.put_in_force();
         }
     }
 
     #[cold]
     fn put_in_force(&mut self) {
-        self.has_renewed_terms = true;
-        self.outbox.set_bounds(bounds(self.terms.settings()));
-        let times = times(&self.terms, self.manner);
+        self.has_new_settings = true;
+        self.outbox.set_bounds(bounds(self.settings.get()));
+        let times = times(&self.settings, self.manner);
         self.deadlines.set_times(times, Instant::now());
         self.set_read_timeout();
     }
@@ -121,7 +125,7 @@ impl OutboxStream {
     /// whoever only drips has no more time than others.
     #[cold]
     fn on_nothing_yet(&mut self) {
-        self.renew_terms();
+        self.renew_settings();
         if self.deadlines.on_bytes() {
             self.set_read_timeout();
         }
@@ -156,7 +160,7 @@ impl OutboxStream {
                 }
             }
             Due::Vanished => {
-                let time = humantime::format_duration(self.terms.times().pong_timeout);
+                let time = humantime::format_duration(self.settings.times().pong_timeout);
                 let text = format!("no pong within {time}");
                 return Err(io::Error::new(ErrorKind::TimedOut, text));
             }
@@ -172,7 +176,7 @@ impl OutboxStream {
             self.outbox.close(Cause::server(NORMAL, "nothing was said"));
             return;
         }
-        let settings = self.terms.settings();
+        let settings = self.settings.get();
         let time = |time: Option<Duration>| humantime::format_duration(time.unwrap_or_default());
         match due {
             Due::Idle => {
@@ -203,8 +207,8 @@ impl OutboxStream {
 }
 
 /// The times that hold for a client; who only listens need not speak, and who waits is not asked meanwhile.
-fn times(terms: &Terms, manner: Manner) -> Times {
-    let times = terms.times();
+fn times(settings: &CurrentSettings, manner: Manner) -> Times {
+    let times = settings.times();
     match manner {
         Manner::Speaks => times,
         Manner::Listens => Times {
@@ -230,7 +234,7 @@ fn evicted() -> Violation {
 
 impl Source for OutboxStream {
     fn message_bytes_max(&self) -> usize {
-        self.terms.settings().message_bytes_max
+        self.settings.get().message_bytes_max
     }
 
     fn holds(&mut self, bytes: usize) {
@@ -253,7 +257,7 @@ impl Read for OutboxStream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.outbox.flush_own();
         self.outbox.wait_for_room();
-        self.renew_terms();
+        self.renew_settings();
         match self.deadlines.overdue() {
             Due::Nothing => {}
             due => self.close_if(due),
@@ -270,7 +274,7 @@ impl Read for OutboxStream {
                 // Woken to go, see above.
                 Ok(0) if self.outbox.is_evicted() => {}
                 Ok(count) => {
-                    self.renew_terms();
+                    self.renew_settings();
                     if self.deadlines.on_bytes() {
                         self.set_read_timeout();
                     }
@@ -279,7 +283,7 @@ impl Read for OutboxStream {
                 Err(error) => match error.kind() {
                     ErrorKind::Interrupted => self.on_nothing_yet(),
                     ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                        self.renew_terms();
+                        self.renew_settings();
                         self.on_silence()?;
                         if std::mem::take(&mut self.is_resting) {
                             return Err(ErrorKind::WouldBlock.into());

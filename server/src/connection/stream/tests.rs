@@ -6,7 +6,7 @@ use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Due, Manner, OutboxStream, Source, Terms, times};
+use super::{CurrentSettings, Due, Manner, OutboxStream, Source, times};
 use crate::config::ClientSettings;
 use crate::connection::deadlines::Deadlines;
 use crate::ids::{ClientId, RouteId};
@@ -17,8 +17,8 @@ use crate::routes::table::Sites;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn terms(settings: ClientSettings) -> Terms {
-    Terms::new(Sites::default(), RouteId(0), Arc::new(settings))
+fn current(settings: ClientSettings) -> CurrentSettings {
+    CurrentSettings::new(Sites::default(), RouteId(0), Arc::new(settings))
 }
 
 /// Calls `test` with the stream of a client that came an hour ago, and its outbox.
@@ -27,9 +27,9 @@ fn with_stream(settings: ClientSettings, test: impl FnOnce(OutboxStream, &Arc<Ou
     let (socket, _peer) = UnixStream::pair().expect("two descriptors");
     let socket = TcpStream::from(OwnedFd::from(socket));
     let outbox = Outbox::new(socket, ClientId(1), drain.handle());
-    let terms = terms(settings);
-    let times = terms.times();
-    let mut stream = OutboxStream::new(outbox.clone(), terms, Manner::Speaks);
+    let settings = current(settings);
+    let times = settings.times();
+    let mut stream = OutboxStream::new(outbox.clone(), settings, Manner::Speaks);
     stream.deadlines = Deadlines::new(times, Instant::now() - 60 * MINUTE);
     test(stream, &outbox);
     outbox.abort();
@@ -94,7 +94,7 @@ fn what_says_nothing_yet_keeps_nobody_longer_than_others() {
 /// Cause: a mutant survived in which who waits for a message was closed since it says nothing.
 #[test]
 fn who_only_listens_is_not_idle_and_who_waits_is_not_asked_either() {
-    let all = terms(ClientSettings {
+    let all = current(ClientSettings {
         ping_interval: Some(MINUTE),
         idle_timeout: Some(2 * MINUTE),
         lifetime: Some(3 * MINUTE),

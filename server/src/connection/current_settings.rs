@@ -13,7 +13,7 @@ use crate::ids::RouteId;
 use crate::routes::table::Sites;
 
 /// One client's settings.
-pub(super) struct Terms {
+pub(super) struct CurrentSettings {
     sites: Sites,
     route: RouteId,
     version: u32,
@@ -22,11 +22,15 @@ pub(super) struct Terms {
     luck: f64,
 }
 
-impl Terms {
+impl CurrentSettings {
     /// Those of a client that has just been let in under `settings`.
-    pub(super) fn new(sites: Sites, route: RouteId, settings: Arc<ClientSettings>) -> Terms {
+    pub(super) fn new(
+        sites: Sites,
+        route: RouteId,
+        settings: Arc<ClientSettings>,
+    ) -> CurrentSettings {
         let has_jitter = !settings.lifetime_jitter.is_zero();
-        Terms {
+        CurrentSettings {
             // Before the first, so that a reload since the handshake is not missed.
             version: sites.version().wrapping_sub(1),
             sites,
@@ -56,7 +60,7 @@ impl Terms {
         }
     }
 
-    pub(super) fn settings(&self) -> &ClientSettings {
+    pub(super) fn get(&self) -> &ClientSettings {
         &self.settings
     }
 
@@ -99,7 +103,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use super::Terms;
+    use super::CurrentSettings;
     use crate::config::ClientSettings;
     use crate::ids::RouteId;
     use crate::routes::table::{Site, Sites};
@@ -114,9 +118,10 @@ mod tests {
                 lifetime_jitter: jitter,
                 ..ClientSettings::default()
             };
-            let mut terms = Terms::new(Sites::default(), RouteId(0), Arc::new(settings));
-            terms.luck = luck;
-            terms.times().lifetime
+            let mut current =
+                CurrentSettings::new(Sites::default(), RouteId(0), Arc::new(settings));
+            current.luck = luck;
+            current.times().lifetime
         };
         for (luck, most) in [(0.0, 60), (0.25, 75), (1.0, 120)] {
             assert_eq!(lifetime(minutes(60), luck), Some(minutes(most)));
@@ -127,10 +132,10 @@ mod tests {
     #[test]
     fn where_a_route_is_served_no_more_its_settings_stay() {
         let (sites, settings) = (Sites::default(), Arc::new(ClientSettings::default()));
-        let mut terms = Terms::new(sites.clone(), RouteId(0), settings.clone());
+        let mut current = CurrentSettings::new(sites.clone(), RouteId(0), settings.clone());
         for _ in 0..2 {
-            assert!(!terms.renew());
-            assert!(std::ptr::eq(terms.settings(), &*settings));
+            assert!(!current.renew());
+            assert!(std::ptr::eq(current.get(), &*settings));
             sites.replace(Site::default());
         }
     }
