@@ -12,6 +12,7 @@ pub mod answer;
 mod backlog;
 pub mod cause;
 mod compressed;
+mod deliver;
 pub mod drain;
 pub mod encoding;
 mod ending;
@@ -50,23 +51,21 @@ use parking_lot::{Condvar, Mutex};
 use rustix::net::RecvFlags;
 use socket2::Socket;
 
-use crate::compression::{Agreed, Demand};
+use crate::compression::Agreed;
 use crate::counters::Exchanged;
 use crate::ids::ClientId;
-use crate::limits::FLUSH_BYTES;
 use crate::limits::memory::{Account, AtRest, Part, at_rest_bytes};
 use crate::logging::Address;
 use crate::tls::Session;
 use cause::Cause;
 use drain::DrainHandle;
 use encoding::Encoding;
-use frame::{HEADER_BYTES_MAX, Opcode};
 use http_phase::Exchange;
 use leaving::Leaver;
 use named::Place;
 use once::Once;
 use queue::Queue;
-use shared::{Frames, Shared};
+use shared::Frames;
 
 use backlog::Pace;
 
@@ -323,149 +322,9 @@ impl Outbox {
         self.state.lock().cause.clone()
     }
 
-    /// Queues whole frames; they leave with the next flush, in this order. A backlog over its limit
-    /// closes the client (1008).
-    pub fn queue(self: &Arc<Self>, frames: &[u8]) -> Delivery {
-        self.queue_locked(&mut self.state.lock(), frames)
-    }
-
-    fn queue_locked(self: &Arc<Self>, state: &mut State, frames: &[u8]) -> Delivery {
-        if state.phase != Phase::Open {
-            return self.take_once(state, frames);
-        }
-        if state.is_waiting {
-            return self.append_to_backlog(state, Frames::copied(frames));
-        }
-        if state.queue.len() + frames.len() > FLUSH_BYTES {
-            self.send(state, Frames::copied(frames));
-        } else {
-            state.queue.append(frames);
-        }
-        Delivery::Queued
-    }
-
-    /// As [`Outbox::queue`], for the hub, which flushes many outboxes at the end of a round: true where that has
-    /// to be done for this one and is not promised already.
-    pub fn queue_to_flush(self: &Arc<Self>, frames: Frames<'_>) -> bool {
-        let mut state = self.state.lock();
-        if state.phase != Phase::Open {
-            self.take_once(&mut state, frames.bytes());
-            return false;
-        }
-        if state.is_waiting {
-            self.append_to_backlog(&mut state, frames);
-            return false;
-        }
-        if state.queue.len() + frames.bytes().len() > FLUSH_BYTES {
-            self.send(&mut state, frames);
-            return false;
-        }
-        state.queue.append(frames.bytes());
-        !std::mem::replace(&mut state.is_promised, true)
-    }
-
     /// How the client is written to: what is queued and delivered here has to be in this encoding.
     pub fn encoding(&self) -> Encoding {
         Encoding::from_number(self.encoding.load(Ordering::Relaxed))
-    }
-
-    /// Queues what keeps a silent connection alive, as [`Outbox::queue`] does.
-    pub fn queue_ping(self: &Arc<Self>) -> Delivery {
-        self.queue(&self.encoding().ping())
-    }
-
-    /// Queues one message, as [`Outbox::queue`] does; a large one is sent at once from where it is. Compressed as
-    /// `demand` of its route says, where that was agreed. Only for the client's own thread.
-    pub fn queue_message(
-        self: &Arc<Self>,
-        opcode: Opcode,
-        payload: &[u8],
-        demand: &Demand,
-    ) -> Delivery {
-        match self.encoding() {
-            Encoding::Frame => self.queue_frame(opcode, payload),
-            Encoding::Deflate(window) => match demand.level_for_one(payload.len()) {
-                Some(level) => self.queue_compressed(opcode, payload, (window, level)),
-                // Not from within a frame that compressing needs: an idle client keeps every page of its stack.
-                None => self.queue_frame(opcode, payload),
-            },
-            Encoding::Envelope(Some(window)) => {
-                self.queue_enveloped(opcode, payload, window, demand)
-            }
-            other => self.queue(&other.message(opcode, payload)),
-        }
-    }
-
-    #[inline(always)]
-    fn queue_frame(self: &Arc<Self>, opcode: Opcode, payload: &[u8]) -> Delivery {
-        let mut state = self.state.lock();
-        if state.phase != Phase::Open {
-            return Delivery::Gone;
-        }
-        if state.is_waiting {
-            // As large as it may be, it is not copied once more.
-            let frame = Arc::new(Shared::new(frame::encode(opcode, payload)));
-            return self.append_to_backlog(&mut state, Frames::shared(&frame));
-        }
-        if state.queue.len() + payload.len() + HEADER_BYTES_MAX <= FLUSH_BYTES {
-            state.queue.append_frame(opcode, payload);
-            return Delivery::Queued;
-        }
-        state.queue.append_header(opcode, payload.len());
-        if state.session.is_some() {
-            self.send_payload_secured(&mut state, payload);
-            return Delivery::Queued;
-        }
-        let sent = self.send_two_parts(state.queue.bytes(), payload);
-        self.note_sent(&mut state, sent, |queue, count| {
-            queue.take_payload(count, payload)
-        });
-        Delivery::Queued
-    }
-
-    /// Sends what is queued and then `run`, a run of whole frames, with one non-blocking send;
-    /// only what the socket does not take is copied, or shared.
-    ///
-    /// Inlined with all that it calls down to the system call, as [`Outbox::flush`] is. The kernel
-    /// leaves its own return addresses where the processor looks for ours, and where it guards its
-    /// returns ("Safe RET", AMD's Zen 1 to 4) the first return behind a `send` costs half a
-    /// microsecond, a seventh of a delivery. The hub's loop has none.
-    #[inline(always)]
-    pub fn deliver(self: &Arc<Self>, run: Frames<'_>) -> Delivery {
-        let mut state = self.state.lock();
-        if state.phase != Phase::Open {
-            return self.take_once(&mut state, run.bytes());
-        }
-        if state.is_waiting {
-            return self.append_to_backlog(&mut state, run);
-        }
-        if state.queue.is_empty() {
-            self.send_alone(&mut state, run);
-        } else {
-            self.send(&mut state, run);
-        }
-        Delivery::Queued
-    }
-
-    /// Sends what is queued as far as the socket takes it; the drain thread sees to the rest.
-    #[inline(always)]
-    pub fn flush(self: &Arc<Self>) {
-        let mut state = self.state.lock();
-        if !state.is_waiting && !state.queue.is_empty() {
-            self.send(&mut state, NOTHING);
-        }
-    }
-
-    /// Keeps the promise of [`Outbox::queue_to_flush`]; says how many bytes that were.
-    #[inline(always)]
-    pub fn flush_for_hub(self: &Arc<Self>) -> usize {
-        let mut state = self.state.lock();
-        state.is_promised = false;
-        let bytes = state.queue.len();
-        if !state.is_waiting && bytes > 0 {
-            self.send(&mut state, NOTHING);
-        }
-        bytes
     }
 
     /// Gives memory back that a client does not need while it is silent. Only for its own thread.
