@@ -119,7 +119,7 @@ pub(super) enum Next {
 pub(super) enum Manner {
     /// Who says it waits for room.
     Patient,
-    /// Nobody waits: what is too much is refused.
+    /// Nobody waits: a message for which there is no room is refused.
     Urgent,
 }
 
@@ -301,11 +301,17 @@ impl Flight {
         }
     }
 
-    /// Puts what a thread says behind its message of this number; gives it back where that has come back.
-    pub(super) fn put_behind(&self, number: u64, event: Event) -> Option<Event> {
+    /// Puts what a thread says behind its message of this number; gives it back where that has come back. A patient one waits
+    /// while too much is in flight; woken by what comes back. An urgent one is put in at once: its memory is bounded elsewhere.
+    pub(super) fn put_behind(&self, number: u64, event: Event, manner: Manner) -> Option<Event> {
         let mut state = self.state.lock();
+        let is_patient = manner == Manner::Patient;
         // What is in flight goes out or is given up in time, and this with it.
-        while state.bytes > FLIGHT_BYTES_MAX && !self.is_back(number) && !state.is_over {
+        while is_patient
+            && state.bytes > FLIGHT_BYTES_MAX
+            && !self.is_back(number)
+            && !state.is_over
+        {
             self.room.wait_for(&mut state, FLIGHT_LOOK);
         }
         if self.is_back(number) {

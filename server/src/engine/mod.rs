@@ -108,20 +108,33 @@ pub struct Shared {
     when_away: WhenAway,
 }
 
+/// How far what was held back is to have come before what is said later may be heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Released {
+    /// Number at the hub of the last that went there; 0 where none did.
+    pub posted: u64,
+    /// Number of the message in flight that something waits behind; 0 where nothing does. For [`Shared::post`] and
+    /// [`Shared::has_come`].
+    pub behind: u64,
+}
+
 impl Shared {
     /// Posts an event: what is for many goes into the stream, and is heard when it comes back; what this thread does for one
-    /// client waits behind that. Gives the event's number at the hub, or 0 where it waits. Who speaks waits while too much
-    /// is on its way, for [`Terms::wait`] at most. `told` is told when a message has come back, or will not.
+    /// client waits behind that, and behind the message [`Released::behind`]. Gives the event's number at the hub, or 0 where
+    /// it waits. Who speaks waits while too much is on its way, for [`Terms::wait`] at most. `told` is told when a message has
+    /// come back, or will not.
     ///
     /// # Errors
     /// It was refused, and `told` knows.
-    pub fn post(&self, event: Event, told: Option<Told>) -> Result<u64, Refused> {
+    pub fn post(&self, event: Event, told: Option<Told>, behind: u64) -> Result<u64, Refused> {
         if is_for_many(&event) {
             let number = self.put(event, told, Manner::Patient, false)?;
             self.note(number);
             return Ok(0);
         }
-        Ok(self.post_behind(event))
+        let last = own::last(self.route).max(behind);
+        let event = self.put_behind(last, event, Manner::Patient);
+        Ok(event.map_or(0, |event| self.hub.post(event)))
     }
 
     /// The same of a message of which who says it wants to know that Redis has it: where that is away it is refused, whatever
@@ -143,17 +156,34 @@ impl Shared {
         }
     }
 
-    /// Posts events that were held back, in their order, without waiting: what there is no room for is refused.
-    pub fn post_all(&self, events: Vec<Event>) -> u64 {
-        let mut last = 0;
+    /// Posts events that were held back, in their order. Never waits: a message for many for which there is no room is
+    /// refused, and all else is taken, as its memory is already.
+    pub fn post_all(&self, events: Vec<Event>) -> Released {
+        // What an instance before this one has released may be in flight still.
+        let before = own::last(self.route);
+        let mut released = Released {
+            posted: 0,
+            behind: if self.flight.is_back(before) { 0 } else { before },
+        };
         for event in events {
-            if !is_for_many(&event) {
-                last = self.post_behind(event).max(last);
-            } else if let Ok(number) = self.put(event, None, Manner::Urgent, false) {
-                own::note(self.route, number);
+            if is_for_many(&event) {
+                if let Ok(number) = self.put(event, None, Manner::Urgent, false) {
+                    own::note(self.route, number);
+                }
+                continue;
+            }
+            let last = own::last(self.route);
+            match self.put_behind(last, event, Manner::Urgent) {
+                Some(event) => released.posted = self.hub.post_all(vec![event]),
+                None => released.behind = last,
             }
         }
-        last
+        released
+    }
+
+    /// Whether the message of this number, of any thread, and what waits behind it stand in the outboxes.
+    pub fn has_come(&self, number: u64) -> bool {
+        number == 0 || self.flight.has_settled(number)
     }
 
     /// Says something to one client of another host, behind what this thread has said to all before. Who speaks waits as in
@@ -215,10 +245,10 @@ impl Shared {
         &self.condition.counts
     }
 
-    fn post_behind(&self, mut event: Event) -> u64 {
-        let last = own::last(self.route);
+    /// Lets an event wait behind the message of this number; gives it back where that is not in flight.
+    fn put_behind(&self, last: u64, mut event: Event, manner: Manner) -> Option<Event> {
         if last == 0 || self.flight.is_back(last) {
-            return self.hub.post(event);
+            return Some(event);
         }
         if let Event::JoinFrom(join) = &mut event {
             // Nobody waits for another host inside a callback.
@@ -227,10 +257,7 @@ impl Shared {
                 reply.try_send(Joining::Later).ok();
             }
         }
-        match self.flight.put_behind(last, event) {
-            Some(event) => self.hub.post(event),
-            None => 0,
-        }
+        self.flight.put_behind(last, event, manner)
     }
 
     fn put(

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tests::{Admin, Client, Redis, wait_until};
+use tests::{Admin, Client, Redis, Setup, variant, wait_until};
 
 use crate::{ROUTE, host, host_at, hosts, join, kept, post};
 
@@ -133,5 +133,33 @@ fn a_stop_sends_what_was_said_last() {
                 .unwrap_or(0),
             number
         );
+    }
+}
+
+/// Cause: the reload waited, with all clients of the route, for room behind what the new instance had said to many; and what
+/// its clients were told from then on overtook what it had told them while it took them over.
+#[test]
+fn a_replacement_that_speaks_does_not_wait_for_redis_and_is_heard_first() {
+    let redis = Redis::start();
+    let text = format!(
+        "[redis]\nurl = \"{}\"\nwait = \"25s\"\n[[route]]\npath = \"/variant\"\nplugin = \"variant\"\nshared = true\n",
+        redis.url()
+    );
+    let setup = Setup::new().file("libvariant.so", &variant("old"));
+    let server = setup.configuration(&text).start();
+    server.wait_for_log(&["/variant", "is shared with other hosts"]);
+    let mut client = Client::connect(&server, "/variant");
+    client.send("one");
+    assert_eq!(client.text(), "old 1 1 0  one");
+    redis.freeze();
+    server.put_plugin("libvariant.so", &variant("new tells-all"));
+    server.reload();
+    let given_up = server.count_log(&["have waited for Redis for too long"]);
+    assert_eq!(given_up, 0, "the reload has waited for Redis");
+    client.send("block 0");
+    server.wait_for_log(&["blocks"]);
+    redis.thaw();
+    for said in ["new has come", "new has you", "new 2 2 1  block 0"] {
+        assert_eq!(client.text(), said);
     }
 }

@@ -1,5 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use super::{Arrived, Flight, Manner, Next, Refused};
@@ -117,9 +119,33 @@ fn what_a_thread_says_behind_its_message_waits_for_it() {
         topic: Audience::Everyone,
     };
     let number = patient(&flight, 1).expect("there is room");
-    assert!(flight.put_behind(number, leave()).is_none());
+    let behind = || flight.put_behind(number, leave(), Manner::Patient);
+    assert!(behind().is_none());
     arrive(&flight, [number]);
-    assert!(flight.put_behind(number, leave()).is_some());
+    assert!(behind().is_some());
+    hub.end();
+}
+
+/// Cause: a reload waited for Redis, with all clients of the route, where its new instance had said something to many and to one.
+#[test]
+fn what_was_held_back_does_not_wait_for_room_behind_a_message() {
+    let World { hub, flight, .. } = world(Duration::from_secs(60));
+    let flight = Arc::new(flight);
+    let number = patient(&flight, FLIGHT_BYTES_MAX as usize + 1).expect("nothing else is there");
+    let (done, is_done) = mpsc::channel();
+    let putting = flight.clone();
+    let thread = thread::spawn(move || {
+        let leave = Event::Leave {
+            client: ClientId(1),
+            topic: Audience::Everyone,
+        };
+        let waits = putting.put_behind(number, leave, Manner::Urgent).is_none();
+        done.send(waits).expect("the test waits for it");
+    });
+    let waits = is_done.recv_timeout(Duration::from_secs(20));
+    flight.end();
+    thread.join().expect("it does not panic");
+    assert_eq!(waits, Ok(true), "it is taken, and at once");
     hub.end();
 }
 

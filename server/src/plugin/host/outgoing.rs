@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 use plugin_api::abi::{EXHAUSTED, GONE, Status};
 
 use super::answers;
-use crate::engine::{Shared, Told};
+use crate::engine::{Released, Shared, Told};
 use crate::hub::{Event, RouteHandle};
 use crate::limits::memory::{Account, Part};
 use crate::limits::{HELD_BYTES_MAX, HELD_EVENTS_MAX};
@@ -28,8 +28,9 @@ pub(in crate::plugin) struct Outgoing {
     shared: Arc<OnceLock<Arc<Shared>>>,
     phase: AtomicU8,
     held: Mutex<Held>,
-    /// Number of the last event that was held back; 0 where none was.
-    released: AtomicU64,
+    /// Of what was held back, as [`Released`] says it.
+    posted: AtomicU64,
+    behind: AtomicU64,
 }
 
 /// What is held back, in its order.
@@ -57,7 +58,8 @@ impl Outgoing {
             shared,
             phase: AtomicU8::new(HELD),
             held: Mutex::default(),
-            released: AtomicU64::new(0),
+            posted: AtomicU64::new(0),
+            behind: AtomicU64::new(0),
         }
     }
 
@@ -68,8 +70,20 @@ impl Outgoing {
 
     /// Whether nothing is held back, and what was stands in the outboxes.
     pub(in crate::plugin) fn has_caught_up(&self) -> bool {
-        let released = self.released.load(Ordering::Relaxed);
-        !self.is_held() && (released == 0 || self.hub.has_settled(released))
+        if self.is_held() {
+            return false;
+        }
+        let Released { posted, behind } = self.released();
+        let has_come = |shared: &Arc<Shared>| shared.has_come(behind);
+        (posted == 0 || self.hub.has_settled(posted)) && self.shared.get().is_none_or(has_come)
+    }
+
+    /// Once it is at work.
+    fn released(&self) -> Released {
+        Released {
+            posted: self.posted.load(Ordering::Relaxed),
+            behind: self.behind.load(Ordering::Relaxed),
+        }
     }
 
     /// An error once the instance has gone.
@@ -96,7 +110,11 @@ impl Outgoing {
         self.check()?;
         match self.shared.get() {
             None => Ok(self.hub.post(event)),
-            Some(shared) => shared.post(event, told).map_err(|_| EXHAUSTED),
+            Some(shared) => {
+                // What was held back was said before, by whatever thread.
+                let behind = self.released().behind;
+                shared.post(event, told, behind).map_err(|_| EXHAUSTED)
+            }
         }
     }
 
@@ -154,16 +172,20 @@ impl Outgoing {
         Ok(0)
     }
 
-    /// The instance is at work: what was held back goes out first, in its order. Does not wait for the hub.
+    /// The instance is at work: what was held back goes out first, in its order. Waits neither for the hub nor for other hosts.
     pub(in crate::plugin) fn release(&self) {
         let mut held = self.held.lock();
         if self.phase.load(Ordering::Acquire) == HELD {
             let events = std::mem::take(&mut *held).events;
-            let number = match self.shared.get() {
-                None => self.hub.post_all(events),
+            let Released { posted, behind } = match self.shared.get() {
+                None => Released {
+                    posted: self.hub.post_all(events),
+                    behind: 0,
+                },
                 Some(shared) => shared.post_all(events),
             };
-            self.released.store(number, Ordering::Relaxed);
+            self.posted.store(posted, Ordering::Relaxed);
+            self.behind.store(behind, Ordering::Relaxed);
             self.phase.store(AT_WORK, Ordering::Release);
         }
     }

@@ -3,7 +3,7 @@
 //!
 //! Words of the mark: the version's name first, then any of `fail-create`, `panic-create`,
 //! `fail-resume`, `fail-save`, `fail-session` (for clients that said `odd`), `saves-nothing`,
-//! `takes-options`. When it goes, it logs how many sessions are left in memory.
+//! `takes-options`, `tells-all` (6 MiB to nobody, then to all and to each that it takes over who has come). When it goes, it logs how many sessions are left in memory.
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};
@@ -227,6 +227,14 @@ impl Plugin for Variant {
             return Err("told not to take odd ones".into());
         }
         session.resumed += 1;
+        if is("tells-all") {
+            let large = "x".repeat(256 * 1024);
+            for _ in 0..24 {
+                self.host.publish("nobody", &large)?;
+            }
+            self.host.broadcast(format!("{} has come", name()))?;
+            client.send(format!("{} has you", name()))?;
+        }
         log::info!(
             "{} takes {} over from format {}",
             name(),
