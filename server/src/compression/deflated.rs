@@ -6,14 +6,14 @@ use super::deflate::deflate_around;
 use super::{Demand, Need, Shape, Window, deflate};
 
 /// One message, in compressed forms: each for all whose window is large enough.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Deflated {
     /// Of each shape the largest window first.
     pub(super) forms: [Vec<Form>; Shape::COUNT],
 }
 
 /// One form.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Form {
     /// The window that is needed.
     window: Window,
@@ -92,6 +92,11 @@ impl Deflated {
                 .and_then(|at| form.bytes.get_mut(at..at + bytes.len()));
             place.map(|place| place.copy_from_slice(bytes)).is_some()
         });
+    }
+
+    /// Lets go the forms of this shape with a place, which nothing is ever written into.
+    pub fn leave_unfilled(&mut self, shape: Shape) {
+        self.forms[shape as usize].retain(|form| form.place.is_none());
     }
 
     /// Bytes of all forms.

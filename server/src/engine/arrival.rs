@@ -259,8 +259,33 @@ impl Arrivals {
         out.extend(event.map(Arrived::Other));
     }
 
-    /// A message as its host has said it; none where it is none.
-    pub(super) fn message(
+    /// A message as its host has said it, compressed for those here that get it so; none where it is none. Waits a moment at
+    /// most, where many compress.
+    fn message(&self, body: (Meta, Vec<u8>), position: Position) -> Option<Event> {
+        let demand = self.hub.demand();
+        Some(match self.plain_message(body, position)? {
+            Event::Publish {
+                audience,
+                message,
+                except,
+            } => Event::Publish {
+                message: message.compressed(audience.name(), demand),
+                audience,
+                except,
+            },
+            Event::Keep(keep) => {
+                let keep = *keep;
+                let name = Some(&*keep.topic).filter(|name| !name.is_empty());
+                let message = keep.message;
+                let message = message.compressed_to_keep(keep.position_at, name, demand);
+                Event::Keep(Box::new(Keep { message, ..keep }))
+            }
+            other => other,
+        })
+    }
+
+    /// The same, not compressed: for who holds a lock that the hub takes. Never waits.
+    pub(super) fn plain_message(
         &self,
         (meta, payload): (Meta, Vec<u8>),
         position: Position,
@@ -271,11 +296,9 @@ impl Arrivals {
         let message = Message::read(meta.opcode, &payload)?;
         // A client's number says something on its own host only.
         let except = meta.except.filter(|_| meta.host == self.host).map(ClientId);
-        let name = Some(&*meta.topic).filter(|name| !name.is_empty());
-        let demand = self.hub.demand();
         if meta.kind == Kind::Said {
             return Some(Event::Publish {
-                message: message.compressed(name, demand),
+                message,
                 audience: Audience::of_journal(meta.topic),
                 except,
             });
@@ -289,7 +312,7 @@ impl Arrivals {
             }
         };
         Some(Event::Keep(Box::new(Keep {
-            message: message.compressed_to_keep(position_at, name, demand),
+            message,
             topic: meta.topic,
             position_at,
             except,

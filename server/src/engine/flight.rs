@@ -1,8 +1,9 @@
 //! What this host has said on a route and has not come back by the stream yet, in the order in which it was said; and what
 //! waits behind it.
 //!
-//! Any thread puts in, the thread `engine` sends, the thread `engine-in` takes out. The lock is held for moves of memory, and
-//! while the hub's queue takes what is due, which never waits: so nobody overtakes what a thread has said before.
+//! Any thread puts in, the hub's too; the thread `engine` sends, the thread `engine-in` takes out. The lock is held for moves of
+//! memory, and while the hub's queue takes what is due, which never waits: so nobody overtakes what a thread has said before.
+//! Nothing is compressed under it.
 //!
 //! Where Redis is away and [`WhenAway::Local`](super::WhenAway) holds, the route is alone: what is in flight, and what is put in
 //! from then on, goes to the hub at once, and stays in flight until it has come back. Then it has its place, and only those hear
@@ -247,7 +248,7 @@ impl Flight {
             state.alone += 1;
             message.alone = Some(state.alone);
             state.last_alone = state.first + index as u64;
-            let local = local::event(&mut message.event, state.read, state.alone, &self.hub);
+            let local = local::event(&mut message.event, state.read, state.alone);
             self.condition.counts.alone.add(u64::from(local.is_some()));
             events.extend(local);
             events.append(&mut message.behind);
@@ -420,7 +421,7 @@ impl Flight {
     }
 
     /// The thread `engine-in`: entries of the stream in their order, up to the one at `last`. Never waits.
-    /// `read` makes a message out of what stands there.
+    /// `read` makes a message out of what stands there, under the lock: without compressing it.
     pub(super) fn arrive(
         &self,
         arrived: Vec<Arrived>,

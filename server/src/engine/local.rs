@@ -1,10 +1,9 @@
 //! What is said while Redis is away, as it is heard on this host alone.
 //!
-//! Any thread that speaks, under the lock of what is in flight.
+//! Any thread that speaks, the hub's too, under the lock of what is in flight: copies, and compresses nothing.
 
-use crate::hub::{Audience, Event, Message, RouteHandle};
-use crate::journal::store::Line;
-use crate::journal::{POSITION_BYTES, Position};
+use crate::hub::{Audience, Event};
+use crate::journal::Position;
 
 /// The event by which the members here hear a message now, as the one of this number that is heard so; none where there is
 /// nothing to hear. What is kept stays, and gets its place when Redis has it. Until then it says the position of the last entry
@@ -13,7 +12,6 @@ pub(super) fn event(
     event: &mut Option<Event>,
     read: Option<Position>,
     number: u64,
-    hub: &RouteHandle,
 ) -> Option<Event> {
     match event.take()? {
         Event::Publish {
@@ -27,20 +25,14 @@ pub(super) fn event(
             except,
         }),
         Event::Keep(keep) => {
-            let mut payload = keep.message.payload().to_vec();
-            if let (Some(at), Some(position)) = (keep.position_at, read) {
-                payload[at..at + POSITION_BYTES].copy_from_slice(&position.text());
-            }
-            let name = Some(&*keep.topic).filter(|name| !name.is_empty());
-            let message = Message::read(keep.message.kind(), &payload);
-            let local = message.map(|message| Event::Local {
+            let local = Event::Local {
                 number,
                 audience: Audience::of_journal(keep.topic.clone()),
-                message: message.compressed(name, hub.demand()),
+                message: keep.message.before_it_is_kept(keep.position_at, read),
                 except: keep.except,
-            });
+            };
             *event = Some(Event::Keep(keep));
-            local
+            Some(local)
         }
         // News for the others.
         other => {

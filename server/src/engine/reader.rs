@@ -171,7 +171,7 @@ impl Reader {
         let arrivals = &self.arrivals;
         let last = position(arrivals.last());
         self.flight.arrive(arrived, last, |body, position| {
-            arrivals.message(body, position)
+            arrivals.plain_message(body, position)
         });
         if let Some(gap) = self.arrivals.take_gap() {
             // Behind the end of the clients, so that none of them hears what the plugin says then.

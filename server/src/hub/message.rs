@@ -204,6 +204,32 @@ impl Message {
         }
     }
 
+    /// What is to be kept, as it is said before it has a position of its own: another one is written at `position_at` of its
+    /// payload, where both are known. Compresses nothing: what was is copied, as far as it says the same.
+    pub fn before_it_is_kept(
+        &self,
+        position_at: Option<usize>,
+        position: Option<Position>,
+    ) -> Message {
+        let mut message = Message {
+            frame: self.frame.clone(),
+            deflated: None,
+        };
+        let mut deflated = self.deflated.as_deref().cloned();
+        if let Some(deflated) = &mut deflated {
+            deflated.leave_unfilled(Shape::Enveloped);
+        }
+        if let Some((at, position)) = position_at.zip(position) {
+            let text = position.text();
+            frame::payload_mut(&mut message.frame)[at..at + POSITION_BYTES].copy_from_slice(&text);
+            if let Some(deflated) = &mut deflated {
+                deflated.fill(Shape::Bare, &text);
+            }
+        }
+        message.deflated = deflated.and_then(Deflated::if_any).map(Arc::new);
+        message
+    }
+
     /// Bytes that it takes.
     pub(super) fn bytes(&self) -> usize {
         self.frame.len()
@@ -243,7 +269,19 @@ impl Line for Message {
 #[cfg(test)]
 mod tests {
     use super::{Audience, Line, Message, Opcode};
-    use crate::compression::{Demand, Need, Shape, Window};
+    use crate::compression::{Demand, Inflater, Need, Shape, Window};
+    use crate::journal::{Epoch, POSITION_BYTES, Position};
+    use crate::outbox::frame;
+
+    /// The payload of a compressed frame.
+    fn inflated(form: &[u8]) -> Vec<u8> {
+        let mut inflater = Inflater::new(Window::MOST);
+        let mut text = vec![0; 10_000];
+        let step = inflater.step(frame::payload(form), &mut text);
+        text.truncate(step.expect("a whole stream").written);
+        inflater.end().expect("it is whole");
+        text
+    }
 
     /// Cause: mutants survived in which each topic had the same name for who compresses what is said on it.
     #[test]
@@ -269,6 +307,44 @@ mod tests {
         let deflated = message.deflated().expect("it can be compressed").bytes();
         assert!(deflated > 0);
         assert_eq!(message.bytes(), message.frame().len() + deflated);
+    }
+
+    /// Cause: what was heard here alone was compressed anew, by the hub too, under a lock of the route.
+    #[test]
+    fn what_is_said_before_it_is_kept_has_another_position_and_what_was_compressed_of_it() {
+        let position = Position {
+            epoch: Epoch::random(),
+            offset: 7,
+        };
+        let text = format!("{} {}", "-".repeat(POSITION_BYTES), "and on ".repeat(50));
+        let said = text.replacen(&"-".repeat(POSITION_BYTES), &position.to_string(), 1);
+        let demand = Demand::default();
+        let keep = || {
+            let message = Message::new(Opcode::Text, text.as_bytes());
+            message.compressed_to_keep(Some(0), Some("t"), &demand)
+        };
+        let plain = keep();
+        let window = Window::MOST;
+        let need = |shape| Need { shape, window };
+        for shape in [Shape::Bare, Shape::Enveloped] {
+            demand.set(need(shape), true);
+        }
+        let now = plain.before_it_is_kept(Some(0), Some(position));
+        assert_eq!(now.payload(), said.as_bytes());
+        assert!(now.deflated().is_none(), "nothing is compressed");
+        for (position, says) in [(Some(position), &said), (None, &text)] {
+            let now = keep().before_it_is_kept(Some(0), position);
+            assert_eq!(now.payload(), says.as_bytes());
+            let form = now.deflated().and_then(|of| of.form(need(Shape::Bare)));
+            assert_eq!(inflated(form.expect("it was compressed")), says.as_bytes());
+        }
+        let sealed = Message::new(Opcode::Text, text.as_bytes());
+        let sealed = sealed.compressed_to_keep(None, Some("t"), &demand);
+        let now = sealed.before_it_is_kept(None, Some(position));
+        assert_eq!(now.payload(), text.as_bytes());
+        let form = |shape| now.deflated().and_then(|of| of.form(need(shape)));
+        assert!(form(Shape::Bare).is_some());
+        assert!(form(Shape::Enveloped).is_none(), "that says a position");
     }
 
     /// Cause: a mutant that kept every message as text survived: what is binary would have come back from a file as text.

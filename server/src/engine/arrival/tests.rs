@@ -1,7 +1,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::{Arrivals, Missing};
+use super::{Arrivals, Missing, position};
+use crate::compression::{Need, Shape, Window};
 use crate::counters::EngineCounts;
 use crate::engine::entry::{Body, Entry, Kind, Meta, StreamId};
 use crate::engine::flight::Arrived;
@@ -256,5 +257,33 @@ fn gaps_that_nobody_was_told_of_are_told_as_one_and_those_of_the_past_are_not() 
         "one of the three is a loss"
     );
     assert_eq!(world.counts.gaps.get(), 4);
+    world.hub.end();
+}
+
+/// Cause: what had been given up and came after all was compressed under the lock of what is in flight, for which the hub waits.
+#[test]
+fn what_is_read_under_a_lock_is_not_compressed() {
+    let world = World::new();
+    let (shape, window) = (Shape::Bare, Window::MOST);
+    world
+        .arrivals
+        .hub
+        .demand()
+        .set(Need { shape, window }, true);
+    for kind in [Kind::Said, Kind::Kept] {
+        let read = |plain: bool| {
+            let entry = entry(id(5, 1), kind, HOST, 1, "and on ".repeat(500).as_bytes());
+            let body = entry
+                .body
+                .map(|body| (body.meta, body.payload))
+                .expect("it has one");
+            let event = match plain {
+                true => world.arrivals.plain_message(body, position(entry.id)),
+                false => world.arrivals.message(body, position(entry.id)),
+            };
+            event.expect("it is a message").bytes()
+        };
+        assert!(read(true) < read(false), "{kind:?}");
+    }
     world.hub.end();
 }
