@@ -118,7 +118,7 @@ unsafe extern "C" fn join_from<const VERSION: u32>(
             host.post(Order::JoinFrom(Box::new(order)))?;
             (abi::JOINED_LATER, NOWHERE)
         } else {
-            let joined = host.world.lock().join_from(order)?;
+            let joined = host.world.lock().join_from(&order)?;
             (joined.outcome, text(joined.epoch, joined.position))
         };
         if !joined.is_null() {

@@ -273,7 +273,7 @@ impl State {
             }
             Order::Publish(topic, message, except) => self.publish(topic, &message, except),
             Order::Keep(order) => drop(self.keep(*order)),
-            Order::JoinFrom(order) => drop(self.join_from(*order)),
+            Order::JoinFrom(order) => drop(self.join_from(&order)),
             Order::JoinTold(order) => self.join_told(*order),
         }
     }
@@ -405,7 +405,7 @@ impl State {
     }
 
     /// [`abi::EXHAUSTED`] where the client is a member of as many topics as it may be.
-    pub(super) fn join_from(&mut self, order: JoinOrder) -> Result<Joined, Status> {
+    pub(super) fn join_from(&mut self, order: &JoinOrder) -> Result<Joined, Status> {
         let membership = self.join(order.client, &order.topic);
         let journal = self.journal(&order.topic);
         match membership {

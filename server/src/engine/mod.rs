@@ -163,7 +163,11 @@ impl Shared {
         let before = own::last(self.route);
         let mut released = Released {
             posted: 0,
-            behind: if self.flight.is_back(before) { 0 } else { before },
+            behind: if self.flight.is_back(before) {
+                0
+            } else {
+                before
+            },
         };
         for event in events {
             if is_for_many(&event) {
