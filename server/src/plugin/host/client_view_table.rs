@@ -11,8 +11,9 @@ use std::sync::Arc;
 use plugin_api::abi::{self, ABSENT, GONE, OK, Status};
 
 use super::RouteHost;
-use super::guard::{answer, guard};
+use super::guard::guard;
 use super::host_http::request_as_abi;
+use super::sink::answer;
 use crate::http::request::Request;
 use crate::ids::ClientId;
 

@@ -12,11 +12,12 @@ use plugin_api::abi::{self, ABI_MINOR, ABSENT, Bytes, FAILED, INVALID, OK, Sink,
 use super::body_file_table::BODY_FILE;
 use super::client_view_table::CLIENT_VIEW;
 use super::compression_table::COMPRESSION;
-use super::guard::{answer, guard};
+use super::guard::guard;
 use super::hosts_table::HOSTS;
 use super::label_table::LABEL;
 use super::members_table::MEMBERS;
 use super::metrics_table::METRICS;
+use super::sink::answer;
 use super::turns::TURNS;
 use super::{NoFolder, RouteHost};
 use super::{host_http, journal_table, reading_table, sink};

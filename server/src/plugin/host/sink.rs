@@ -1,9 +1,9 @@
-//! A sink that collects what a plugin writes into it, up to a bound.
+//! Sinks that collect what a plugin writes, up to a bound, and the places where a plugin gets what a host call gives.
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
 
-use plugin_api::abi::{Bytes, Sink};
+use plugin_api::abi::{Bytes, INVALID, OK, Sink, Status};
 
 use crate::limits::ERROR_TEXT_BYTES_MAX;
 
@@ -66,5 +66,24 @@ pub(in crate::plugin) unsafe fn write(sink: *const Sink, bytes: &[u8]) {
     if let Some(sink) = unsafe { sink.as_ref() } {
         // SAFETY: the function and its context come from the same sink.
         unsafe { (sink.write)(sink.context, Bytes::new(bytes)) };
+    }
+}
+
+/// Puts what a call gives into the plugin's place for it; [`INVALID`] where that is null. In C a place may hold nothing yet,
+/// so that it is written and never referred to.
+///
+/// # Safety
+/// `place` is null or may be written.
+pub(super) unsafe fn answer<T>(result: Result<T, Status>, place: *mut T) -> Status {
+    if place.is_null() {
+        return INVALID;
+    }
+    match result {
+        Ok(value) => {
+            // SAFETY: the caller vouches for it.
+            unsafe { place.write(value) };
+            OK
+        }
+        Err(status) => status,
     }
 }
