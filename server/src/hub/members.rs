@@ -193,10 +193,10 @@ impl Members {
         Some(words.swap_remove(at))
     }
 
-    /// Members of a topic that have come behind what was said here alone under this number.
+    /// Members of a topic that have not heard what was said here alone under this number.
     pub(super) fn newcomers(&self, audience: &Audience, number: u64) -> Vec<ClientId> {
         let topic = self.topic(audience);
-        topic.map_or_else(Vec::new, |topic| self.newcomers.since(topic, number))
+        topic.map_or_else(Vec::new, |topic| self.newcomers.of(topic, number))
     }
 
     /// Topics of which a client is a member.
@@ -217,7 +217,7 @@ impl Members {
         let among = match is_apart {
             true => &mut self.apart,
             false => {
-                self.newcomers.note_come(EVERYONE, id);
+                self.newcomers.note_come(EVERYONE, "", id);
                 &mut self.everyone
             }
         };
@@ -292,7 +292,9 @@ impl Members {
         if let Some(client) = self.clients.get_mut(&id) {
             client.places.insert(topic, place);
         }
-        self.newcomers.note_come(topic, id);
+        if let Some(of) = &self.topics[topic.0 as usize - 1] {
+            self.newcomers.note_come(topic, &of.name, id);
+        }
         Ok(())
     }
 
@@ -314,7 +316,7 @@ impl Members {
         let place = std::mem::replace(&mut client.place, self.everyone.len() as u32);
         self.everyone.push(Member { client: id, outbox });
         self.take_out(APART, place);
-        self.newcomers.note_come(EVERYONE, id);
+        self.newcomers.note_come(EVERYONE, "", id);
     }
 
     /// Ends a membership, where there is one.
@@ -323,7 +325,8 @@ impl Members {
             && let Some(client) = self.clients.get_mut(&id)
             && let Some(place) = client.places.remove(&topic)
         {
-            self.newcomers.note_gone(topic, id);
+            let name = audience.name().unwrap_or_default();
+            self.newcomers.note_left(topic, name, id);
             self.take_out(topic, place);
         }
     }

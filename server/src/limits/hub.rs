@@ -66,6 +66,10 @@ pub const PIECES_PER_ROUND: usize = 16;
 /// Topics of one client; a join past it is ignored with a log line.
 pub const TOPICS_PER_CLIENT_MAX: usize = 1024;
 
+/// While other hosts cannot be reached: how often it is known of a client that it has left a topic and come again, and so what it
+/// has not heard. From then on it may hear something again.
+pub const MISSED_STRETCHES_MAX: usize = 16;
+
 /// Topics of one client whose members are told when it leaves; its ends in further ones are not told.
 pub const LAST_WORDS_PER_CLIENT_MAX: usize = 16;
 

@@ -105,3 +105,33 @@ fn who_comes_after_all_have_left_hears_it_too_and_who_comes_when_it_is_over_does
         ["one ", "two one three ", "one two three ", "three "]
     );
 }
+
+/// Cause: who left a topic and joined it again before other hosts could be reached heard again what it had heard of it.
+#[test]
+fn who_leaves_and_comes_again_hears_late_what_was_said_meanwhile_and_nothing_twice() {
+    let room = room(10, 0);
+    let leave = |guest: &Guest| Event::Leave {
+        client: guest.id,
+        topic: topic("t"),
+    };
+    let lone = room.open_in_topic(1);
+    room.post(local(1, topic("t"), "one"));
+    // It was the only member: the topic's place goes to another one meanwhile.
+    room.post(leave(&lone));
+    room.post(join(lone.id, "u"));
+    room.post(local(2, topic("t"), "two"));
+    let late_one = room.open_in_topic(2);
+    room.post(join(lone.id, "t"));
+    for guest in [&lone, &late_one] {
+        room.post(leave(guest));
+        room.post(join(guest.id, "t"));
+    }
+    room.post(local(3, topic("t"), "three"));
+    for (number, text) in [(1, "one"), (2, "two"), (3, "three")] {
+        room.post_late(late(number, "t", text, number, number == 3));
+    }
+    assert_eq!(
+        room.heard(vec![lone, late_one]),
+        ["one three two ", "three one two "]
+    );
+}
