@@ -15,6 +15,7 @@ mod compressing;
 pub mod deploy;
 pub mod flood;
 pub mod page;
+mod kept_port;
 mod lone_user;
 mod numbered_chat;
 mod over;

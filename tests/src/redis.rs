@@ -10,6 +10,7 @@ use std::process::Command;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::kept_port::KeptPort;
 use crate::process::Process;
 use crate::{DEADLINE, wait_until};
 
@@ -17,7 +18,8 @@ use crate::{DEADLINE, wait_until};
 pub struct Redis {
     folder: TempDir,
     arguments: Vec<String>,
-    port: u16,
+    /// Where it listens by TCP too.
+    port: Option<KeptPort>,
     process: Option<Process>,
 }
 
@@ -31,13 +33,14 @@ impl Redis {
     /// Starts one with these settings.
     #[track_caller]
     pub fn with(settings: &[&str]) -> Redis {
-        Redis::on_port(0, settings)
+        Redis::on_port(None, settings)
     }
 
     /// Starts one that listens on a free port of the loopback address too.
     #[track_caller]
     pub fn on_free_port(settings: &[&str]) -> Redis {
-        Redis::on_port(Redis::free_port(), settings)
+        let port = KeptPort::any().expect("there is a free port");
+        Redis::on_port(Some(port), settings)
     }
 
     /// A port for what cannot be asked to take any: this one was free a moment ago.
@@ -48,7 +51,7 @@ impl Redis {
     }
 
     #[track_caller]
-    fn on_port(port: u16, settings: &[&str]) -> Redis {
+    fn on_port(port: Option<KeptPort>, settings: &[&str]) -> Redis {
         let mut redis = Redis {
             folder: TempDir::new().expect("a temporary folder"),
             arguments: settings.iter().map(|&one| one.to_owned()).collect(),
@@ -66,7 +69,7 @@ impl Redis {
         let mut command = Command::new("redis-server");
         command.args([
             "--port",
-            &self.port.to_string(),
+            &self.port().to_string(),
             "--bind",
             "127.0.0.1",
             "--save",
@@ -89,12 +92,12 @@ impl Redis {
 
     /// Its port on the loopback address.
     pub fn port(&self) -> u16 {
-        self.port
+        self.port.as_ref().map_or(0, KeptPort::port)
     }
 
     /// Its address as the settings of a server name it.
     pub fn url(&self) -> String {
-        match self.port {
+        match self.port() {
             0 => format!("redis+unix://{}", self.socket().display()),
             port => format!("redis://127.0.0.1:{port}"),
         }

@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitStatus;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::param::clock_ticks_per_second;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit};
 
 use crate::closes;
+use crate::kept_port::KeptPort;
 use crate::process::Process;
 use crate::setup::CONFIGURATION;
 use crate::{DEADLINE, Raw, Setup, by_tls, wait_until};
@@ -22,6 +23,8 @@ pub struct Server {
     setup: Setup,
     process: Process,
     address: SocketAddr,
+    /// Of one that has ended and may be started again.
+    kept: Option<KeptPort>,
 }
 
 impl Server {
@@ -39,6 +42,7 @@ impl Server {
             setup,
             process,
             address,
+            kept: None,
         }
     }
 
@@ -179,11 +183,20 @@ impl Server {
         let address = self.address.to_string();
         self.process = Process::spawn(&mut self.setup.command(&address));
         self.address = first_address(&self.process);
+        self.kept = None;
     }
 
-    /// Waits for its end.
+    /// Waits for its end. From the moment on that it listens no more nobody else gets its port.
     #[track_caller]
     pub fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + DEADLINE;
+        while self.is_running() && Instant::now() < deadline {
+            self.kept = KeptPort::of(self.address).ok();
+            if self.kept.is_some() {
+                break;
+            }
+            thread::park_timeout(Duration::from_millis(1));
+        }
         self.process.wait()
     }
 

@@ -244,7 +244,8 @@ pub(crate) fn a_restart_of_the_server_is_told_and_survived(program: Program) {
     let mut visitor = visit(&front, "/echo");
     server.stop();
     assert_eq!(visitor.closed_in_the_end().0, 1001);
-    assert!(matches!(front.get("/chat").0, 502 | 503), "it is away");
+    let status = front.get("/chat").0;
+    assert!(matches!(status, 502 | 503), "it is away: {status}");
     server.start_again();
     let mut visitor = front.visit_when_open("/echo");
     visitor.send("back");
