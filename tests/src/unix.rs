@@ -1,5 +1,6 @@
 //! Clients by a unix socket, and servers that are reached by nothing else.
 
+use std::fs;
 use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
@@ -9,7 +10,7 @@ use std::process::{Command, Stdio};
 use rustix::process::{Signal, getegid, geteuid, getpid};
 
 use crate::process::{Finished, Process};
-use crate::{Client, DEADLINE, Refused, Setup};
+use crate::{Client, DEADLINE, Refused, Setup, wait_until};
 
 /// Connects; every read fails the test after [`DEADLINE`].
 #[track_caller]
@@ -19,6 +20,21 @@ pub fn stream(path: &Path) -> UnixStream {
         .set_read_timeout(Some(DEADLINE))
         .expect("a valid timeout");
     stream
+}
+
+/// Waits until somebody listens at `path`, without a connection, which may be what that waits for. The file is there before.
+#[track_caller]
+pub fn wait_until_it_listens(path: &Path) {
+    // See proc_net_unix(5): the flag of a socket that accepts connections, and its path, last.
+    let path = path.to_str().expect("paths of the tests are text");
+    let listens = |line: &str| {
+        let mut words = line.split_whitespace();
+        words.nth(3) == Some("00010000") && words.last() == Some(path)
+    };
+    wait_until("it listens", || {
+        let sockets = fs::read_to_string("/proc/net/unix").expect("the kernel tells");
+        sockets.lines().any(listens)
+    });
 }
 
 /// Connects to a route, and asks for it by `host`.

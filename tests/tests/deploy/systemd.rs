@@ -6,7 +6,7 @@ use std::process::Command;
 use tempfile::TempDir;
 use tests::deploy::Text;
 use tests::unix::{self, Running};
-use tests::{Setup, run_server, wait_until};
+use tests::{Setup, run_server};
 
 /// `systemd-analyze security` of Debian 12 says this of the file, that of Debian 13 less; the README has it.
 const EXPOSURE: f32 = 1.2;
@@ -92,7 +92,8 @@ fn the_first_connection_starts_the_server_with_its_sockets() {
     command.arg("--plugins").arg(setup.plugins_folder());
     command.args(["--listen", "systemd:detent", "--listen", "systemd:second"]);
     let running = Running::start_by(&mut command, setup);
-    wait_until("it listens", || one.exists() && other.exists());
+    unix::wait_until_it_listens(&one);
+    unix::wait_until_it_listens(&other);
     let mut first = unix::connect(&other, "/echo", &[]).expect("it is admitted");
     for (path, name) in [(&one, "detent"), (&other, "second")] {
         let path = path.display();

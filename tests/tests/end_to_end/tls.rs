@@ -301,7 +301,7 @@ fn tls_is_spoken_by_a_unix_socket_as_well() {
     let _server = setup.configuration(&text).start();
     let name = "localhost".try_into().expect("a name");
     let session = ClientConnection::new(authority.trust(), name).expect("a configuration");
-    wait_until("it listens", || socket.exists());
+    unix::wait_until_it_listens(&socket);
     let stream = StreamOwned::new(session, unix::stream(&socket));
     let client = Client::over(stream, "wss://localhost/echo", &[]);
     let mut client = client.unwrap_or_else(|refused| panic!("{refused:?}"));
