@@ -225,7 +225,7 @@ impl<'a> Reader<'a> {
     /// Reads the body that the head has announced. Blocks as [`Reader::read_head`] does.
     ///
     /// # Errors
-    /// Those of [`Decoder::take`]; 408 past the deadline.
+    /// Those of a body in chunks (`chunked`); 408 past the deadline.
     pub fn read_body(&mut self) -> Result<Vec<u8>, ReadError> {
         let body = match self.framing {
             Framing::Length(length) => self.read_length(length)?,
