@@ -298,14 +298,14 @@ pub enum JournalError {
     #[error("the server is older than journals: update it")]
     TooOld,
     /// The server refused for another reason, a status of the plugin ABI: [`abi::EXHAUSTED`] where the client is a member of
-    /// 1,024 topics, as many as it may be, or where too much waits for other hosts.
+    /// 1,024 topics, as many as it may be, or where too much waits: for other hosts, for the disk, or for a replacement.
     #[error("the server did not do it: {}", why(*.0))]
     Refused(Status),
 }
 
 fn why(status: Status) -> String {
     match status {
-        abi::EXHAUSTED => "the client is a member of as many topics as it may be, or too much waits for other hosts".to_owned(),
+        abi::EXHAUSTED => "the client is a member of as many topics as it may be, or too much waits for other hosts, the disk or a replacement".to_owned(),
         status => format!("status {status}"),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The client's own thread queues its answers here, the hub its broadcasts. What a full socket does not take goes on to the
 //! backlog ([`super::backlog`]), which the drain thread sends. Nothing here waits: the lock is held for a copy and one send at
-//! most.
+//! most, and by TLS for a turn of records ([`super::secured`]).
 
 use std::sync::Arc;
 

@@ -5,8 +5,8 @@
 //! thread wait: [`Outbox::receive`] and [`Outbox::receive_handshake`] for what the client sends,
 //! [`Outbox::wait_for_room`] and [`Outbox::wait_until_sent`] for what it takes, [`Outbox::wait_for_memory`] while memory
 //! is short, and an answer that is compressed for a compressor, 50 ms at most. Sends are non-blocking, and the
-//! lock is held for a copy and one send at most. Knows its socket and the drain thread; knows neither
-//! hub, routes nor plugins.
+//! lock is held for a copy and one send at most, by TLS for a turn of records. Knows its socket and the drain thread; knows
+//! neither hub, routes nor plugins.
 
 pub mod answer;
 mod backlog;
