@@ -158,16 +158,19 @@ fn who_takes_an_answer_in_pieces_has_the_patience_for_one_full_socket_in_all() {
         outbox.flush();
         assert!(outbox.is_waiting(), "more than the socket takes");
         std::thread::scope(|scope| {
-            // Whoever is cut has not taken anything.
-            let reader = (!is_cut).then(|| scope.spawn(|| read_all(peer)));
+            if !is_cut {
+                let reader = peer.try_clone().expect("a descriptor");
+                scope.spawn(|| read_all(reader));
+            }
             let begin = Instant::now()
                 .checked_sub(since_begin)
                 .expect("it is up for longer");
             outbox.wait_until_sent_of(begin, said);
             assert_eq!(outbox.is_closing(), is_cut);
             outbox.finish(Ending::LastWord);
-            drop(reader);
         });
+        // Until here: one that goes without having read all is not closed by us.
+        drop(peer);
     }
     drain.end();
 }
