@@ -51,10 +51,10 @@ pub const ABI_MAJOR: u32 = 1;
 /// A plugin whose `minor_required` is above the host's minor version is refused.
 ///
 /// 1 added [`CHECK`], [`JOURNAL`], [`JOURNAL_EVERYONE`] with [`NOT_STORED`], [`METRICS`], [`LABEL`], [`MEMBERS`],
-/// [`COMPRESSION`], [`BODY_FILE`], [`TURNS`], [`CLIENT_VIEW`], [`HOSTS`], [`GAPS`], behind the first [`HOST_SIZE_1_0`] bytes of [`Host`] the
-/// folders, further paths and formats in the [`Descriptor`], the fields [`FIELD_KIND`], [`FIELD_PAGE`] and those of a certificate from
-/// [`FIELD_CERTIFICATE_SUBJECT`] on of a request,
-/// and `on_close` behind an `on_open` that failed.
+/// [`COMPRESSION`], [`BODY_FILE`], [`TURNS`], [`CLIENT_VIEW`], [`HOSTS`], [`GAPS`], behind the first [`HOST_SIZE_1_0`] bytes
+/// of [`Host`] the folders, further paths and formats in the [`Descriptor`], the fields [`FIELD_KIND`], [`FIELD_PAGE`] and
+/// those of a certificate from [`FIELD_CERTIFICATE_SUBJECT`] on of a request, and `on_close` behind an `on_open` that
+/// failed.
 pub const ABI_MINOR: u32 = 1;
 
 /// Name of the one exported data symbol, an [`Entry`].

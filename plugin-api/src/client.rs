@@ -90,8 +90,8 @@ impl Client {
     }
 
     /// Bytes that wait for the client, whose socket takes no more now: 0 where it keeps up, and where it has gone. For who
-    /// sends as much as a client takes, such as the next part of a film, and no more. What is published and not yet given to its members
-    /// does not count. Any thread may ask.
+    /// sends as much as a client takes, such as the next part of a film, and no more. What is published and not yet given to
+    /// its members does not count. Any thread may ask.
     ///
     /// ```
     /// # use plugin_api::{Client, Result};

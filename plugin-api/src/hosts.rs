@@ -158,8 +158,8 @@ impl Host {
         }
     }
 
-    /// Clients of the route on all hosts, 10,000 at most, in no order; of another host 10,000 are known, as they were some seconds ago
-    /// where they are many. Waits until the server's hub has come to it, as [`clients`](Host::clients) does.
+    /// Clients of the route on all hosts, 10,000 at most, in no order; of another host 10,000 are known, as they were some
+    /// seconds ago where they are many. Waits until the server's hub has come to it, as [`clients`](Host::clients) does.
     ///
     /// # Errors
     /// See [`HostsError`].

@@ -144,11 +144,11 @@ impl Response {
         self
     }
 
-    /// Lets `length` bytes of a regular file, from `offset` on, follow the body. They are sent from the file, piece by piece as the
-    /// client takes them and behind the callback, so that a body of any size costs no memory; what the file is called, and
-    /// whether it is deleted meanwhile, is of no interest. Its position is left alone. Where it has become shorter, the connection is
-    /// broken off. The callback fails where it is no regular file that is open for reading, or shorter now, and on a server
-    /// that does not know the extension `detent.body_file/1`.
+    /// Lets `length` bytes of a regular file, from `offset` on, follow the body. They are sent from the file, piece by piece
+    /// as the client takes them and behind the callback, so that a body of any size costs no memory; what the file is
+    /// called, and whether it is deleted meanwhile, is of no interest. Its position is left alone. Where it has become
+    /// shorter, the connection is broken off. The callback fails where it is no regular file that is open for reading, or
+    /// shorter now, and on a server that does not know the extension `detent.body_file/1`.
     ///
     /// ```
     /// use std::fs::File;
@@ -271,10 +271,11 @@ impl Upgrade {
     }
 
     /// Where it is a WebSocket, each message comes to it in an envelope, a text of JSON:
-    /// `{"id":"...","topic":"...","data":"..."}`, with its position ([`Position`](crate::Position)) and its topic, each null where
-    /// it has none; a binary message stands under `"base64"` instead of `"data"`. Joining a topic from somewhere it is told first
-    /// where it stands: `{"id":"...","topic":"...","gap":null}`, or why there is a gap: `"too-old"`, `"other-epoch"`, `"hole"`.
-    /// The envelope is made once for all members who want one. The callback fails on a server that knows no envelopes.
+    /// `{"id":"...","topic":"...","data":"..."}`, with its position ([`Position`](crate::Position)) and its topic, each null
+    /// where it has none; a binary message stands under `"base64"` instead of `"data"`. Joining a topic from somewhere it is
+    /// told first where it stands: `{"id":"...","topic":"...","gap":null}`, or why there is a gap: `"too-old"`,
+    /// `"other-epoch"`, `"hole"`. The envelope is made once for all members who want one. The callback fails on a server
+    /// that knows no envelopes.
     #[must_use]
     pub fn envelope(mut self) -> Upgrade {
         if let Decision::Accept { has_envelope, .. } = &mut self.0 {

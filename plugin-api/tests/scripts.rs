@@ -1,4 +1,5 @@
-//! Scripts that test a library: what they can say, and what they say where it is not so. On plugins in C, whose authors they are for.
+//! Scripts that test a library: what they can say, and what they say where it is not so. On plugins in C, whose authors they
+//! are for.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

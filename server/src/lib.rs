@@ -94,15 +94,14 @@
 //!
 //! # How far it grows
 //!
-//! *Connections.* Each takes a thread and a descriptor, of which about 12 KiB are resident and 18 KiB
-//! are the kernel's stack and page tables; with its socket and the client's own 38 KiB of the machine's memory (`limits.memory` counts 40). A
-//! thread that sends by itself holds 32 KiB more, which a quiet client's therefore does not (`outbox::quiet`).
-//! Their stacks are carved out of few memory mappings ([`threads`]); before Linux 6.13 a stack and its guard take
-//! two. The lowest of `kernel.pid_max`, `kernel.threads-max`, the control group's `pids.max`, the open files, what
-//! `vm.max_map_count` allows and what `limits.memory` has for clients at rest is the capacity;
-//! [`roster::capacity`] reads them all and the start line names the one that counts. With a kernel's defaults
-//! that is 32,000 by `pid_max`; raised, a million by the table of clients. Idle threads cost the
-//! scheduler nothing.
+//! *Connections.* Each takes a thread and a descriptor, of which about 12 KiB are resident and 18 KiB are the kernel's stack
+//! and page tables; with its socket and the client's own 38 KiB of the machine's memory (`limits.memory` counts 40). A
+//! thread that sends by itself holds 32 KiB more, which a quiet client's therefore does not (`outbox::quiet`). Their stacks
+//! are carved out of few memory mappings ([`threads`]); before Linux 6.13 a stack and its guard take two. The lowest of
+//! `kernel.pid_max`, `kernel.threads-max`, the control group's `pids.max`, the open files, what `vm.max_map_count` allows
+//! and what `limits.memory` has for clients at rest is the capacity; [`roster::capacity`] reads them all and the start line
+//! names the one that counts. With a kernel's defaults that is 32,000 by `pid_max`; raised, a million by the table of
+//! clients. Idle threads cost the scheduler nothing.
 //!
 //! *Messages to their own sender* (echo, request and answer) never meet the hub: they take no lock
 //! that another client takes, and grow with the processors.
@@ -124,29 +123,29 @@
 //! same queue, or a member could miss what was published after it joined. The bench target `growth`
 //! simulates this with the costs above.
 //!
-//! *Several hosts* that share a route ([`engine`]) read one stream of Redis, which is one thread. A message costs it 1.2 us to
-//! put in and 0.27 us for each host to read, each batch 6 us and each read 7.5 us beside that; a host that only hears it takes
-//! 1.1 us until its hub has looked at it (measured: 1.7 us of Redis and 1.1 us of the host for each of 140,000 messages a second
-//! between two hosts). Under load reads bring many, so that the limit is `1 / (1.2 us + hosts * 0.27 us)`: 570,000 messages a
-//! second with 2 hosts, 256,000 with 10, 83,000 with 40, and what `growth` simulates is near that: 10 hosts have 100,000 a second 0.7 ms
-//! after they were said (99th percentile, a way between machines being 0.1 ms) with Redis 94 % busy, 40 hosts have 50,000 and not 100,000.
-//! Below that the stream is not what is full first: at 10,000 messages a second 40 hosts keep Redis at 98 %, but only since they ask as often as
-//! they can.
+//! *Several hosts* that share a route ([`engine`]) read one stream of Redis, which is one thread. A message costs it 1.2 us
+//! to put in and 0.27 us for each host to read, each batch 6 us and each read 7.5 us beside that; a host that only hears it
+//! takes 1.1 us until its hub has looked at it (measured: 1.7 us of Redis and 1.1 us of the host for each of 140,000
+//! messages a second between two hosts). Under load reads bring many, so that the limit is `1 / (1.2 us + hosts * 0.27 us)`:
+//! 570,000 messages a second with 2 hosts, 256,000 with 10, 83,000 with 40, and what `growth` simulates is near that: 10
+//! hosts have 100,000 a second 0.7 ms after they were said (99th percentile, a way between machines being 0.1 ms) with Redis
+//! 94 % busy, 40 hosts have 50,000 and not 100,000. Below that the stream is not what is full first: at 10,000 messages a
+//! second 40 hosts keep Redis at 98 %, but only since they ask as often as they can.
 //!
-//! *Then* a route is more than one stream, on more than one Redis: neither is there yet. All routes of a server share the one that
-//! `[redis]` names, whose one thread serves all their streams; the server does not speak the protocol of Redis Cluster, which would
-//! spread them, as each key is one stream's. A route whose topics are spread over `s` streams by a hash of their names, each with a Redis of its own, is
-//! `s` times as far, and gives up nothing but the order between topics: by the simulation 16 streams carry 200,000 messages a second to 40
-//! hosts (1.1 ms), where one carries 19 % of them.
-//! What grows with each host all the same is that it reads every message of the route: 200,000 a second are 0.22 of one of its
-//! processors, and beyond a million a second (one thread for each stream, several processors) hosts have to read only the topics that
-//! they have members of.
+//! *Then* a route is more than one stream, on more than one Redis: neither is there yet. All routes of a server share the
+//! one that `[redis]` names, whose one thread serves all their streams; the server does not speak the protocol of Redis
+//! Cluster, which would spread them, as each key is one stream's. A route whose topics are spread over `s` streams by a hash
+//! of their names, each with a Redis of its own, is `s` times as far, and gives up nothing but the order between topics: by
+//! the simulation 16 streams carry 200,000 messages a second to 40 hosts (1.1 ms), where one carries 19 % of them. What
+//! grows with each host all the same is that it reads every message of the route: 200,000 a second are 0.22 of one of its
+//! processors, and beyond a million a second (one thread for each stream, several processors) hosts have to read only the
+//! topics that they have members of.
 //!
-//! *A million clients on 40 hosts* are 25,000 for each: 25,000 x 38 KiB = 1.0 GB of its memory, and 25,000 threads of the 32,000 that
-//! `pid_max` allows. The hub is full long before the stream: at 250,000 deliveries a second each client hears 10
-//! messages a second, all 40 hosts together 10,000,000. A word to all million is one entry, 12 us of Redis' time (1.2 + 40 x 0.27) plus 40
-//! reads, 0.3 ms, and 25,000 x 3.5 us = 88 ms of each hub. In 20,000 rooms of 50, each spread over all hosts, 200,000 messages a second are
-//! those ten per client: the 16 streams above, once there are any.
+//! *A million clients on 40 hosts* are 25,000 for each: 25,000 x 38 KiB = 1.0 GB of its memory, and 25,000 threads of the
+//! 32,000 that `pid_max` allows. The hub is full long before the stream: at 250,000 deliveries a second each client hears 10
+//! messages a second, all 40 hosts together 10,000,000. A word to all million is one entry, 12 us of Redis' time (1.2 + 40 x
+//! 0.27) plus 40 reads, 0.3 ms, and 25,000 x 3.5 us = 88 ms of each hub. In 20,000 rooms of 50, each spread over all hosts,
+//! 200,000 messages a second are those ten per client: the 16 streams above, once there are any.
 
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]

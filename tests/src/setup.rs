@@ -16,8 +16,9 @@ pub(crate) const CONFIGURATION: &str = "detent.toml";
 /// Says when a silent client is asked whether it is there.
 const PINGS: &str = "--ping-interval";
 
-/// Lines of the table `[client]` for a test with a client that is slow on purpose: on a busy machine it takes longer than the default
-/// `write_timeout` to fill the sockets on the way to it, and than the default `close_timeout` to read all of that.
+/// Lines of the table `[client]` for a test with a client that is slow on purpose: on a busy machine it takes longer than
+/// the default `write_timeout` to fill the sockets on the way to it, and than the default `close_timeout` to read all of
+/// that.
 pub const PATIENT: &str = "write_timeout = \"10m\"\nclose_timeout = \"10m\"\n";
 
 /// What a server is started with.

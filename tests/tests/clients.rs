@@ -1,5 +1,6 @@
 //! Compression with the clients that other people have written, kept windows and not, without TLS and by it:
-//! `scripts/clients` fetches them and runs this. A feature for each, since not every machine has it; the programs are in `tests/clients`.
+//! `scripts/clients` fetches them and runs this. A feature for each, since not every machine has it; the programs are in
+//! `tests/clients`.
 
 use std::fmt::Display;
 use std::io::{BufRead, BufReader, Write};

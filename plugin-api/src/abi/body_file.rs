@@ -14,13 +14,13 @@ pub struct BodyFile {
     pub size: u32,
     /// Zero.
     pub reserved: u32,
-    /// Lets `length` bytes of a regular file, from `offset` on, follow what `response_body` gave. The host takes a descriptor
-    /// of its own (as `dup` does): the plugin keeps `file`, closes it itself, at once if it likes, and its position
-    /// is left alone. It is read piece by piece as the client takes it, behind the callback, also when the plugin's code has been
-    /// replaced meanwhile. A file that has become shorter by then breaks the connection off, so that the client does not take
-    /// what it has for the whole. [`INVALID`](super::INVALID): it is no regular file that is open for reading, it is shorter, or the
-    /// response has one already. [`EXHAUSTED`](super::EXHAUSTED): the server has no descriptor left. Nothing was done
-    /// then. `[connection]`
+    /// Lets `length` bytes of a regular file, from `offset` on, follow what `response_body` gave. The host takes a
+    /// descriptor of its own (as `dup` does): the plugin keeps `file`, closes it itself, at once if it likes, and its
+    /// position is left alone. It is read piece by piece as the client takes it, behind the callback, also when the plugin's
+    /// code has been replaced meanwhile. A file that has become shorter by then breaks the connection off, so that the
+    /// client does not take what it has for the whole. [`INVALID`](super::INVALID): it is no regular file that is open for
+    /// reading, it is shorter, or the response has one already. [`EXHAUSTED`](super::EXHAUSTED): the server has no
+    /// descriptor left. Nothing was done then. `[connection]`
     pub set: unsafe extern "C" fn(
         response: *mut Response,
         file: c_int,

@@ -47,15 +47,17 @@ pub const FIELD_PEER: u32 = 5;
 /// Field of a request: the client's IP address; behind a trusted proxy the one that it tells, else the
 /// peer's.
 pub const FIELD_CLIENT_ADDRESS: u32 = 6;
-/// Field of a request: what its client is, or asks to become: `websocket`, `event-stream`, or `poll` of one
-/// that waits for the first message, which its request is answered with; [`ABSENT`](super::ABSENT) for plain HTTP. An older host answers [`INVALID`](super::INVALID). Since 1.1.
+/// Field of a request: what its client is, or asks to become: `websocket`, `event-stream`, or `poll` of one that waits for
+/// the first message, which its request is answered with; [`ABSENT`](super::ABSENT) for plain HTTP. An older host answers
+/// [`INVALID`](super::INVALID). Since 1.1.
 pub const FIELD_KIND: u32 = 7;
 /// Field of a request: whose page a browser has sent it from, as far as its headers tell: `own` for one of
 /// the host that it asks for, `other` for any other; [`ABSENT`](super::ABSENT) where no page is named. An older host answers
 /// [`INVALID`](super::INVALID). Since 1.1.
 pub const FIELD_PAGE: u32 = 8;
 /// Field of a request: the subject of the certificate that the client has shown by TLS and the server has checked, such as
-/// `CN=ann, O=Example`; [`ABSENT`](super::ABSENT) where it has shown none. An older host answers [`INVALID`](super::INVALID). Since 1.1.
+/// `CN=ann, O=Example`; [`ABSENT`](super::ABSENT) where it has shown none. An older host answers
+/// [`INVALID`](super::INVALID). Since 1.1.
 pub const FIELD_CERTIFICATE_SUBJECT: u32 = 9;
 /// Field of a request: the other names in that certificate, of the kinds DNS, e-mail, URI and IP address, one a line.
 /// Since 1.1.
@@ -91,9 +93,10 @@ pub struct Host {
     /// Sends what is queued for `client` now instead of when its callback returns: for a callback
     /// that goes on working after it answered. `[any]`
     pub flush: unsafe extern "C" fn(host: *const Host, client: ClientId) -> Status,
-    /// Closes, behind all that this thread has said before, and at once for what comes in: nothing that the client
-    /// says is taken any more, and calls about it answer [`GONE`](super::GONE). With a code that may be sent (RFC 6455 section 7.4: 1000 to 1003, 1007 to 1014,
-    /// 3000 to 4999) and a UTF-8 reason of at most 123 bytes, else [`INVALID`](super::INVALID). `[any]`
+    /// Closes, behind all that this thread has said before, and at once for what comes in: nothing that the client says is
+    /// taken any more, and calls about it answer [`GONE`](super::GONE). With a code that may be sent (RFC 6455 section 7.4:
+    /// 1000 to 1003, 1007 to 1014, 3000 to 4999) and a UTF-8 reason of at most 123 bytes, else [`INVALID`](super::INVALID).
+    /// `[any]`
     pub close: unsafe extern "C" fn(
         host: *const Host,
         client: ClientId,
@@ -185,10 +188,9 @@ pub struct Host {
     /// The folder at which relative paths in the options begin: that of the configuration file, or
     /// the one that the server was started in where it has none. Absolute. Since 1.1. `[any]`
     pub config_folder: unsafe extern "C" fn(host: *const Host, out: *const Sink) -> Status,
-    /// A folder for what the plugin keeps from one run to the next, its own and there: the plugin's
-    /// name under the server's `state_dir`. [`ABSENT`](super::ABSENT) where the server has none; [`FAILED`](super::FAILED) where it
-    /// cannot be made, with why in `error`. All routes of a plugin share it. Blocks on the disk. Since
-    /// 1.1. `[any]`
+    /// A folder for what the plugin keeps from one run to the next, its own and there: the plugin's name under the server's
+    /// `state_dir`. [`ABSENT`](super::ABSENT) where the server has none; [`FAILED`](super::FAILED) where it cannot be made,
+    /// with why in `error`. All routes of a plugin share it. Blocks on the disk. Since 1.1. `[any]`
     pub state_folder:
         unsafe extern "C" fn(host: *const Host, out: *const Sink, error: *const Sink) -> Status,
     /// Writes the `index`-th value of `name` in the query, decoded, as UTF-8; [`ABSENT`](super::ABSENT) past the last. Since
@@ -205,7 +207,8 @@ pub struct Host {
         unsafe extern "C" fn(request: *const Request, name: Bytes, value: *mut Bytes) -> Status,
     /// Writes the option `key` of `config`, a text. `config` is what `create`, `reconfigure`, `check` or the call
     /// [`config`](Host::config) gave; a key may lead into others: `list[2].name`. [`ABSENT`](super::ABSENT): it is not set.
-    /// [`INVALID`](super::INVALID): it is no text, or `config` is no JSON; the words to fail with are in `error`. Since 1.1. `[any]`
+    /// [`INVALID`](super::INVALID): it is no text, or `config` is no JSON; the words to fail with are in `error`. Since 1.1.
+    /// `[any]`
     pub config_string: unsafe extern "C" fn(
         config: Bytes,
         key: Bytes,

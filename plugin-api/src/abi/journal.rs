@@ -80,10 +80,10 @@ pub struct Journal {
         messages: *const JournalMessages,
         kept: *mut JournalKept,
     ) -> Status,
-    /// Of an admitted client's response in `on_upgrade`: where it is a WebSocket, it gets each message in an envelope, a text of
-    /// JSON: `{"id":POSITION,"topic":TOPIC,"data":TEXT}`, or `"base64"` instead of `"data"`; the first two may be null. Joining
-    /// from somewhere it gets `{"id":POSITION,"topic":TOPIC,"gap":null}` first, or why there is a gap. Only where `size` covers it.
-    /// `[connection]`
+    /// Of an admitted client's response in `on_upgrade`: where it is a WebSocket, it gets each message in an envelope, a
+    /// text of JSON: `{"id":POSITION,"topic":TOPIC,"data":TEXT}`, or `"base64"` instead of `"data"`; the first two may be
+    /// null. Joining from somewhere it gets `{"id":POSITION,"topic":TOPIC,"gap":null}` first, or why there is a gap. Only
+    /// where `size` covers it. `[connection]`
     pub envelope: unsafe extern "C" fn(response: *mut Response) -> Status,
     /// Of an admitted client's response in `on_upgrade`: the client does not hear what is said to everyone before
     /// `join_from` has made it hear that, from wherever it says. Only where `size` covers it, as with

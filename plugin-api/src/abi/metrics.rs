@@ -42,18 +42,19 @@ pub struct Metrics {
     pub size: u32,
     /// Zero.
     pub reserved: u32,
-    /// Declares a metric and writes its number to `metric`: that of one that was declared in the same way before, by
-    /// the library before this one too. One of the same name that was declared otherwise is forgotten. [`INVALID`](super::INVALID)
-    /// with what is wrong in `error`; [`EXHAUSTED`](super::EXHAUSTED): the route has as many as it may. `[any]`
+    /// Declares a metric and writes its number to `metric`: that of one that was declared in the same way before, by the
+    /// library before this one too. One of the same name that was declared otherwise is forgotten.
+    /// [`INVALID`](super::INVALID) with what is wrong in `error`; [`EXHAUSTED`](super::EXHAUSTED): the route has as many as
+    /// it may. `[any]`
     pub declare: unsafe extern "C" fn(
         host: *const Host,
         declaration: *const MetricDeclaration,
         metric: *mut u64,
         error: *const Sink,
     ) -> Status,
-    /// Writes the number of the series of `metric` with these `value_count` values of its labels, 128 bytes each at
-    /// most. [`INVALID`](super::INVALID): no such metric, another number of values, no UTF-8, or too long; [`EXHAUSTED`](super::EXHAUSTED).
-    /// `[any]`
+    /// Writes the number of the series of `metric` with these `value_count` values of its labels, 128 bytes each at most.
+    /// [`INVALID`](super::INVALID): no such metric, another number of values, no UTF-8, or too long;
+    /// [`EXHAUSTED`](super::EXHAUSTED). `[any]`
     pub series: unsafe extern "C" fn(
         host: *const Host,
         metric: u64,
@@ -61,7 +62,8 @@ pub struct Metrics {
         value_count: usize,
         series: *mut u64,
     ) -> Status,
-    /// Adds to a counter (nothing negative) or a gauge. [`INVALID`](super::INVALID): it is neither, or `more` is not finite. `[any]`
+    /// Adds to a counter (nothing negative) or a gauge. [`INVALID`](super::INVALID): it is neither, or `more` is not finite.
+    /// `[any]`
     pub add: unsafe extern "C" fn(host: *const Host, series: u64, more: f64) -> Status,
     /// Sets a gauge. [`INVALID`](super::INVALID) as in `add`. `[any]`
     pub set: unsafe extern "C" fn(host: *const Host, series: u64, number: f64) -> Status,

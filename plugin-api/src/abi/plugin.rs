@@ -91,9 +91,9 @@ pub struct Check {
     pub size: u32,
     /// Zero.
     pub reserved: u32,
-    /// Looks at `config`, as `create` gets it, and touches nothing: no file, no device, no thread.
-    /// [`FAILED`](super::FAILED) with what is wrong in `error`; [`UNSUPPORTED`](super::UNSUPPORTED): it cannot tell without `create`, which
-    /// is then called with a host that does nothing. `[main]`
+    /// Looks at `config`, as `create` gets it, and touches nothing: no file, no device, no thread. [`FAILED`](super::FAILED)
+    /// with what is wrong in `error`; [`UNSUPPORTED`](super::UNSUPPORTED): it cannot tell without `create`, which is then
+    /// called with a host that does nothing. `[main]`
     pub check: Option<unsafe extern "C" fn(config: Bytes, error: *const Sink) -> Status>,
 }
 

@@ -166,10 +166,11 @@ pub struct Keep {
     pub except: Option<ClientId>,
     /// Where in the message, counted in bytes, [`POSITION_PLACE`] stands, over which its own position is written.
     pub position_at: Option<usize>,
-    /// In `on_request`: the response is sent when the message is on the server's disk, and is 507 instead where it
-    /// cannot be. On a thread of the plugin's own the call waits until then, and fails with [`JournalError::NotStored`] where it
-    /// cannot be. In other callbacks it changes nothing, since nobody waits inside one. Where the route's journal is in memory it is refused with
-    /// [`JournalError::NotInAFile`]; where several hosts share the route, what is durable is what Redis has.
+    /// In `on_request`: the response is sent when the message is on the server's disk, and is 507 instead where it cannot
+    /// be. On a thread of the plugin's own the call waits until then, and fails with [`JournalError::NotStored`] where it
+    /// cannot be. In other callbacks it changes nothing, since nobody waits inside one. Where the route's journal is in
+    /// memory it is refused with [`JournalError::NotInAFile`]; where several hosts share the route, what is durable is what
+    /// Redis has.
     pub durable: bool,
 }
 

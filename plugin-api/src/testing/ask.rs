@@ -151,8 +151,8 @@ impl Ask {
         self
     }
 
-    /// It connects to wait for one message, for so long at most, as a `GET` with `Accept: application/json` and `?wait=25s` does: the message
-    /// is its [answer](super::Client::answer). On routes that take event streams.
+    /// It connects to wait for one message, for so long at most, as a `GET` with `Accept: application/json` and `?wait=25s`
+    /// does: the message is its [answer](super::Client::answer). On routes that take event streams.
     #[must_use]
     pub fn waiting(mut self, time: Duration) -> Ask {
         self.waits = Some(time);

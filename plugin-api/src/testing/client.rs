@@ -180,8 +180,8 @@ impl Client {
         texts
     }
 
-    /// What one that [waits](super::Ask::waiting) for a message is answered; none while it waits, and where it is a client of another kind. Its
-    /// end follows the answer.
+    /// What one that [waits](super::Ask::waiting) for a message is answered; none while it waits, and where it is a client
+    /// of another kind. Its end follows the answer.
     pub fn answer(&self) -> Option<Response> {
         self.shared.settle();
         let state = self.shared.world.lock();

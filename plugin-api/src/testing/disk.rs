@@ -31,7 +31,8 @@ pub(super) fn in_request<T>(is_again: bool, callback: impl FnOnce() -> T) -> (T,
     (given, ASKED.take().unwrap_or_default())
 }
 
-/// Whether what the file has is known on this thread: a callback is called again for it, and a thread that a plugin has started waits.
+/// Whether what the file has is known on this thread: a callback is called again for it, and a thread that a plugin has
+/// started waits.
 pub(super) fn is_known() -> bool {
     let mut is_again = false;
     let is_in_request = with(|asked| {

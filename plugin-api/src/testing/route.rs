@@ -142,9 +142,10 @@ impl Setup {
         self
     }
 
-    /// The journals are in a file: something can be durable, and what was said before a [restart](Route::restart) is there. What comes
-    /// before the last 4 MiB is in the file alone: [`Host::read_kept`](crate::Host::read_kept) of it is
-    /// [`JournalError::Later`](crate::JournalError::Later) in a callback, and `on_request` is called again. Without this they are in memory.
+    /// The journals are in a file: something can be durable, and what was said before a [restart](Route::restart) is there.
+    /// What comes before the last 4 MiB is in the file alone: [`Host::read_kept`](crate::Host::read_kept) of it is
+    /// [`JournalError::Later`](crate::JournalError::Later) in a callback, and `on_request` is called again. Without this
+    /// they are in memory.
     #[must_use]
     pub fn journal_file(mut self) -> Setup {
         self.journals.has_file = true;
@@ -368,8 +369,8 @@ impl Route {
         Ok(())
     }
 
-    /// The server is started anew: every client is closed with 1001, and another value of the plugin begins, with nothing but what it has
-    /// put into files. Journals in memory are gone, and their positions with them; those in a
+    /// The server is started anew: every client is closed with 1001, and another value of the plugin begins, with nothing
+    /// but what it has put into files. Journals in memory are gone, and their positions with them; those in a
     /// [file](Setup::journal_file) are there.
     ///
     /// # Panics
@@ -382,14 +383,14 @@ impl Route {
         }
     }
 
-    /// Whether the disk of the journals' [file](Setup::journal_file) fails from now on: what is to be durable is not stored. It is
-    /// said all the same.
+    /// Whether the disk of the journals' [file](Setup::journal_file) fails from now on: what is to be durable is not stored.
+    /// It is said all the same.
     pub fn let_disk_fail(&self, fails: bool) {
         self.shared.world.lock().disk_fails = fails;
     }
 
-    /// Something that other hosts have said is missing, as on a route that is shared: every client is closed with 1013, what is kept
-    /// begins anew, and the plugin is told by [`on_gap`](crate::Plugin::on_gap).
+    /// Something that other hosts have said is missing, as on a route that is shared: every client is closed with 1013, what
+    /// is kept begins anew, and the plugin is told by [`on_gap`](crate::Plugin::on_gap).
     pub fn lose(&self, cause: GapCause) {
         self.shared.lose(match cause {
             GapCause::Missed => abi::GAP_MISSED,

@@ -1,7 +1,7 @@
 //! A program at work, and its thread: what it writes, how it ends, and what becomes of it when its client goes.
 //!
-//! The thread alone signals and reaps the process, so that no number of a process is used that may be another's by then. The process
-//! leads a group of its own, and what it has started goes with it.
+//! The thread alone signals and reaps the process, so that no number of a process is used that may be another's by then. The
+//! process leads a group of its own, and what it has started goes with it.
 
 use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};

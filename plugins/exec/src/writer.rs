@@ -40,8 +40,8 @@ impl Writer {
         }
     }
 
-    /// Blocks while the program does not read, for so long at most as it may read nothing, and as the client `is_there`; that is not
-    /// read meanwhile, which holds it back.
+    /// Blocks while the program does not read, for so long at most as it may read nothing, and as the client `is_there`;
+    /// that is not read meanwhile, which holds it back.
     pub(crate) fn write(
         &mut self,
         message: &[u8],

@@ -162,9 +162,9 @@ impl Flight {
         }
     }
 
-    /// Puts a message in, as the hub gets it and as Redis does; gives its number. A patient one waits for room, as long as anybody
-    /// waits for Redis; woken by what comes back. Where Redis is away a durable one is not taken, even if what is said is heard
-    /// without it.
+    /// Puts a message in, as the hub gets it and as Redis does; gives its number. A patient one waits for room, as long as
+    /// anybody waits for Redis; woken by what comes back. Where Redis is away a durable one is not taken, even if what is
+    /// said is heard without it.
     ///
     /// # Errors
     /// It is not taken.

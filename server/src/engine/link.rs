@@ -1,8 +1,9 @@
 //! A connection to one server of Redis, and what can be wrong with that.
 //!
 //! The threads of an engine, each with a connection of its own; everything here may wait as long as [`REDIS_ANSWER`] for
-//! Redis, and longer where what was sent is large ([`REDIS_BYTES_PER_SECOND`]). The crate `redis` makes the commands and reads the answers. The connection is ours: so TLS is the server's own, with
-//! its files read once a connection, and a name that leads nowhere costs one wait.
+//! Redis, and longer where what was sent is large ([`REDIS_BYTES_PER_SECOND`]). The crate `redis` makes the commands and
+//! reads the answers. The connection is ours: so TLS is the server's own, with its files read once a connection, and a name
+//! that leads nowhere costs one wait.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};

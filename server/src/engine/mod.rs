@@ -353,8 +353,8 @@ pub struct Engine {
 
 impl Engine {
     /// Starts the threads for the route `id` at `path`, of which `hub` is the way to the hub, and lets `hosts` tell who is
-    /// `here`. Waits until the stream was read, or Redis is found to be away; for some seconds at most. `tell_gap` is told what is
-    /// missing.
+    /// `here`. Waits until the stream was read, or Redis is found to be away; for some seconds at most. `tell_gap` is told
+    /// what is missing.
     ///
     /// # Errors
     /// No thread is to be had.

@@ -103,8 +103,8 @@ impl Remote {
         }
     }
 
-    /// What [`Display`](fmt::Display) writes. Each connection has it written, so that the most common kind goes past the machinery
-    /// of formatting, which takes ten times as long and most of what is left of the stack.
+    /// What [`Display`](fmt::Display) writes. Each connection has it written, so that the most common kind goes past the
+    /// machinery of formatting, which takes ten times as long and most of what is left of the stack.
     pub fn text(&self) -> String {
         match self {
             Remote::Tcp(SocketAddr::V4(address)) => text_of(*address),

@@ -230,7 +230,8 @@ impl Lane {
             .note(deliveries, sends, take(&mut self.sending));
     }
 
-    /// It was worked on for so many nanoseconds, where that is measured: rounds that have ended meanwhile have taken equal parts of it.
+    /// It was worked on for so many nanoseconds, where that is measured: rounds that have ended meanwhile have taken equal
+    /// parts of it.
     pub(super) fn note_work(&mut self, nanoseconds: u64) {
         let ended = take(&mut self.ended_rounds);
         let rounds = &self.queue.counts().hub.rounds;

@@ -7,8 +7,8 @@ use super::topic::TopicId;
 use crate::ids::ClientId;
 
 impl Lane {
-    /// How the run has to go before an event is taken; none where it may stay. One that is full is sent from where it is; one that
-    /// gives way to another topic is sent with what follows.
+    /// How the run has to go before an event is taken; none where it may stay. One that is full is sent from where it is;
+    /// one that gives way to another topic is sent with what follows.
     pub(super) fn walk_before(&self, event: &Event) -> Option<Walk> {
         if !self.must_come_behind_the_run(event) {
             return None;

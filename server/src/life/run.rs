@@ -168,10 +168,10 @@ fn reload_and_tell(
     outcome
 }
 
-/// A panic of the server's own code is a bug and is told in the log. What else it costs depends on the
-/// thread: on a connection's its client, on a route's timers that timer's call, on a plugin's own that
-/// host call, on one of the admin listener's an answer; who runs there catches it. Without any of the others the server only seems to run, so that
-/// it ends, to be started again by who watches over it.
+/// A panic of the server's own code is a bug and is told in the log. What else it costs depends on the thread: on a
+/// connection's its client, on a route's timers that timer's call, on a plugin's own that host call, on one of the admin
+/// listener's an answer; who runs there catches it. Without any of the others the server only seems to run, so that it ends,
+/// to be started again by who watches over it.
 fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let thread = std::thread::current();

@@ -1,8 +1,8 @@
 //! Every limit of the server in one place: unit, value and reason. What can be set has its default
 //! and range in [`settings`].
 //!
-//! The constants stand in a file for each concern and are named by [`limits`](crate::limits) alone: they know nothing of the rest. The one bound
-//! that everything shares, [`memory`], is kept by adding up.
+//! The constants stand in a file for each concern and are named by [`limits`](crate::limits) alone: they know nothing of the
+//! rest. The one bound that everything shares, [`memory`], is kept by adding up.
 
 mod compression;
 mod engine;

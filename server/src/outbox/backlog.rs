@@ -222,9 +222,9 @@ impl Outbox {
         }
     }
 
-    /// Nothing more is read from who holds much while memory is short, as `ledger` says. Blocks until it is not, until `deadline`, or
-    /// until the client is closed; woken by the drain thread, and looks by itself now and then. Only for the client's own
-    /// thread.
+    /// Nothing more is read from who holds much while memory is short, as `ledger` says. Blocks until it is not, until
+    /// `deadline`, or until the client is closed; woken by the drain thread, and looks by itself now and then. Only for the
+    /// client's own thread.
     pub fn wait_for_memory(&self, ledger: &Ledger, deadline: Instant) {
         while ledger.is_paused() && !self.is_closing() && Instant::now() < deadline {
             ledger.wait_while_paused(deadline.min(Instant::now() + MEMORY_LOOK_AGAIN));

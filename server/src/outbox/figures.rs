@@ -89,8 +89,8 @@ impl Outbox {
         }
     }
 
-    /// Whether the client is there still, as far as the kernel knows. False once either side has begun to end the connection, also
-    /// while what the client said before that stands unread in the socket.
+    /// Whether the client is there still, as far as the kernel knows. False once either side has begun to end the
+    /// connection, also while what the client said before that stands unread in the socket.
     pub fn is_connected(&self) -> bool {
         if self.is_closing() || !self.state.lock().phase.is_open() {
             return false;

@@ -1,8 +1,8 @@
 //! How many connections this machine allows, and which of its limits says so.
 //!
-//! Read once at start by the main thread. One connection takes one open file, one thread, the memory that it
-//! costs at rest, the address space of its stack, and the memory mappings of that thread. A library takes a file and mappings too, for ever, also one that was
-//! replaced: some are kept room for; of more, as many may be loaded as the connections leave.
+//! Read once at start by the main thread. One connection takes one open file, one thread, the memory that it costs at rest,
+//! the address space of its stack, and the memory mappings of that thread. A library takes a file and mappings too, for
+//! ever, also one that was replaced: some are kept room for; of more, as many may be loaded as the connections leave.
 
 use std::fmt;
 use std::fs;

@@ -24,8 +24,8 @@ pub fn frames(data: &[u8]) {
     }
 }
 
-/// Compression: whatever is offered, the answer is one to an offer; any bytes from who may compress are seen the same
-/// in any cutting, and what was compressed as it was said; who inflates hears what is sent plain to others, in an envelope or not.
+/// Compression: whatever is offered, the answer is one to an offer; any bytes from who may compress are seen the same in any
+/// cutting, and what was compressed as it was said; who inflates hears what is sent plain to others, in an envelope or not.
 pub fn compression(data: &[u8]) {
     crate::http::extensions::negotiation_holds(data);
     let cut = |cuts: &Vec<usize>| pieces(data, cuts).map(<[u8]>::to_vec).collect();
@@ -57,8 +57,8 @@ pub fn encodings(data: &[u8]) {
     crate::outbox::fuzz::encodings_hold(data);
 }
 
-/// Records of TLS: whatever comes instead of a handshake ends alike in any cutting; behind one, what was said is read as far as nobody has
-/// changed it on the way, and what is answered is heard.
+/// Records of TLS: whatever comes instead of a handshake ends alike in any cutting; behind one, what was said is read as far
+/// as nobody has changed it on the way, and what is answered is heard.
 pub fn records(data: &[u8]) {
     let cut = |cuts: &Vec<usize>| pieces(data, cuts).map(<[u8]>::to_vec).collect();
     let cuttings: Vec<Vec<Vec<u8>>> = cuttings(data).iter().map(cut).collect();

@@ -3,7 +3,8 @@
 //! ([`be_frugal`]) and keep ([`give_heaps_back`]). What is said of a fault that ends the process ([`crash`]). And where a thread
 //! of any kind can be made to panic, for tests ([`fault_point()`]).
 //!
-//! Beside `plugin` the one room with `unsafe` in several files; `entrance` has it in `passed` alone. Knows nothing of connections.
+//! Beside `plugin` the one room with `unsafe` in several files; `entrance` has it in `passed` alone. Knows nothing of
+//! connections.
 
 pub mod crash;
 mod fault_point;

@@ -1,7 +1,7 @@
 //! What a listener shows and asks for: its certificates, and the authorities of its clients.
 //!
-//! Made by the main thread, at the start, at a reload and where the files have changed; used by connection threads. A change makes
-//! a new one for who comes from then on; sessions keep the old one as long as they need it.
+//! Made by the main thread, at the start, at a reload and where the files have changed; used by connection threads. A change
+//! makes a new one for who comes from then on; sessions keep the old one as long as they need it.
 
 use std::fs;
 use std::path::{Path, PathBuf};

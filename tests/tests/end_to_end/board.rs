@@ -67,8 +67,8 @@ fn what_was_said_is_there_after_a_restart_and_is_found_and_exported() {
     assert_eq!(json!(lines), json!([said["entry"], shown["entry"]]));
 }
 
-/// While somebody else has the database's lock, which is what a writer sees of a disk that stands still: the one who writes waits.
-/// Everyone else reads, searches, comes, fetches and exports, and other routes are served.
+/// While somebody else has the database's lock, which is what a writer sees of a disk that stands still: the one who writes
+/// waits. Everyone else reads, searches, comes, fetches and exports, and other routes are served.
 #[test]
 fn a_disk_that_stands_still_delays_only_who_writes() {
     let server = start();

@@ -169,9 +169,9 @@ fn ask(client: &mut Raw, question: &str) -> String {
 /// Clients that speak as fast as they are let wait in the callback while the route's queue is full; a swap
 /// waits for each callback.
 ///
-/// Cause: a client that speaks without a pause had its seat again before the swap that waited for it had woken up, and the swap was
-/// put off after two seconds, on a busy machine one time in a hundred. Each callback says one thing, since one that says twenty
-/// has to wait for the hub twenty times.
+/// Cause: a client that speaks without a pause had its seat again before the swap that waited for it had woken up, and the
+/// swap was put off after two seconds, on a busy machine one time in a hundred. Each callback says one thing, since one that
+/// says twenty has to wait for the hub twenty times.
 #[test]
 fn it_is_swapped_although_its_clients_wait_in_their_callbacks() {
     let setup = Setup::new().plugins(&["probe"]);

@@ -1,7 +1,7 @@
-//! A gallery of bad plugins, and what the others notice of each: nothing. While one misbehaves, bystanders on its own route and on
-//! two others speak and are answered, each answer the one to its question and in order; none is closed, newcomers are let in, and
-//! the log names who it was. What fails in single callbacks stands in `faults`, what blocks in `stuck`, what ends the process in
-//! `crashes`.
+//! A gallery of bad plugins, and what the others notice of each: nothing. While one misbehaves, bystanders on its own route
+//! and on two others speak and are answered, each answer the one to its question and in order; none is closed, newcomers are
+//! let in, and the log names who it was. What fails in single callbacks stands in `faults`, what blocks in `stuck`, what
+//! ends the process in `crashes`.
 //!
 //! How long they waited is printed (`cargo test -p tests --test end_to_end gallery -- --nocapture --test-threads 1`) and judged
 //! by nobody, since the machine that tests run on may be busy.

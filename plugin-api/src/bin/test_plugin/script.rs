@@ -1,4 +1,5 @@
-//! What a script says. A text is the rest of its line, with `\n`, `\t`, `\r` and `\\` for what a line cannot have; bytes are hexadecimal.
+//! What a script says. A text is the rest of its line, with `\n`, `\t`, `\r` and `\\` for what a line cannot have; bytes are
+//! hexadecimal.
 
 use plugin_api::GapCause;
 

@@ -12,9 +12,9 @@ use crate::http::body_file::BodyFile;
 use crate::limits::BODY_FILE_PIECE_BYTES;
 
 impl Exchange<'_> {
-    /// Sends what is left of it, each piece when the socket has taken the one before, so that a piece is all that it holds in memory.
-    /// Blocks on the disk, and on the client as long as that takes enough (`Outbox::wait_until_sent_of`). False where the
-    /// client cannot be sent all of it: the connection is cut off, since the head has promised more.
+    /// Sends what is left of it, each piece when the socket has taken the one before, so that a piece is all that it holds
+    /// in memory. Blocks on the disk, and on the client as long as that takes enough (`Outbox::wait_until_sent_of`). False
+    /// where the client cannot be sent all of it: the connection is cut off, since the head has promised more.
     pub(super) fn send_file(&self, mut file: BodyFile) -> bool {
         let mut piece = vec![0; BODY_FILE_PIECE_BYTES];
         let (begin, length) = (Instant::now(), file.len());

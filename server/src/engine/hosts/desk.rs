@@ -52,8 +52,8 @@ pub(super) struct Orders {
 }
 
 impl Desk {
-    /// Waits so long, or until there is something to do; whether that is to end. Where others ask again and again it waits all the
-    /// same, for a moment.
+    /// Waits so long, or until there is something to do; whether that is to end. Where others ask again and again it waits
+    /// all the same, for a moment.
     pub(super) fn wait(&self, time: Duration) -> bool {
         let now = Instant::now();
         let (deadline, least) = (now + time, now + time.min(HOSTS_ASK_LEAST));

@@ -40,8 +40,8 @@ pub(super) struct Ask {
 }
 
 impl Ask {
-    /// Whether nothing reaches the host of this number: it has gone, or no host has it. Where it was never seen and Redis `is_up`, that
-    /// is asked for its list anew, and waited for, [`HOSTS_ASK`] at most: a host may have come in this second.
+    /// Whether nothing reaches the host of this number: it has gone, or no host has it. Where it was never seen and Redis
+    /// `is_up`, that is asked for its list anew, and waited for, [`HOSTS_ASK`] at most: a host may have come in this second.
     pub(super) fn has_gone(&self, host: HostNumber, is_up: impl Fn() -> bool) -> bool {
         match self.elsewhere.standing(host) {
             Standing::Gone => true,
@@ -87,7 +87,8 @@ impl Hosts {
         self.desk.add(OwnRoute { id, path, here })
     }
 
-    /// Waits until others can know, [`HOSTS_ASK`] at most: so that nobody takes the numbers of the clients that come then for nobody's.
+    /// Waits until others can know, [`HOSTS_ASK`] at most: so that nobody takes the numbers of the clients that come then
+    /// for nobody's.
     pub(super) fn wait_for(&self, look: u64) {
         self.desk.wait_for(look, HOSTS_ASK);
     }

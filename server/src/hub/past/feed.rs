@@ -73,8 +73,8 @@ impl Past {
         true
     }
 
-    /// Keeps a message of a topic that has a journal, and puts it into the run where there is one. It is kept with its position at a
-    /// place in it, and with who is told when it is stored.
+    /// Keeps a message of a topic that has a journal, and puts it into the run where there is one. It is kept with its
+    /// position at a place in it, and with who is told when it is stored.
     pub(in crate::hub) fn publish(
         &mut self,
         audience: &Audience,

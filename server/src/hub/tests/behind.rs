@@ -356,8 +356,8 @@ fn what_is_held_back_for_one_who_is_behind_may_be_as_much_as_a_backlog() {
     room.drain.end();
 }
 
-/// Cause: mutants survived that counted only topics in which one is behind, or those of which it is a member for less. And one who
-/// may join no further one was taken for being behind from then on: what others said to it was held back for good.
+/// Cause: mutants survived that counted only topics in which one is behind, or those of which it is a member for less. And
+/// one who may join no further one was taken for being behind from then on: what others said to it was held back for good.
 #[test]
 fn topics_of_a_member_count_for_one_who_is_behind() {
     let room = Room::new();

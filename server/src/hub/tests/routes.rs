@@ -141,8 +141,8 @@ fn what_a_silent_route_says_passes_a_flood_by() {
     drain.end();
 }
 
-/// Neither is ever through, nor new to the hub. It is not asked how long a turn lasts, which the tests of [`Slice`] do: whose turn the
-/// machine takes time from waits for longer.
+/// Neither is ever through, nor new to the hub. It is not asked how long a turn lasts, which the tests of [`Slice`] do:
+/// whose turn the machine takes time from waits for longer.
 ///
 /// [`Slice`]: crate::hub::slice::Slice
 #[test]

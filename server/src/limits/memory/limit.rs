@@ -62,10 +62,10 @@ impl fmt::Display for Limit {
     }
 }
 
-/// Bytes that a client counts for while it does nothing, the kernel's share of its thread and socket included: with
-/// pages of 4 KiB 40 KiB, a little more than the 38 that were measured by `MemAvailable`. Memory is taken in pages, so that
-/// it is more where these are larger. One that is answered again and again holds 32 KiB more of the kernel's (`outbox::quiet`), which
-/// are its share of what is not counted, like the buffers of its socket.
+/// Bytes that a client counts for while it does nothing, the kernel's share of its thread and socket included: with pages of
+/// 4 KiB 40 KiB, a little more than the 38 that were measured by `MemAvailable`. Memory is taken in pages, so that it is
+/// more where these are larger. One that is answered again and again holds 32 KiB more of the kernel's (`outbox::quiet`),
+/// which are its share of what is not counted, like the buffers of its socket.
 pub fn at_rest_bytes() -> u64 {
     at_rest_of(page_size() as u64)
 }

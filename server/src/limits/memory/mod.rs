@@ -19,11 +19,13 @@
 //! | at rest | who opens and closes connections | [`at_rest_bytes`] for each |
 //!
 //! Each holder has an [`Account`] and tells it what it holds as often as it likes. That is a comparison; only where the
-//! number of whole grains (`MEMORY_GRAIN_BYTES`) changes is it told to all, by two additions to shared numbers. So no message smaller
-//! than a grain pays for it, and what is not counted is less than a grain for each holder: one for a client's backlog, one for
-//! a route, four for a message that comes in (`RECEIVED_GRAIN_BYTES`), and one for a record of TLS that has come in part. Not counted either is what plugins hold, what the kernel holds for sockets, and a buffer that
-//! doubles while it grows. Two queues have no [`Account`], only a bound of their own: what is said to a client alone while it is behind in a
-//! journal, past `client.backlog` of which it is closed (`hub::past`), and what waits for the disk, `STORE_QUEUE_BYTES` of each journal in a file.
+//! number of whole grains (`MEMORY_GRAIN_BYTES`) changes is it told to all, by two additions to shared numbers. So no
+//! message smaller than a grain pays for it, and what is not counted is less than a grain for each holder: one for a
+//! client's backlog, one for a route, four for a message that comes in (`RECEIVED_GRAIN_BYTES`), and one for a record of TLS
+//! that has come in part. Not counted either is what plugins hold, what the kernel holds for sockets, and a buffer that
+//! doubles while it grows. Two queues have no [`Account`], only a bound of their own: what is said to a client alone while
+//! it is behind in a journal, past `client.backlog` of which it is closed (`hub::past`), and what waits for the disk,
+//! `STORE_QUEUE_BYTES` of each journal in a file.
 //!
 //! # Who acts, and when
 //!

@@ -101,8 +101,8 @@ unsafe extern "C" fn send(
         let (route, bytes) = unsafe { (RouteHost::from_abi(host), payload.as_slice()) };
         match route.send_elsewhere(client, kind, bytes) {
             Ok(true) => OK,
-            // By the host call for one client, so that its code stands in one place and is inlined there: every echo goes through it.
-            // SAFETY: see above.
+            // By the host call for one client, so that its code stands in one place and is inlined there: every echo goes
+            // through it. SAFETY: see above.
             Ok(false) => unsafe { ((*host).send)(host, client.client, kind, payload) },
             Err(status) => status,
         }

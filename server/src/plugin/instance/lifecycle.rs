@@ -100,8 +100,8 @@ impl Instance {
         self.host.outgoing.end();
     }
 
-    /// Ends the instance, and waits until the thread of its timers runs no callback of it any more. Main thread, once, when no callback of it runs and none can follow; blocks as long as
-    /// the plugin's `destroy` does.
+    /// Ends the instance, and waits until the thread of its timers runs no callback of it any more. Main thread, once, when
+    /// no callback of it runs and none can follow; blocks as long as the plugin's `destroy` does.
     pub(in crate::plugin) fn destroy(&self) {
         self.retire();
         if let Some(end) = self.host.timers.end() {

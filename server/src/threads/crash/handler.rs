@@ -131,8 +131,8 @@ impl Fault {
         is_of_memory && !self.is_sent && (is_near || subject::guard().contains(&self.address))
     }
 
-    /// For the one thread that tells, once. Such as `SIGSEGV (stack overflow) in on_message of plugin chat on /chat (/usr/lib/libchat.so), client 3, thread client-3,
-    /// at libchat.so+0x1f30, address 0x7f2c3d: the process ends`.
+    /// For the one thread that tells, once. Such as `SIGSEGV (stack overflow) in on_message of plugin chat on /chat
+    /// (/usr/lib/libchat.so), client 3, thread client-3, at libchat.so+0x1f30, address 0x7f2c3d: the process ends`.
     fn write_line(&self) {
         // What others have logged before comes first, where the log keeps up.
         system::wait_until(log_has_caught_up);

@@ -100,8 +100,8 @@ impl Plugin for Probe {
         })
     }
 
-    /// `?refuse` refuses, `?refuse=STATUS` with that, and `?gone` with 204; `?subprotocol=NAME` chooses one; every answer has a header of its own.
-    /// `?block` blocks until a client of the route has left.
+    /// `?refuse` refuses, `?refuse=STATUS` with that, and `?gone` with 204; `?subprotocol=NAME` chooses one; every answer
+    /// has a header of its own. `?block` blocks until a client of the route has left.
     fn on_upgrade(&self, request: &Request) -> Result<Upgrade> {
         if request.query_string() == Some("block") {
             log::info!("on_upgrade blocks");
@@ -124,7 +124,8 @@ impl Plugin for Probe {
         }
     }
 
-    /// `?hello` greets before the first message, and whoever can ask for nothing is told what it is; `?stack` uses [`STACK_BYTES`] of stack.
+    /// `?hello` greets before the first message, and whoever can ask for nothing is told what it is; `?stack` uses
+    /// [`STACK_BYTES`] of stack.
     fn on_open(&self, client: &Client, request: &Request) -> Result<Session> {
         match request.query_string() {
             Some("hello") => drop(client.send("hello")?),

@@ -1,9 +1,9 @@
 //! A plugin of which the tests make as many versions as they like: they write over `MARK` in the
 //! library's file, and what stands there is how that version behaves.
 //!
-//! Words of the mark: the version's name first, then any of `fail-create`, `panic-create`,
-//! `fail-resume`, `fail-save`, `fail-session` (for clients that said `odd`), `saves-nothing`,
-//! `takes-options`, `tells-all` (6 MiB to nobody, then to all and to each that it takes over who has come). When it goes, it logs how many sessions are left in memory.
+//! Words of the mark: the version's name first, then any of `fail-create`, `panic-create`, `fail-resume`, `fail-save`,
+//! `fail-session` (for clients that said `odd`), `saves-nothing`, `takes-options`, `tells-all` (6 MiB to nobody, then to all
+//! and to each that it takes over who has come). When it goes, it logs how many sessions are left in memory.
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering::SeqCst};

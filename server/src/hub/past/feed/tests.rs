@@ -18,8 +18,8 @@ use crate::outbox::encoding::Encoding;
 use crate::outbox::frame::Opcode;
 use crate::outbox::{Bounds, Outbox};
 
-/// Cause: mutants survived that gave the last message of a piece twice, or left out what did not fit, and one who was told of a hole at the end of what the file
-/// has asked for that for ever.
+/// Cause: mutants survived that gave the last message of a piece twice, or left out what did not fit, and one who was told
+/// of a hole at the end of what the file has asked for that for ever.
 #[test]
 fn what_was_given_of_a_piece_is_left_out_and_its_end_is_that_of_what_the_file_has() {
     let folder = tempfile::tempdir().expect("a temporary folder");
