@@ -28,8 +28,10 @@ pub enum BodyFileError {
 #[derive(Debug)]
 pub struct BodyFile {
     file: File,
+    begin: u64,
+    /// Where the next byte stands.
     offset: u64,
-    left: u64,
+    end: u64,
 }
 
 impl BodyFile {
@@ -46,24 +48,30 @@ impl BodyFile {
             return Err(BodyFileError::NotAFile);
         }
         let end = offset.checked_add(length);
-        if end.is_none_or(|end| end > about.len()) {
+        let Some(end) = end.filter(|&end| end <= about.len()) else {
             return Err(BodyFileError::Short);
-        }
+        };
         Ok(BodyFile {
             file,
+            begin: offset,
             offset,
-            left: length,
+            end,
         })
     }
 
     /// Bytes that are left to send.
     pub fn len(&self) -> u64 {
-        self.left
+        self.end - self.offset
+    }
+
+    /// Bytes that were read.
+    pub fn given(&self) -> u64 {
+        self.offset - self.begin
     }
 
     /// Whether all is sent.
     pub fn is_empty(&self) -> bool {
-        self.left == 0
+        self.len() == 0
     }
 
     /// The next bytes, `piece` at most: at least one where any is left. Blocks on the disk.
@@ -71,7 +79,7 @@ impl BodyFile {
     /// # Errors
     /// The disk's, or [`io::ErrorKind::UnexpectedEof`] where the file has become shorter.
     pub fn read<'p>(&mut self, piece: &'p mut [u8]) -> io::Result<&'p [u8]> {
-        let most = usize::try_from(self.left).map_or(piece.len(), |left| left.min(piece.len()));
+        let most = usize::try_from(self.len()).map_or(piece.len(), |left| left.min(piece.len()));
         let piece = &mut piece[..most];
         let count = loop {
             match self.file.read_at(piece, self.offset) {
@@ -83,7 +91,6 @@ impl BodyFile {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         self.offset += count as u64;
-        self.left -= count as u64;
         Ok(&piece[..count])
     }
 }
@@ -108,7 +115,9 @@ mod tests {
         let mut body = BodyFile::new(file.as_fd(), 2, 7).expect("it is there");
         drop(file);
         let mut piece = [0; 4];
+        assert_eq!((body.len(), body.given()), (7, 0));
         assert_eq!(body.read(&mut piece).expect("it is there"), b"2345");
+        assert_eq!((body.len(), body.given()), (3, 4));
         assert_eq!(body.read(&mut piece).expect("it is there"), b"678");
         assert!(body.is_empty());
         assert_eq!(body.read(&mut piece).expect("nothing is left"), b"");

@@ -176,7 +176,7 @@ impl Outbox {
             let state = self.state.lock();
             (state.queue.len(), state.bounds.write_timeout)
         };
-        self.wait_until_sent_or(Instant::now() + patience + time_for(bytes as u64));
+        self.wait_until_sent_or(deadline(Instant::now(), patience, bytes as u64));
     }
 
     /// The same amid an answer that has come in pieces since `begin`, of so many bytes until now: with patience for one full
@@ -186,8 +186,8 @@ impl Outbox {
             let state = self.state.lock();
             (state.queue.len(), state.bounds.write_timeout)
         };
-        let of_piece = Instant::now() + patience + time_for(bytes as u64);
-        let of_all = begin + patience + time_for(said);
+        let of_piece = deadline(Instant::now(), patience, bytes as u64);
+        let of_all = deadline(begin, patience, said);
         self.wait_until_sent_or(of_piece.min(of_all));
     }
 
@@ -209,6 +209,12 @@ impl Outbox {
             }
         }
     }
+}
+
+/// Until when the slowest reader that is served has taken `bytes` from `begin` on, and a full socket nothing for as long as that
+/// may be.
+pub(super) fn deadline(begin: Instant, patience: Duration, bytes: u64) -> Instant {
+    begin + patience + time_for(bytes)
 }
 
 /// What the slowest reader that is served takes for `bytes`.

@@ -217,7 +217,7 @@ impl Outbox {
         let (mut first, mut second) = (queue.bytes(), behind);
         let mut sealed = 0;
         loop {
-            let is_last = sealed > TURN_BYTES || (first.is_empty() && second.is_empty());
+            let is_last = sealed >= TURN_BYTES || (first.is_empty() && second.is_empty());
             let flushed = match is_last {
                 true => flush(session, &self.socket),
                 false => session.flush(|parts| send_parts_before_more(&self.socket, parts)),

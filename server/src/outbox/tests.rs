@@ -17,13 +17,15 @@ use super::cause::{Cause, POLICY};
 use super::drain::Drain;
 use super::ending::Service;
 use super::frame::{self, Opcode};
-use super::http_phase::{Exchange, time_for};
+use super::http_phase::{Exchange, deadline, time_for};
 use super::leaving::{Count, Leaver, Told};
 use super::shared::{Frames, Shared};
 use super::{Bounds, Delivery, Ending, Outbox, Phase, SlowClient};
 use crate::compression::{Agreed, Demand, Inflater, Window, deflate};
 use crate::ids::ClientId;
-use crate::limits::{FLUSH_BYTES, LEAVING_BEHIND_MAX, PIECE_BYTES, TURN_BYTES};
+use crate::limits::{
+    BYTES_PER_SECOND_LEAST, FLUSH_BYTES, LEAVING_BEHIND_MAX, PIECE_BYTES, TURN_BYTES,
+};
 
 const LIMIT: usize = 256 * 1024;
 

@@ -17,9 +17,9 @@ impl Exchange<'_> {
     /// where the client cannot be sent all of it: the connection is cut off, since the head has promised more.
     pub(super) fn send_file(&self, mut file: BodyFile) -> bool {
         let mut piece = vec![0; BODY_FILE_PIECE_BYTES];
-        let (begin, length) = (Instant::now(), file.len());
+        let begin = Instant::now();
         while !file.is_empty() {
-            self.outbox.wait_until_sent_of(begin, length - file.len());
+            self.outbox.wait_until_sent_of(begin, file.given());
             match file.read(&mut piece) {
                 Ok(bytes) => self.outbox.queue_http(bytes),
                 Err(error) => {

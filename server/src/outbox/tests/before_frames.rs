@@ -76,6 +76,16 @@ fn the_oldest_that_has_its_answer_goes_where_there_are_too_many() {
     drain.end();
 }
 
+/// Cause: mutants survived in which who had taken little or nothing was given up too soon.
+#[test]
+fn an_answer_has_the_time_that_its_bytes_take_and_that_a_socket_may_be_full() {
+    let (begin, patience) = (Instant::now(), Duration::from_secs(20));
+    for (bytes, seconds) in [(0, 20), (BYTES_PER_SECOND_LEAST, 21), (80_000, 29)] {
+        let lasts = deadline(begin, patience, bytes).duration_since(begin);
+        assert_eq!(lasts.as_secs(), seconds, "{bytes} bytes");
+    }
+}
+
 /// Cause: a mutant that took the time for what is left off the patience, and did not add it, survived.
 #[test]
 fn a_long_answer_is_waited_for_longer_than_a_socket_may_be_full() {
