@@ -87,8 +87,9 @@
 //! - A module imports only what stands below it in the list of rooms, and no two files import each
 //!   other. Inside `plugin` the order is instance, library, host.
 //! - A library that stands for a concern is named where that concern is: tungstenite in `connection`,
-//!   `http::upgrade` and `caller`, rusqlite in `journal::store`, flate2 in `compression`, redis in `engine`, rustls and x509-parser in `tls`, libloading in `plugin::library::loader`, signal-hook in `life::signals`. `unsafe` is
-//!   for single files in `plugin` and `threads`, and for `entrance::passed`.
+//!   `http::upgrade` and `caller`, rusqlite in `journal::store`, flate2 in `compression`, redis in `engine`, rustls and
+//!   x509-parser in `tls`, libloading in `plugin::library::loader`, signal-hook in `life::signals`. `unsafe` is for single
+//!   files in `plugin` and `threads`, and for `entrance::passed`.
 //!
 //! The test `architecture` holds the last two, and has the whole list.
 //!

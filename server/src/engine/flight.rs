@@ -7,21 +7,22 @@
 //!
 //! Where Redis is away and [`WhenAway::Local`](super::WhenAway) holds, the route is alone: what is in flight, and what is put in
 //! from then on, goes to the hub at once, and stays in flight until it has come back. Then it has its place, and only those hear
-//! it who have come since (`Event::Late`).
+//! it who have come since (`Event::Late`): [`alone`].
+
+mod alone;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use log::{info, warn};
+use log::warn;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 
 use super::condition::Condition;
 use super::entry::{Meta, Packed};
-use super::local;
 use crate::counters::nanoseconds_since;
-use crate::hub::{Event, Late, RouteHandle};
+use crate::hub::{Event, RouteHandle};
 use crate::journal::Position;
 use crate::limits::memory::{Account, Part};
 use crate::limits::{
@@ -214,59 +215,6 @@ impl Flight {
         Ok(number)
     }
 
-    /// Redis is away: from here on what is said is heard here without it. Never waits.
-    pub(super) fn go_alone(&self) {
-        let mut state = self.state.lock();
-        state.is_alone = true;
-        let first = state.first;
-        self.hear_alone(state, first);
-    }
-
-    /// Redis is back: from here on what is said comes by the stream.
-    pub(super) fn go_together(&self) {
-        let mut state = self.state.lock();
-        if !std::mem::take(&mut state.is_alone) {
-            return;
-        }
-        let count = state.messages.len();
-        drop(state);
-        info!(
-            "route {}: what is said goes to all hosts again, and {count} messages that were said meanwhile",
-            self.condition.route()
-        );
-    }
-
-    /// Gives the hub what is in flight from this number on, and what waits behind it.
-    fn hear_alone(&self, mut locked: MutexGuard<'_, State>, from: u64) {
-        let state = &mut *locked;
-        let at = from.saturating_sub(state.first) as usize;
-        let (mut events, mut told) = (Vec::new(), Vec::new());
-        for (index, message) in state.messages.iter_mut().enumerate().skip(at) {
-            if message.alone.is_some() {
-                continue;
-            }
-            state.alone += 1;
-            message.alone = Some(state.alone);
-            state.last_alone = state.first + index as u64;
-            let local = local::event(&mut message.event, state.read, state.alone);
-            self.condition.counts.alone.add(u64::from(local.is_some()));
-            events.extend(local);
-            events.append(&mut message.behind);
-            if !message.is_durable {
-                told.extend(message.told.take());
-            }
-        }
-        self.post(&locked, events);
-        drop(locked);
-        self.room.notify_all();
-        told.into_iter().for_each(|told| told(Ok(())));
-    }
-
-    /// Whether what is said is heard here without Redis.
-    pub(super) fn is_alone(&self) -> bool {
-        self.state.lock().is_alone
-    }
-
     fn wait_for_room(
         &self,
         state: &mut MutexGuard<'_, State>,
@@ -452,7 +400,7 @@ impl Flight {
                     }
                     let is_last = state.last_alone == number;
                     if let Some(message) = state.messages.front_mut() {
-                        events.extend(back(message, position, is_last));
+                        events.extend(message.back(position, is_last));
                     }
                     if let Some(message) = self.pop(&mut state, &mut events) {
                         let time = nanoseconds_since(message.since);
@@ -513,33 +461,6 @@ impl Flight {
         self.bell.notify_one();
         self.room.notify_all();
     }
-}
-
-/// What the hub gets of a message that has come back to `position`.
-fn back(message: &mut InFlight, position: Position, is_last: bool) -> Option<Event> {
-    let event = message.event.take();
-    let Some(number) = message.alone else {
-        return event.map(|event| at(event, position));
-    };
-    let keep = match event.map(|event| at(event, position)) {
-        Some(Event::Keep(keep)) => Some(*keep),
-        _ => None,
-    };
-    (keep.is_some() || is_last).then(|| {
-        Event::Late(Box::new(Late {
-            keep,
-            number,
-            is_last,
-        }))
-    })
-}
-
-/// Gives a message that is kept its place.
-fn at(mut event: Event, position: Position) -> Event {
-    if let Event::Keep(keep) = &mut event {
-        keep.at = Some(position);
-    }
-    event
 }
 
 #[cfg(test)]
